@@ -1,0 +1,181 @@
+"""One question, one answer: may this be sent to this client now? (judging sections 2-5)
+
+Pure: no clock, no network, no settings; the offer's own time is the time it is asked at.
+"""
+
+from collections.abc import Callable, Iterator
+
+from gate.dossier import Dossier, Scope
+from gate.facts import Fact, Proposed, Thing
+from gate.known import Known
+from gate.law import SOLICITATION_CODES
+from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine
+from gate.policy import Policy
+from gate.rules import AGAINST_SCOPE, Question
+from gate.rules.acting_entity import entity_is_authorised
+from gate.rules.content import mixed_content, pure_content
+from gate.rules.record import graded
+from gate.rules.regime import under_other_regime
+from gate.rules.relationship import relationship_is_ending
+from gate.rules.territory import where_is_client
+from gate.solicitation import found_against
+
+Judged = tuple[Scope | None, list[Reason]]
+
+
+def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
+    """The answer to one offer on all that is known, with every reason."""
+    said = offer.said
+    assert isinstance(said, Proposed)
+    failed: list[Reason] = []
+    ask = _asking(offer, failed)
+    ending = ask(lambda: entity_is_authorised(known.register, offer, said))
+    if ending:
+        return Outcome(Verdict.ALLOW, (ending,), ended=1)
+    territory = ask(lambda: where_is_client(known.dossier, known.register, offer.at))
+    if territory and territory.verdict is Verdict.ALLOW:
+        return Outcome(Verdict.ALLOW, (territory,), ended=2)
+    ending = ask(lambda: pure_content(offer, said))
+    if ending:
+        return Outcome(Verdict.ALLOW, (ending,), ended=4)
+    things = said.things
+    reasons = [r for r in (territory, ask(lambda: mixed_content(offer, said))) if r]
+    for thing in things:
+        regime = ask(lambda thing=thing: under_other_regime(known.register, thing, offer.at))  # type: ignore[misc]
+        if regime:
+            reasons.append(regime)
+    return _against_scopes(known, offer, said, things, policy, reasons, failed)
+
+
+def _asking(offer: Fact, failed: list[Reason]) -> Callable[[Callable[[], Reason | None]], Reason | None]:
+    """Runs a rule of steps 1-5; one that fails to run becomes a reason to block, and the others still speak."""
+
+    def ask(rule: Callable[[], Reason | None]) -> Reason | None:
+        try:
+            return rule()
+        except Exception as error:
+            failed.append(rule_failed(offer, error))
+            return None
+
+    return ask
+
+
+def rule_failed(offer: Fact, error: Exception) -> Reason:
+    """A rule that cannot be evaluated, even by our own mistake, blocks."""
+    said = f"a rule could not be evaluated ({type(error).__name__}); nothing is sent until it can"
+    return Reason("RULE_FAILED", Verdict.BLOCK, said, (offer.id,))
+
+
+def _against_scopes(
+    known: Known,
+    offer: Fact,
+    said: Proposed,
+    things: tuple[Thing, ...],
+    policy: Policy,
+    reasons: list[Reason],
+    failed: list[Reason],
+) -> Outcome:
+    ending = _asking(offer, failed)(lambda: relationship_is_ending(known.dossier))
+    late = [ending] if ending else []
+    judged = []
+    for thing in things:
+        try:
+            judged.append(_softest(known, offer, said, thing, policy))
+        except Exception as error:
+            failed.append(rule_failed(offer, error))
+    for _, found in judged:
+        late += found
+    late += failed
+    scopes = [scope for scope, _ in judged if scope]
+    scope = min(scopes, key=lambda s: (s.opened, s.source, s.id)) if scopes else None
+    if things and not late and scope:
+        late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope, policy), (scope.id, offer.id)))
+    every = combine(reasons + late)
+    verdict = max(r.verdict for r in every)
+    view = _view(scope, every, offer, policy) if scope else None
+    return Outcome(verdict, every, view, _initiation(known, scope, every, policy))
+
+
+def _within(offer: Fact, scope: Scope, policy: Policy) -> str:
+    minutes = (offer.at - scope.opened) // 60_000_000
+    return f"{minutes // 60} h {minutes % 60} min after the client's own request, of the same type, in the same transaction"
+
+
+def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Policy) -> Judged:
+    """The scope of the same service with the softest result; of equals the latest."""
+    dossier = known.dossier
+    if not dossier.services:
+        said_unknown = "the client has asked for nothing: there is no initiative of his own on record"
+        return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (thing.service or "",))]
+    if thing.service not in dossier.services:
+        asked = tuple(dossier.scopes[key].id for key in list(dossier.services.values())[:4])
+        sentence = f"the client has not asked for {thing.service}, only for {', '.join(sorted(dossier.services))}"
+        return None, [Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, (*asked, offer.id), (thing.service or "",))]
+    best: tuple[Verdict, Scope, list[Reason]] | None = None
+    for scope in _candidates(dossier, thing.service, said, offer, policy):
+        found = _judge(known, offer, said, thing, scope, policy)
+        verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
+        if best is None or verdict < best[0]:
+            best = (verdict, scope, found)
+    assert best is not None
+    return best[1], best[2]
+
+
+def _candidates(dossier: Dossier, service: str, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
+    """Latest first: the latest of all, then those that can be softer than a block."""
+    latest = dossier.services[service]
+    yield dossier.scopes[latest]
+    if len(dossier.scopes) == 1:
+        return
+    since = offer.at - policy.hard_limit
+    others = [
+        s
+        for key, s in dossier.scopes.items()
+        if s.service == service
+        and s.transaction == said.transaction
+        and s.opened > since
+        and not s.prompts
+        and key != latest
+        and s.id in dossier.filings
+    ]
+    yield from sorted(others, key=lambda s: (s.opened, s.source, s.id), reverse=True)
+
+
+def _judge(known: Known, offer: Fact, said: Proposed, thing: Thing, scope: Scope, policy: Policy) -> list[Reason]:
+    """What every duty of steps 6-8 says against one scope."""
+    found = found_against(known.dossier, known.register, scope, thing, offer.at)
+    question = Question(known, offer, said, thing, scope, found, policy)
+    reasons = []
+    for rule in AGAINST_SCOPE:
+        try:
+            reason = rule(question)
+        except Exception as error:
+            reason = rule_failed(offer, error)
+        if reason is not None:
+            reasons.append(reason)
+    return reasons
+
+
+def _view(scope: Scope, reasons: tuple[Reason, ...], offer: Fact, policy: Policy) -> ScopeView:
+    solicited = any(r.code in SOLICITATION_CODES and r.verdict is Verdict.BLOCK for r in reasons)
+    shut = offer.at - scope.opened >= policy.hard_limit
+    state = "tainted" if solicited else "servicing_only" if shut else "open"
+    soft, hard = scope.opened + policy.soft_limit, scope.opened + policy.hard_limit
+    return ScopeView(scope.service, scope.asset, scope.opened, soft, hard, state)
+
+
+def _initiation(
+    known: Known, scope: Scope | None, reasons: tuple[Reason, ...], policy: Policy
+) -> tuple[str, str, tuple[str, ...]]:
+    """State, grade and evidence of the initiation (judging section 5, end)."""
+    if scope is None:
+        return ("unknown", "none", ())
+    grade, filings, _ = graded(known, scope.id, policy)
+    verdicts = [r.verdict for r in reasons if r.code in SOLICITATION_CODES]
+    if Verdict.BLOCK in verdicts:
+        state = "solicited"
+    elif verdicts:
+        state = "contested"
+    else:
+        state = "exclusive" if grade in ("A", "B") else "under_review"
+    return (state, grade, tuple(f.evidence for f in filings[:8]))

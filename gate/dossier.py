@@ -1,0 +1,241 @@
+"""The dossier: all that is needed to judge any offer that is not older than what was seen, in bounded room.
+
+Facts are kept, conclusions are derived. What grows with a client's past is cut: solicitations of one promoter to the
+four earliest and four latest, scopes to those that can still matter, offers and own events to the latest. What was
+cut stays in the history, and `dropped` says that it must be asked (design section 2, two tiers of memory).
+"""
+
+from bisect import insort
+
+from msgspec import Struct, field
+
+from gate.facts import Instant, Thing
+
+KEPT_TOUCHES = 4
+KEPT_SCOPES = 24
+KEPT_OWN_EVENTS = 48
+KEPT_OFFERS = 16
+
+
+class Touch(Struct, frozen=True, array_like=True, order=True):
+    """An event that reached the client, by time, then event."""
+
+    at: Instant
+    source: str
+    id: str
+
+
+class Span(Struct, array_like=True):
+    """What one promoter did: all of it while it is little, then the earliest and the latest."""
+
+    count: int = 0
+    entries: list[Touch] = field(default_factory=list)
+
+    def add(self, touch: Touch, full: bool) -> None:
+        """Take a touch in; unless `full`, keep the four earliest and four latest."""
+        self.count += 1
+        insort(self.entries, touch)
+        if len(self.entries) > 2 * KEPT_TOUCHES and not full:
+            del self.entries[KEPT_TOUCHES]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was cut."""
+        return self.count == len(self.entries)
+
+
+class Single(Struct, frozen=True, array_like=True):
+    """A touch that somebody narrowed, hence kept by itself; `key` as in `Reached.touches`."""
+
+    key: str
+    touch: Touch
+
+
+class Indication(Struct, frozen=True, array_like=True):
+    """A location indicator in force."""
+
+    at: Instant
+    country: str
+    until: Instant | None
+    id: str
+
+
+class Filing(Struct, frozen=True, array_like=True):
+    """One `evidence.filed`; `since` is its effective time."""
+
+    since: Instant
+    source: str
+    id: str
+    evidence: str
+    kind: str
+    supports: str
+    by: str
+    channels: tuple[str, ...]
+    solicited_at: Instant | None
+
+
+class Narrowing(Struct, frozen=True, array_like=True):
+    """The latest narrowing of one exposure."""
+
+    at: Instant
+    leaves: tuple[Thing, ...]
+
+
+class Sent(Struct, frozen=True, array_like=True):
+    """When a thing was named to the client: first by what prompts for ever, last by an offer that was let go."""
+
+    ever: Touch | None
+    let_go: Touch | None
+
+
+class Reached(Struct, array_like=True):
+    """What merged clients share: locations, solicitations, sendings, the relationship (judging section 6)."""
+
+    indicators: dict[str, list[Indication]] = field(default_factory=dict)
+    countries: dict[str, str] = field(default_factory=dict)
+    touches: dict[str, Span] = field(default_factory=dict)
+    """Solicitations by who made them: `p:ENTITY`, `r:ENTITY` (rewarded), `f:` (the firm), `t:CAMPAIGN` (a tag)."""
+    singles: list[Single] = field(default_factory=list)
+    accusations: list[Filing] = field(default_factory=list)
+    approvals: dict[str, list[str]] = field(default_factory=dict)
+    withdrawn: list[str] = field(default_factory=list)
+    """Evidence ids withdrawn by two people: solicitation from the retraction on, the rest from its filing on."""
+    narrowings: dict[str, Narrowing] = field(default_factory=dict)
+    sent: dict[Thing, Sent] = field(default_factory=dict)
+    state: str = "exempt"
+    state_at: Instant | None = None
+    state_before: str = "exempt"
+    state_facts: list[str] = field(default_factory=list)
+    unsigned_at: Instant | None = None
+    """The latest change to a milder state that one person signed alone; it counts for nothing."""
+
+
+class Scope(Struct, array_like=True):
+    """One request of kind request or order (judging section 4)."""
+
+    opened: Instant
+    source: str
+    id: str
+    service: str
+    product: str | None
+    asset: str | None
+    transaction: str
+    prompts: list[str]
+    tainted: bool = False
+    """Whether `scope.tainted` was said already."""
+
+    @property
+    def thing(self) -> Thing:
+        """The thing asked for."""
+        return Thing(self.service, self.asset, self.product)  # type: ignore[arg-type]
+
+
+class Standing(Struct, array_like=True):
+    """An offer that was judged and the answer that stands."""
+
+    at: Instant
+    source: str
+    id: str
+    offer: str
+    decision: str
+    verdict: int
+    codes: list[str]
+    may_send: bool
+    send_by: Instant | None
+    hard_until: Instant | None
+    released_at: Instant | None = None
+    covered: list[str] | None = None
+    """What a release covers: `code verdict fact`, uncut."""
+    names: tuple[Thing, ...] = ()
+
+
+class Dossier(Struct, array_like=True):
+    """Everything of one client for the normal path."""
+
+    client: str
+    own: Reached = field(default_factory=Reached)
+    kin: dict[str, Reached] = field(default_factory=dict)
+    scopes: dict[str, Scope] = field(default_factory=dict)
+    """By `id source` of the request."""
+    services: dict[str, str] = field(default_factory=dict)
+    """The key of the latest scope of each service."""
+    filings: dict[str, list[Filing]] = field(default_factory=dict)
+    """Evidence for a request that is not of solicitation, by the request's id."""
+    declared: Touch | None = None
+    own_events: dict[str, tuple[Instant, bool]] = field(default_factory=dict)
+    """Own events that a request may reply to: time, and whether it was prompted itself."""
+    offers: list[Standing] = field(default_factory=list)
+    horizon: Instant | None = None
+    """The latest time of a fact; an older offer is judged from the history."""
+    last_offer: Instant | None = None
+    first_scope: Touch | None = None
+    suspended_said: bool = False
+    conflict_said: str = ""
+    dropped: int = 0
+    """How many things were cut; what was cut is in the history."""
+    spilled_until: Instant | None = None
+    """The latest hard limit of a scope that was cut although it could still carry an offer."""
+    delivered: tuple[Instant, list[str]] = (0, [])
+    """The latest time of a delivery and the offers delivered at it."""
+    greeted: list[str] = field(default_factory=list)
+    """Merged clients who were told this client's facts."""
+    full: bool = False
+    """Built from the history with nothing cut; never stored."""
+
+    def members(self) -> tuple[Reached, ...]:
+        """Own first, then all who are the same person."""
+        return (self.own, *self.kin.values()) if self.kin else (self.own,)
+
+
+def trim(dossier: Dossier, hard_limit: Instant) -> None:
+    """Cut what grew past its bound; of scopes those go first that can carry no offer."""
+    if len(dossier.scopes) > KEPT_SCOPES:
+        _trim_scopes(dossier, hard_limit)
+    if len(dossier.own_events) > KEPT_OWN_EVENTS:
+        for key in list(dossier.own_events)[: KEPT_OWN_EVENTS // 2]:
+            del dossier.own_events[key]
+            dossier.dropped += 1
+    if len(dossier.offers) > KEPT_OFFERS:
+        dossier.offers.sort(key=lambda o: o.at)
+        dossier.dropped += KEPT_OFFERS // 2
+        del dossier.offers[: len(dossier.offers) - KEPT_OFFERS // 2]
+    if len(dossier.filings) > 2 * KEPT_SCOPES:
+        wanted = {s.id for s in dossier.scopes.values()}
+        for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
+            _drop_filings(dossier, request)
+    for reached in dossier.members():
+        if len(reached.sent) > 2 * KEPT_SCOPES:
+            _trim_sent(reached, (dossier.horizon or 0) - hard_limit)
+
+
+def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
+    latest = set(dossier.services.values())
+    now = dossier.horizon or 0
+
+    def rank(key: str) -> tuple[int, Instant]:
+        scope = dossier.scopes[key]
+        dead = scope.opened + hard_limit <= now
+        carries = not scope.prompts and scope.id in dossier.filings
+        return (0 if dead else 2 if carries else 1, scope.opened)
+
+    free = sorted((k for k in dossier.scopes if k not in latest), key=rank)
+    for key in free[: len(dossier.scopes) - KEPT_SCOPES // 2]:
+        worth, opened = rank(key)
+        if worth == 2:
+            dossier.spilled_until = max(dossier.spilled_until or 0, opened + hard_limit)
+        request = dossier.scopes.pop(key).id
+        dossier.dropped += 1
+        if all(s.id != request for s in dossier.scopes.values()):
+            _drop_filings(dossier, request)
+
+
+def _drop_filings(dossier: Dossier, request: str) -> None:
+    for filing in dossier.filings.pop(request, ()):
+        dossier.dropped += 1
+        dossier.own.approvals.pop(filing.evidence, None)
+
+
+def _trim_sent(reached: Reached, before: Instant) -> None:
+    for thing, sent in list(reached.sent.items()):
+        if sent.ever is None and sent.let_go is not None and sent.let_go.at < before:
+            del reached.sent[thing]

@@ -1,0 +1,87 @@
+"""What a step brings about: values for the runtime to write, publish and pass on. Nothing here acts."""
+
+from hashlib import blake2b
+
+from msgspec import Struct
+
+from gate.dossier import Dossier, Standing
+from gate.facts import Fact, Instant
+from gate.history import Record
+from gate.outcome import Outcome, ScopeView
+
+
+class Answer(Struct, frozen=True):
+    """One `offer.decided`: the offer, the outcome, and what it replaces on which fact's account."""
+
+    offer: Fact
+    outcome: Outcome
+    standing: Standing
+    recorded: Instant
+    supersedes: str | None = None
+    because: Fact | None = None
+
+
+class Notice(Struct, frozen=True):
+    """`scope.opened`, `scope.closed`, `scope.tainted` or `relationship.suspended`."""
+
+    name: str
+    id: str
+    client: str
+    scope: ScopeView
+    because: str
+
+
+class Case(Struct, frozen=True):
+    """`case.opened`: a person must look."""
+
+    id: str
+    why: str
+    said: str
+    client: str | None
+    decisions: tuple[str, ...]
+    facts: tuple[str, ...]
+
+
+class Deadline(Struct, frozen=True, array_like=True, order=True):
+    """When the hard limit of a scope passes."""
+
+    at: Instant
+    client: str
+    scope: str
+
+
+class Greeting(Struct, frozen=True, array_like=True):
+    """A message to a merged client: records about `of`, and who else is the same person."""
+
+    to: str
+    of: str
+    records: tuple[Record, ...]
+    kin: tuple[str, ...]
+    because: Fact
+
+
+class Step(Struct, frozen=True):
+    """Everything that follows from one arrival."""
+
+    dossier: Dossier
+    record: Record
+    answers: tuple[Answer, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    cases: tuple[Case, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    forwards: tuple[Greeting, ...] = ()
+
+
+def derived_id(kind: str, *parts: str) -> str:
+    """An id that is the same wherever it is computed from the same parts."""
+    return f"{kind}-{blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"
+
+
+def decision_id(offer: Fact, because: Fact, policy_digest: str) -> str:
+    """The id of an answer: the same for the same offer event, fact and policy (contract section 4)."""
+    return derived_id("dec", offer.source, offer.id, because.source, because.id, policy_digest)
+
+
+def case_of(why: str, said: str, client: str | None, fact: Fact, facts: tuple[str, ...] = (), decisions: tuple[str, ...] = ()) -> Case:
+    """A case that one fact opens."""
+    return Case(derived_id("case", why, client or "", fact.source, fact.id), why, said, client, decisions, facts or (fact.id,))

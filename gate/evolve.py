@@ -1,0 +1,331 @@
+"""Facts into the dossier: `evolve` takes one fact in, or says that only the history can tell.
+
+It may be called in any order of arrival while no offer was answered that the fact reaches back behind; whatever of
+that would need what the dossier has cut or has already concluded is refused with `Reach.HISTORY`.
+Source: judging sections 1, 4 and 5.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from gate.dossier import Dossier, Filing, Indication, Narrowing, Reached, Scope, Sent, Single, Span, Touch
+from gate.facts import (
+    Arrived,
+    Asked,
+    Contacted,
+    Declared,
+    EvidenceApproved,
+    EvidenceFiled,
+    EvidenceRetracted,
+    Fact,
+    Instant,
+    Located,
+    Narrowed,
+    Referred,
+    RelationshipChanged,
+    Requested,
+    Thing,
+)
+from gate.policy import Policy
+from gate.register import Register
+from gate.rules.relationship import STRICTNESS
+from gate.same_type import agree
+
+
+class Reach(Enum):
+    """How far a fact reaches."""
+
+    FORWARD = "forward"
+    HISTORY = "history"
+
+
+def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = None) -> Reach:
+    """Take one fact in; `of` names the merged client whom it is about, None the dossier's own."""
+    fold = _FOLDS.get(type(fact.said))
+    if fold is None:
+        return Reach.FORWARD
+    reached = dossier.own if of is None else dossier.kin.setdefault(of, Reached())
+    reach = fold(dossier, reached, fact, register, of is None)
+    if reach is Reach.FORWARD:
+        dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)
+    return reach
+
+
+def touch_of(fact: Fact) -> Touch:
+    """When and by which event the client was reached."""
+    return Touch(fact.at, fact.source, fact.id)
+
+
+def _locate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Located)
+    reached.countries.setdefault(said.country, fact.id)
+    there = reached.indicators.get(said.indicator)
+    entry = Indication(fact.at, said.country, said.until, fact.id)
+    if not there or there[0].at < fact.at:
+        reached.indicators[said.indicator] = [entry]
+    elif there[0].at == fact.at:
+        there.append(entry)
+    return Reach.FORWARD
+
+
+def _solicit(dossier: Dossier, reached: Reached, key: str, touch: Touch) -> None:
+    if touch.id in reached.narrowings:
+        reached.singles.append(Single(key, touch))
+    else:
+        reached.touches.setdefault(key, Span()).add(touch, dossier.full)
+
+
+def _arrive(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Arrived)
+    if own and _answers_waiting(dossier, fact):
+        return Reach.HISTORY
+    if said.via:
+        _solicit(dossier, reached, f"p:{said.via}", touch_of(fact))
+    if said.campaign:
+        _solicit(dossier, reached, f"t:{said.campaign}", touch_of(fact))
+    if own:
+        _remember(dossier, fact, False)
+    return Reach.FORWARD
+
+
+def _refer(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Referred)
+    _solicit(dossier, reached, f"{'r' if said.rewarded else 'p'}:{said.by}", touch_of(fact))
+    return Reach.FORWARD
+
+
+def _contact(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Contacted)
+    if said.promotes and asked_since(dossier, fact.at):
+        return Reach.HISTORY
+    if said.promoting:
+        _solicit(dossier, reached, f"p:{said.by}", touch_of(fact))
+    for thing in said.promotes or ():
+        name_thing(reached, thing, touch_of(fact), let_go=False)
+    return Reach.FORWARD
+
+
+def name_thing(reached: Reached, thing: Thing, touch: Touch, let_go: bool) -> None:
+    """Remember that something sent to the client named the thing."""
+    known = reached.sent.get(thing, Sent(None, None))
+    if let_go:
+        latest = touch if known.let_go is None else max(known.let_go, touch)
+        reached.sent[thing] = Sent(known.ever, latest)
+    else:
+        first = touch if known.ever is None else min(known.ever, touch)
+        reached.sent[thing] = Sent(first, known.let_go)
+
+
+def asked_since(dossier: Dossier, at: Instant) -> bool:
+    """Whether a request stands at or after this time, which the sending would prompt."""
+    return any(s.opened >= at for s in dossier.scopes.values()) or any(t >= at for t, _ in dossier.own_events.values())
+
+
+def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Requested)
+    if _answers_waiting(dossier, fact):
+        return Reach.HISTORY
+    if said.in_reply_to and dossier.dropped and said.in_reply_to not in dossier.own_events:
+        return Reach.HISTORY
+    if not dossier.full and dossier.horizon is not None and fact.at < dossier.horizon and _let_go_later(dossier, fact.at):
+        return Reach.HISTORY
+    prompts = _prompts(dossier, fact, said, register)
+    _remember(dossier, fact, bool(prompts))
+    if said.kind == "recurring_execution":
+        return Reach.FORWARD
+    key = f"{fact.id} {fact.source}"
+    scope = Scope(
+        fact.at, fact.source, fact.id, said.service, said.product, said.asset, said.transaction, prompts
+    )
+    dossier.scopes[key] = scope
+    latest = dossier.services.get(said.service)
+    if latest is None or _order(dossier.scopes[latest]) < _order(scope):
+        dossier.services[said.service] = key
+    first = touch_of(fact)
+    dossier.first_scope = first if dossier.first_scope is None else min(dossier.first_scope, first)
+    return Reach.FORWARD
+
+
+def deliver(dossier: Dossier, reached: Reached, fact: Fact, let_go: bool, names: tuple[Thing, ...]) -> None:
+    """Take a sending in: it names things, and one that was not let go is a solicitation of the firm's own."""
+    if not let_go:
+        _solicit(dossier, reached, "f:", touch_of(fact))
+    for thing in names:
+        name_thing(reached, thing, touch_of(fact), let_go)
+    dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)
+
+
+def _order(scope: Scope) -> tuple[Instant, str, str]:
+    return (scope.opened, scope.source, scope.id)
+
+
+def _let_go_later(dossier: Dossier, at: Instant) -> bool:
+    return any(s.let_go and s.let_go.at > at for r in dossier.members() for s in r.sent.values())
+
+
+def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) -> list[str]:
+    """What prompted the request: ids of sendings that named it, or of what it replies to (judging section 4)."""
+    found = []
+    if said.in_reply_to is not None:
+        replied = dossier.own_events.get(said.in_reply_to)
+        if replied is None or replied[1] or replied[0] > fact.at or said.in_reply_to == fact.id:
+            found.append(said.in_reply_to)
+    hard = register.policy.hard_limit
+    for reached in dossier.members():
+        for thing, sent in reached.sent.items():
+            if thing.service not in (None, said.service) or thing.product != said.product:
+                continue
+            touch = sent.ever if sent.ever and sent.ever.at <= fact.at else None
+            if touch is None and sent.let_go and sent.let_go.at <= fact.at <= sent.let_go.at + hard:
+                touch = sent.let_go
+            if touch and agree(register, thing.asset, said.asset, fact.at):
+                found.append(touch.id)
+    return list(dict.fromkeys(found))[:4]
+
+
+def _remember(dossier: Dossier, fact: Fact, prompted: bool) -> None:
+    """Keep an own event that a request may reply to; of several with one id the unprompted, earliest helps most."""
+    known = dossier.own_events.get(fact.id)
+    if known is None or (prompted, fact.at) < (known[1], known[0]):
+        dossier.own_events[fact.id] = (fact.at, prompted)
+
+
+def _answers_waiting(dossier: Dossier, fact: Fact) -> bool:
+    """Whether a request that arrived before this own event may have replied to it."""
+    if dossier.full:
+        return False
+    late = dossier.dropped > 0 and dossier.horizon is not None and fact.at < dossier.horizon
+    return late or any(fact.id in s.prompts for s in dossier.scopes.values())
+
+
+def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    if _answers_waiting(dossier, fact):
+        return Reach.HISTORY
+    if isinstance(fact.said, Declared):
+        touch = touch_of(fact)
+        dossier.declared = touch if dossier.declared is None else min(dossier.declared, touch)
+    _remember(dossier, fact, False)
+    return Reach.FORWARD
+
+
+def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, EvidenceFiled)
+    filing = Filing(
+        since_of(said, fact.at),
+        fact.source,
+        fact.id,
+        said.evidence,
+        said.kind,
+        said.supports,
+        said.by,
+        said.channels_searched or (),
+        said.solicited_at,
+    )
+    if said.supports == "solicitation":
+        reached.accusations.append(filing)
+    if own and said.request is not None:
+        if dossier.dropped and said.request not in dossier.filings and not _asked_for(dossier, said.request):
+            return Reach.HISTORY
+        dossier.filings.setdefault(said.request, []).append(filing)
+    return Reach.FORWARD
+
+
+def _asked_for(dossier: Dossier, request: str) -> bool:
+    return any(s.id == request for s in dossier.scopes.values())
+
+
+BEFORE_EVERYTHING: Instant = -(2**62)
+
+
+def since_of(said: EvidenceFiled, at: Instant) -> Instant:
+    """From when a filing, or with `at` its approval, counts (judging section 1)."""
+    if said.supports != "solicitation":
+        return at
+    return BEFORE_EVERYTHING if said.solicited_at is None else min(said.solicited_at, at)
+
+
+def _approve(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, EvidenceApproved)
+    by = reached.approvals.setdefault(said.evidence, [])
+    if said.by not in by:
+        by.append(said.by)
+    return Reach.FORWARD
+
+
+def _retract(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, EvidenceRetracted)
+    if said.by != said.second and said.evidence not in reached.withdrawn:
+        reached.withdrawn.append(said.evidence)
+    return Reach.FORWARD
+
+
+def _narrow(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, Narrowed)
+    if said.by == said.second:
+        return Reach.FORWARD
+    for key, span in reached.touches.items():
+        named = [t for t in span.entries if t.id == said.exposure]
+        if not span.complete and not dossier.full:
+            return Reach.HISTORY
+        for touch in named:
+            span.entries.remove(touch)
+            span.count -= 1
+            reached.singles.append(Single(key, touch))
+    known = reached.narrowings.get(said.exposure)
+    if known is None or known.at < fact.at:
+        reached.narrowings[said.exposure] = Narrowing(fact.at, said.leaves)
+    elif known.at == fact.at:
+        reached.narrowings[said.exposure] = Narrowing(fact.at, known.leaves + said.leaves)
+    return Reach.FORWARD
+
+
+def signed_milder_alone(reached: Reached, fact: Fact) -> bool:
+    """Whether a change to a milder state than the client's own before was signed by one person only."""
+    said = fact.said
+    assert isinstance(said, RelationshipChanged)
+    before = reached.state_before if reached.state_at == fact.at else reached.state
+    alone = said.second is None or said.second == said.by
+    return alone and STRICTNESS[said.state] < STRICTNESS[before]
+
+
+def _relate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said = fact.said
+    assert isinstance(said, RelationshipChanged)
+    if not dossier.full and any(at is not None and fact.at <= at for at in (reached.state_at, reached.unsigned_at)):
+        return Reach.HISTORY
+    if signed_milder_alone(reached, fact):
+        reached.unsigned_at = fact.at
+        return Reach.FORWARD
+    if reached.state_at != fact.at:
+        reached.state_before = reached.state
+        reached.state, reached.state_at, reached.state_facts = said.state, fact.at, [fact.id]
+    elif STRICTNESS[said.state] >= STRICTNESS[reached.state]:
+        reached.state = said.state
+        reached.state_facts.append(fact.id)
+    return Reach.FORWARD
+
+
+_FOLDS: dict[type, Callable[[Dossier, Reached, Fact, Register, bool], Reach]] | Any = {
+    Located: _locate,
+    Arrived: _arrive,
+    Referred: _refer,
+    Contacted: _contact,
+    Requested: _request,
+    Asked: _own_word,
+    Declared: _own_word,
+    EvidenceFiled: _file,
+    EvidenceApproved: _approve,
+    EvidenceRetracted: _retract,
+    Narrowed: _narrow,
+    RelationshipChanged: _relate,
+}

@@ -1,0 +1,198 @@
+"""The second tier of memory: every fact and answer of one client, read only when a fact reaches back.
+
+`replay` builds the dossier anew in the order of effective time and judges each offer where it belongs; that is what
+the facts arrived so far say (judging section 1, P1 and P3).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from gate.decision import decide
+from gate.dossier import Dossier, Reached, Standing
+from gate.evolve import BEFORE_EVERYTHING, deliver, evolve, since_of
+from gate.facts import (
+    Delivered,
+    EvidenceApproved,
+    EvidenceFiled,
+    EvidenceRetracted,
+    Fact,
+    Instant,
+    Merged,
+    Proposed,
+    Requested,
+    Thing,
+)
+from gate.known import Known
+from gate.outcome import Outcome
+from gate.policy import Policy
+from gate.register import Register
+from gate.rules.acting_entity import entity_is_authorised
+from gate.rules.territory import where_is_client
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """One arrival: the fact, whom it is about (None: the client himself), how a sending was settled, the answers.
+
+    `fact` is None where an arrival elsewhere (the register) changed answers of this client.
+    """
+
+    fact: Fact | None
+    of: str | None = None
+    let_go: bool = False
+    names: tuple[Thing, ...] = ()
+    answers: tuple[Standing, ...] = ()
+
+
+def standings(records: Iterable[Record]) -> dict[tuple[str, str], Standing]:
+    """The standing answer of every offer, by its event."""
+    return {(a.source, a.id): a for r in records for a in r.answers}
+
+
+def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
+    """What an offer names when it is sent: the things it was judged on (judging section 4)."""
+    said = offer.said
+    assert isinstance(said, Proposed)
+    if said.content == "offer":
+        return said.things
+    if said.pure:
+        return ()
+    where = where_is_client(known.dossier, known.register, offer.at)
+    ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
+    return tuple(dict.fromkeys((said.own, *said.promoted))) if ended else said.things
+
+
+def effective(fact: Fact, filings: Iterable[EvidenceFiled]) -> Instant:
+    """From when a fact counts; `filings` are those of the same client and, for evidence, may hold its filing."""
+    said = fact.said
+    match said:
+        case EvidenceFiled():
+            return since_of(said, fact.at)
+        case EvidenceApproved():
+            same = [f for f in filings if f.evidence == said.evidence]
+            return min((since_of(f, fact.at) for f in same), default=fact.at)
+        case EvidenceRetracted():
+            same = [f for f in filings if f.evidence == said.evidence]
+            return BEFORE_EVERYTHING if same and all(f.supports != "solicitation" for f in same) else fact.at
+        case Merged():
+            return BEFORE_EVERYTHING
+        case _:
+            return fact.at
+
+
+def replay(
+    client: str,
+    records: Sequence[Record],
+    register: Register,
+    policy: Policy,
+    since: Instant,
+    without: tuple[str, Instant] | None = None,
+) -> tuple[Dossier, dict[tuple[str, str], Outcome]]:
+    """The dossier on all records, uncut, and what each own offer from `since` on is answered now.
+
+    `without` leaves out the sendings of one offer at one time: no offer is judged on its own delivery.
+    """
+    dossier = Dossier(client, full=True)
+    known = Known(dossier, register)
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    proposals: dict[str, list[tuple[Fact, tuple[Thing, ...]]]] = {}
+    for record in _in_time(records):
+        fact = record.fact
+        assert fact is not None
+        match fact.said:
+            case Proposed() as said if record.of is None:
+                if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
+                    if fact.at >= since and without is None:
+                        outcomes[fact.key] = _judge(known, fact, said, records, policy)
+                else:
+                    proposals.setdefault(said.offer, []).append((fact, names_of(known, fact)))
+            case Delivered() as sent:
+                if record.of is not None:
+                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, record.names)
+                elif without != (sent.offer, fact.at):
+                    deliver(dossier, dossier.own, fact, record.let_go, _latest_names(proposals.get(sent.offer, ())))
+                    same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
+                    dossier.delivered = (fact.at, [*same, sent.offer])
+            case _:
+                evolve(dossier, fact, register, record.of)
+    return dossier, outcomes
+
+
+def _judge(known: Known, offer: Fact, said: Proposed, records: Sequence[Record], policy: Policy) -> Outcome:
+    at, sent = known.dossier.delivered
+    if at == offer.at and said.offer in sent:
+        until = [r for r in records if r.fact is not None and (r.fact.at <= offer.at or not _is_sending(r.fact))]
+        dossier, _ = replay(
+            known.dossier.client, _up_to(until, offer.at), known.register, policy, offer.at, (said.offer, offer.at)
+        )
+        known = Known(dossier, known.register)
+    return decide(known, offer, policy)
+
+
+def _is_sending(fact: Fact) -> bool:
+    return isinstance(fact.said, Delivered)
+
+
+def _up_to(records: Sequence[Record], at: Instant) -> list[Record]:
+    filings = _filings(records)
+    return [r for r in records if r.fact is not None and effective(r.fact, filings.get(r.of, ())) <= at]
+
+
+def _latest_names(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> tuple[Thing, ...]:
+    """What the latest proposal so far names; of several with one time all hold."""
+    latest = max((f.at for f, _ in proposals), default=0)
+    return tuple(dict.fromkeys(t for f, names in proposals if f.at == latest for t in names))
+
+
+def _filings(records: Sequence[Record]) -> dict[str | None, list[EvidenceFiled]]:
+    found: dict[str | None, list[EvidenceFiled]] = {}
+    for r in records:
+        if r.fact is not None and isinstance(r.fact.said, EvidenceFiled):
+            found.setdefault(r.of, []).append(r.fact.said)
+    return found
+
+
+def _in_time(records: Sequence[Record]) -> Iterator[Record]:
+    """Records by effective time; at one time facts, then proposals, sendings, requests, and offers are judged last."""
+    filings = _filings(records)
+    keyed = []
+    for n, record in enumerate(records):
+        if record.fact is None:
+            continue
+        at = effective(record.fact, filings.get(record.of, ()))
+        rank = 0
+        match record.fact.said:
+            case Proposed():
+                rank = 1
+                if record.of is None:
+                    keyed.append((at, 4, n, Record(record.fact, let_go=True)))
+            case Delivered():
+                rank = 2
+            case Requested() if record.of is None:
+                rank = 3
+        keyed.append((at, rank, n, record))
+    keyed.sort(key=lambda k: k[:3])
+    waiting: list[Record] = []
+    for place, (at, rank, _, record) in enumerate(keyed):
+        if rank != 3:
+            yield record
+            continue
+        waiting.append(record)
+        following = keyed[place + 1] if place + 1 < len(keyed) else None
+        if following is None or following[:2] != (at, 3):
+            yield from _replies_last(waiting)
+            waiting = []
+
+
+def _replies_last(requests: list[Record]) -> Iterator[Record]:
+    """Requests of one time so that one comes after the request it replies to; a circle stays as it is."""
+    pending = list(requests)
+    while pending:
+        ids = {r.fact.id for r in pending if r.fact}
+        free = next((r for r in pending if r.fact and _replies_to(r.fact) not in ids), pending[0])
+        pending.remove(free)
+        yield free
+
+
+def _replies_to(fact: Fact) -> str | None:
+    return fact.said.in_reply_to if isinstance(fact.said, Requested) else None

@@ -1,0 +1,21 @@
+"""Instants as text: RFC 3339 in UTC, from whole microseconds."""
+
+from datetime import UTC, datetime, timedelta
+
+from gate.facts import Instant
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+LATEST: Instant = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // _MICROSECOND
+EARLIEST: Instant = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+
+
+def text(at: Instant) -> str:
+    """`2026-03-02T10:14:07Z`, with six digits of a second only where there are some. Later than year 9999 is its end."""
+    moment = EPOCH + timedelta(microseconds=min(at, LATEST))
+    return moment.isoformat()[:-6] + "Z"
+
+
+def maybe(at: Instant | None) -> str | None:
+    """The text, or None for no limit."""
+    return None if at is None else text(at)

@@ -1,0 +1,114 @@
+"""What else the gate says: notices of scopes, and cases that a person must look at (judging section 6)."""
+
+from gate.dossier import Dossier, Scope, Standing
+from gate.effects import Case, Deadline, Notice, case_of, derived_id
+from gate.facts import Arrived, Contacted, EvidenceFiled, Fact, Instant, Referred, Requested
+from gate.known import Known
+from gate.outcome import Outcome, ScopeView, Verdict
+from gate.policy import Policy
+from gate.rules.territory import where_is_client
+from gate.solicitation import found_against
+
+
+def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
+    """The scope as it is told."""
+    soft, hard = scope.opened + policy.soft_limit, scope.opened + policy.hard_limit
+    return ScopeView(scope.service, scope.asset, scope.opened, soft, hard, state)
+
+
+def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) -> Notice:
+    state = {"scope.opened": "open", "scope.closed": "servicing_only"}.get(name, "tainted")
+    return Notice(name, derived_id("not", name, client, scope.source, scope.id), client, view_of(scope, state, policy), because)
+
+
+def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
+    """What one fact in order opens or spoils."""
+    if isinstance(fact.said, Requested):
+        return _opened(known, fact, policy)
+    if isinstance(fact.said, Arrived | Referred | Contacted | EvidenceFiled):
+        return tainted_scopes(known, fact)
+    return ()
+
+
+def _opened(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
+    scope = known.dossier.scopes.get(f"{fact.id} {fact.source}")
+    if scope is None:
+        return ()
+    spoilt = tainted_scopes(known, fact)
+    if scope.prompts:
+        return spoilt
+    where = where_is_client(known.dossier, known.register, scope.opened)
+    if where and where.code == "OUT_OF_TERRITORY":
+        return spoilt
+    return (_notice("scope.opened", fact.client, scope, fact.id, policy), *spoilt)
+
+
+def tainted_scopes(known: Known, because: Fact) -> tuple[Notice, ...]:
+    """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship."""
+    dossier, policy = known.dossier, known.register.policy
+    found = []
+    for scope in dossier.scopes.values():
+        if scope.tainted or not _spoilt(known, scope):
+            continue
+        scope.tainted = True
+        found.append(_notice("scope.tainted", dossier.client, scope, because.id, policy))
+        first = dossier.first_scope
+        if first and (first.source, first.id) == (scope.source, scope.id) and not dossier.suspended_said:
+            dossier.suspended_said = True
+            found.append(_notice("relationship.suspended", dossier.client, scope, because.id, policy))
+    return tuple(found)
+
+
+def _spoilt(known: Known, scope: Scope) -> bool:
+    if scope.prompts:
+        return True
+    rows = found_against(known.dossier, known.register, scope, scope.thing, scope.opened)
+    return any(verdict is Verdict.BLOCK for _, verdict in rows)
+
+
+def closed(client: str, scope: Scope, policy: Policy) -> Notice:
+    """The notice that the hard limit of a scope passed."""
+    return _notice("scope.closed", client, scope, scope.id, policy)
+
+
+def deadlines_at(fact: Fact, policy: Policy) -> tuple[Deadline, ...]:
+    """When the scope that a request opens will close."""
+    if not isinstance(fact.said, Requested) or fact.said.kind == "recurring_execution":
+        return ()
+    return (Deadline(fact.at + policy.hard_limit, fact.client, f"{fact.id} {fact.source}"),)
+
+
+def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> tuple[Case, ...]:
+    """Cases that an answer opens: a conflict of locations, once for the same signs, and a rule that failed."""
+    found = []
+    for reason in outcome.reasons:
+        if reason.code == "RULE_FAILED":
+            found.append(case_of("RULE_FAILED", reason.said, offer.client, offer, reason.facts, (decision,)))
+        if reason.code == "LOCATION_CONFLICT" and dossier.conflict_said != " ".join(reason.covers):
+            dossier.conflict_said = " ".join(reason.covers)
+            found.append(case_of("LOCATION_CONFLICT", reason.said, offer.client, offer, reason.facts, (decision,)))
+    return tuple(found)
+
+
+def cases_at(known: Known, fact: Fact, policy: Policy) -> tuple[Case, ...]:
+    """Cases that a fact opens by itself."""
+    said = fact.said
+    if isinstance(said, EvidenceFiled) and said.supports == "solicitation":
+        sentence = f"evidence `{said.evidence}` says that the client was solicited"
+        return (case_of("EVIDENCE_CONTRADICTED", sentence, fact.client, fact),)
+    if isinstance(said, Contacted) and said.promoting and has_open_scope(known.dossier, fact.at, policy):
+        sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
+        return (case_of("EXPOSURE", sentence, fact.client, fact),)
+    return ()
+
+
+def has_open_scope(dossier: Dossier, at: Instant, policy: Policy) -> bool:
+    """Whether the client has a scope that is open at that time."""
+    return any(s.opened <= at < s.opened + policy.hard_limit for s in dossier.scopes.values())
+
+
+def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:
+    """An incident: an offer went out without an answer that lets it."""
+    decisions = tuple(o.decision for o in belongs)
+    sentence = "an offer was sent without a decision that lets it; it is a solicitation"
+    return case_of("DELIVERED_WITHOUT_PERMISSION", sentence, fact.client, fact, (fact.id,), decisions)

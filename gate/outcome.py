@@ -1,0 +1,91 @@
+"""The answer and how verdicts combine: the law of combination on one screen (judging section 2)."""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from gate.facts import Instant
+from gate.law import DUTIES
+
+
+class Verdict(IntEnum):
+    """allow < flag < block; a flag is held for a person."""
+
+    ALLOW = 0
+    FLAG = 1
+    BLOCK = 2
+
+    @property
+    def word(self) -> str:
+        """As on the wire."""
+        return _WORDS[self]
+
+
+_WORDS = ("allow", "flag", "block")
+SHOWN_FACTS = 8
+
+
+class Reason(Struct, frozen=True):
+    """Why: a code of `gate.law`, its verdict, a sentence for people, and the ids of the facts it leans on.
+
+    `covers` names the solicitations, assets and products it is about, uncut: what a release would cover.
+    """
+
+    code: str
+    verdict: Verdict
+    said: str
+    facts: tuple[str, ...]
+    covers: tuple[str, ...] = ()
+
+
+class ScopeView(Struct, frozen=True):
+    """The scope an answer rests on."""
+
+    service: str
+    asset: str | None
+    opened_at: Instant
+    soft_until: Instant
+    hard_until: Instant
+    state: str
+
+
+class Outcome(Struct, frozen=True):
+    """One answer with every reason, gravest first; `ended` is the step that ended the judging, or 0."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    scope: ScopeView | None = None
+    initiation: tuple[str, str, tuple[str, ...]] = ("unknown", "none", ())
+    ended: int = 0
+
+    @property
+    def leading(self) -> str:
+        """The code that decided."""
+        return self.reasons[0].code
+
+    @property
+    def codes(self) -> list[str]:
+        """All codes, gravest first."""
+        return [r.code for r in self.reasons]
+
+    @property
+    def send_by(self) -> Instant | None:
+        """How long an allow can be used; None for one that no scope carries (judging section 7)."""
+        return self.scope.soft_until if self.verdict is Verdict.ALLOW and self.scope else None
+
+
+def combine(reasons: list[Reason]) -> tuple[Reason, ...]:
+    """Each code once with its gravest verdict; gravest first, then in the order of judging."""
+    if len(reasons) == 1:
+        return (reasons[0],)
+    merged: dict[str, Reason] = {}
+    for reason in reasons:
+        known = merged.get(reason.code)
+        merged[reason.code] = reason if known is None else _join(known, reason)
+    return tuple(sorted(merged.values(), key=lambda r: (-r.verdict, DUTIES[r.code].order)))
+
+
+def _join(a: Reason, b: Reason) -> Reason:
+    said = a.said if b.said in a.said else f"{a.said}; {b.said}"
+    facts = tuple(dict.fromkeys(a.facts + b.facts))[:SHOWN_FACTS]
+    return Reason(a.code, max(a.verdict, b.verdict), said, facts, tuple(dict.fromkeys(a.covers + b.covers)))

@@ -1,0 +1,160 @@
+"""What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
+
+from gate.dossier import Dossier, Standing
+from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
+from gate.evolve import signed_milder_alone
+from gate.facts import (
+    Arrived,
+    Contacted,
+    Delivered,
+    EvidenceApproved,
+    EvidenceFiled,
+    EvidenceRetracted,
+    Fact,
+    Instant,
+    Located,
+    Merged,
+    Narrowed,
+    Proposed,
+    Referred,
+    Released,
+    RelationshipChanged,
+)
+from gate.history import Record
+from gate.known import Known
+from gate.outcome import Outcome, Reason, Verdict
+from gate.policy import Policy
+
+SHARED = (
+    Located,
+    Arrived,
+    Contacted,
+    Referred,
+    Proposed,
+    Delivered,
+    EvidenceFiled,
+    EvidenceApproved,
+    EvidenceRetracted,
+    Narrowed,
+    RelationshipChanged,
+)
+"""What merged clients are told of each other (judging section 6, merged clients)."""
+
+
+def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]:
+    """The messages that tell merged clients of a shared fact."""
+    if not dossier.greeted or not isinstance(fact.said, SHARED):
+        return ()
+    told = Record(record.fact, of=dossier.client, let_go=record.let_go, names=record.names)
+    return tuple(Greeting(to, dossier.client, (told,), (), fact) for to in dossier.greeted)
+
+
+def was_let_go(belongs: list[Standing], at: Instant) -> bool:
+    """Whether a sending at that time was let by the standing answers of the offers it belongs to."""
+    return bool(belongs) and all(
+        o.may_send and (o.send_by is None or at < o.send_by) and (o.released_at is None or at >= o.released_at)
+        for o in belongs
+    )
+
+
+def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
+    """A case where two people are asked for and are one, or a filer approves himself."""
+    said = fact.said
+    who = ""
+    match said:
+        case EvidenceRetracted() | Narrowed() | Released() if said.by == said.second:
+            who = said.by
+        case RelationshipChanged() if signed_milder_alone(dossier.own, fact):
+            who = said.by
+        case EvidenceApproved() if said.by in _filers(dossier, said.evidence):
+            who = said.by
+        case EvidenceFiled() if said.by in dossier.own.approvals.get(said.evidence, ()):
+            who = said.by
+    if not who:
+        return ()
+    sentence = f"`{who}` signed alone where another person is asked for; it counts for nothing"
+    return (case_of("SAME_PERSON_TWICE", sentence, fact.client, fact),)
+
+
+def _filers(dossier: Dossier, evidence: str) -> set[str]:
+    filings = [*dossier.own.accusations, *(f for fs in dossier.filings.values() for f in fs)]
+    return {f.by for f in filings if f.evidence == evidence}
+
+
+def refusal(standing: Standing | None, said: Released, at: Instant, policy: Policy) -> str | None:
+    """Why a release is refused; None if it lets the answer go."""
+    if standing is None:
+        return "the decision is not a standing answer of this client"
+    if standing.released_at is not None:
+        return "the decision is released already"
+    if standing.verdict != Verdict.FLAG and standing.codes != ["TYPE_UNCLASSIFIED"]:
+        return "only a flag, or a block of TYPE_UNCLASSIFIED alone, may be released"
+    latest = at + policy.release_limit
+    if standing.hard_until is not None:
+        latest = min(latest, standing.hard_until)
+    if not at < said.expires <= latest:
+        return "it must expire after it is signed, within 24 hours and before the window's hard limit"
+    return None
+
+
+def release_from_dossier(known: Known, fact: Fact, policy: Policy) -> Step | None:
+    """Refuse what the dossier alone can refuse; None if the history is needed to release."""
+    dossier, said = known.dossier, fact.said
+    assert isinstance(said, Released)
+    alone = same_person(dossier, fact)
+    if alone:
+        return Step(dossier, Record(fact), cases=alone)
+    standing = next((o for o in dossier.offers if o.decision == said.decision), None)
+    if standing is None and dossier.dropped:
+        return None
+    why = refusal(standing, said, fact.at, policy)
+    return Step(dossier, Record(fact), cases=(refused(fact, why),)) if why else None
+
+
+def refused(fact: Fact, why: str) -> Case:
+    """The case of a release that lets nothing go."""
+    said = fact.said
+    assert isinstance(said, Released)
+    return case_of("RELEASE_REFUSED", why, fact.client, fact, decisions=(said.decision,))
+
+
+def released(offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy: Policy) -> Answer:
+    """The answer after a release: a flag that may be sent, led by RELEASED before the reasons it had."""
+    said = fact.said
+    assert isinstance(said, Released)
+    sentence = f"`{said.by}` and `{said.second}` let it go: {said.reason}"
+    lead = Reason("RELEASED", Verdict.FLAG, sentence, (fact.id,))
+    outcome = Outcome(Verdict.FLAG, (lead, *outcome.reasons), outcome.scope, outcome.initiation, outcome.ended)
+    standing = Standing(
+        before.at,
+        before.source,
+        before.id,
+        before.offer,
+        decision_id(offer, fact, policy.digest),
+        Verdict.FLAG,
+        outcome.codes,
+        True,
+        said.expires,
+        before.hard_until,
+        fact.at,
+        covered(outcome),
+        before.names,
+    )
+    return Answer(offer, outcome, standing, fact.recorded, before.decision, fact)
+
+
+def covered(outcome: Outcome) -> list[str]:
+    """What a release of this outcome covers: every flag and block with the solicitations, assets and products in it."""
+    return sorted({f"{r.code} {int(r.verdict)} {c}" for r in outcome.reasons if r.verdict for c in ("", *r.covers)})
+
+
+def takes_back(standing: Standing, fresh: Outcome) -> bool:
+    """Whether a fresh outcome holds a reason, or a fact of one, that the release did not cover."""
+    known = set(standing.covered or ())
+    return any(
+        f"{r.code} {int(r.verdict)} {c}" not in known
+        and not (r.verdict is Verdict.FLAG and f"{r.code} {int(Verdict.BLOCK)} {c}" in known)
+        for r in fresh.reasons
+        if r.verdict
+        for c in ("", *r.covers)
+    )

@@ -1,0 +1,222 @@
+"""The register: what is known beyond one client, held whole and asked by time.
+
+Law: MiCA Art. 61(1) subpara. 2 (persons), ESMA guidelines 1, 2 and 4; judging sections 3-5, contract section 3.
+Clock: event time. Of entries about one thing the latest not later than the asked time is in force; of entries with
+equal times all hold and the one against the firm decides.
+The register is the one mutable thing in `gate`: `learn` adds an entry, nothing is ever taken out.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+from enum import IntEnum
+
+from msgspec import Struct
+
+from gate.facts import (
+    AssetClassified,
+    CampaignEnded,
+    CampaignStarted,
+    CountryScoped,
+    EntityRegistered,
+    Fact,
+    Instant,
+    ProductClassified,
+)
+from gate.policy import Policy
+
+
+class Promoter(IntEnum):
+    """What a promoter is to the firm at a time; the greater is worse for the firm."""
+
+    INDEPENDENT = 0
+    UNKNOWN = 1
+    CHAIN = 2
+    FIRM = 3
+
+
+class Version(Struct, frozen=True, array_like=True, order=True):
+    """One version of a campaign as an exposure; sorts by time, then event."""
+
+    at: Instant
+    source: str
+    id: str
+    campaign: str
+    promoter: Promoter
+    weak: bool
+
+
+class Audience:
+    """The exposures of one set of countries, sorted by time, and split by what they weigh."""
+
+    def __init__(self, versions: list[Version]) -> None:
+        self.all = versions
+        self.unknown = [v for v in versions if v.promoter is Promoter.UNKNOWN]
+        self.strong = [v for v in versions if v.promoter is not Promoter.UNKNOWN and not v.weak]
+        self.weak = [v for v in versions if v.promoter is not Promoter.UNKNOWN and v.weak]
+
+
+class Register:
+    """Entities, assets, products, countries and campaigns."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.version = 0
+        self.facts: list[Fact] = []
+        self._entities: dict[str, list[Fact]] = {}
+        self._assets: dict[str, list[Fact]] = {}
+        self._products: dict[str, list[Fact]] = {}
+        self._countries: dict[str, list[Fact]] = {}
+        self._campaigns: dict[str, list[Fact]] = {}
+        self._audiences: dict[str, list[Version]] = {}
+        self._views: dict[tuple[str, ...], Audience] = {}
+
+    def learn(self, fact: Fact) -> None:
+        """Take one register event in."""
+        self.version += 1
+        self.facts.append(fact)
+        match fact.said:
+            case CampaignStarted() as said:
+                _add(self._campaigns, said.campaign, fact)
+                self._address(fact, said)
+            case EntityRegistered() as said:
+                _add(self._entities, said.entity, fact)
+                self._readdress(said.entity)
+            case AssetClassified() as said:
+                _add(self._assets, said.asset, fact)
+            case ProductClassified() as said:
+                _add(self._products, said.product, fact)
+            case CountryScoped() as said:
+                _add(self._countries, said.country, fact)
+            case CampaignEnded():
+                pass  # An audience never lapses (judging section 5, letter b).
+
+    def in_scope(self, country: str, at: Instant) -> bool:
+        """Whether clients there are clients in the Union at that time (judging section 3)."""
+        entries = _in_force(self._countries.get(country), at)
+        if entries:
+            return any(e.said.in_scope for e in entries)  # type: ignore[union-attr]
+        since = self.policy.countries.get(country)
+        return since is not None and since <= at
+
+    def promoter(self, entity: str, at: Instant) -> Promoter:
+        """What the entity is to the firm at that time (judging section 5); not registered or over is unknown."""
+        entries = _in_force(self._entities.get(entity), at)
+        if not entries:
+            return Promoter.UNKNOWN
+        return max(self._standing(e.said, at) for e in entries)  # type: ignore[arg-type]
+
+    def classes(self, entity: str) -> int:
+        """How many changes of standing the entity can have had: 1 means always the same since registered."""
+        return len(self._entities.get(entity, ()))
+
+    def _standing(self, said: EntityRegistered, at: Instant) -> Promoter:
+        if said.until is not None and said.until <= at:
+            return Promoter.UNKNOWN
+        if said.relation == "firm":
+            return Promoter.FIRM
+        close = (said.holding_percent or 0) >= self.policy.close_link_percent or bool(said.control)
+        return Promoter.INDEPENDENT if said.relation == "independent" and not close else Promoter.CHAIN
+
+    def authorised(self, entity: str, services: Iterable[str], at: Instant) -> tuple[str, ...]:
+        """Ids of the entries that authorise the entity for all the services at that time; empty if it is not."""
+        entries = _in_force(self._entities.get(entity), at)
+        wanted = set(services)
+        for e in entries:
+            said = e.said
+            assert isinstance(said, EntityRegistered)
+            over = said.until is not None and said.until <= at
+            if said.relation != "eu_authorised" or over or not wanted <= set(said.services or ()):
+                return ()
+        return tuple(e.id for e in entries)
+
+    def asset(self, asset: str, at: Instant) -> AssetClassified | None:
+        """The classification in force; None if there is none, or different ones at one time."""
+        entries = _in_force(self._assets.get(asset), at)
+        if not entries or any(e.said != entries[0].said for e in entries):
+            return None
+        said = entries[0].said
+        assert isinstance(said, AssetClassified)
+        return said
+
+    def asset_entry(self, asset: str, at: Instant) -> tuple[str, ...]:
+        """Ids of the classifications in force."""
+        return tuple(e.id for e in _in_force(self._assets.get(asset), at))
+
+    def maps(self, product: str, to: str, service: str, at: Instant) -> bool:
+        """Whether an approved entry in force of this service maps the one product directly to the other."""
+        entries = _in_force(self._products.get(product), at)
+        return bool(entries) and all(
+            e.said.service == service and e.said.same_type_as == to and e.said.approved_by  # type: ignore[union-attr]
+            for e in entries
+        )
+
+    def tag_promoters(self, campaign: str, tagged_at: Instant, at: Instant) -> tuple[str, ...]:
+        """Whose tag it was: of the version in force at the tag, else of the first known by the offer's time."""
+        versions = self._campaigns.get(campaign)
+        found = _in_force(versions, tagged_at)
+        if not found and versions and versions[0].at <= at:
+            found = [v for v in versions if v.at == versions[0].at]
+        return tuple(v.said.by for v in found)  # type: ignore[union-attr]
+
+    def audience(self, countries: tuple[str, ...]) -> "Audience":
+        """What addresses somebody located in these countries; a version is weak only if it is for all of them."""
+        view = self._views.get(countries)
+        if view is None:
+            merged: dict[tuple[str, str], Version] = {}
+            for country in countries:
+                for v in self._audiences.get(country, self._audiences.get("*", ())):
+                    known = merged.get((v.source, v.id))
+                    if v.promoter is not Promoter.INDEPENDENT and (known is None or known.weak):
+                        merged[v.source, v.id] = v
+            view = self._views[countries] = Audience(sorted(merged.values()))
+        return view
+
+    def addresses(self, said: CampaignStarted) -> frozenset[str] | None:
+        """The countries a campaign addresses; None for all of the world."""
+        listed = (said.countries,) if isinstance(said.countries, str) else said.countries
+        if "*" in listed:
+            return None
+        found = {c for c in listed if c != "EEA"}
+        return frozenset(found | set(self.policy.countries) if "EEA" in listed else found)
+
+    def _address(self, fact: Fact, said: CampaignStarted) -> None:
+        self._views.clear()
+        countries = self.addresses(said)
+        blocked: dict[str, bool] = {}
+        for e in said.excludes or ():
+            blocked[e.country] = blocked.get(e.country, True) and e.geo_blocked
+        promoter = self.promoter(said.by, fact.at)
+        everywhere = self._audiences.setdefault("*", [])
+        for country in (blocked.keys() if countries is None else countries):
+            self._audiences.setdefault(country, list(everywhere))
+        for country in (list(self._audiences) if countries is None else countries):
+            weak = said.kind == "eu_feature" or blocked.get(country, False)
+            insort(self._audiences[country], Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak))
+
+    def _readdress(self, entity: str) -> None:
+        """A promoter's standing may reach back: address its campaigns anew."""
+        if any(v.said.by == entity for vs in self._campaigns.values() for v in vs):  # type: ignore[union-attr]
+            self._audiences.clear()
+            self._views.clear()
+            for f in self.facts:
+                if isinstance(f.said, CampaignStarted):
+                    self._address(f, f.said)
+
+
+def _order(fact: Fact) -> tuple[Instant, str, str]:
+    return (fact.at, fact.source, fact.id)
+
+
+def _add(index: dict[str, list[Fact]], thing: str, fact: Fact) -> None:
+    insort(index.setdefault(thing, []), fact, key=_order)
+
+
+def _in_force(entries: list[Fact] | None, at: Instant) -> list[Fact]:
+    """All entries with the latest time that is not later than `at`."""
+    if not entries:
+        return []
+    end = bisect_right(entries, at, key=lambda f: f.at)
+    start = end - 1
+    while start > 0 and entries[start - 1].at == entries[end - 1].at:
+        start -= 1
+    return entries[max(start, 0) : end] if end else []

@@ -1,0 +1,237 @@
+"""A fact that reaches back: earlier offers are judged again, and answers that were too soft are superseded.
+
+Law: law reference R22, R23 (never rewrite; late favourable facts count forward only). Clock: effective time.
+Source: judging section 1 (P1, P2), sections 6 and 7.
+"""
+
+from collections.abc import Sequence
+
+from gate import notices, people
+from gate.dossier import Dossier, Standing, trim
+from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
+from gate.evolve import BEFORE_EVERYTHING
+from gate.facts import Delivered, EvidenceFiled, Fact, Instant, Merged, Proposed, Refused, Released
+from gate.history import Record, effective, names_of, replay, standings
+from gate.known import Known
+from gate.outcome import Outcome, Verdict
+from gate.policy import Policy
+
+Key = tuple[str, str]
+
+
+def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy) -> Standing:
+    """The standing record of an answer."""
+    said = offer.said
+    assert isinstance(said, Proposed)
+    return Standing(
+        offer.at,
+        offer.source,
+        offer.id,
+        said.offer,
+        decision_id(offer, because, policy.digest),
+        int(outcome.verdict),
+        outcome.codes,
+        outcome.verdict is Verdict.ALLOW,
+        outcome.send_by,
+        outcome.scope.hard_until if outcome.scope else None,
+        names=names_of(known, offer),
+    )
+
+
+def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) -> Step:
+    """Take a fact of the client in with the whole history at hand."""
+    dossier, said = known.dossier, fact.said
+    answered = standings(history)
+    cases: tuple[Case, ...] = ()
+    record = Record(fact)
+    if isinstance(said, Delivered):
+        belongs = _belongs(said, fact.at, answered)
+        record = Record(fact, let_go=people.was_let_go(belongs, fact.at))
+        cases = () if record.let_go else (notices.delivered_without_permission(fact, belongs),)
+    if isinstance(said, Refused):
+        return Step(dossier, record)
+    if isinstance(said, Released):
+        return _release(known, fact, said, policy, history, answered)
+    since = effective(fact, [f for f in _filings(history)])
+    step = _revise(known, record, (), since, fact, policy, history, answered)
+    cases += (*people.same_person(step.dossier, fact), *notices.cases_at(Known(step.dossier, known.register), fact, policy))
+    forwards = people.to_kin(step.dossier, fact, _with_names(step.record, step.dossier, answered))
+    if isinstance(said, Merged):
+        sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
+        cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
+        forwards = _greet(step.dossier, (said.other,), [*history, record], fact)
+    opened = notices.notices_at(Known(step.dossier, known.register), fact, policy)
+    return Step(
+        step.dossier,
+        step.record,
+        step.answers,
+        (*opened, *step.notices),
+        step.cases + cases,
+        notices.deadlines_at(fact, policy),
+        forwards,
+    )
+
+
+def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[Record]) -> list[Step]:
+    """Take in what a merged client tells; a step for each record, and greetings for those not known yet."""
+    steps: list[Step] = []
+    records = list(history)
+    since = BEFORE_EVERYTHING if len(greeting.records) > 1 or greeting.kin else _since(greeting)
+    known_already = {r.fact.key for r in history if r.fact is not None and r.of == greeting.of}
+    fresh = [r for r in greeting.records if r.fact is not None and r.fact.key not in known_already]
+    step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records))
+    newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
+    forwards = _greet(step.dossier, newcomers, records, greeting.because)
+    steps.extend(Step(step.dossier, r) for r in fresh)
+    steps.append(Step(step.dossier, step.record, step.answers, step.notices, step.cases, (), forwards))
+    return steps
+
+
+def reopen(known: Known, since: Instant, because: Fact, policy: Policy, history: Sequence[Record]) -> Step:
+    """Judge a client's offers from `since` on again, because the register changed behind them."""
+    return _revise(known, None, (), since, because, policy, history, standings(history))
+
+
+def _since(greeting: Greeting) -> Instant:
+    fact = greeting.records[0].fact if greeting.records else None
+    return effective(fact, ()) if fact is not None and isinstance(fact.said, EvidenceFiled) else _reach(fact)
+
+
+def _reach(fact: Fact | None) -> Instant:
+    return BEFORE_EVERYTHING if fact is None or "evidence" in getattr(fact.said, "__struct_fields__", ()) else fact.at
+
+
+def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:
+    """Tell merged clients who do not know it yet everything that is shared."""
+    found = []
+    shared = tuple(
+        Record(r.fact, of=dossier.client, let_go=r.let_go, names=r.names)
+        for r in records
+        if r.fact is not None and r.of is None and isinstance(r.fact.said, people.SHARED)
+    )
+    new = [o for o in dict.fromkeys(others) if o != dossier.client and o not in dossier.greeted]
+    dossier.greeted.extend(new)
+    for other in new:
+        kin = tuple(g for g in dossier.greeted if g != other)
+        found.append(Greeting(other, dossier.client, shared, (dossier.client, *kin), because))
+    return tuple(found)
+
+
+def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
+    return [r.fact.said for r in history if r.fact and r.of is None and isinstance(r.fact.said, EvidenceFiled)]
+
+
+def _belongs(said: Delivered, at: Instant, answered: dict[Key, Standing]) -> list[Standing]:
+    own = [s for s in answered.values() if s.offer == said.offer and s.at <= at]
+    latest = max((s.at for s in own), default=0)
+    return [s for s in own if s.at == latest]
+
+
+def _with_names(record: Record, dossier: Dossier, answered: dict[Key, Standing]) -> Record:
+    fact = record.fact
+    if fact is None or not isinstance(fact.said, Delivered):
+        return record
+    names = tuple(dict.fromkeys(t for s in _belongs(fact.said, fact.at, answered) for t in s.names))
+    return Record(fact, let_go=record.let_go, names=names)
+
+
+def _revise(
+    known: Known,
+    record: Record | None,
+    kin_records: tuple[Record, ...],
+    since: Instant,
+    because: Fact,
+    policy: Policy,
+    history: Sequence[Record],
+    answered: dict[Key, Standing],
+) -> Step:
+    """Replay everything with the new records, and supersede every standing answer that is too soft now."""
+    arrived = (*history, *((record,) if record else ()), *kin_records)
+    old = known.dossier
+    dossier, outcomes = replay(old.client, arrived, known.register, policy, since)
+    fresh = Known(dossier, known.register)
+    offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
+    answers = []
+    for key, outcome in outcomes.items():
+        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, policy)
+        if answer:
+            answers.append(answer)
+    answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
+    answered = answered | {(a.standing.source, a.standing.id): a.standing for a in answers}
+    _carry(dossier, old, answered, policy)
+    cases = _late(old.client, because, answers)
+    for answer in answers:
+        cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
+    spoilt = notices.tainted_scopes(fresh, because)
+    trim(dossier, policy.hard_limit)
+    dossier.full = False
+    done = record or Record(None)
+    done = Record(done.fact, done.of, done.let_go, done.names, tuple(a.standing for a in answers))
+    return Step(dossier, done, tuple(answers), spoilt, cases)
+
+
+def _answer(
+    known: Known, offer: Fact, outcome: Outcome, before: Standing | None, because: Fact, policy: Policy
+) -> Answer | None:
+    """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
+    standing = standing_of(known, offer, because, outcome, policy)
+    if before is None:
+        return Answer(offer, outcome, standing, because.recorded)
+    softer = people.takes_back(before, outcome) if before.released_at is not None else outcome.verdict > before.verdict
+    return Answer(offer, outcome, standing, because.recorded, before.decision, because) if softer else None
+
+
+def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
+    replaced = tuple(a.supersedes for a in answers if a.supersedes)
+    if not replaced:
+        return ()
+    sentence = f"`{because.id}` arrived late; {len(replaced)} earlier answers were too soft and are superseded"
+    return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
+
+
+def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing], policy: Policy) -> None:
+    """What the replay cannot know: answers, what was said already, and the bounds of the dossier."""
+    dossier.offers = sorted(answered.values(), key=lambda s: (s.at, s.source, s.id))
+    dossier.last_offer = dossier.offers[-1].at if dossier.offers else None
+    dossier.suspended_said = old.suspended_said
+    dossier.conflict_said = old.conflict_said
+    dossier.greeted = list(old.greeted)
+    for key, scope in old.scopes.items():
+        if key in dossier.scopes:
+            dossier.scopes[key].tainted = scope.tainted
+    for reached in dossier.members():
+        for span in reached.touches.values():
+            if len(span.entries) > 8:
+                del span.entries[4:-4]
+
+
+def _release(
+    known: Known, fact: Fact, said: Released, policy: Policy, history: Sequence[Record], answered: dict[Key, Standing]
+) -> Step:
+    dossier = known.dossier
+    alone = people.same_person(dossier, fact)
+    if alone:
+        return Step(dossier, Record(fact), cases=alone)
+    standing = next((s for s in answered.values() if s.decision == said.decision), None)
+    why = people.refusal(standing, said, fact.at, policy)
+    if why or standing is None:
+        return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
+    key = (standing.source, standing.id)
+    _, outcomes = replay(dossier.client, history, known.register, policy, standing.at)
+    offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == key)
+    outcome = _reasons_it_had(known, standing, outcomes[key], policy, history)
+    answer = people.released(offer, fact, outcome, standing, policy)
+    answer.standing.covered = sorted({*(answer.standing.covered or ()), *people.covered(outcomes[key])})
+    dossier.offers = [answer.standing if (o.source, o.id) == key else o for o in dossier.offers]
+    return Step(dossier, Record(fact, answers=(answer.standing,)), (answer,))
+
+
+def _reasons_it_had(
+    known: Known, standing: Standing, fresh: Outcome, policy: Policy, history: Sequence[Record]
+) -> Outcome:
+    """The outcome behind a standing answer: what is said now if that is the same, else what was said when it was given."""
+    if fresh.codes == standing.codes:
+        return fresh
+    given = next(n for n, r in enumerate(history) if any(a.decision == standing.decision for a in r.answers))
+    _, outcomes = replay(known.dossier.client, history[: given + 1], known.register, policy, standing.at)
+    return outcomes[(standing.source, standing.id)]

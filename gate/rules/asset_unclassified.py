@@ -1,0 +1,23 @@
+"""R13: an asset without a complete and approved classification cannot be compared.
+
+Law: MiCA Art. 61(2); ESMA guideline 4; policy. Clock: the classification at the offer's time.
+"""
+
+from gate.outcome import Reason, Verdict
+from gate.rules.question import Question
+from gate.same_type import lacking
+
+
+def asset_is_unclassified(q: Question) -> Reason | None:
+    """Block if an asset that offer or request names is not classified, not approved or incomplete."""
+    register, at = q.known.register, q.offer.at
+    said, assets, entries = [], [], []
+    for asset in dict.fromkeys((q.thing.asset, q.scope.asset)):
+        why = lacking(register.asset(asset, at)) if asset else None
+        if asset and why:
+            said.append(f"`{asset}` {why}")
+            assets.append(asset)
+            entries += register.asset_entry(asset, at)
+    if not said:
+        return None
+    return Reason("TYPE_UNCLASSIFIED", Verdict.BLOCK, "; ".join(said), (*entries, q.scope.id, q.offer.id), tuple(assets))

@@ -1,0 +1,44 @@
+"""The question that rules of steps 6-8 answer: one thing of an offer against one scope."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from gate.dossier import Scope, Touch
+from gate.facts import Fact, Proposed, Thing
+from gate.known import Known
+from gate.outcome import SHOWN_FACTS, Reason, Verdict
+from gate.policy import Policy
+from gate.solicitation import Found
+
+
+class Question(NamedTuple):
+    """What a rule may look at."""
+
+    known: Known
+    offer: Fact
+    said: Proposed
+    thing: Thing
+    scope: Scope
+    found: Found
+    policy: Policy
+
+
+Rule = Callable[[Question], Reason | None]
+
+
+def of_touches(q: Question, code: str, sentence: str, *verdicts: Verdict) -> Reason | None:
+    """The reason of a solicitation row: the gravest of its verdicts that has touches; earliest facts first."""
+    for verdict in verdicts:
+        touches = q.found.get((code, verdict))
+        if touches:
+            every = [t for v in verdicts for t in q.found.get((code, v), ())]
+            return Reason(code, verdict, sentence, shown(q, every), tuple(dict.fromkeys(t.id for t in sorted(every))))
+    return None
+
+
+def shown(q: Question, touches: Iterable[Touch]) -> tuple[str, ...]:
+    """The four earliest up to the request and the four latest after it, and the request itself."""
+    ordered = sorted(touches)
+    before = [t for t in ordered if t.at <= q.scope.opened][:4]
+    after = [t for t in ordered if t.at > q.scope.opened][-4:]
+    return tuple(dict.fromkeys([t.id for t in before + after] + [q.scope.id]))[: SHOWN_FACTS + 1]

@@ -1,0 +1,169 @@
+"""Solicitations: who reached the client, when, and what that weighs against one scope.
+
+Law: MiCA Art. 61(1) subpara. 2; ESMA guidelines 1 and 2; judging section 5, letters a to c, and narrowing.
+Clock: effective time. A solicitation with the time of the request counts as earlier than it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Touch
+from gate.facts import Instant, Thing
+from gate.outcome import Verdict
+from gate.policy import Policy
+from gate.register import Audience, Promoter, Register, Version
+
+Row = tuple[str, Verdict]
+"""A reason code of step 6 and its verdict."""
+Found = dict[Row, list[Touch]]
+
+_SINCE: Row = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
+_UNKNOWN: Row = ("PROMOTER_UNKNOWN", Verdict.FLAG)
+_FIRM: Row = ("INITIATION_SOLICITED", Verdict.BLOCK)
+_CHAIN: Row = ("PERSON_CHAIN_SOLICITATION", Verdict.BLOCK)
+_STRONG: Row = ("CAMPAIGN_EXPOSURE", Verdict.BLOCK)
+_WEAK: Row = ("CAMPAIGN_EXPOSURE", Verdict.FLAG)
+_PROVEN: Row = ("EVIDENCE_CONTRADICTED", Verdict.BLOCK)
+_CLAIMED: Row = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
+
+
+def found_against(dossier: Dossier, register: Register, scope: Scope, thing: Thing, at: Instant) -> Found:
+    """Every solicitation that speaks against the scope, by the row it speaks through."""
+    found: Found = {}
+    for reached in dossier.members():
+        for row, touch in _rows(reached, register, scope, thing, at, dossier.full):
+            found.setdefault(row, []).append(touch)
+    return found
+
+
+def _rows(
+    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
+) -> Iterator[tuple[Row, Touch]]:
+    if reached.touches or reached.singles:
+        yield from _personal(reached, register, scope, thing, at)
+    countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
+    if countries:
+        audience = register.audience(countries)
+        if audience.all:
+            if reached.narrowings:
+                yield from _narrowed_audience(reached, audience, scope, thing, at)
+            else:
+                yield from _audience(audience, scope.opened, at, full)
+    if reached.accusations:
+        yield from _evidenced(reached, register.policy, scope, thing)
+
+
+def promoter_of(register: Register, key: str, touched_at: Instant, at: Instant) -> Promoter:
+    """Who stands behind a touch: see `Reached.touches` for the keys."""
+    kind, name = key[0], key[2:]
+    if kind == "f":
+        return Promoter.FIRM
+    if kind == "t":
+        promoters = register.tag_promoters(name, touched_at, at)
+        return max((register.promoter(by, touched_at) for by in promoters), default=Promoter.UNKNOWN)
+    promoter = register.promoter(name, touched_at)
+    return max(promoter, Promoter.CHAIN) if kind == "r" else promoter
+
+
+def _row(key: str, promoter: Promoter, before: bool) -> Row:
+    if not before:
+        return _SINCE
+    if promoter is Promoter.UNKNOWN:
+        return _UNKNOWN
+    if key[0] == "t":
+        return _STRONG
+    return _FIRM if promoter is Promoter.FIRM else _CHAIN
+
+
+def _personal(
+    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant
+) -> Iterator[tuple[Row, Touch]]:
+    for key, span in reached.touches.items():
+        for touch in span.entries:
+            promoter = promoter_of(register, key, touch.at, at)
+            if promoter is not Promoter.INDEPENDENT:
+                yield _row(key, promoter, touch.at <= scope.opened), touch
+    for single in reached.singles:
+        promoter = promoter_of(register, single.key, single.touch.at, at)
+        if promoter is Promoter.INDEPENDENT:
+            continue
+        row = _row(single.key, promoter, single.touch.at <= scope.opened)
+        lasting = row in (_FIRM, _CHAIN)
+        if lasting or _still_counts(reached, (single.touch.id,), scope, thing):
+            yield row, single.touch
+
+
+def _audience(audience: Audience, opened: Instant, at: Instant, full: bool) -> Iterator[tuple[Row, Touch]]:
+    for row, versions in ((_STRONG, audience.strong), (_UNKNOWN, audience.unknown), (_WEAK, audience.weak)):
+        if versions and versions[0].at <= opened:
+            for v in versions if full else versions[:KEPT_TOUCHES]:
+                if v.at <= opened:
+                    yield row, _touch(v)
+    taken = 0
+    for v in reversed(audience.all):
+        if v.at <= opened or (taken >= KEPT_TOUCHES and not full):
+            break
+        if v.at <= at:
+            taken += 1
+            yield _SINCE, _touch(v)
+
+
+def _narrowed_audience(
+    reached: Reached, audience: Audience, scope: Scope, thing: Thing, at: Instant
+) -> Iterator[tuple[Row, Touch]]:
+    rows = (
+        *((_STRONG, v) for v in audience.strong),
+        *((_UNKNOWN, v) for v in audience.unknown),
+        *((_WEAK, v) for v in audience.weak),
+    )
+    for row, v in rows:
+        if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
+            yield row if v.at <= scope.opened else _SINCE, _touch(v)
+
+
+def _touch(version: Version) -> Touch:
+    return Touch(version.at, version.source, version.id)
+
+
+def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[tuple[Row, Touch]]:
+    for filing in reached.accusations:
+        if filing.evidence in reached.withdrawn:
+            continue
+        before = filing.since <= scope.opened
+        proven = is_approved(filing, reached, policy)
+        row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
+        if row is _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
+            yield row, Touch(filing.since, filing.source, filing.id)
+
+
+def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
+    """Whether somebody other than the filer approved it, or the policy lets its kind or filer approve itself."""
+    if any(by != filing.by for by in reached.approvals.get(filing.evidence, ())):
+        return True
+    return filing.kind in policy.self_approving_kinds or filing.by in policy.self_approving_filers
+
+
+def _still_counts(reached: Reached, names: Iterable[str], scope: Scope, thing: Thing) -> bool:
+    """Whether an exposure counts for the thing offered or asked for, after what two people left of it."""
+    narrowings = [reached.narrowings[n] for n in names if n in reached.narrowings]
+    if not narrowings:
+        return True
+    latest = max(n.at for n in narrowings)
+    return any(_leaves(n, thing) or _leaves(n, scope.thing) for n in narrowings if n.at == latest)
+
+
+def _leaves(narrowing: Narrowing, thing: Thing) -> bool:
+    return any(
+        leaf.service in (None, thing.service)
+        and leaf.asset in (None, thing.asset)
+        and leaf.product in (None, thing.product)
+        for leaf in narrowing.leaves
+    )
+
+
+def uncertain(dossier: Dossier, register: Register) -> bool:
+    """Whether touches were cut whose promoter may have changed standing: then only the history can tell."""
+    for reached in dossier.members():
+        for key, span in reached.touches.items():
+            if not span.complete and key[0] != "f" and (key[0] == "t" or register.classes(key[2:]) > 1):
+                return True
+    return False

@@ -1,0 +1,157 @@
+"""One fact in: the changed dossier, answers, superseding answers, notices, cases, deadlines and messages out.
+
+The only call that runtimes make for what happens around one client. It asks for the history only when a fact reaches
+back behind an answer, or needs what the dossier has cut; then the runtime calls again with the same dossier and it.
+The dossier handed in is used up; the one of the step takes its place.
+Source: judging sections 1, 4, 6 and 7; design sections 1 and 2.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from gate import notices, people, revision
+from gate.decision import decide
+from gate.dossier import Dossier, trim
+from gate.effects import Answer, Step
+from gate.evolve import Reach, asked_since, deliver, evolve
+from gate.facts import (
+    Delivered,
+    EvidenceApproved,
+    EvidenceFiled,
+    EvidenceRetracted,
+    Fact,
+    Instant,
+    Merged,
+    Proposed,
+    Refused,
+    Released,
+)
+from gate.history import Record, effective
+from gate.known import Known
+from gate.policy import Policy
+from gate.solicitation import uncertain
+
+HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
+Stepped = Step | Literal["history needed"]
+
+__all__ = ["HISTORY_NEEDED", "Step", "Stepped", "step"]
+
+
+def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | None = None) -> Stepped:
+    """Take one fact of the client in. With `history` (all earlier records) every fact can be taken."""
+    if history is not None:
+        return revision.arrive(known, fact, policy, history)
+    match fact.said:
+        case Proposed() as said:
+            return _propose(known, fact, said, policy)
+        case Delivered() as said:
+            return _deliver(known, fact, said, policy)
+        case Released():
+            return people.release_from_dossier(known, fact, policy) or HISTORY_NEEDED
+        case Refused():
+            return Step(known.dossier, Record(fact))
+        case Merged():
+            return HISTORY_NEEDED
+        case _:
+            return _learn(known, fact, policy)
+
+
+def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Stepped:
+    dossier = known.dossier
+    if _needs_history(known, fact, said):
+        return HISTORY_NEEDED
+    outcome = decide(known, fact, policy)
+    standing = revision.standing_of(known, fact, fact, outcome, policy)
+    dossier.offers.append(standing)
+    dossier.last_offer = fact.at if dossier.last_offer is None else max(dossier.last_offer, fact.at)
+    cases = notices.cases_of(dossier, fact, outcome, standing.decision)
+    trim(dossier, policy.hard_limit)
+    answer = Answer(fact, outcome, standing, fact.recorded)
+    forwards = people.to_kin(dossier, fact, Record(fact))
+    return Step(dossier, Record(fact, answers=(standing,)), (answer,), cases=cases, forwards=forwards)
+
+
+def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
+    dossier = known.dossier
+    if dossier.horizon is not None and fact.at < dossier.horizon:
+        return True
+    if dossier.delivered[0] == fact.at and said.offer in dossier.delivered[1]:
+        return True
+    if dossier.spilled_until is not None and fact.at < dossier.spilled_until and said.transaction:
+        if all(s.transaction != said.transaction for s in dossier.scopes.values()):
+            return True
+    return uncertain(dossier, known.register)
+
+
+
+def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepped:
+    dossier = known.dossier
+    belongs = [o for o in dossier.offers if o.offer == said.offer and o.at <= fact.at]
+    if not belongs and dossier.dropped:
+        return HISTORY_NEEDED
+    if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
+        return HISTORY_NEEDED
+    latest = max((o.at for o in belongs), default=0)
+    belongs = [o for o in belongs if o.at == latest]
+    let_go = people.was_let_go(belongs, fact.at)
+    names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
+    deliver(dossier, dossier.own, fact, let_go, names)
+    same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
+    dossier.delivered = (fact.at, [*same, said.offer]) if fact.at >= dossier.delivered[0] else dossier.delivered
+    record = Record(fact, let_go=let_go, names=names)
+    trim(dossier, policy.hard_limit)
+    return Step(
+        dossier,
+        Record(fact, let_go=let_go),
+        cases=() if let_go else (notices.delivered_without_permission(fact, belongs),),
+        notices=() if let_go else notices.tainted_scopes(known, fact),
+        forwards=people.to_kin(dossier, fact, record),
+    )
+
+
+def _touches_other_offers(dossier: Dossier, fact: Fact, said: Delivered) -> bool:
+    """Whether it reaches back behind an answer to another offer than its own."""
+    if dossier.last_offer is None or fact.at > dossier.last_offer:
+        return False
+    later = [o for o in dossier.offers if o.at >= fact.at]
+    return fact.at < dossier.last_offer or any(o.offer != said.offer for o in later)
+
+
+def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
+    dossier = known.dossier
+    if dossier.last_offer is not None and since(dossier, fact) <= dossier.last_offer:
+        return HISTORY_NEEDED
+    alone = people.same_person(dossier, fact)
+    if evolve(dossier, fact, known.register) is Reach.HISTORY:
+        return HISTORY_NEEDED
+    trim(dossier, policy.hard_limit)
+    record = Record(fact)
+    return Step(
+        dossier,
+        record,
+        cases=(*alone, *notices.cases_at(known, fact, policy)),
+        notices=notices.notices_at(known, fact, policy),
+        deadlines=notices.deadlines_at(fact, policy),
+        forwards=people.to_kin(dossier, fact, record),
+    )
+
+
+def since(dossier: Dossier, fact: Fact) -> Instant:
+    """From when a fact counts, as far as the dossier knows its evidence."""
+    said = fact.said
+    if not isinstance(said, EvidenceApproved | EvidenceRetracted):
+        return effective(fact, ())
+    accusations = [f for f in dossier.own.accusations if f.evidence == said.evidence]
+    if isinstance(said, EvidenceApproved):
+        filed = [EvidenceFiled(f.evidence, "solicitation", "complaint", f.by, solicited_at=f.solicited_at) for f in accusations]
+        return effective(fact, filed)
+    if accusations:
+        return fact.at
+    filed_at = [f.since for fs in dossier.filings.values() for f in fs if f.evidence == said.evidence]
+    return min(filed_at, default=effective_unknown(dossier, fact))
+
+
+def effective_unknown(dossier: Dossier, fact: Fact) -> Instant:
+    """A retraction of evidence the dossier does not hold: before everything if something was cut."""
+    return -(2**62) if dossier.dropped else fact.at
+

@@ -1,0 +1,146 @@
+"""Policy files: TOML, so that every number carries its source as a comment; refused with all complaints at once."""
+
+import json
+import tomllib
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gate.instants import EPOCH
+from gate.policy import DAY, HOUR, SECOND, Policy, complaints
+
+DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
+_SECTIONS = {
+    "": ("version", "source"),
+    "window": ("soft_hours", "hard_days"),
+    "clock": ("tolerance_seconds",),
+    "persons": ("close_link_percent",),
+    "review": ("release_hours",),
+    "types": ("pair_rules",),
+    "steps": ("order",),
+    "evidence": ("required_channels", "self_approving_kinds", "self_approving_filers"),
+    "countries": (),
+}
+
+
+class PolicyRefused(Exception):
+    """A policy that cannot be used; `complaints` holds everything that is wrong with it."""
+
+    def __init__(self, path: Path, found: list[str]) -> None:
+        self.complaints = found
+        lines = "\n".join(f"  - {line}" for line in found)
+        super().__init__(f"policy `{path}` is refused:\n{lines}")
+
+
+def load(path: Path | None = None) -> Policy:
+    """The policy of a file, or the default one."""
+    path = path or DEFAULT
+    try:
+        table = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise PolicyRefused(path, [f"cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PolicyRefused(path, [f"is not TOML: {error}"]) from None
+    found: list[str] = _unknown(table)
+    policy = _policy(table, found)
+    found += complaints(policy)
+    if found:
+        raise PolicyRefused(path, list(dict.fromkeys(found)))
+    return policy
+
+
+def _unknown(table: dict[str, Any]) -> list[str]:
+    found = []
+    for name, value in table.items():
+        if name in _SECTIONS[""]:
+            continue
+        if name not in _SECTIONS:
+            found.append(f"`{name}` is not known")
+        elif not isinstance(value, dict):
+            found.append(f"`[{name}]` must be a section")
+        elif name != "countries":
+            found += [f"`{name}.{key}` is not known" for key in value if key not in _SECTIONS[name]]
+    return found
+
+
+class _Reader:
+    """Takes values out of the table; what is missing or of a wrong type is noted and replaced by a harmless value."""
+
+    def __init__(self, table: dict[str, Any], found: list[str]) -> None:
+        self.table = table
+        self.found = found
+
+    def get(self, section: str, name: str) -> Any:
+        there = self.table.get(section) if section else self.table
+        return there.get(name) if isinstance(there, dict) else None
+
+    def text(self, name: str) -> str:
+        value = self.get("", name)
+        return value if isinstance(value, str) else ""
+
+    def number(self, section: str, name: str) -> float:
+        value = self.get(section, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e9:
+            self.found.append(f"`{section}.{name}` must be a number")
+            return 1
+        return value
+
+    def words(self, section: str, name: str) -> tuple[str, ...]:
+        value = self.get(section, name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            self.found.append(f"`{section}.{name}` must be a list of words")
+            return ()
+        return tuple(value)
+
+    def countries(self) -> dict[str, int]:
+        value = self.table.get("countries")
+        dates = {}
+        for country, since in (value.items() if isinstance(value, dict) else ()):
+            if len(country) != 2 or not country.isascii() or not country.isupper():
+                self.found.append(f"`countries.{country}`: a country is two capital letters (ISO 3166-1)")
+            elif type(since) is not date:
+                self.found.append(f"`countries.{country}` must be a date such as 2024-12-30")
+            else:
+                moment = datetime(since.year, since.month, since.day, tzinfo=UTC) - EPOCH
+                dates[country] = moment.days * DAY
+        return dates
+
+
+def _policy(table: dict[str, Any], found: list[str]) -> Policy:
+    read = _Reader(table, found)
+    canonical = json.dumps(table, sort_keys=True, default=str, separators=(",", ":")).encode()
+    return Policy(
+        version=read.text("version"),
+        source=read.text("source"),
+        digest="sha256:" + sha256(canonical).hexdigest(),
+        soft_limit=round(read.number("window", "soft_hours") * HOUR),
+        hard_limit=round(read.number("window", "hard_days") * DAY),
+        clock_tolerance=round(read.number("clock", "tolerance_seconds") * SECOND),
+        close_link_percent=read.number("persons", "close_link_percent"),
+        release_limit=round(read.number("review", "release_hours") * HOUR),
+        pair_rules=read.words("types", "pair_rules"),
+        steps=read.words("steps", "order"),
+        required_channels=read.words("evidence", "required_channels"),
+        self_approving_kinds=frozenset(read.words("evidence", "self_approving_kinds")),
+        self_approving_filers=frozenset(read.words("evidence", "self_approving_filers")),
+        countries=read.countries(),
+    )
+
+
+def differences(policy: Policy, default: Policy) -> list[tuple[str, str, str]]:
+    """What a policy changes against the default: name, default, here."""
+    found = []
+    for name in Policy.__struct_fields__:
+        ours, theirs = getattr(default, name), getattr(policy, name)
+        if name != "digest" and ours != theirs:
+            found.append((name, _shown(ours), _shown(theirs)))
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= SECOND:
+        return f"{value / HOUR:g} h"
+    return " ".join(sorted(value)) if isinstance(value, dict | frozenset) else str(value)

@@ -1,0 +1,29 @@
+"""A progress bar for files, on a terminal only."""
+
+import os
+import sys
+from typing import BinaryIO
+
+
+class Progress:
+    """Shows how much of the files is read; silent unless standard error is a terminal and answers go elsewhere."""
+
+    def __init__(self, files: list[tuple[str, BinaryIO]]) -> None:
+        sizes = [os.fstat(f.fileno()).st_size for name, f in files if name != "-"]
+        self._shown = sys.stderr.isatty() and not sys.stdout.isatty() and len(sizes) == len(files) and sum(sizes) > 0
+        self._total = sum(sizes)
+        self._files = [f for _, f in files]
+
+    def show(self, current: BinaryIO) -> None:
+        """Draw the bar after some lines."""
+        if not self._shown:
+            return
+        before = sum(os.fstat(f.fileno()).st_size for f in self._files[: self._files.index(current)])
+        share = min(1.0, (before + current.tell()) / self._total)
+        bar = "#" * int(share * 40)
+        print(f"\r[{bar:<40}] {share:4.0%}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """Clear the bar."""
+        if self._shown:
+            print("\r" + " " * 50 + "\r", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,123 @@
+"""Answers, notices and cases out, as structured CloudEvents (contract section 4)."""
+
+from typing import Any
+
+import msgspec
+
+from gate.effects import Answer, Case, Notice
+from gate.instants import maybe, text
+from gate.law import DUTIES
+from gate.outcome import ScopeView
+from gate.policy import Policy
+from streams.wire import Rejected
+
+SOURCE = "//gate61"
+_encode = msgspec.json.Encoder().encode
+
+
+def _event(kind: str, id: str, subject: str | None, time: int, data: dict[str, Any]) -> bytes:
+    event: dict[str, Any] = {"specversion": "1.0", "id": id, "source": SOURCE, "type": f"gate61.{kind}.v1"}
+    if subject is not None:
+        event["subject"] = subject
+    event["time"] = text(time)
+    event["datacontenttype"] = "application/json"
+    event["data"] = data
+    return _encode(event)
+
+
+def scope_data(scope: ScopeView) -> dict[str, Any]:
+    """A scope on the wire."""
+    return {
+        "service": scope.service,
+        "asset": scope.asset,
+        "opened_at": text(scope.opened_at),
+        "soft_until": text(scope.soft_until),
+        "hard_until": text(scope.hard_until),
+        "state": scope.state,
+    }
+
+
+def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
+    """`offer.decided` data."""
+    outcome, standing, offer = answer.outcome, answer.standing, answer.offer
+    because = answer.because
+    state, grade, evidence = outcome.initiation
+    return {
+        "decision": standing.decision,
+        "event": {"source": offer.source, "id": offer.id},
+        "offer": standing.offer,
+        "client": offer.client,
+        "verdict": outcome.verdict.word,
+        "may_send": standing.may_send,
+        "send_by": maybe(standing.send_by),
+        "leading": outcome.leading,
+        "reasons": [
+            {
+                "code": r.code,
+                "rule": DUTIES[r.code].rule,
+                "law": DUTIES[r.code].law,
+                "verdict": r.verdict.word,
+                "said": r.said,
+                "facts": list(dict.fromkeys(r.facts)),
+            }
+            for r in outcome.reasons
+        ],
+        "scope": scope_data(outcome.scope) if outcome.scope else None,
+        "initiation": {"state": state, "grade": grade, "evidence": list(evidence)},
+        "policy": {"version": policy.version, "digest": policy.digest},
+        "at": text(offer.at),
+        "recorded_at": text(answer.recorded),
+        "supersedes": answer.supersedes,
+        "because": {"source": because.source, "id": because.id} if because else None,
+    }
+
+
+def answered(answer: Answer, policy: Policy) -> bytes:
+    """`offer.decided`."""
+    data = answer_data(answer, policy)
+    return _event("offer.decided", answer.standing.decision, answer.offer.client, answer.recorded, data)
+
+
+def unreadable(reject: Rejected, decision: str, recorded: int, policy: Policy) -> bytes:
+    """`offer.decided` for an offer that was rejected but whose client and offer can be read."""
+    duty = DUTIES["UNREADABLE_OFFER"]
+    said = f"the offer was rejected ({reject.reason}: {reject.message}); what cannot be read is not sent"
+    reason = {"code": "UNREADABLE_OFFER", "rule": duty.rule, "law": duty.law, "verdict": "block", "said": said}
+    data: dict[str, Any] = {
+        "decision": decision,
+        "event": {"source": reject.source, "id": reject.id},
+        "offer": reject.offer,
+        "client": reject.client,
+        "verdict": "block",
+        "may_send": False,
+        "send_by": None,
+        "leading": "UNREADABLE_OFFER",
+        "reasons": [{**reason, "facts": [reject.id] if reject.id else []}],
+        "scope": None,
+        "initiation": {"state": "unknown", "grade": "none", "evidence": []},
+        "policy": {"version": policy.version, "digest": policy.digest},
+        "at": maybe(reject.at),
+        "recorded_at": text(recorded),
+        "supersedes": None,
+        "because": None,
+    }
+    return _event("offer.decided", decision, reject.client, recorded, data)
+
+
+def noticed(notice: Notice, recorded: int) -> bytes:
+    """`scope.*` and `relationship.suspended`."""
+    data = {"client": notice.client, "scope": scope_data(notice.scope), "because": notice.because}
+    return _event(notice.name, notice.id, notice.client, recorded, data)
+
+
+def case_opened(case: Case, recorded: int) -> bytes:
+    """`case.opened`."""
+    duty = DUTIES.get(case.why)
+    data: dict[str, Any] = {"case": case.id, "why": case.why, "said": case.said}
+    if case.client is not None:
+        data["client"] = case.client
+    data["decisions"] = list(case.decisions)
+    data["facts"] = list(case.facts)
+    if duty is not None:
+        data["law"] = duty.law
+    return _event("case.opened", case.id, case.client, recorded, data)

@@ -1,0 +1,316 @@
+"""CloudEvents in: bytes become a typed fact, or a reject with a reason from a closed list. No bytes make it raise.
+
+Source: contract section 1. Order of the checks is the order of the list of reasons, but for the size, which comes first.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from gate.facts import TYPES, EvidenceFiled, EntityRegistered, Fact, Instant, Located, Proposed, Released
+from gate.instants import EARLIEST, EPOCH, LATEST
+
+SIZE_LIMIT: Final = 256 * 1024
+"""Bytes of one event; more is refused before it is read."""
+REASONS: Final = (
+    "NOT_UTF8",
+    "TOO_LARGE",
+    "NOT_JSON",
+    "DUPLICATE_KEY",
+    "NOT_A_CLOUDEVENT",
+    "UNKNOWN_TYPE",
+    "BAD_FIELD",
+    "BAD_TIME",
+    "FROM_THE_FUTURE",
+    "ID_REUSED",
+)
+_IDENT = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+_SOURCE = re.compile(r"[!-~]{1,512}")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,32})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
+_TIMES_INSIDE: Final[dict[type, str]] = {
+    Located: "until",
+    EvidenceFiled: "solicited_at",
+    Released: "expires",
+    EntityRegistered: "until",
+}
+_BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
+_THINGS: Final = ("promotes", "leaves")
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """What can't be taken, with the reason and what can still be read of it."""
+
+    reason: str
+    message: str
+    source: str | None = None
+    id: str | None = None
+    client: str | None = None
+    offer: str | None = None
+    """Client and offer of an `offer.proposed` that must be answered all the same."""
+    at: Instant | None = None
+
+
+class Read(msgspec.Struct, frozen=True):
+    """An event that can be taken, with the digests of its id and its content."""
+
+    fact: Fact
+    key: bytes
+    content: bytes
+    recorded: Instant | None
+
+
+class _Trouble(Exception):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class _Duplicate(_Trouble):
+    pass
+
+
+def instant(text: object) -> Instant:
+    """An RFC 3339 time with zone, in microseconds (finer digits are cut, so a limit is never passed); ValueError if not."""
+    if not isinstance(text, str) or _TIME.fullmatch(text) is None:
+        raise ValueError("is not an RFC 3339 time with zone, such as 2026-03-02T10:14:07Z")
+    try:
+        since = datetime.fromisoformat(text.upper()) - EPOCH
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"is no time that exists ({error})") from None
+    at = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError("is outside the years 1 to 9999")
+    return at
+
+
+def read(data: bytes, previous: Instant, tolerance: Instant) -> Read | Rejected:
+    """One line or record. `previous` is when the line before was recorded, `tolerance` what a clock may be ahead."""
+    event: dict[str, Any] | None = None
+    try:
+        event = _json(data)
+        return _fact(event, previous, tolerance)
+    except _Duplicate as trouble:
+        return _rejected(trouble, _lenient(data))
+    except _Trouble as trouble:
+        return _rejected(trouble, event)
+
+
+def _rejected(trouble: _Trouble, event: object) -> Rejected:
+    if not isinstance(event, dict):
+        return Rejected(trouble.reason, str(trouble))
+
+    def attribute(name: str, pattern: re.Pattern[str]) -> str | None:
+        value = event.get(name)
+        return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+    offer = None
+    data = event.get("data")
+    if event.get("type") == "gate61.offer.proposed.v1" and isinstance(data, dict):
+        named = data.get("offer")
+        offer = named if isinstance(named, str) and _IDENT.fullmatch(named) else None
+    try:
+        at = instant(event.get("time"))
+    except ValueError:
+        at = None
+    source, id, client = attribute("source", _SOURCE), attribute("id", _IDENT), attribute("subject", _IDENT)
+    return Rejected(trouble.reason, str(trouble), source, id, client, offer, at)
+
+
+def reused(read: Read) -> Rejected:
+    """The reject of an event whose id stood before with other content."""
+    fact = read.fact
+    offer = fact.said.offer if isinstance(fact.said, Proposed) else None
+    message = f"id `{fact.id}` of `{fact.source}` was used before with other content; the first stands"
+    return Rejected("ID_REUSED", message, fact.source, fact.id, fact.client, offer, fact.at)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Duplicate("DUPLICATE_KEY", f"key `{twice[:64]!a}` stands twice in one object")
+    return found
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise _Trouble("NOT_JSON", f"number `{text[:32]}` is too large")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _constant(text: str) -> Any:
+    raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
+
+
+_strict: Callable[[str], Any] = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_number, parse_constant=_constant
+).decode
+
+
+def _json(data: bytes) -> Any:
+    if len(data) > SIZE_LIMIT:
+        raise _Trouble("TOO_LARGE", f"{len(data)} bytes; an event has at most {SIZE_LIMIT}")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise _Trouble("NOT_UTF8", f"byte {error.start} is not UTF-8") from None
+    try:
+        return _strict(text)
+    except json.JSONDecodeError as error:
+        raise _Trouble("NOT_JSON", f"{error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise _Trouble("NOT_JSON", "nested too deeply") from None
+    except ValueError as error:
+        raise _Trouble("NOT_JSON", str(error)[:200]) from None
+
+
+def _lenient(data: bytes) -> object:
+    """What can still be read where keys stand twice: the last of each."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fact(event: Any, previous: Instant, tolerance: Instant) -> Read:
+    if not isinstance(event, dict):
+        raise _Trouble("NOT_A_CLOUDEVENT", "the line is not a JSON object")
+    if event.get("specversion") != "1.0":
+        raise _Trouble("NOT_A_CLOUDEVENT", "`specversion` must be \"1.0\"")
+    for name in ("id", "source", "type"):
+        if not isinstance(event.get(name), str) or not event[name]:
+            raise _Trouble("NOT_A_CLOUDEVENT", f"`{name}` is missing or not a string")
+    source, id, name = event["source"], event["id"], event["type"]
+    kind = _BY_NAME.get(name)
+    if kind is None:
+        raise _Trouble("UNKNOWN_TYPE", f"type {name[:64]!a} is not one of the contract's")
+    if _IDENT.fullmatch(id) is None:
+        raise _Trouble("BAD_FIELD", "`id` must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
+    if _SOURCE.fullmatch(source) is None:
+        raise _Trouble("BAD_FIELD", "`source` must have 1 to 512 printable characters without space")
+    client = event.get("subject")
+    if not isinstance(client, str) or _IDENT.fullmatch(client) is None:
+        raise _Trouble("BAD_FIELD", "`subject` is missing, or not of 1 to 128 characters A-Z a-z 0-9 . _ : @ / -")
+    data = event.get("data")
+    if not isinstance(data, dict):
+        raise _Trouble("BAD_FIELD", "`data` must be a JSON object")
+    content_of = _canonical(data)
+    said = _said(kind, data)
+    at, recorded = _times(event)
+    when = recorded if recorded is not None else max(at, previous)
+    if at > when + tolerance:
+        raise _Trouble("FROM_THE_FUTURE", "`time` is later than when the event was recorded")
+    content = blake2b(f"{name}\0{client}\0{at}\0".encode() + content_of, digest_size=8).digest()
+    key = blake2b(f"{source}\0{id}".encode(), digest_size=8).digest()
+    return Read(Fact(source, id, client, at, when, said), key, content, recorded)
+
+
+def _canonical(data: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(data, order="sorted")
+    except (UnicodeEncodeError, msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        raise _Trouble("BAD_FIELD", "`data` holds text that is not Unicode, or a number beyond 64 bits") from None
+
+
+def _times(event: dict[str, Any]) -> tuple[Instant, Instant | None]:
+    try:
+        name = "time"
+        at = instant(event.get("time"))
+        name = "recordedtime"
+        given = event.get("recordedtime")
+        return at, None if given is None else instant(given)
+    except ValueError as error:
+        raise _Trouble("BAD_TIME", f"`{name}` {error}") from None
+
+
+def _said(kind: type, data: dict[str, Any]) -> Any:
+    """The typed content; unknown fields are left aside, null is as absent."""
+    data = {k: v for k, v in data.items() if v is not None}
+    inside = _TIMES_INSIDE.get(kind)
+    if inside is not None and inside in data:
+        try:
+            data[inside] = instant(data[inside])
+        except ValueError as error:
+            raise _Trouble("BAD_FIELD", f"`data.{inside}` {error}") from None
+    if "class" in data:
+        data["kind"] = data["class"]
+    return _typed(kind, data)
+
+
+def _typed(kind: type, data: dict[str, Any]) -> Any:
+    try:
+        return _BORDER[kind].build(data)
+    except msgspec.ValidationError as error:
+        raise _Trouble("BAD_FIELD", _in_data(str(error))) from None
+    except (RecursionError, OverflowError, ValueError) as error:
+        raise _Trouble("BAD_FIELD", f"`data` cannot be read: {str(error)[:200]}") from None
+
+
+def _in_data(message: str) -> str:
+    text = message.replace("`$.kind`", "`$.class`") if "`$.kind`" in message else message
+    return text.replace("`$", "`data").lower()[:1] + text.replace("`$", "`data")[1:400]
+
+
+class _Border:
+    """How a type of the gate is read from a JSON object: positions instead of names, nested things likewise."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        self.model = _model(kind)
+        self.names = self.model.__struct_fields__
+
+    def build(self, data: dict[str, Any]) -> Any:
+        model = msgspec.convert(data, self.model)
+        return self.kind(*[_plain(getattr(model, n)) for n in self.names])
+
+
+def _plain(value: Any) -> Any:
+    if type(value) is tuple and value and isinstance(value[0], msgspec.Struct):
+        return tuple(_TWINS[type(v)](*[getattr(v, n) for n in v.__struct_fields__]) for v in value)
+    return value
+
+
+_TWINS: dict[type, type] = {}
+
+
+def _model(kind: type) -> Any:
+    """The twin of a type that reads JSON objects; the types of the gate themselves are packed as arrays."""
+    hints = {f.name: f for f in msgspec.structs.fields(kind)}
+    fields: list[Any] = []
+    for f in hints.values():
+        annotation = _twin(f.type)
+        fields.append((f.name, annotation) if f.required else (f.name, annotation, f.default))
+    twin = msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True)
+    _TWINS[twin] = kind
+    return twin
+
+
+_NESTED: dict[type, Any] = {}
+
+
+def _twin(annotation: Any) -> Any:
+    from types import UnionType
+    from typing import Union, get_args, get_origin
+
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        if annotation not in _NESTED:
+            _NESTED[annotation] = _model(annotation)
+        return _NESTED[annotation]
+    if origin is tuple:
+        return tuple[_twin(get_args(annotation)[0]), ...]
+    if origin in (Union, UnionType):
+        return Union[tuple(_twin(a) for a in get_args(annotation))]
+    return annotation
+
+
+_BORDER: Final = {kind: _Border(kind) for kind in TYPES.values()}
