@@ -355,6 +355,9 @@ ClientSaid = (
     | RelationshipChanged
 )
 RegisterSaid = CampaignStarted | CampaignEnded | EntityRegistered | AssetClassified | ProductClassified | CountryScoped
+OF_REGISTER: frozenset[type] = frozenset(
+    (CampaignStarted, CampaignEnded, EntityRegistered, AssetClassified, ProductClassified, CountryScoped)
+)
 
 
 class Fact(Struct, frozen=True, array_like=True):

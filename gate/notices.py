@@ -10,6 +10,9 @@ from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
 
+_SOLICITING = (Arrived, Referred, Contacted, EvidenceFiled)
+
+
 def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
     """The scope as it is told."""
     soft, hard = scope.opened + policy.soft_limit, scope.opened + policy.hard_limit
@@ -25,7 +28,7 @@ def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
     """What one fact in order opens or spoils."""
     if isinstance(fact.said, Requested):
         return _opened(known, fact, policy)
-    if isinstance(fact.said, Arrived | Referred | Contacted | EvidenceFiled):
+    if isinstance(fact.said, _SOLICITING) and known.dossier.scopes:
         return tainted_scopes(known, fact)
     return ()
 

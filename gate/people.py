@@ -41,6 +41,9 @@ SHARED = (
 """What merged clients are told of each other (judging section 6, merged clients)."""
 
 
+_SIGNED = frozenset((EvidenceRetracted, Narrowed, Released, RelationshipChanged, EvidenceApproved, EvidenceFiled))
+
+
 def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]:
     """The messages that tell merged clients of a shared fact."""
     if not dossier.greeted or not isinstance(fact.said, SHARED):
@@ -60,6 +63,8 @@ def was_let_go(belongs: list[Standing], at: Instant) -> bool:
 def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
     """A case where two people are asked for and are one, or a filer approves himself."""
     said = fact.said
+    if type(said) not in _SIGNED:
+        return ()
     who = ""
     match said:
         case EvidenceRetracted() | Narrowed() | Released() if said.by == said.second:

@@ -13,7 +13,7 @@ from gate import notices, people, revision
 from gate.decision import decide
 from gate.dossier import Dossier, trim
 from gate.effects import Answer, Step
-from gate.evolve import Reach, asked_since, deliver, evolve
+from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
     Delivered,
     EvidenceApproved,
@@ -32,6 +32,7 @@ from gate.policy import Policy
 from gate.solicitation import uncertain
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
+_ABOUT_EVIDENCE = (EvidenceApproved, EvidenceRetracted)
 Stepped = Step | Literal["history needed"]
 
 __all__ = ["HISTORY_NEEDED", "Step", "Stepped", "step"]
@@ -139,8 +140,10 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
 def since(dossier: Dossier, fact: Fact) -> Instant:
     """From when a fact counts, as far as the dossier knows its evidence."""
     said = fact.said
-    if not isinstance(said, EvidenceApproved | EvidenceRetracted):
-        return effective(fact, ())
+    if isinstance(said, EvidenceFiled):
+        return since_of(said, fact.at)
+    if not isinstance(said, _ABOUT_EVIDENCE):
+        return fact.at
     accusations = [f for f in dossier.own.accusations if f.evidence == said.evidence]
     if isinstance(said, EvidenceApproved):
         filed = [EvidenceFiled(f.evidence, "solicitation", "complaint", f.by, solicited_at=f.solicited_at) for f in accusations]

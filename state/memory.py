@@ -12,8 +12,9 @@ from tempfile import TemporaryFile
 from gate.dossier import Dossier
 from gate.history import Record
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.seen import Seen
 
-LIVE_DOSSIERS = 4096
+LIVE_DOSSIERS = 1024
 """How many dossiers stay as objects."""
 
 
@@ -27,7 +28,7 @@ class MemoryStore:
         self._places: dict[str, array[int]] = {}
         self._spool = TemporaryFile(buffering=1 << 20)
         self._end = 0
-        self._seen: dict[bytes, bytes] = {}
+        self._seen = Seen()
 
     def dossier(self, client: str) -> Dossier:
         """See `Store`."""
@@ -66,11 +67,7 @@ class MemoryStore:
 
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
-        known = self._seen.get(key)
-        if known is None:
-            self._seen[key] = content
-            return None
-        return known == content
+        return self._seen.add(int.from_bytes(key, "little"), int.from_bytes(content, "little"))
 
     def close(self) -> None:
         """See `Store`."""

@@ -1,6 +1,7 @@
 """The program `gate61`: commands that people script against (contract section 5)."""
 
 import base64
+import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -91,6 +92,7 @@ def decide(
     rejects: Annotated[Path | None, typer.Option(help="where lines that cannot be taken are kept")] = None,
 ) -> None:
     """Answer every offer in files of events, in the order of arrival; answers, notices and cases on standard output."""
+    gc.disable()  # Facts and answers form no cycles; looking for some costs a tenth of the time.
     gate = Gate(_policy(policy), MemoryStore())
     opened = _open(files)
     kept = _Rejects(rejects, len(files) > 1)

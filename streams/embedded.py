@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 
 from gate.dossier import Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
-from gate.facts import CampaignStarted, Fact, Instant, Located, RegisterSaid, Requested
+from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
 from gate.history import Record
 from gate.known import Known
 from gate.notices import closed
@@ -21,6 +21,7 @@ from state import Store
 from streams import publish
 from streams.wire import Rejected, read, reused
 
+_OPENING = (Located, Requested)
 Effect = Answer | Notice | Case | bytes
 
 
@@ -36,7 +37,6 @@ class Gate:
         self._latest: dict[str, Instant] = {}
         self._open: dict[str, dict[str, Instant]] = {}
         self._exposed: set[str] = set()
-        self._unread: set[bytes] = set()
 
     def take(self, line: bytes) -> Iterator[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
@@ -56,7 +56,7 @@ class Gate:
         if reject.offer is None or reject.client is None:
             return None
         decision = derived_id("dec", "unreadable", line.hex(), self.policy.digest)
-        if self._store.seen(decision.encode(), b"") is not None:
+        if self._store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
             return None
         recorded = max(self._recorded, reject.at or 0) if self._recorded > -(2**62) else reject.at or 0
         return publish.unreadable(reject, decision, recorded, self.policy)
@@ -74,8 +74,9 @@ class Gate:
                 return effect
 
     def _learn(self, fact: Fact) -> Iterator[Effect]:
-        yield from self._close_due(fact.recorded)
-        if isinstance(fact.said, RegisterSaid):
+        if self._deadlines and self._deadlines[0].at <= fact.recorded:
+            yield from self._close_due(fact.recorded)
+        if type(fact.said) in OF_REGISTER:
             yield from self._register(fact)
         else:
             yield from self._client(fact)
@@ -90,9 +91,10 @@ class Gate:
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
         self._latest[client] = max(self._latest.get(client, fact.at), fact.at)
         yield from self._done(stepped, stepped.record)
-        if isinstance(fact.said, Located | Requested):
+        if isinstance(fact.said, _OPENING):
             self._index_open(stepped.dossier)
-        yield from self._greet(deque(stepped.forwards))
+        if stepped.forwards:
+            yield from self._greet(deque(stepped.forwards))
 
     def _done(self, done: Step, *records: Record) -> Iterator[Effect]:
         self._store.keep(done.dossier, *records)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gate.facts import TYPES, EvidenceFiled, EntityRegistered, Fact, Instant, Located, Proposed, Released
+from gate.facts import TYPES, AssetClassified, EntityRegistered, EvidenceFiled, Fact, Instant, Located, Proposed, Released
 from gate.instants import EARLIEST, EPOCH, LATEST
 
 SIZE_LIMIT: Final = 256 * 1024
@@ -41,7 +41,6 @@ _TIMES_INSIDE: Final[dict[type, str]] = {
     EntityRegistered: "until",
 }
 _BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
-_THINGS: Final = ("promotes", "leaves")
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -234,83 +233,58 @@ def _times(event: dict[str, Any]) -> tuple[Instant, Instant | None]:
 
 def _said(kind: type, data: dict[str, Any]) -> Any:
     """The typed content; unknown fields are left aside, null is as absent."""
-    data = {k: v for k, v in data.items() if v is not None}
     inside = _TIMES_INSIDE.get(kind)
-    if inside is not None and inside in data:
+    if inside is not None and data.get(inside) is not None:
         try:
             data[inside] = instant(data[inside])
         except ValueError as error:
             raise _Trouble("BAD_FIELD", f"`data.{inside}` {error}") from None
-    if "class" in data:
-        data["kind"] = data["class"]
+    if kind is AssetClassified:
+        data["kind"] = data.get("class")
     return _typed(kind, data)
 
 
 def _typed(kind: type, data: dict[str, Any]) -> Any:
+    tag, names, things = _LAYOUT[kind]
+    for name in things:
+        if name in data:
+            data[name] = _nested(name, data[name])
     try:
-        return _BORDER[kind].build(data)
+        return msgspec.convert([tag, *map(data.get, names)], kind)
     except msgspec.ValidationError as error:
-        raise _Trouble("BAD_FIELD", _in_data(str(error))) from None
-    except (RecursionError, OverflowError, ValueError) as error:
-        raise _Trouble("BAD_FIELD", f"`data` cannot be read: {str(error)[:200]}") from None
+        raise _Trouble("BAD_FIELD", _by_name(str(error), names)) from None
 
 
-def _in_data(message: str) -> str:
-    text = message.replace("`$.kind`", "`$.class`") if "`$.kind`" in message else message
-    return text.replace("`$", "`data").lower()[:1] + text.replace("`$", "`data")[1:400]
+def _nested(name: str, items: object) -> object:
+    """A list of objects as the gate packs them; what is no list of objects is left for the types to refuse."""
+    if not isinstance(items, list):
+        return items
+    return [[item.get(n) for n in _NESTED[name]] if isinstance(item, dict) else item for item in items]
 
 
-class _Border:
-    """How a type of the gate is read from a JSON object: positions instead of names, nested things likewise."""
-
-    def __init__(self, kind: type) -> None:
-        self.kind = kind
-        self.model = _model(kind)
-        self.names = self.model.__struct_fields__
-
-    def build(self, data: dict[str, Any]) -> Any:
-        model = msgspec.convert(data, self.model)
-        return self.kind(*[_plain(getattr(model, n)) for n in self.names])
-
-
-def _plain(value: Any) -> Any:
-    if type(value) is tuple and value and isinstance(value[0], msgspec.Struct):
-        return tuple(_TWINS[type(v)](*[getattr(v, n) for n in v.__struct_fields__]) for v in value)
-    return value
+def _by_name(message: str, names: tuple[str, ...]) -> str:
+    """A complaint of the types, with the field's name for its position."""
+    place = _POSITION.search(message)
+    if place is None:
+        return message[:400]
+    name = names[int(place[1]) - 1]
+    shown = "class" if name == "kind" and "class" in message else name
+    if "got `null`" in message:
+        return f"`data.{shown}` is missing"
+    return f"`data.{shown}`: {message[: place.start()].strip().removesuffix('- at').strip()}"[:400]
 
 
-_TWINS: dict[type, type] = {}
+_POSITION = re.compile(r"`\$\[(\d+)\]")
+_NESTED: Final = {
+    "promotes": ("service", "asset", "product"),
+    "leaves": ("service", "asset", "product"),
+    "excludes": ("country", "geo_blocked"),
+}
 
 
-def _model(kind: type) -> Any:
-    """The twin of a type that reads JSON objects; the types of the gate themselves are packed as arrays."""
-    hints = {f.name: f for f in msgspec.structs.fields(kind)}
-    fields: list[Any] = []
-    for f in hints.values():
-        annotation = _twin(f.type)
-        fields.append((f.name, annotation) if f.required else (f.name, annotation, f.default))
-    twin = msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True)
-    _TWINS[twin] = kind
-    return twin
+def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
+    return kind.__struct_config__.tag, names, tuple(n for n in names if n in _NESTED)  # type: ignore[attr-defined]
 
 
-_NESTED: dict[type, Any] = {}
-
-
-def _twin(annotation: Any) -> Any:
-    from types import UnionType
-    from typing import Union, get_args, get_origin
-
-    origin = get_origin(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        if annotation not in _NESTED:
-            _NESTED[annotation] = _model(annotation)
-        return _NESTED[annotation]
-    if origin is tuple:
-        return tuple[_twin(get_args(annotation)[0]), ...]
-    if origin in (Union, UnionType):
-        return Union[tuple(_twin(a) for a in get_args(annotation))]
-    return annotation
-
-
-_BORDER: Final = {kind: _Border(kind) for kind in TYPES.values()}
+_LAYOUT: Final = {kind: _layout(kind) for kind in TYPES.values()}

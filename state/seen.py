@@ -1,0 +1,43 @@
+"""Ids seen, packed: 27 bytes an id where a dictionary takes 200.
+
+An open-addressing table of pairs (id digest, content digest) of 64 bits each, both from a cryptographic hash.
+"""
+
+from array import array
+
+_FILLED = 0.6
+"""How full the table may be before it doubles."""
+
+
+class Seen:
+    """Remembers every id with its content."""
+
+    def __init__(self) -> None:
+        self._mask = (1 << 12) - 1
+        self._keys = array("Q", bytes(8 << 12))
+        self._contents = array("Q", bytes(8 << 12))
+        self._count = 0
+
+    def add(self, key: int, content: int) -> bool | None:
+        """None if the id is new, True for the same content, False for another."""
+        key = key or 1  # 0 marks an empty place.
+        keys, mask = self._keys, self._mask
+        place = key & mask
+        while (there := keys[place]) != key:
+            if there == 0:
+                keys[place] = key
+                self._contents[place] = content
+                self._count += 1
+                if self._count > _FILLED * mask:
+                    self._grow()
+                return None
+            place = (place + 1) & mask
+        return self._contents[place] == content
+
+    def _grow(self) -> None:
+        pairs = [(k, c) for k, c in zip(self._keys, self._contents, strict=True) if k]
+        size = 2 * (self._mask + 1)
+        self._mask = size - 1
+        self._keys, self._contents, self._count = array("Q", bytes(8 * size)), array("Q", bytes(8 * size)), 0
+        for key, content in pairs:
+            self.add(key, content)

@@ -1,0 +1,1 @@
+"""A shipped month of a fictional platform, for the demo and the tests."""
