@@ -173,8 +173,8 @@ class Dossier(Struct, array_like=True):
     conflict_said: str = ""
     dropped: int = 0
     """How many things were cut; what was cut is in the history."""
-    spilled_until: Instant | None = None
-    """The latest hard limit of a scope that was cut although it could still carry an offer."""
+    spilled: dict[str, Instant] = field(default_factory=dict)
+    """Transactions of scopes that were cut although they could still carry an offer, with their hard limits."""
     delivered: tuple[Instant, list[str]] = (0, [])
     """The latest time of a delivery and the offers delivered at it."""
     greeted: list[str] = field(default_factory=list)
@@ -218,11 +218,13 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
         carries = not scope.prompts and scope.id in dossier.filings
         return (0 if dead else 2 if carries else 1, scope.opened)
 
+    dossier.spilled = {t: until for t, until in dossier.spilled.items() if until > now}
     free = sorted((k for k in dossier.scopes if k not in latest), key=rank)
     for key in free[: len(dossier.scopes) - KEPT_SCOPES // 2]:
         worth, opened = rank(key)
         if worth == 2:
-            dossier.spilled_until = max(dossier.spilled_until or 0, opened + hard_limit)
+            transaction = dossier.scopes[key].transaction
+            dossier.spilled[transaction] = max(dossier.spilled.get(transaction, 0), opened + hard_limit)
         request = dossier.scopes.pop(key).id
         dossier.dropped += 1
         if all(s.id != request for s in dossier.scopes.values()):

@@ -82,6 +82,10 @@ def decision_id(offer: Fact, because: Fact, policy_digest: str) -> str:
     return derived_id("dec", offer.source, offer.id, because.source, because.id, policy_digest)
 
 
-def case_of(why: str, said: str, client: str | None, fact: Fact, facts: tuple[str, ...] = (), decisions: tuple[str, ...] = ()) -> Case:
+def case_of(
+    why: str, said: str, client: str | None, fact: Fact, facts: tuple[str, ...] = (), decisions: tuple[str, ...] = ()
+) -> Case:
     """A case that one fact opens."""
-    return Case(derived_id("case", why, client or "", fact.source, fact.id), why, said, client, decisions, facts or (fact.id,))
+    return Case(
+        derived_id("case", why, client or "", fact.source, fact.id), why, said, client, decisions, facts or (fact.id,)
+    )

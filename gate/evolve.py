@@ -27,7 +27,6 @@ from gate.facts import (
     Requested,
     Thing,
 )
-from gate.policy import Policy
 from gate.register import Register
 from gate.rules.relationship import STRICTNESS
 from gate.same_type import agree
@@ -133,16 +132,19 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
         return Reach.HISTORY
     if said.in_reply_to and dossier.dropped and said.in_reply_to not in dossier.own_events:
         return Reach.HISTORY
-    if not dossier.full and dossier.horizon is not None and fact.at < dossier.horizon and _let_go_later(dossier, fact.at):
+    if (
+        not dossier.full
+        and dossier.horizon is not None
+        and fact.at < dossier.horizon
+        and _let_go_later(dossier, fact.at)
+    ):
         return Reach.HISTORY
     prompts = _prompts(dossier, fact, said, register)
     _remember(dossier, fact, bool(prompts))
     if said.kind == "recurring_execution":
         return Reach.FORWARD
     key = f"{fact.id} {fact.source}"
-    scope = Scope(
-        fact.at, fact.source, fact.id, said.service, said.product, said.asset, said.transaction, prompts
-    )
+    scope = Scope(fact.at, fact.source, fact.id, said.service, said.product, said.asset, said.transaction, prompts)
     dossier.scopes[key] = scope
     latest = dossier.services.get(said.service)
     if latest is None or _order(dossier.scopes[latest]) < _order(scope):

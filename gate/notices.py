@@ -9,7 +9,6 @@ from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
-
 _SOLICITING = (Arrived, Referred, Contacted, EvidenceFiled)
 
 
@@ -21,7 +20,9 @@ def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
 
 def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) -> Notice:
     state = {"scope.opened": "open", "scope.closed": "servicing_only"}.get(name, "tainted")
-    return Notice(name, derived_id("not", name, client, scope.source, scope.id), client, view_of(scope, state, policy), because)
+    return Notice(
+        name, derived_id("not", name, client, scope.source, scope.id), client, view_of(scope, state, policy), because
+    )
 
 
 def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:

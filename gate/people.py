@@ -13,12 +13,11 @@ from gate.facts import (
     Fact,
     Instant,
     Located,
-    Merged,
     Narrowed,
     Proposed,
     Referred,
-    Released,
     RelationshipChanged,
+    Released,
 )
 from gate.history import Record
 from gate.known import Known

@@ -156,7 +156,7 @@ class Register:
         found = _in_force(versions, tagged_at)
         if not found and versions and versions[0].at <= at:
             found = [v for v in versions if v.at == versions[0].at]
-        return tuple(v.said.by for v in found)  # type: ignore[union-attr]
+        return tuple(v.said.by for v in found if isinstance(v.said, CampaignStarted))
 
     def audience(self, countries: tuple[str, ...]) -> "Audience":
         """What addresses somebody located in these countries; a version is weak only if it is for all of them."""
@@ -187,9 +187,9 @@ class Register:
             blocked[e.country] = blocked.get(e.country, True) and e.geo_blocked
         promoter = self.promoter(said.by, fact.at)
         everywhere = self._audiences.setdefault("*", [])
-        for country in (blocked.keys() if countries is None else countries):
+        for country in blocked.keys() if countries is None else countries:
             self._audiences.setdefault(country, list(everywhere))
-        for country in (list(self._audiences) if countries is None else countries):
+        for country in list(self._audiences) if countries is None else countries:
             weak = said.kind == "eu_feature" or blocked.get(country, False)
             insort(self._audiences[country], Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak))
 

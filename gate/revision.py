@@ -52,9 +52,12 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
         return Step(dossier, record)
     if isinstance(said, Released):
         return _release(known, fact, said, policy, history, answered)
-    since = effective(fact, [f for f in _filings(history)])
+    since = effective(fact, _filings(history))
     step = _revise(known, record, (), since, fact, policy, history, answered)
-    cases += (*people.same_person(step.dossier, fact), *notices.cases_at(Known(step.dossier, known.register), fact, policy))
+    cases += (
+        *people.same_person(step.dossier, fact),
+        *notices.cases_at(Known(step.dossier, known.register), fact, policy),
+    )
     forwards = people.to_kin(step.dossier, fact, _with_names(step.record, step.dossier, answered))
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"

@@ -78,11 +78,9 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
         return True
     if dossier.delivered[0] == fact.at and said.offer in dossier.delivered[1]:
         return True
-    if dossier.spilled_until is not None and fact.at < dossier.spilled_until and said.transaction:
-        if all(s.transaction != said.transaction for s in dossier.scopes.values()):
-            return True
+    if said.transaction and fact.at < dossier.spilled.get(said.transaction, fact.at):
+        return True
     return uncertain(dossier, known.register)
-
 
 
 def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepped:
@@ -146,7 +144,10 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
         return fact.at
     accusations = [f for f in dossier.own.accusations if f.evidence == said.evidence]
     if isinstance(said, EvidenceApproved):
-        filed = [EvidenceFiled(f.evidence, "solicitation", "complaint", f.by, solicited_at=f.solicited_at) for f in accusations]
+        filed = [
+            EvidenceFiled(f.evidence, "solicitation", "complaint", f.by, solicited_at=f.solicited_at)
+            for f in accusations
+        ]
         return effective(fact, filed)
     if accusations:
         return fact.at
@@ -157,4 +158,3 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
 def effective_unknown(dossier: Dossier, fact: Fact) -> Instant:
     """A retraction of evidence the dossier does not hold: before everything if something was cut."""
     return -(2**62) if dossier.dropped else fact.at
-

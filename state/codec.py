@@ -40,5 +40,7 @@ def record_from_bytes(data: bytes) -> Record:
 
 def _body(data: bytes) -> memoryview:
     if data[:1] != VERSION:
-        raise UnknownLayout(f"stored bytes have layout {data[:1].hex() or 'nothing'}, this program knows {VERSION.hex()}")
+        raise UnknownLayout(
+            f"stored bytes have layout {data[:1].hex() or 'nothing'}, this program knows {VERSION.hex()}"
+        )
     return memoryview(data)[1:]

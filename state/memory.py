@@ -57,9 +57,7 @@ class MemoryStore:
         """See `Store`."""
         self._spool.flush()
         file = self._spool.fileno()
-        return [
-            record_from_bytes(pread(file, place & 0xFFFFFF, place >> 24)) for place in self._places.get(client, ())
-        ]
+        return [record_from_bytes(pread(file, place & 0xFFFFFF, place >> 24)) for place in self._places.get(client, ())]
 
     def clients(self) -> Iterator[str]:
         """See `Store`."""

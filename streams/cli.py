@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from rich.console import Console
 
+from gate.effects import Answer
+from gate.facts import Fact
 from gate.policy import Policy
 from state import MemoryStore
+from streams.demo.account import tell
 from streams.embedded import Gate
+from streams.explain import explain as explained
 from streams.policy_file import PolicyRefused, differences, load
 from streams.progress import Progress
 from streams.wire import SIZE_LIMIT, Rejected
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The gate of MiCA Art. 61.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The gate of MiCA Art. 61."
+)
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 app.add_typer(policies, name="policy")
 
@@ -111,6 +118,50 @@ def decide(
     kept.close()
     if kept.count:
         raise typer.Exit(3)
+
+
+@app.command()
+def explain(
+    decision: Annotated[str, typer.Argument(help="a decision's id, or the id of an offer or of its event")],
+    files: Files,
+    policy: PolicyPath = None,
+) -> None:
+    """Explain a decision to a person, from the files of events that led to it."""
+    used = _policy(policy)
+    gate = Gate(used, MemoryStore())
+    facts: dict[str, Fact] = {}
+    found: list[Answer] = []
+    for _, _, line in _lines(_open(files)):
+        taken = gate.take(line)
+        if isinstance(taken, Rejected):
+            continue
+        for effect in taken:
+            if isinstance(effect, Answer) and decision in (
+                effect.standing.decision,
+                effect.standing.offer,
+                effect.offer.id,
+            ):
+                found.append(effect)
+        if gate.last is not None:
+            facts[gate.last.id] = gate.last
+    if not found:
+        print(f"gate61: no decision, offer or offer event `{decision}` in these files", file=sys.stderr)
+        raise typer.Exit(1)
+    for answer in found:
+        explained(answer, facts, used, _console())
+
+
+@app.command()
+def demo(
+    policy: PolicyPath = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="only print the account")] = False,
+) -> None:
+    """Play a shipped month of a fictional platform through the gate, and say what was held and why."""
+    tell(_policy(policy), _console())
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 @policies.command()

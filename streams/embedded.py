@@ -37,6 +37,8 @@ class Gate:
         self._latest: dict[str, Instant] = {}
         self._open: dict[str, dict[str, Instant]] = {}
         self._exposed: set[str] = set()
+        self.last: Fact | None = None
+        """The fact that was taken last."""
 
     def take(self, line: bytes) -> Iterator[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
@@ -49,6 +51,7 @@ class Gate:
         if seen is False:
             return reused(event)
         self._recorded = event.fact.recorded
+        self.last = event.fact
         return self._learn(event.fact)
 
     def answer_to_reject(self, reject: Rejected, line: bytes) -> bytes | None:
@@ -138,7 +141,9 @@ class Gate:
         for country in self._open if addressed is None else addressed:
             if self.register.in_scope(country, fact.at):
                 there = self._open.get(country, {})
-                reached.update(c for c, until in there.items() if until > fact.at and until - self.policy.hard_limit <= fact.at)
+                reached.update(
+                    c for c, until in there.items() if until > fact.at and until - self.policy.hard_limit <= fact.at
+                )
         if reached and said.campaign not in self._exposed:
             self._exposed.add(said.campaign)
             sentence = f"campaign `{said.campaign}` reached {len(reached)} clients with open scopes"

@@ -98,7 +98,7 @@ class _Reader:
     def countries(self) -> dict[str, int]:
         value = self.table.get("countries")
         dates = {}
-        for country, since in (value.items() if isinstance(value, dict) else ()):
+        for country, since in value.items() if isinstance(value, dict) else ():
             if len(country) != 2 or not country.isascii() or not country.isupper():
                 self.found.append(f"`countries.{country}`: a country is two capital letters (ISO 3166-1)")
             elif type(since) is not date:

@@ -12,7 +12,17 @@ from typing import Any, Final
 
 import msgspec
 
-from gate.facts import TYPES, AssetClassified, EntityRegistered, EvidenceFiled, Fact, Instant, Located, Proposed, Released
+from gate.facts import (
+    TYPES,
+    AssetClassified,
+    EntityRegistered,
+    EvidenceFiled,
+    Fact,
+    Instant,
+    Located,
+    Proposed,
+    Released,
+)
 from gate.instants import EARLIEST, EPOCH, LATEST
 
 SIZE_LIMIT: Final = 256 * 1024
@@ -184,7 +194,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant) -> Read:
     if not isinstance(event, dict):
         raise _Trouble("NOT_A_CLOUDEVENT", "the line is not a JSON object")
     if event.get("specversion") != "1.0":
-        raise _Trouble("NOT_A_CLOUDEVENT", "`specversion` must be \"1.0\"")
+        raise _Trouble("NOT_A_CLOUDEVENT", '`specversion` must be "1.0"')
     for name in ("id", "source", "type"):
         if not isinstance(event.get(name), str) or not event[name]:
             raise _Trouble("NOT_A_CLOUDEVENT", f"`{name}` is missing or not a string")

@@ -12,5 +12,9 @@ def asset_is_not_named(q: Question) -> Reason | None:
     offered, asked = q.thing.asset, q.scope.asset
     if (offered is None) == (asked is None):
         return None
-    sentence = f"the offer names `{offered}`, the request no asset" if offered else f"the request names `{asked}`, the offer none"
+    sentence = (
+        f"the offer names `{offered}`, the request no asset"
+        if offered
+        else f"the request names `{asked}`, the offer none"
+    )
     return Reason("ASSET_NOT_NAMED", Verdict.FLAG, sentence, (q.scope.id, q.offer.id), (offered or asked or "",))

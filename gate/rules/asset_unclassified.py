@@ -11,7 +11,9 @@ from gate.same_type import lacking
 def asset_is_unclassified(q: Question) -> Reason | None:
     """Block if an asset that offer or request names is not classified, not approved or incomplete."""
     register, at = q.known.register, q.offer.at
-    said, assets, entries = [], [], []
+    said: list[str] = []
+    assets: list[str] = []
+    entries: list[str] = []
     for asset in dict.fromkeys((q.thing.asset, q.scope.asset)):
         why = lacking(register.asset(asset, at)) if asset else None
         if asset and why:
@@ -20,4 +22,6 @@ def asset_is_unclassified(q: Question) -> Reason | None:
             entries += register.asset_entry(asset, at)
     if not said:
         return None
-    return Reason("TYPE_UNCLASSIFIED", Verdict.BLOCK, "; ".join(said), (*entries, q.scope.id, q.offer.id), tuple(assets))
+    return Reason(
+        "TYPE_UNCLASSIFIED", Verdict.BLOCK, "; ".join(said), (*entries, q.scope.id, q.offer.id), tuple(assets)
+    )

@@ -63,9 +63,7 @@ def _assets(diary: Diary) -> None:
     _asset(diary, "bch", "other", "utxo-pow", at=march(20), identifiable_issuer=False)
 
 
-def _asset(
-    diary: Diary, asset: str, kind: str, technology: str, at: datetime = _SINCE, **more: object
-) -> None:
+def _asset(diary: Diary, asset: str, kind: str, technology: str, at: datetime = _SINCE, **more: object) -> None:
     """Liquid, with an identifiable issuer and approved, unless said otherwise."""
     stated = {"liquid": True, "identifiable_issuer": True, "approved_by": LISTING, **more}
     diary.tell(_ASSET, asset, at, {"asset": asset, "class": kind, "technology": technology, **stated})

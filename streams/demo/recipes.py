@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from streams.demo.client import CHANNELS, INTAKE, REVIEW, Client, Offer, Request, Thing
-from streams.demo.diary import march
+from streams.demo.diary import stamp
 from streams.demo.house import AFFILIATE, SISTER
 
 Later = tuple[Thing, float]
@@ -25,9 +25,7 @@ def asks_with_proof(client: Client, thing: Thing, at: datetime, channel: str = "
     return request
 
 
-def answered(
-    client: Client, thing: Thing, at: datetime, offers: Sequence[Later], channel: str = "email"
-) -> Request:
+def answered(client: Client, thing: Thing, at: datetime, offers: Sequence[Later], channel: str = "email") -> Request:
     """Asked, proven, offered within the day, sent: allow."""
     request = asks_with_proof(client, thing, at, channel)
     for offered, hours in offers:
@@ -49,7 +47,7 @@ def lapsing(client: Client, thing: Thing, at: datetime, sibling: Thing) -> None:
 
 
 def recurring(client: Client, thing: Thing, at: datetime, weeks: int) -> None:
-    """A savings plan that runs on: its executions open no window, so the third offer comes too late: block."""
+    """A savings plan that runs on: its executions open no window, so a later offer comes too late: block."""
     request = answered(client, thing, at, [(thing, 2)], "app")
     for week in range(1, weeks + 1):
         client.asks_for(thing, at + timedelta(weeks=week), "app", kind="recurring_execution")
@@ -58,18 +56,16 @@ def recurring(client: Client, thing: Thing, at: datetime, weeks: int) -> None:
 
 def new_product(client: Client, custody: Thing, at: datetime) -> None:
     """Staking after plain custody: block. Savings, once asked for, covers its mapped sister savings-flex: allow."""
-    answered(client, custody, at, [(custody, 4)])
-    request = Request("none", "none", at, custody, "app")
-    staking = custody._replace(product="staking")
-    client.is_offered(staking, after(at, 30), request, transaction="tx-staking", in_reply_to=None)
+    request = answered(client, custody, at, [(custody, 4)])
+    client.is_offered(custody._replace(product="staking"), after(at, 5), request)
     savings, flex = custody._replace(product="savings"), custody._replace(product="savings-flex")
     answered(client, savings, after(at, 72), [(flex, 2)], "app")
 
 
 def not_released(client: Client, thing: Thing, other: Thing, at: datetime) -> None:
     """Another service or type: block; a release of it is refused, for people may not waive the law."""
-    answered(client, thing, at, [(thing, 2)])
-    (offer,) = held(client, thing._replace(asset="ltc"), after(at, 300), [(other, 3)])
+    request = answered(client, thing, at, [(thing, 2)])
+    offer = client.is_offered(other, after(at, 3), request)
     client.is_released(offer, after(offer.at, 1), "client would surely like it")
 
 
@@ -244,7 +240,7 @@ def replied(client: Client, thing: Thing, at: datetime) -> None:
 
 
 def what_else(client: Client, thing: Thing, wish: Thing, at: datetime) -> None:
-    """"What else do you have?" asks for nothing: block. What the client then names, is asked for: allow."""
+    """ "What else do you have?" asks for nothing: block. What the client then names, is asked for: allow."""
     request = answered(client, thing, at, [(thing, 2)])
     question = client.wonders(after(at, 3))
     client.is_offered(_ADVICE, after(at, 3.1), request, in_reply_to=question)
@@ -276,8 +272,8 @@ def proof_withdrawn(client: Client, thing: Thing, at: datetime, found: datetime)
 def complaint(client: Client, thing: Thing, at: datetime, filed: datetime) -> None:
     """Allowed; the client complains of a call before the request: flag, and once approved, block."""
     request = answered(client, thing, at, [(thing, 2)])
-    when = march(1, 16).strftime("%Y-%m-%dT%H:%M:%SZ")
-    letter = client.paper(filed, "solicitation", "complaint", by="st-complaints", solicited_at=when)
+    called = stamp(after(at, -60))
+    letter = client.paper(filed, "solicitation", "complaint", by="st-complaints", solicited_at=called)
     client.is_approved(letter, after(filed, 48))
     client.is_offered(thing, after(filed, 50), request)
 

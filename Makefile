@@ -1,0 +1,45 @@
+# gate61: `make demo` does the main job, `make test` runs everything; both set themselves up from the lock files.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := gate state streams tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev demo test check bench format
+
+help:  ## this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.run: deploy/lock/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "gate61 needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/lock/run.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run deploy/lock/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/lock/dev.txt
+	@touch $@
+
+setup: $(VENV)/.run  ## builds .venv from the lock file
+
+dev: $(VENV)/.dev  ## .venv with what the tests need
+
+demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--no-serve)
+	@$(BIN)/gate61 demo $(ARGS)
+
+test: check  ## runs everything
+
+check: dev  ## format, lint, strict types, import directions, tests
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: dev  ## measures speed and memory, prints the figures
+	$(BIN)/python -m tests.bench
+
+format: dev  ## formats the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)

@@ -1,0 +1,62 @@
+"""Plays events through the embedded gate, as tests see it: lines in, parsed answers out."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from gate.policy import Policy
+from state import MemoryStore, Store
+from streams.embedded import Gate
+from streams.policy_file import load
+from streams.wire import Rejected
+
+_PLACEHOLDER = re.compile(r"@decision:([A-Za-z0-9._:/-]+)#(\d+)")
+POLICY = load()
+
+
+class Played(NamedTuple):
+    """What came out: answers by offer event, rejects as (line, id, reason), all events in order."""
+
+    answers: dict[tuple[str, str], list[dict[str, Any]]]
+    rejected: list[tuple[int, str | None, str]]
+    out: list[dict[str, Any]]
+
+    @property
+    def cases(self) -> set[str]:
+        """The `why` of every case."""
+        return {e["data"]["why"] for e in self.out if e["type"] == "gate61.case.opened.v1"}
+
+
+def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, policy: Policy = POLICY) -> Played:
+    """Feed events one by one; `@decision:ID#N` stands for the N-th answer to the offer event with that id."""
+    gate = Gate(policy, store or MemoryStore())
+    played = Played({}, [], [])
+    by_id: dict[str, list[str]] = {}
+
+    def decision(match: re.Match[str]) -> str:
+        known = by_id.get(match[1], [])
+        return known[int(match[2]) - 1] if 0 < int(match[2]) <= len(known) else "dec-none"
+
+    for number, event in enumerate(given, 1):
+        text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
+        line = _PLACEHOLDER.sub(decision, text).encode("utf-8", "surrogateescape")
+        taken = gate.take(line)
+        if isinstance(taken, Rejected):
+            played.rejected.append((number, taken.id, taken.reason))
+            answer = gate.answer_to_reject(taken, line)
+            lines = [answer] if answer else []
+        else:
+            lines = [gate.line_of(effect) for effect in taken]
+        for out in map(json.loads, lines):
+            played.out.append(out)
+            if out["type"] == "gate61.offer.decided.v1":
+                told = out["data"]
+                played.answers.setdefault((told["event"]["source"], told["event"]["id"]), []).append(told)
+                by_id.setdefault(told["event"]["id"], []).append(told["decision"])
+    return played
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    """The reason codes of an answer, gravest first."""
+    return [r["code"] for r in answer["reasons"]]
