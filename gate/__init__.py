@@ -7,7 +7,7 @@ from gate.known import Known
 from gate.outcome import Outcome, Reason, Verdict
 from gate.policy import Policy
 from gate.register import Register
-from gate.step import HISTORY_NEEDED, step
+from gate.arrival import HISTORY_NEEDED, step
 
 __all__ = [
     "HISTORY_NEEDED",

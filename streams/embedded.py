@@ -16,7 +16,7 @@ from gate.notices import closed
 from gate.policy import Policy
 from gate.register import Register
 from gate.revision import greeted, reopen
-from gate.step import step
+from gate.arrival import step
 from state import Store
 from streams import publish
 from streams.wire import Rejected, read, reused
