@@ -1,0 +1,81 @@
+"""One contract over every store."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gate.dossier import Dossier, Scope
+from gate.facts import Asked, Fact
+from gate.history import Record
+from state import MemoryStore, SqliteStore, Store
+
+Opener = Callable[[], Store]
+
+
+def _fact(n: int, client: str = "cl-1") -> Fact:
+    return Fact("//s", f"ask-{n}", client, n, n, Asked("chat"))
+
+
+@pytest.fixture(params=["memory", "memory packed", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each store, new."""
+    made: Store
+    if request.param == "sqlite":
+        made = SqliteStore(tmp_path / "gate.db")
+    else:
+        made = MemoryStore(live=1 if "packed" in request.param else 100)
+    yield made
+    made.close()
+
+
+def test_somebody_never_seen_has_an_empty_dossier(store: Store) -> None:
+    """Nothing is known, and asking leaves no trace."""
+    assert store.dossier("cl-9") == Dossier("cl-9")
+    assert store.history("cl-9") == []
+    assert list(store.clients()) == []
+
+
+def test_what_is_kept_comes_back(store: Store) -> None:
+    """The dossier as it was last kept, the history in the order of arrival, client by client."""
+    dossier = store.dossier("cl-1")
+    dossier.scopes["req-1 //s"] = Scope(5, "//s", "req-1", "custody", None, "btc", "tx-1", [])
+    store.keep(dossier, Record(_fact(1)), Record(_fact(2)))
+    other = store.dossier("cl-2")
+    store.keep(other, Record(_fact(3, "cl-2"), let_go=True))
+    again = store.dossier("cl-1")
+    again.horizon = 7
+    store.keep(again, Record(_fact(4)))
+    store.keep(store.dossier("cl-2"))
+    assert store.dossier("cl-1").horizon == 7
+    assert store.dossier("cl-1").scopes["req-1 //s"].asset == "btc"
+    assert [r.fact.id for r in store.history("cl-1") if r.fact] == ["ask-1", "ask-2", "ask-4"]
+    assert store.history("cl-2") == [Record(_fact(3, "cl-2"), let_go=True)]
+    assert list(store.clients()) == ["cl-1", "cl-2"]
+
+
+def test_an_id_is_seen_once(store: Store) -> None:
+    """New, the same again, the same with other content; many ids do not disturb each other."""
+    first, second = bytes(8), b"\x01" * 8
+    assert store.seen(first, second) is None
+    assert store.seen(first, second) is True
+    assert store.seen(first, first) is False
+    ids = [(n * 2654435761).to_bytes(8, "little") for n in range(1, 9000)]
+    assert all(store.seen(i, i) is None for i in ids[:200])
+    if isinstance(store, MemoryStore):
+        assert all(store.seen(i, i) is None for i in ids[200:])
+        assert all(store.seen(i, i) is True for i in ids)
+
+
+def test_sqlite_survives_a_restart(tmp_path: Path) -> None:
+    """A firm's proof outlives the process."""
+    path = tmp_path / "gate.db"
+    store = SqliteStore(path)
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.seen(bytes(8), bytes(8))
+    store.close()
+    again = SqliteStore(path)
+    assert again.dossier("cl-1").horizon == 3
+    assert again.history("cl-1") == [Record(_fact(1))]
+    assert again.seen(bytes(8), bytes(8)) is True
+    again.close()
