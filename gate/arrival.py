@@ -120,6 +120,8 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     dossier = known.dossier
     if dossier.last_offer is not None and since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
+    if isinstance(fact.said, EvidenceApproved) and dossier.dropped and not people.filers(dossier, fact.said.evidence):
+        return HISTORY_NEEDED  # Whether the filer approves himself may stand in what was cut.
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED

@@ -20,6 +20,8 @@ from gate.rules.relationship import relationship_is_ending
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
+_MaybeReason = Reason | None
+_Rule = Callable[[], _MaybeReason]
 Judged = tuple[Scope | None, list[Reason]]
 
 
@@ -47,10 +49,10 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
     return _against_scopes(known, offer, said, things, policy, reasons, failed)
 
 
-def _asking(offer: Fact, failed: list[Reason]) -> Callable[[Callable[[], Reason | None]], Reason | None]:
+def _asking(offer: Fact, failed: list[Reason]) -> Callable[[_Rule], Reason | None]:
     """Runs a rule of steps 1-5; one that fails to run becomes a reason to block, and the others still speak."""
 
-    def ask(rule: Callable[[], Reason | None]) -> Reason | None:
+    def ask(rule: _Rule) -> _MaybeReason:
         try:
             return rule()
         except Exception as error:

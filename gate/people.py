@@ -70,7 +70,7 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
             who = said.by
         case RelationshipChanged() if signed_milder_alone(dossier.own, fact):
             who = said.by
-        case EvidenceApproved() if said.by in _filers(dossier, said.evidence):
+        case EvidenceApproved() if said.by in filers(dossier, said.evidence):
             who = said.by
         case EvidenceFiled() if said.by in dossier.own.approvals.get(said.evidence, ()):
             who = said.by
@@ -80,7 +80,8 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
     return (case_of("SAME_PERSON_TWICE", sentence, fact.client, fact),)
 
 
-def _filers(dossier: Dossier, evidence: str) -> set[str]:
+def filers(dossier: Dossier, evidence: str) -> set[str]:
+    """Who filed the evidence, as far as the dossier knows."""
     filings = [*dossier.own.accusations, *(f for fs in dossier.filings.values() for f in fs)]
     return {f.by for f in filings if f.evidence == evidence}
 

@@ -7,7 +7,7 @@ Source: judging section 1 (P1, P2), sections 6 and 7.
 from collections.abc import Sequence
 
 from gate import notices, people
-from gate.dossier import Dossier, Standing, trim
+from gate.dossier import KEPT_TOUCHES, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.evolve import BEFORE_EVERYTHING
 from gate.facts import Delivered, EvidenceFiled, Fact, Instant, Merged, Proposed, Refused, Released
@@ -65,7 +65,7 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
         forwards = _greet(step.dossier, (said.other,), [*history, record], fact)
     opened = notices.notices_at(Known(step.dossier, known.register), fact, policy)
     return Step(
-        step.dossier,
+        _bounded(step.dossier, policy),
         step.record,
         step.answers,
         (*opened, *step.notices),
@@ -86,13 +86,16 @@ def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
     forwards = _greet(step.dossier, newcomers, records, greeting.because)
     steps.extend(Step(step.dossier, r) for r in fresh)
+    _bounded(step.dossier, policy)
     steps.append(Step(step.dossier, step.record, step.answers, step.notices, step.cases, (), forwards))
     return steps
 
 
 def reopen(known: Known, since: Instant, because: Fact, policy: Policy, history: Sequence[Record]) -> Step:
     """Judge a client's offers from `since` on again, because the register changed behind them."""
-    return _revise(known, None, (), since, because, policy, history, standings(history))
+    step = _revise(known, None, (), since, because, policy, history, standings(history))
+    _bounded(step.dossier, policy)
+    return step
 
 
 def _since(greeting: Greeting) -> Instant:
@@ -166,8 +169,6 @@ def _revise(
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
     spoilt = notices.tainted_scopes(fresh, because)
-    trim(dossier, policy.hard_limit)
-    dossier.full = False
     done = record or Record(None)
     done = Record(done.fact, done.of, done.let_go, done.names, tuple(a.standing for a in answers))
     return Step(dossier, done, tuple(answers), spoilt, cases)
@@ -202,10 +203,17 @@ def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing], policy
     for key, scope in old.scopes.items():
         if key in dossier.scopes:
             dossier.scopes[key].tainted = scope.tainted
+
+
+def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
+    """The dossier of a replay, cut to what is stored."""
     for reached in dossier.members():
         for span in reached.touches.values():
-            if len(span.entries) > 8:
-                del span.entries[4:-4]
+            if len(span.entries) > 2 * KEPT_TOUCHES:
+                del span.entries[KEPT_TOUCHES:-KEPT_TOUCHES]
+    trim(dossier, policy.hard_limit)
+    dossier.full = False
+    return dossier
 
 
 def _release(

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
+from gate.arrival import step
 from gate.dossier import Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
 from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
@@ -16,7 +17,6 @@ from gate.notices import closed
 from gate.policy import Policy
 from gate.register import Register
 from gate.revision import greeted, reopen
-from gate.arrival import step
 from state import Store
 from streams import publish
 from streams.wire import Rejected, read, reused
@@ -40,14 +40,14 @@ class Gate:
         self.last: Fact | None = None
         """The fact that was taken last."""
 
-    def take(self, line: bytes) -> Iterator[Effect] | Rejected:
+    def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
         event = read(line, self._recorded, self.policy.clock_tolerance)
         if isinstance(event, Rejected):
             return event
         seen = self._store.seen(event.key, event.content)
         if seen is True:
-            return iter(())
+            return []
         if seen is False:
             return reused(event)
         self._recorded = event.fact.recorded
@@ -76,15 +76,17 @@ class Gate:
             case _:
                 return effect
 
-    def _learn(self, fact: Fact) -> Iterator[Effect]:
+    def _learn(self, fact: Fact) -> list[Effect]:
+        effects: list[Effect] = []
         if self._deadlines and self._deadlines[0].at <= fact.recorded:
-            yield from self._close_due(fact.recorded)
+            effects += self._close_due(fact.recorded)
         if type(fact.said) in OF_REGISTER:
-            yield from self._register(fact)
+            effects += self._register(fact)
         else:
-            yield from self._client(fact)
+            self._client(fact, effects)
+        return effects
 
-    def _client(self, fact: Fact) -> Iterator[Effect]:
+    def _client(self, fact: Fact, effects: list[Effect]) -> None:
         client, store = fact.client, self._store
         known = Known(store.dossier(client), self.register)
         stepped = step(known, fact, self.policy)
@@ -93,19 +95,17 @@ class Gate:
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
         self._latest[client] = max(self._latest.get(client, fact.at), fact.at)
-        yield from self._done(stepped, stepped.record)
+        effects += self._done(stepped, stepped.record)
         if isinstance(fact.said, _OPENING):
             self._index_open(stepped.dossier)
         if stepped.forwards:
-            yield from self._greet(deque(stepped.forwards))
+            effects += self._greet(deque(stepped.forwards))
 
-    def _done(self, done: Step, *records: Record) -> Iterator[Effect]:
+    def _done(self, done: Step, *records: Record) -> tuple[Effect, ...]:
         self._store.keep(done.dossier, *records)
         for deadline in done.deadlines:
             heappush(self._deadlines, deadline)
-        yield from done.answers
-        yield from done.notices
-        yield from done.cases
+        return done.answers + done.notices + done.cases
 
     def _greet(self, waiting: deque[Greeting]) -> Iterator[Effect]:
         while waiting:

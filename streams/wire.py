@@ -165,9 +165,31 @@ _strict: Callable[[str], Any] = json.JSONDecoder(
 ).decode
 
 
+_SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
+_quick: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode
+
+
 def _json(data: bytes) -> Any:
     if len(data) > SIZE_LIMIT:
         raise _Trouble("TOO_LARGE", f"{len(data)} bytes; an event has at most {SIZE_LIMIT}")
+    return _plain_event(data) or _strict_json(data)
+
+
+def _plain_event(data: bytes) -> dict[str, Any] | None:
+    """An event without anything unusual, read in a third of the time; None for the strict reader to look.
+
+    Without a backslash every `":` ends a key, so that their number tells whether a key stands twice.
+    """
+    if b"\\" in data or _SPACED_COLON.search(data):
+        return None
+    try:
+        event = _quick(data)
+        return event if data.count(b'":') == len(event) + len(event["data"]) else None
+    except (msgspec.MsgspecError, _Trouble, UnicodeDecodeError, RecursionError, TypeError, KeyError, ValueError):
+        return None
+
+
+def _strict_json(data: bytes) -> Any:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -149,9 +149,9 @@ class Client:
         """The offer goes out."""
         return self.tell(_DELIVERED, offer.at + timedelta(seconds=seconds), {"offer": offer.offer})
 
-    def is_offered_and_sent(self, thing: Thing, at: datetime, request: Request, **more: object) -> Offer:
+    def is_offered_and_sent(self, thing: Thing, at: datetime, request: Request) -> Offer:
         """An offer that nothing stands against goes out at once."""
-        offer = self.is_offered(thing, at, request, **more)
+        offer = self.is_offered(thing, at, request)
         self.is_sent(offer)
         return offer
 

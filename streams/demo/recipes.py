@@ -150,13 +150,12 @@ def half_searched(client: Client, thing: Thing, at: datetime) -> None:
     client.is_offered_and_sent(thing, after(at, 6), request)
 
 
-def outside(client: Client, thing: Thing, at: datetime, country: str | None = None) -> None:
-    """Lives outside the Union: allow without more. If the client moves into it, proof is asked for: block."""
+def outside(client: Client, thing: Thing, at: datetime, country: str) -> None:
+    """Lives outside the Union: allow without more. Once the client moves into it, proof is asked for: block."""
     client.is_sent(client.is_offered(thing, at))
     client.is_sent(client.is_offered(thing, after(at, 100)))
-    if country:
-        client.is_located(country, after(at, 200))
-        client.is_offered(thing, after(at, 220))
+    client.is_located(country, after(at, 200))
+    client.is_offered(thing, after(at, 220))
 
 
 def travelling(client: Client, thing: Thing, at: datetime) -> None:

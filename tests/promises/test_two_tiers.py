@@ -1,0 +1,81 @@
+"""The bounded dossier answers exactly as a replay of the whole history, however small it is cut and however facts arrive.
+
+Also: the same log gives the same bytes, and a standing answer never softens unless people release it (P2).
+"""
+
+import json
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import gate.arrival
+import gate.dossier
+import streams.embedded
+from state import MemoryStore
+from tests.player import Played, codes, play
+from tests.promises.histories import history
+
+SEEDS = range(400)
+_SOFTNESS = {"allow": 0, "flag": 1, "block": 2}
+
+
+def told(played: Played) -> Any:
+    """What must agree: everything of an answer but ids of the facts, of which a cut dossier knows fewer."""
+    return {
+        key: [
+            (a["verdict"], a["may_send"], a["send_by"], codes(a), a["scope"], a["initiation"]["grade"], a["decision"])
+            for a in answers
+        ]
+        for key, answers in played.answers.items()
+    }
+
+
+def from_history_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every fact ask for the history."""
+
+    def step(known: Any, fact: Any, policy: Any, history: Any = None) -> Any:
+        if history is None:
+            return gate.arrival.HISTORY_NEEDED
+        return gate.arrival.step(known, fact, policy, history)
+
+    monkeypatch.setattr(streams.embedded, "step", step)
+
+
+@pytest.mark.parametrize("kept", [(4, 24, 48, 16), (4, 2, 2, 2)], ids=["as shipped", "cut to almost nothing"])
+def test_the_dossier_answers_like_the_history(kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts, reasons, scopes and cases agree for every seed."""
+    names = ("KEPT_TOUCHES", "KEPT_SCOPES", "KEPT_OWN_EVENTS", "KEPT_OFFERS")
+    verdicts: Counter[str] = Counter()
+    for seed in SEEDS:
+        events = history(seed)
+        with monkeypatch.context() as cut:
+            for name, value in zip(names, kept, strict=True):
+                cut.setattr(gate.dossier, name, value)
+            bounded = play(events, MemoryStore(live=1 + seed % 3))
+        with monkeypatch.context() as whole:
+            from_history_only(whole)
+            replayed = play(events)
+        assert told(bounded) == told(replayed), f"seed {seed}"
+        assert bounded.cases == replayed.cases, f"seed {seed}"
+        verdicts.update(a[0]["verdict"] for a in bounded.answers.values())
+    assert all(verdicts[v] > 50 for v in _SOFTNESS), verdicts
+
+
+def test_the_same_log_gives_the_same_bytes() -> None:
+    """Twice the same, whatever stays in memory."""
+    for seed in range(60):
+        events = history(seed)
+        assert json.dumps(play(events).out) == json.dumps(play(events, MemoryStore(live=1)).out), f"seed {seed}"
+
+
+def test_a_standing_answer_never_softens_but_by_release() -> None:
+    """P2: each superseding answer is stricter, or people released it, or a release is taken back."""
+    for seed in SEEDS:
+        for answers in play(history(seed)).answers.values():
+            chain = [a for a in answers if a["leading"] != "UNREADABLE_OFFER"]
+            for before, after in pairwise(chain):
+                assert after["supersedes"] == before["decision"]
+                stricter = _SOFTNESS[after["verdict"]] > _SOFTNESS[before["verdict"]]
+                assert stricter or after["leading"] == "RELEASED" or before["leading"] == "RELEASED", f"seed {seed}"
