@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
@@ -56,7 +57,7 @@ def bot(orders: int) -> Gate:
     """A gate with one client of so many past orders, offers and contacts."""
     lines = list(register())
     for n in range(orders):
-        at = START.replace(minute=n % 60, second=n // 60 % 60, hour=n // 3600 % 24)
+        at = START + timedelta(seconds=n)
         if n % 4 == 3:
             data: dict[str, object] = {"by": "bench-firm", "means": "email", "content": "service_notice"}
             lines.append(event("firm.contacted", f"con-{n}", "cl-bot", at, data))
