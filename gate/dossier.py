@@ -72,6 +72,7 @@ class Filing(Struct, frozen=True, array_like=True):
     by: str
     channels: tuple[str, ...]
     solicited_at: Instant | None
+    at: Instant
 
 
 class Narrowing(Struct, frozen=True, array_like=True):
@@ -97,9 +98,10 @@ class Reached(Struct, array_like=True):
     """Solicitations by who made them: `p:ENTITY`, `r:ENTITY` (rewarded), `f:` (the firm), `t:CAMPAIGN` (a tag)."""
     singles: list[Single] = field(default_factory=list)
     accusations: list[Filing] = field(default_factory=list)
-    approvals: dict[str, list[str]] = field(default_factory=dict)
-    withdrawn: list[str] = field(default_factory=list)
-    """Evidence ids withdrawn by two people: solicitation from the retraction on, the rest from its filing on."""
+    approvals: dict[str, dict[str, Instant]] = field(default_factory=dict)
+    """Who approved which evidence, and when at the latest."""
+    withdrawn: dict[str, Instant] = field(default_factory=dict)
+    """Evidence that two people withdrew, and when at the latest."""
     narrowings: dict[str, Narrowing] = field(default_factory=dict)
     sent: dict[Thing, Sent] = field(default_factory=dict)
     state: str = "exempt"

@@ -229,6 +229,7 @@ def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, ow
         said.by,
         said.channels_searched or (),
         said.solicited_at,
+        fact.at,
     )
     if said.supports == "solicitation":
         reached.accusations.append(filing)
@@ -256,17 +257,16 @@ def since_of(said: EvidenceFiled, at: Instant) -> Instant:
 def _approve(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, EvidenceApproved)
-    by = reached.approvals.setdefault(said.evidence, [])
-    if said.by not in by:
-        by.append(said.by)
+    by = reached.approvals.setdefault(said.evidence, {})
+    by[said.by] = max(fact.at, by.get(said.by, fact.at))
     return Reach.FORWARD
 
 
 def _retract(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, EvidenceRetracted)
-    if said.by != said.second and said.evidence not in reached.withdrawn:
-        reached.withdrawn.append(said.evidence)
+    if said.by != said.second:
+        reached.withdrawn[said.evidence] = max(fact.at, reached.withdrawn.get(said.evidence, fact.at))
     return Reach.FORWARD
 
 

@@ -126,8 +126,8 @@ def _touch(version: Version) -> Touch:
 
 def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[tuple[Row, Touch]]:
     for filing in reached.accusations:
-        if filing.evidence in reached.withdrawn:
-            continue
+        if reached.withdrawn.get(filing.evidence, filing.at - 1) >= filing.at:
+            continue  # Withdrawn; what was signed before the filing cannot have withdrawn it.
         before = filing.since <= scope.opened
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
@@ -136,9 +136,16 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
 
 
 def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
-    """Whether somebody other than the filer approved it, or the policy lets its kind or filer approve itself."""
-    if any(by != filing.by for by in reached.approvals.get(filing.evidence, ())):
-        return True
+    """Whether somebody other than the filer approved it, or the policy lets its kind or filer approve itself.
+
+    An approval dated before the filing approves nothing in the firm's favour.
+    """
+    approvals = reached.approvals.get(filing.evidence)
+    if approvals:
+        accuses = filing.supports == "solicitation"
+        for by, at in approvals.items():
+            if by != filing.by and (accuses or at >= filing.at):
+                return True
     return filing.kind in policy.self_approving_kinds or filing.by in policy.self_approving_filers
 
 

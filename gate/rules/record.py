@@ -39,7 +39,7 @@ def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing
     standing = [f for f in known.dossier.filings.get(request, ()) if f.evidence not in own.withdrawn]
     inbound = [f for f in standing if f.supports == "initiation" and f.kind in INBOUND]
     if not inbound:
-        declared = [f for f in standing if f.kind in DECLARATIONS]
+        declared = [f for f in standing if f.kind in DECLARATIONS and f.supports != "solicitation"]
         return ("D" if declared or known.dossier.declared else "none"), declared, []
     approved = [f for f in inbound if is_approved(f, own, policy)]
     if not approved:

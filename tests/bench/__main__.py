@@ -7,8 +7,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from datetime import timedelta
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from time import perf_counter

@@ -19,12 +19,9 @@ Data = dict[str, Any]
 Check = Callable[[Any], bool]
 
 SERVICES = frozenset(
-    "custody trading_platform exchange_funds exchange_crypto execution placing "
-    "reception_transmission advice portfolio_management transfer".split()
+    ["custody", "trading_platform", "exchange_funds", "exchange_crypto", "execution", "placing", "reception_transmission", "advice", "portfolio_management", "transfer"]
 )
-MOMENT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))"
-)
+MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))")
 
 
 @dataclass(frozen=True)
@@ -129,8 +126,7 @@ _MESSAGE = {"promotes_": _THINGS, "link_": _flag, "contact_capture_": _flag}
 FIELDS: dict[str, dict[str, Check]] = {
     "client.located": {
         "indicator": _one_of(
-            "kyc_residence registered_office tax_residence declared ip sim bank_account "
-            "temporary_stay"
+            "kyc_residence registered_office tax_residence declared ip sim bank_account temporary_stay"
         ),
         "country": _country,
         "until_": _time,
@@ -202,8 +198,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "campaign": _text,
         "by": _text,
         "kind": _one_of(
-            "advertising sponsorship influencer affiliate brand search app_store event press "
-            "website eu_feature"
+            "advertising sponsorship influencer affiliate brand search app_store event press website eu_feature"
         ),
         "countries": _countries,
         "excludes_": _list(_object(country=_country, geo_blocked=_flag)),
@@ -214,9 +209,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "campaign.ended": {"campaign": _text},
     "entity.registered": {
         "entity": _text,
-        "relation": _one_of(
-            "firm group agent affiliate influencer payment_partner eu_authorised independent"
-        ),
+        "relation": _one_of("firm group agent affiliate influencer payment_partner eu_authorised independent"),
         "holding_percent_": _number,
         "control_": _flag,
         "services_": _list(_SERVICE),
@@ -244,8 +237,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "country.scoped": {"country": _country, "in_scope": _flag},
 }
 REGISTER = frozenset(
-    "campaign.started campaign.ended entity.registered asset.classified product.classified "
-    "country.scoped".split()
+    ["campaign.started", "campaign.ended", "entity.registered", "asset.classified", "product.classified", "country.scoped"]
 )
 
 

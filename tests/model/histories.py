@@ -15,6 +15,7 @@ from .recipes import (
     DAY,
     HOUR,
     MINUTE,
+    SERVICES,
     START,
     Plan,
     Stroke,
@@ -43,6 +44,10 @@ OFFER_WAITS = (
     (10 * DAY, 2),
     (11 * DAY, 1),
 )
+CALM = 0.65
+"""How many clients have all in order until something bad comes in late."""
+LATE = 0.7
+"""How many of the bad things arrive at the end, where the order is not that of time."""
 DELIVERY_WAITS = (0, 1, MINUTE, HOUR, DAY, DAY + 1)
 
 
@@ -52,16 +57,21 @@ def history(seed: int, size: int = 40) -> list[Data]:
     clients = tuple(f"cl-{number}" for number in range(1, rng.choice((1, 2, 2, 2, 3, 4)) + 1))
     others = [name for name in ASSETS if name not in ("btc", "ltc")]
     assets = ("btc", "ltc", *rng.sample(others, rng.choice((1, 2))))
-    plan = Plan(rng, clients, assets)
+    calm = frozenset(client for client in clients if rng.random() < CALM)
+    plan = Plan(rng, clients, assets, calm)
     register(plan)
     for client in clients:
         locate(plan, client)
         request(plan, client)
         propose(plan, client)
     while len(plan.strokes) < size:
+        client = rng.choice(clients)
         act = rng.choices([each for each, _ in ACTS], [weight for _, weight in ACTS])[0]
-        act(plan, rng.choice(clients))
-    return spoil(rng, [event for event in arrange(plan, seed % 3)])
+        before = len(plan.strokes)
+        act(plan, client)
+        for stroke in plan.strokes[before:]:
+            stroke.late = client in calm and act not in (propose, release, deliver)
+    return spoil(rng, arrange(plan, seed % 3))
 
 
 # Acts.
@@ -71,36 +81,51 @@ def propose(plan: Plan, client: str) -> None:
     """An offer near one of the client's requests, mostly of the very thing; often delivered."""
     asked = plan.pick(plan.of(client, "client.requested"))
     wait = plan.pick([w for w, _ in OFFER_WAITS], *[weight for _, weight in OFFER_WAITS])
-    content = plan.pick(("offer", "service_notice", "education", "exit_help"), 20, 2, 1, 1)
-    promotes = plan.things() if plan.odds(0.12) else None
     earlier = plan.of(client, "offer.proposed")
-    same = plan.odds(0.8)
-    named = plan.odds(0.12) and bool(earlier)
+    odd = 0.03 if client in plan.calm else 0.15
     offer = plan.add(
         asked.time + wait,
         "offer.proposed",
         client,
-        offer=plan.pick(earlier).data["offer"] if named else f"of-{len(plan.strokes)}",
-        service=asked.data["service"] if plan.odds(0.95) else "advice",
-        asset=asked.data.get("asset") if same else plan.asset(),
-        product=asked.data.get("product") if plan.odds(0.93) else plan.product(),
-        by=plan.pick((None, "firm-1", "sis-1", "aff-1", "ghost"), 30, 2, 2, 1, 1),
+        offer=f"of-{len(plan.strokes)}",
+        service=plan.pick(SERVICES) if plan.odds(odd) else asked.data["service"],
+        asset=plan.asset() if plan.odds(odd * 2) else asked.data.get("asset"),
+        product=plan.product() if plan.odds(odd) else asked.data.get("product"),
+        by=plan.pick((None, "firm-1", "sis-1", "aff-1", "ghost"), 30, 2, 1, 1, 1),
         channel="email",
-        transaction=asked.data["transaction"] if plan.odds(0.95) else plan.pick((None, "tx-9")),
-        content=content,
-        promotes=promotes,
-        link=True if plan.odds(0.06) else None,
-        contact_capture=True if plan.odds(0.03) else None,
+        transaction=plan.pick((None, "tx-1")) if plan.odds(odd) else asked.data["transaction"],
+        content="offer",
+        promotes=plan.things() if plan.odds(odd / 2) else None,
     )
-    if plan.odds(0.3):
+    if plan.odds(0.06):
+        offer.data["promotes"] = [_part(plan, plan.pick(plan.of(client, "client.requested")))]
+    if earlier and plan.odds(odd):
+        offer.data["offer"] = plan.pick(earlier).data["offer"]
+    if plan.odds(odd):
+        mix(plan, offer)
+    if plan.odds(0.15):
         deliver(plan, client, offer, asked)
     if plan.odds(0.25):
         release(plan, client, offer)
 
 
-def deliver(
-    plan: Plan, client: str, offer: Stroke | None = None, asked: Stroke | None = None
-) -> None:
+def mix(plan: Plan, offer: Stroke) -> None:
+    """Another content than an offer, pure or with something promoted, a link, a form."""
+    offer.data["content"] = plan.pick(("service_notice", "education", "exit_help"))
+    asked = plan.pick(plan.of(offer.subject, "client.requested"))
+    if plan.odds(0.6):
+        offer.data["promotes"] = [_part(plan, asked)] if plan.odds(0.6) else plan.things()
+    if plan.odds(0.25):
+        offer.data[plan.pick(("link", "contact_capture"))] = plan.odds(0.8)
+
+
+def _part(plan: Plan, asked: Stroke) -> Data:
+    """What was asked for as a promoted thing, sometimes without its service or its asset."""
+    names = [name for name in ("service", "asset", "product") if plan.odds(0.85)]
+    return {name: asked.data[name] for name in names if name in asked.data}
+
+
+def deliver(plan: Plan, client: str, offer: Stroke | None = None, asked: Stroke | None = None) -> None:
     """A sending: at once, soon, at the exact end of the answer, too late, or of nothing known."""
     offers = plan.of(client, "offer.proposed")
     if offer is None and offers and plan.odds(0.8):
@@ -122,17 +147,13 @@ def release(plan: Plan, client: str, offer: Stroke | None = None) -> None:
     decision = f"@decision:{offer.id}#{plan.pick((1, 2, 3), 12, 3, 1)}"
     at = offer.time + plan.pick((0, 10, 60), 1, 4, 2) * MINUTE
     if plan.odds(0.1):
-        plan.add(
-            at, "review.refused", client, offer.id, decision=decision, by="st-a", reason="no"
-        )
+        plan.add(at, "review.refused", client, offer.id, decision=decision, by="st-a", reason="no")
         return
     lasts = plan.pick((HOUR, DAY, DAY + 1, 0, 4 * HOUR), 6, 3, 1, 1, 3)
     subject = plan.pick(plan.clients) if plan.odds(0.04) else client
     signed = plan.two(0.1)
     expires = written(at + lasts)
-    plan.add(
-        at, "review.released", subject, offer.id, decision=decision, expires=expires, **signed
-    )
+    plan.add(at, "review.released", subject, offer.id, decision=decision, expires=expires, **signed)
     if plan.odds(0.5):
         sent = at + plan.pick((0, MINUTE, lasts, -MINUTE), 2, 5, 1, 1)
         plan.add(sent, "offer.delivered", client, offer.id, offer=offer.data["offer"])
@@ -140,9 +161,7 @@ def release(plan: Plan, client: str, offer: Stroke | None = None) -> None:
 
 def contact(plan: Plan, client: str) -> None:
     """A message of the firm or of somebody else, promoting or not."""
-    content = plan.pick(
-        ("marketing", "brand", "education", "service_notice", "recommendation"), 3, 1, 2, 2, 1
-    )
+    content = plan.pick(("marketing", "brand", "education", "service_notice", "recommendation"), 3, 1, 2, 2, 1)
     plan.add(
         plan.moment(),
         "firm.contacted",
@@ -217,9 +236,7 @@ def narrow(plan: Plan, client: str) -> None:
     exposures += [s.id for s in plan.strokes if s.kind == "campaign.started"]
     if exposures:
         exposure, leaves = plan.pick(exposures), plan.things()
-        plan.add(
-            plan.moment(), "taint.narrowed", client, exposure=exposure, leaves=leaves, **plan.two()
-        )
+        plan.add(plan.moment(), "taint.narrowed", client, exposure=exposure, leaves=leaves, **plan.two())
 
 
 def relate(plan: Plan, client: str) -> None:
@@ -241,9 +258,7 @@ def ask(plan: Plan, client: str) -> None:
     if plan.odds(0.6):
         plan.add(plan.moment(), "client.asked", client, channel="chat")
     else:
-        plan.add(
-            plan.moment(), "client.declared", client, claim="own_initiative", text_version="v1"
-        )
+        plan.add(plan.moment(), "client.declared", client, claim="own_initiative", text_version="v1")
 
 
 def move(plan: Plan, client: str) -> None:
@@ -289,7 +304,9 @@ def arrange(plan: Plan, disorder: int) -> list[Data]:
     rank = {stroke.id: (stroke.time, rng.random()) for stroke in plan.strokes}
     order = sorted(plan.strokes, key=lambda stroke: rank[stroke.id])
     if disorder:
-        share = 0.1 if disorder == 1 else rng.choice((0.2, 0.4, 1.0))
+        late = [each for each in order if each.late and rng.random() < LATE]
+        order = [each for each in order if each not in late] + late
+        share = 0.1 if disorder == 1 else rng.choice((0.1, 0.2, 0.3, 1.0))
         reach = 6 if disorder == 1 else len(order)
         for stroke in [each for each in order if rng.random() < share]:
             place = order.index(stroke)

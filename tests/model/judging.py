@@ -23,18 +23,9 @@ from .law import (
 )
 
 GRAVITY = ("allow", "flag", "block")
-REQUIRED_CHANNELS = frozenset(
-    "email push ads search social influencers affiliates sponsorship calls group".split()
-)
+REQUIRED_CHANNELS = frozenset(["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"])
 DECLARING = frozenset({"attestation", "tick_box", "terms_clause"})
-ROWS = (
-    "LOCATION_UNKNOWN LOCATION_CONFLICT OTHER_REGIME OUT_OF_SCOPE_NFT MIXED_CONTENT EXIT_ONLY "
-    "SUSPENDED INITIATION_UNKNOWN INITIATION_SOLICITED PERSON_CHAIN_SOLICITATION "
-    "CAMPAIGN_EXPOSURE EVIDENCE_CONTRADICTED PROMOTER_UNKNOWN EXPOSED_SINCE_REQUEST SCOPE_TAINTED "
-    "ATTESTATION_ONLY EVIDENCE_ABSENT EVIDENCE_UNAPPROVED CHANNELS_NOT_SEARCHED NEW_SERVICE_TYPE "
-    "NEW_PRODUCT_TYPE TYPE_UNCLASSIFIED NEW_ASSET_TYPE TYPE_NOT_ASSESSED ASSET_NOT_NAMED "
-    "WINDOW_EXPIRED WINDOW_SOFT_LIMIT OUTSIDE_ORIGINAL_TRANSACTION WITHIN_WINDOW"
-).split()
+ROWS = ["LOCATION_UNKNOWN", "LOCATION_CONFLICT", "OTHER_REGIME", "OUT_OF_SCOPE_NFT", "MIXED_CONTENT", "EXIT_ONLY", "SUSPENDED", "INITIATION_UNKNOWN", "INITIATION_SOLICITED", "PERSON_CHAIN_SOLICITATION", "CAMPAIGN_EXPOSURE", "EVIDENCE_CONTRADICTED", "PROMOTER_UNKNOWN", "EXPOSED_SINCE_REQUEST", "SCOPE_TAINTED", "ATTESTATION_ONLY", "EVIDENCE_ABSENT", "EVIDENCE_UNAPPROVED", "CHANNELS_NOT_SEARCHED", "NEW_SERVICE_TYPE", "NEW_PRODUCT_TYPE", "TYPE_UNCLASSIFIED", "NEW_ASSET_TYPE", "TYPE_NOT_ASSESSED", "ASSET_NOT_NAMED", "WINDOW_EXPIRED", "WINDOW_SOFT_LIMIT", "OUTSIDE_ORIGINAL_TRANSACTION", "WITHIN_WINDOW"]
 """All reasons that do not end the judging, in the order of steps and rows."""
 
 
@@ -150,9 +141,7 @@ def _against_softest(
     )
 
 
-def _against(
-    known: Known, offer: Event, offered: Thing, request: Event, solicited: list[Solicitation]
-) -> list[Reason]:
+def _against(known: Known, offer: Event, offered: Thing, request: Event, solicited: list[Solicitation]) -> list[Reason]:
     """All that steps 6 to 8 find about a thing against one scope."""
     return [
         *_solicited(known, offer, offered, request, solicited),
@@ -239,7 +228,7 @@ def _typed(known: Known, offer: Event, offered: Thing, request: Event) -> Iterat
     about = frozenset(f"asset {name}" for name in assets)
     if len(assets) == 1:
         yield Reason("ASSET_NOT_NAMED", "flag", about)
-    apart = compared(known, *assets, at) if len(assets) == 2 else None  # noqa: PLR2004
+    apart = compared(known, *assets, at) if len(assets) == 2 else None
     if apart:
         yield Reason(apart, "flag" if apart == "TYPE_NOT_ASSESSED" else "block", about)
 

@@ -19,7 +19,7 @@ EVER = -(10**20)
 """Before everything."""
 
 _TREATY = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE IS"
-_DATED = {country: "2024-12-30T00:00:00Z" for country in _TREATY.split()} | {
+_DATED = dict.fromkeys(_TREATY.split(), "2024-12-30T00:00:00Z") | {
     "LI": "2025-02-01T00:00:00Z",
     "NO": "2025-07-01T00:00:00Z",
 }
@@ -27,7 +27,7 @@ EEA_SINCE = {country: moment(date) or 0 for country, date in _DATED.items()}
 """The policy's dated list ("law" 2.6)."""
 
 STRONG = frozenset({"kyc_residence", "registered_office", "tax_residence"})
-CHAIN = frozenset("firm group agent affiliate influencer payment_partner eu_authorised".split())
+CHAIN = frozenset(["firm", "group", "agent", "affiliate", "influencer", "payment_partner", "eu_authorised"])
 CLOSE_HOLDING = 20
 STATES = ("exempt", "suspended", "exit_only", "closed")
 STANDINGS = ("firm", "chain", "unknown", "independent")
@@ -231,8 +231,7 @@ class Known:
             valid = [
                 event.data["state"]
                 for event in changes
-                if event.time == time
-                and (milder(event.data["state"], state) is False or two_people(event))
+                if event.time == time and (milder(event.data["state"], state) is False or two_people(event))
             ]
             state = max(valid, key=STATES.index, default=state)
         return state

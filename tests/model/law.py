@@ -137,9 +137,7 @@ def pair_rule(known: Known, one: str, other: str, at: int) -> bool:
     names = ["class", "technology", "liquid", "identifiable_issuer"]
     names += ["reference_currency"] if left["class"] == right["class"] == "emt" else []
     names += ["basket"] if left["class"] == right["class"] == "art" else []
-    return any(
-        None not in (left[name], right[name]) and left[name] != right[name] for name in names
-    )
+    return any(None not in (left[name], right[name]) and left[name] != right[name] for name in names)
 
 
 def type_group(known: Known, asset: str, at: int) -> str | None:
@@ -182,9 +180,7 @@ def scopes(known: Known, client: str, at: int) -> list[Event]:
     ]
 
 
-def prompted(
-    known: Known, request: Event, offer: Event, waiting: tuple[Event, ...] = ()
-) -> bool:
+def prompted(known: Known, request: Event, offer: Event, waiting: tuple[Event, ...] = ()) -> bool:
     """Whether the firm's own act called a request forth ("judging" 4), as `offer` is judged.
 
     A chain of answers that never reaches a beginning of the client's own is prompted.
@@ -198,9 +194,7 @@ def prompted(
     return any(_agrees(known, each, request) for each in _named_before(known, request, offer))
 
 
-def _own_beginning(
-    known: Known, request: Event, answered: str, offer: Event, waiting: tuple[Event, ...]
-) -> bool:
+def _own_beginning(known: Known, request: Event, answered: str, offer: Event, waiting: tuple[Event, ...]) -> bool:
     """Whether the id names own, not later, unprompted events of the client and nothing else."""
     named = [
         event
@@ -211,10 +205,7 @@ def _own_beginning(
         and event.time <= request.time
     ]
     return bool(named) and all(
-        event.kind in ANSWERABLE
-        and not (
-            event.kind == "client.requested" and prompted(known, event, offer, waiting)
-        )
+        event.kind in ANSWERABLE and not (event.kind == "client.requested" and prompted(known, event, offer, waiting))
         for event in named
     )
 
@@ -259,9 +250,7 @@ def solicitations(known: Known, offer: Event) -> list[Solicitation]:
 
 def _personal(known: Known, member: str, offer: Event) -> Iterator[Solicitation]:
     """(a): contacts, referrals, arrivals by a page or code, sendings that were not let go."""
-    for event in known.own(
-        member, "firm.contacted", "referral.recorded", "client.arrived", "offer.delivered"
-    ):
+    for event in known.own(member, "firm.contacted", "referral.recorded", "client.arrived", "offer.delivered"):
         if event.time > offer.time:
             continue
         for standing in _personal_standings(known, event, offer):
@@ -327,9 +316,7 @@ def _tags(known: Known, member: str, offer: Event) -> Iterator[Solicitation]:
             in_force = [e for e in later if e.time == first]
         standings = {known.standing(v.data["by"], event.time) for v in in_force} or {"unknown"}
         standing = min(standings, key=STANDINGS.index)
-        yield Solicitation(
-            event, member, "audience", event.time, standing, frozenset({event.id})
-        )
+        yield Solicitation(event, member, "audience", event.time, standing, frozenset({event.id}))
 
 
 def _evidenced(known: Known, member: str, offer: Event) -> Iterator[Solicitation]:
@@ -348,13 +335,10 @@ def _evidenced(known: Known, member: str, offer: Event) -> Iterator[Solicitation
         )
 
 
-def counts_for(
-    known: Known, act: Solicitation, offered: Thing, asked: Event, at: int
-) -> bool:
+def counts_for(known: Known, act: Solicitation, offered: Thing, asked: Event, at: int) -> bool:
     """Whether a solicitation still speaks after what two people narrowed it to ("judging" 5)."""
     if act.since <= asked.time and (
-        (act.form == "personal" and act.standing != "unknown")
-        or (act.form == "evidenced" and act.approved)
+        (act.form == "personal" and act.standing != "unknown") or (act.form == "evidenced" and act.approved)
     ):
         return True
     narrowed = [
@@ -369,6 +353,4 @@ def counts_for(
 
 def _fits(leaf: dict[str, str | None], each: Thing) -> bool:
     """Whether a thing is among those that stay tainted; a field left out fits all."""
-    return all(
-        leaf.get(name) in (None, getattr(each, name)) for name in ("service", "product", "asset")
-    )
+    return all(leaf.get(name) in (None, getattr(each, name)) for name in ("service", "product", "asset"))

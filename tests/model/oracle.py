@@ -16,9 +16,7 @@ from .law import scopes, solicitations
 
 Key = tuple[str, str]
 RELEASE_AT_MOST = 24 * 3_600_000_000
-REACHES_BACK = frozenset(
-    {"evidence.filed", "evidence.approved", "evidence.retracted", "client.merged"}
-)
+REACHES_BACK = frozenset({"evidence.filed", "evidence.approved", "evidence.retracted", "client.merged"})
 Covered = dict[tuple[str, str], frozenset[str]]
 
 
@@ -253,18 +251,13 @@ def covered(judgement: Judgement) -> Covered:
 def exceeds(found: Judgement, released: Judgement) -> bool:
     """Whether a judgement adds a flag or block reason, or a fact to one."""
     before = covered(released)
-    return any(
-        reason not in before or not facts <= before[reason]
-        for reason, facts in covered(found).items()
-    )
+    return any(reason not in before or not facts <= before[reason] for reason, facts in covered(found).items())
 
 
 def signed_by_one(known: Known) -> bool:
     """Whether any event that counts for nothing for its signatures is known ("judging" 7)."""
     for client in known.clients():
-        for event in known.own(
-            client, "review.released", "taint.narrowed", "evidence.retracted"
-        ):
+        for event in known.own(client, "review.released", "taint.narrowed", "evidence.retracted"):
             if not two_people(event):
                 return True
         for event in known.own(client, "evidence.approved"):

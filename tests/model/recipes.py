@@ -6,7 +6,6 @@ few and times lie on a coarse grid, so that ties, exact limits and coincidences 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -18,7 +17,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 START = 1_772_438_400_000_000
 """2 March 2026, 8:00 UTC."""
-CHANNELS = "email push ads search social influencers affiliates sponsorship calls group".split()
+CHANNELS = ["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"]
 INSIDE = ("DE", "FR", "NO")
 OUTSIDE = ("US", "SG")
 BORDERLINE = "CH"
@@ -77,6 +76,8 @@ class Stroke:
     source: str
     after: str | None = None
     """The id of an event that arrives before it."""
+    late: bool = False
+    """Whether it arrives near the end, where the order is not that of time."""
 
 
 @dataclass
@@ -86,14 +87,14 @@ class Plan:
     rng: Random
     clients: tuple[str, ...]
     assets: tuple[str, ...]
+    calm: frozenset[str] = frozenset()
+    """Clients whose papers are in order and whose offers keep to what was asked for."""
     strokes: list[Stroke] = field(default_factory=list)
 
     def add(self, at: int, kind: str, subject: str, /, after: str | None = None, **data: Any) -> Stroke:
         """One more event; fields that are None are left out."""
         said = {name: value for name, value in data.items() if value is not None}
-        stroke = Stroke(
-            at, kind, subject, said, f"e-{len(self.strokes)}", f"//f/{kind.split('.')[0]}", after
-        )
+        stroke = Stroke(at, kind, subject, said, f"e-{len(self.strokes)}", f"//f/{kind.split('.')[0]}", after)
         self.strokes.append(stroke)
         return stroke
 
@@ -204,12 +205,9 @@ def map_products(plan: Plan, at: int) -> None:
 def campaign(plan: Plan, at: int) -> None:
     """A campaign or one more version of it."""
     name = plan.pick(CAMPAIGNS)
-    countries = plan.pick(
-        ("EEA", "*", ["FR"], ["DE", "NO"], ["US"], ["CH", "DE"]), 1, 1, 5, 3, 4, 2
-    )
+    countries = plan.pick(("EEA", "*", ["FR"], ["DE", "NO"], ["US"], ["CH", "DE"]), 1, 1, 5, 3, 4, 2)
     excludes = [
-        {"country": country, "geo_blocked": plan.odds(0.8)}
-        for country in plan.rng.sample(INSIDE, plan.pick((1, 2)))
+        {"country": country, "geo_blocked": plan.odds(0.8)} for country in plan.rng.sample(INSIDE, plan.pick((1, 2)))
     ]
     plan.add(
         at,
@@ -235,9 +233,7 @@ def change_register(plan: Plan) -> None:
         said = ASSETS[plan.pick(plan.assets)] or _LIKE_BTC
         plan.add(at, "asset.classified", name, asset=name, approved_by="st-b", **said)
     elif kind == "entity":
-        relation = plan.pick(
-            "agent affiliate influencer payment_partner group eu_authorised independent".split()
-        )
+        relation = plan.pick(["agent", "affiliate", "influencer", "payment_partner", "group", "eu_authorised", "independent"])
         enter(plan, plan.pick((*ENTITIES[1:], "ghost")), relation, at)
     elif kind == "product":
         map_products(plan, at)
@@ -254,7 +250,7 @@ def change_register(plan: Plan) -> None:
 def locate(plan: Plan, client: str) -> None:
     """Where a client is: mostly one strong indicator inside, sometimes less clear."""
     at = START - plan.pick((1, 2, 30)) * DAY
-    way = plan.pick(("inside", "conflict", "outside", "weak", "none", "border"), 30, 2, 2, 2, 1, 1)
+    way = plan.pick(("inside", "conflict", "outside", "weak", "none", "border"), 40, 3, 1, 2, 1, 1)
     strong = plan.pick(("kyc_residence", "registered_office", "tax_residence"), 5, 1, 1)
     if way in ("inside", "border"):
         country = BORDERLINE if way == "border" else plan.pick(INSIDE, 6, 2, 2)
@@ -273,7 +269,7 @@ def relocate(plan: Plan, client: str, at: int, *, weak: bool) -> None:
         "client.located",
         client,
         indicator=indicator if weak else "kyc_residence",
-        country=plan.pick((*INSIDE, *OUTSIDE, BORDERLINE)),
+        country=plan.pick((*INSIDE, *OUTSIDE, BORDERLINE), 4, 2, 2, 1, 1, 2),
         until=written(plan.moment()) if plan.odds(0.3) else None,
     )
 
@@ -281,34 +277,34 @@ def relocate(plan: Plan, client: str, at: int, *, weak: bool) -> None:
 def request(plan: Plan, client: str) -> Stroke:
     """A request with its record, search and approvals, each with a small chance of a fault."""
     earlier = plan.of(client, "client.requested", "client.asked", "firm.contacted", "offer.proposed")
-    answered = plan.pick(earlier).id if earlier and plan.odds(0.25) else None
+    calm = client in plan.calm
+    answered = plan.pick(earlier).id if earlier and not calm and plan.odds(0.25) else None
     asked = plan.add(
         START + plan.pick((0, 1, 24, 26, 72, 240), 8, 3, 2, 2, 2, 2) * HOUR,
         "client.requested",
         client,
         service=plan.pick(SERVICES, 6, 2, 1),
-        asset=plan.asset(),
-        product=plan.product(),
+        asset=plan.pick(plan.assets[:2]) if calm else plan.asset(),
+        product=None if calm and plan.odds(0.8) else plan.product(),
         transaction=f"tx-{plan.pick((1, 2, 3))}",
         channel="email",
-        kind=plan.pick(("request", "order", "recurring_execution"), 10, 5, 1),
-        in_reply_to="e-none" if plan.odds(0.03) else answered,
+        kind=plan.pick(("request", "order", "recurring_execution"), 14, 7, 0 if calm else 1),
+        in_reply_to="e-none" if plan.odds(0.02) else answered,
     )
-    if plan.odds(0.94):
-        kind = plan.pick(("inbound_email", "session_log", "tick_box"), 10, 5, 1)
-        evidence(plan, asked, "initiation", kind, 0.05)
-    channels = [CHANNELS] if plan.odds(0.85) else [CHANNELS[:6], CHANNELS[5:]]
-    for some in channels:
-        if plan.odds(0.9):
-            evidence(plan, asked, "no_solicitation", "channel_search", 0.05, channels_searched=some)
+    fault = 0.01 if calm else 0.06
+    if not plan.odds(fault):
+        kind = plan.pick(("inbound_email", "session_log", "tick_box"), 10, 5, 0 if calm else 1)
+        evidence(plan, asked, "initiation", kind, fault)
+    split = [CHANNELS[:6], CHANNELS[5:]]
+    for some in split if plan.odds(0.1) else [CHANNELS]:
+        if not plan.odds(fault):
+            evidence(plan, asked, "no_solicitation", "channel_search", fault, channels_searched=some)
     return asked
 
 
-def evidence(
-    plan: Plan, asked: Stroke, supports: str, kind: str, fault: float, **more: Any
-) -> Stroke:
+def evidence(plan: Plan, asked: Stroke, supports: str, kind: str, fault: float, **more: Any) -> Stroke:
     """Evidence for a request, filed and approved soon, unless something goes wrong."""
-    name = f"ev-{len(plan.strokes) if plan.odds(0.97) else 0}"
+    name = f"ev-{0 if plan.odds(fault / 3) else len(plan.strokes)}"
     at = asked.time + plan.pick((0, 10, -10), 3, 6, 1) * MINUTE
     filed = plan.add(
         at,
@@ -318,7 +314,7 @@ def evidence(
         supports=supports,
         kind=kind,
         by="st-a",
-        request=None if plan.odds(0.02) else asked.id,
+        request=None if plan.odds(fault / 3) else asked.id,
         **more,
     )
     if not plan.odds(fault):
@@ -328,10 +324,7 @@ def evidence(
 
 def approve(plan: Plan, filed: Stroke, by: str) -> None:
     """An approval, rarely dated before the filing."""
-    at = filed.time + plan.pick((0, 10, 60, -10), 3, 8, 2, 1) * MINUTE
+    at = filed.time + plan.pick((0, 10, 60, -10), 9, 27, 2, 1) * MINUTE
     second = plan.pick((None, "st-c", by), 2, 2, 1)
     name = filed.data["evidence"]
     plan.add(at, "evidence.approved", filed.subject, evidence=name, by=by, second=second)
-
-
-Act = Callable[[Plan, str], object]

@@ -10,10 +10,10 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from model.facts import moment
-    from model.oracle import Answer, Result, answers
+    from model.oracle import Answer, answers
 else:
     from .facts import moment
-    from .oracle import Answer, Result, answers
+    from .oracle import Answer, answers
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 
@@ -53,9 +53,7 @@ def _line(given: list[Any], rejected: dict[str, Any]) -> tuple[int, str]:
     if "line" in rejected:
         return rejected["line"], rejected["reason"]
     lines = [
-        number
-        for number, each in enumerate(given, 1)
-        if isinstance(each, dict) and each.get("id") == rejected["id"]
+        number for number, each in enumerate(given, 1) if isinstance(each, dict) and each.get("id") == rejected["id"]
     ]
     return lines[-1], rejected["reason"]
 
