@@ -97,11 +97,11 @@ def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepp
     deliver(dossier, dossier.own, fact, let_go, names)
     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
     dossier.delivered = (fact.at, [*same, said.offer]) if fact.at >= dossier.delivered[0] else dossier.delivered
-    record = Record(fact, let_go=let_go, names=names)
+    record = Record(fact, let_go=let_go)
     trim(dossier, policy.hard_limit)
     return Step(
         dossier,
-        Record(fact, let_go=let_go),
+        record,
         cases=() if let_go else (notices.delivered_without_permission(fact, belongs),),
         notices=() if let_go else notices.tainted_scopes(known, fact),
         forwards=people.to_kin(dossier, fact, record),

@@ -40,7 +40,6 @@ class Record(Struct, frozen=True, array_like=True):
     fact: Fact | None
     of: str | None = None
     let_go: bool = False
-    names: tuple[Thing, ...] = ()
     answers: tuple[Standing, ...] = ()
 
 
@@ -95,22 +94,23 @@ def replay(
     dossier = Dossier(client, full=True)
     known = Known(dossier, register)
     outcomes: dict[tuple[str, str], Outcome] = {}
-    proposals: dict[str, list[tuple[Fact, tuple[Thing, ...]]]] = {}
+    proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
     for record in _in_time(records):
         fact = record.fact
         assert fact is not None
         match fact.said:
-            case Proposed() as said if record.of is None:
+            case Proposed() as said:
                 if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
                     if fact.at >= since and without is None:
                         outcomes[fact.key] = _judge(known, fact, said, records, policy)
                 else:
-                    proposals.setdefault(said.offer, []).append((fact, names_of(known, fact)))
+                    proposals.setdefault((record.of, said.offer), []).append((fact, names_of(known, fact)))
             case Delivered() as sent:
+                names = _latest_names(proposals.get((record.of, sent.offer), ()))
                 if record.of is not None:
-                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, record.names)
+                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names)
                 elif without != (sent.offer, fact.at):
-                    deliver(dossier, dossier.own, fact, record.let_go, _latest_names(proposals.get(sent.offer, ())))
+                    deliver(dossier, dossier.own, fact, record.let_go, names)
                     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
                     dossier.delivered = (fact.at, [*same, sent.offer])
             case _:

@@ -47,7 +47,7 @@ def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]
     """The messages that tell merged clients of a shared fact."""
     if not dossier.greeted or not isinstance(fact.said, SHARED):
         return ()
-    told = Record(record.fact, of=dossier.client, let_go=record.let_go, names=record.names)
+    told = Record(record.fact, of=dossier.client, let_go=record.let_go)
     return tuple(Greeting(to, dossier.client, (told,), (), fact) for to in dossier.greeted)
 
 

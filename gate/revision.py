@@ -58,7 +58,7 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
         *people.same_person(step.dossier, fact),
         *notices.cases_at(Known(step.dossier, known.register), fact, policy),
     )
-    forwards = people.to_kin(step.dossier, fact, _with_names(step.record, step.dossier, answered))
+    forwards = people.to_kin(step.dossier, fact, step.record)
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
@@ -111,7 +111,7 @@ def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], b
     """Tell merged clients who do not know it yet everything that is shared."""
     found = []
     shared = tuple(
-        Record(r.fact, of=dossier.client, let_go=r.let_go, names=r.names)
+        Record(r.fact, of=dossier.client, let_go=r.let_go)
         for r in records
         if r.fact is not None and r.of is None and isinstance(r.fact.said, people.SHARED)
     )
@@ -131,14 +131,6 @@ def _belongs(said: Delivered, at: Instant, answered: dict[Key, Standing]) -> lis
     own = [s for s in answered.values() if s.offer == said.offer and s.at <= at]
     latest = max((s.at for s in own), default=0)
     return [s for s in own if s.at == latest]
-
-
-def _with_names(record: Record, dossier: Dossier, answered: dict[Key, Standing]) -> Record:
-    fact = record.fact
-    if fact is None or not isinstance(fact.said, Delivered):
-        return record
-    names = tuple(dict.fromkeys(t for s in _belongs(fact.said, fact.at, answered) for t in s.names))
-    return Record(fact, let_go=record.let_go, names=names)
 
 
 def _revise(
@@ -170,7 +162,7 @@ def _revise(
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
     spoilt = notices.tainted_scopes(fresh, because)
     done = record or Record(None)
-    done = Record(done.fact, done.of, done.let_go, done.names, tuple(a.standing for a in answers))
+    done = Record(done.fact, done.of, done.let_go, tuple(a.standing for a in answers))
     return Step(dossier, done, tuple(answers), spoilt, cases)
 
 

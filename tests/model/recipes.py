@@ -214,7 +214,7 @@ def campaign(plan: Plan, at: int) -> None:
         "campaign.started",
         name,
         campaign=name,
-        by=plan.pick(ENTITIES + ("ghost",), 4, 2, 5, 1, 3),
+        by=plan.pick((*ENTITIES, "ghost"), 4, 2, 5, 1, 3),
         kind=plan.pick(("advertising", "eu_feature", "brand", "press"), 3, 3, 1, 1),
         countries=countries,
         excludes=excludes if plan.odds(0.4) else None,
