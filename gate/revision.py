@@ -224,7 +224,9 @@ def _release(
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == key)
     outcome = _reasons_it_had(known, standing, outcomes[key], policy, history)
     answer = people.released(offer, fact, outcome, standing, policy)
-    answer.standing.covered = sorted({*(answer.standing.covered or ()), *people.covered(outcomes[key])})
+    if people.takes_back(answer.standing, outcomes[key]):
+        why = "more is known against it by now than the answer says; propose the offer again"
+        return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     dossier.offers = [answer.standing if (o.source, o.id) == key else o for o in dossier.offers]
     return Step(dossier, Record(fact, answers=(answer.standing,)), (answer,))
 

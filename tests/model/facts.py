@@ -19,7 +19,18 @@ Data = dict[str, Any]
 Check = Callable[[Any], bool]
 
 SERVICES = frozenset(
-    ["custody", "trading_platform", "exchange_funds", "exchange_crypto", "execution", "placing", "reception_transmission", "advice", "portfolio_management", "transfer"]
+    [
+        "custody",
+        "trading_platform",
+        "exchange_funds",
+        "exchange_crypto",
+        "execution",
+        "placing",
+        "reception_transmission",
+        "advice",
+        "portfolio_management",
+        "transfer",
+    ]
 )
 MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))")
 
@@ -237,7 +248,14 @@ FIELDS: dict[str, dict[str, Check]] = {
     "country.scoped": {"country": _country, "in_scope": _flag},
 }
 REGISTER = frozenset(
-    ["campaign.started", "campaign.ended", "entity.registered", "asset.classified", "product.classified", "country.scoped"]
+    [
+        "campaign.started",
+        "campaign.ended",
+        "entity.registered",
+        "asset.classified",
+        "product.classified",
+        "country.scoped",
+    ]
 )
 
 

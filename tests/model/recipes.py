@@ -233,7 +233,9 @@ def change_register(plan: Plan) -> None:
         said = ASSETS[plan.pick(plan.assets)] or _LIKE_BTC
         plan.add(at, "asset.classified", name, asset=name, approved_by="st-b", **said)
     elif kind == "entity":
-        relation = plan.pick(["agent", "affiliate", "influencer", "payment_partner", "group", "eu_authorised", "independent"])
+        relation = plan.pick(
+            ["agent", "affiliate", "influencer", "payment_partner", "group", "eu_authorised", "independent"]
+        )
         enter(plan, plan.pick((*ENTITIES[1:], "ghost")), relation, at)
     elif kind == "product":
         map_products(plan, at)
