@@ -94,7 +94,7 @@ def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepp
     belongs = [o for o in belongs if o.at == latest]
     let_go = people.was_let_go(belongs, fact.at)
     names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
-    deliver(dossier, dossier.own, fact, let_go, names)
+    deliver(dossier, dossier.own, fact, let_go, names, [o.by for o in belongs])
     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
     dossier.delivered = (fact.at, [*same, said.offer]) if fact.at >= dossier.delivered[0] else dossier.delivered
     record = Record(fact, let_go=let_go)

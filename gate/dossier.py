@@ -149,6 +149,8 @@ class Standing(Struct, array_like=True):
     covered: list[str] | None = None
     """What a release covers: `code verdict fact`, uncut."""
     names: tuple[Thing, ...] = ()
+    by: str | None = None
+    """Who acted; None is the firm itself."""
 
 
 class Dossier(Struct, array_like=True):

@@ -5,7 +5,7 @@ that would need what the dossier has cut or has already concluded is refused wit
 Source: judging sections 1, 4 and 5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -154,10 +154,18 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     return Reach.FORWARD
 
 
-def deliver(dossier: Dossier, reached: Reached, fact: Fact, let_go: bool, names: tuple[Thing, ...]) -> None:
-    """Take a sending in: it names things, and one that was not let go is a solicitation of the firm's own."""
+def deliver(
+    dossier: Dossier,
+    reached: Reached,
+    fact: Fact,
+    let_go: bool,
+    names: tuple[Thing, ...],
+    acted: Iterable[str | None],
+) -> None:
+    """Take a sending in: it names things, and one that was not let go is a solicitation of who acted, or the firm's."""
     if not let_go:
-        _solicit(dossier, reached, "f:", touch_of(fact))
+        for by in dict.fromkeys(acted) or (None,):
+            _solicit(dossier, reached, "f:" if by is None else f"p:{by}", touch_of(fact))
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
     dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)

@@ -106,11 +106,13 @@ def replay(
                 else:
                     proposals.setdefault((record.of, said.offer), []).append((fact, names_of(known, fact)))
             case Delivered() as sent:
-                names = _latest_names(proposals.get((record.of, sent.offer), ()))
+                proposed = _latest(proposals.get((record.of, sent.offer), ()))
+                names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
+                acted = [f.said.by for f, _ in proposed if isinstance(f.said, Proposed)]
                 if record.of is not None:
-                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names)
+                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names, acted)
                 elif without != (sent.offer, fact.at):
-                    deliver(dossier, dossier.own, fact, record.let_go, names)
+                    deliver(dossier, dossier.own, fact, record.let_go, names, acted)
                     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
                     dossier.delivered = (fact.at, [*same, sent.offer])
             case _:
@@ -138,10 +140,10 @@ def _up_to(records: Sequence[Record], at: Instant) -> list[Record]:
     return [r for r in records if r.fact is not None and effective(r.fact, filings.get(r.of, ())) <= at]
 
 
-def _latest_names(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> tuple[Thing, ...]:
-    """What the latest proposal so far names; of several with one time all hold."""
+def _latest(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> list[tuple[Fact, tuple[Thing, ...]]]:
+    """The latest proposal so far and what it names; of several with one time all."""
     latest = max((f.at for f, _ in proposals), default=0)
-    return tuple(dict.fromkeys(t for f, names in proposals if f.at == latest for t in names))
+    return [(f, names) for f, names in proposals if f.at == latest]
 
 
 def _filings(records: Sequence[Record]) -> dict[str | None, list[EvidenceFiled]]:

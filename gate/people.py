@@ -144,6 +144,7 @@ def released(offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy
         fact.at,
         covered(outcome),
         before.names,
+        before.by,
     )
     return Answer(offer, outcome, standing, fact.recorded, before.decision, fact)
 

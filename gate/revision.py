@@ -35,6 +35,7 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, poli
         outcome.send_by,
         outcome.scope.hard_until if outcome.scope else None,
         names=names_of(known, offer),
+        by=said.by,
     )
 
 
