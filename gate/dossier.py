@@ -147,7 +147,7 @@ class Standing(Struct, array_like=True):
     hard_until: Instant | None
     released_at: Instant | None = None
     covered: list[str] | None = None
-    """What a release covers: `code verdict fact`, uncut."""
+    """What a release covers, or would cover: `code verdict fact`; None for what people may not release."""
     names: tuple[Thing, ...] = ()
     by: str | None = None
     """Who acted; None is the firm itself."""

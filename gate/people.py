@@ -86,13 +86,18 @@ def filers(dossier: Dossier, evidence: str) -> set[str]:
     return {f.by for f in filings if f.evidence == evidence}
 
 
+def releasable(verdict: int, codes: list[str]) -> bool:
+    """Whether people may release such an answer: a flag, or a block of TYPE_UNCLASSIFIED alone."""
+    return verdict == Verdict.FLAG or codes == ["TYPE_UNCLASSIFIED"]
+
+
 def refusal(standing: Standing | None, said: Released, at: Instant, policy: Policy) -> str | None:
     """Why a release is refused; None if it lets the answer go."""
     if standing is None:
         return "the decision is not a standing answer of this client"
     if standing.released_at is not None:
         return "the decision is released already"
-    if standing.verdict != Verdict.FLAG and standing.codes != ["TYPE_UNCLASSIFIED"]:
+    if not releasable(standing.verdict, standing.codes):
         return "only a flag, or a block of TYPE_UNCLASSIFIED alone, may be released"
     latest = at + policy.release_limit
     if standing.hard_until is not None:

@@ -130,13 +130,14 @@ class Register:
         return tuple(e.id for e in entries)
 
     def asset(self, asset: str, at: Instant) -> AssetClassified | None:
-        """The classification in force; None if there is none, or different ones at one time."""
-        entries = _in_force(self._assets.get(asset), at)
-        if not entries or any(e.said != entries[0].said for e in entries):
+        """The classification in force; None if there is none, or different ones at one time.
+
+        Entries that state the same at one time are one classification, approved if all of them are.
+        """
+        stated = [e.said for e in _in_force(self._assets.get(asset), at) if isinstance(e.said, AssetClassified)]
+        if not stated or any(_attributes(s) != _attributes(stated[0]) for s in stated[1:]):
             return None
-        said = entries[0].said
-        assert isinstance(said, AssetClassified)
-        return said
+        return next((s for s in stated if not s.approved_by), stated[0])
 
     def asset_entry(self, asset: str, at: Instant) -> tuple[str, ...]:
         """Ids of the classifications in force."""
@@ -201,6 +202,18 @@ class Register:
             for f in self.facts:
                 if isinstance(f.said, CampaignStarted):
                     self._address(f, f.said)
+
+
+def _attributes(said: AssetClassified) -> tuple[object, ...]:
+    return (
+        said.kind,
+        said.technology,
+        said.reference_currency,
+        said.basket,
+        said.liquid,
+        said.identifiable_issuer,
+        said.type_group,
+    )
 
 
 def _order(fact: Fact) -> tuple[Instant, str, str]:

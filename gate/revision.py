@@ -36,6 +36,7 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, poli
         outcome.scope.hard_until if outcome.scope else None,
         names=names_of(known, offer),
         by=said.by,
+        covered=people.covered(outcome) if people.releasable(int(outcome.verdict), outcome.codes) else None,
     )
 
 
@@ -225,7 +226,7 @@ def _release(
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == key)
     outcome = _reasons_it_had(known, standing, outcomes[key], policy, history)
     answer = people.released(offer, fact, outcome, standing, policy)
-    if people.takes_back(answer.standing, outcomes[key]):
+    if people.takes_back(standing, outcomes[key]):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     dossier.offers = [answer.standing if (o.source, o.id) == key else o for o in dossier.offers]
