@@ -6,7 +6,12 @@ set of reasons; and every reject. `GATE61_HISTORIES` sets how many seeds (defaul
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from tests.model.histories import history as another
 from tests.model.oracle import answers as model
 from tests.player import codes, play
 from tests.promises.histories import history
@@ -14,11 +19,12 @@ from tests.promises.histories import history
 SEEDS = int(os.environ.get("GATE61_HISTORIES", "1500"))
 
 
-def test_the_gate_agrees_with_an_independent_model() -> None:
+@pytest.mark.parametrize("make", [history, another], ids=["dense", "recipes"])
+def test_the_gate_agrees_with_an_independent_model(make: Callable[[int], list[Any]]) -> None:
     """0 differences; all verdicts occur."""
     verdicts: Counter[str] = Counter()
     for seed in range(SEEDS):
-        events = history(seed)
+        events = make(seed)
         played, expected = play(events), model(events)
         assert [(n, why) for n, _, why in played.rejected] == [tuple(r) for r in expected.rejected], f"seed {seed}"
         assert set(played.answers) == set(expected.offers), f"seed {seed}"
