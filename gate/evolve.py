@@ -100,7 +100,7 @@ def _refer(dossier: Dossier, reached: Reached, fact: Fact, register: Register, o
 def _contact(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, Contacted)
-    if said.promotes and asked_since(dossier, fact.at):
+    if said.promotes and not dossier.full and asked_since(dossier, fact.at):
         return Reach.HISTORY
     if said.promoting:
         _solicit(dossier, reached, f"p:{said.by}", touch_of(fact))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gate.decision import decide
 from gate.dossier import Dossier, Reached, Standing
-from gate.evolve import BEFORE_EVERYTHING, deliver, evolve, since_of
+from gate.evolve import BEFORE_EVERYTHING, Reach, deliver, evolve, since_of
 from gate.facts import (
     Delivered,
     EvidenceApproved,
@@ -116,7 +116,8 @@ def replay(
                     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
                     dossier.delivered = (fact.at, [*same, sent.offer])
             case _:
-                evolve(dossier, fact, register, record.of)
+                reach = evolve(dossier, fact, register, record.of)
+                assert reach is Reach.FORWARD, "a replay holds the whole history"
     return dossier, outcomes
 
 

@@ -28,6 +28,7 @@ from .recipes import (
     request,
     written,
 )
+from .scenes import SCENES
 
 Data = dict[str, Any]
 
@@ -43,6 +44,11 @@ OFFER_WAITS = (
     (10 * DAY - 1, 2),
     (10 * DAY, 2),
     (11 * DAY, 1),
+)
+STAGED = 0.6
+"""How many histories are made of scenes."""
+DISTURBING = frozenset(
+    ["firm.contacted", "referral.recorded", "client.arrived", "client.merged", "campaign.started", "entity.registered", "asset.classified", "country.scoped", "relationship.changed"]
 )
 CALM = 0.65
 """How many clients have all in order until something bad comes in late."""
@@ -62,16 +68,40 @@ def history(seed: int, size: int = 40) -> list[Data]:
     register(plan)
     for client in clients:
         locate(plan, client)
+    if rng.random() < STAGED:
+        stage(plan, size)
+    else:
+        improvise(plan, size)
+    return spoil(rng, arrange(plan, seed % 3))
+
+
+def stage(plan: Plan, size: int) -> None:
+    """Scenes that bring a few rules to their edges, and what people do about the offers."""
+    scenes = plan.rng.sample(SCENES, 2)
+    while len(plan.strokes) < size:
+        client = plan.rng.choice(plan.clients)
+        before = len(plan.strokes)
+        plan.rng.choice((*scenes, *scenes, *SCENES))(plan, client)
+        for made in [each for each in plan.strokes[before:] if each.kind == "offer.proposed"]:
+            if plan.odds(0.15):
+                release(plan, client, made)
+        for stroke in plan.strokes[before:]:
+            stroke.late = stroke.kind in DISTURBING and plan.odds(0.5)
+
+
+def improvise(plan: Plan, size: int) -> None:
+    """Single strokes around clients who began with a request and an offer."""
+    rng = plan.rng
+    for client in plan.clients:
         request(plan, client)
         propose(plan, client)
     while len(plan.strokes) < size:
-        client = rng.choice(clients)
+        client = rng.choice(plan.clients)
         act = rng.choices([each for each, _ in ACTS], [weight for _, weight in ACTS])[0]
         before = len(plan.strokes)
         act(plan, client)
         for stroke in plan.strokes[before:]:
-            stroke.late = client in calm and act not in (propose, release, deliver)
-    return spoil(rng, arrange(plan, seed % 3))
+            stroke.late = client in plan.calm and act not in (propose, release, deliver)
 
 
 # Acts.

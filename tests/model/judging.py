@@ -91,7 +91,7 @@ def judge(known: Known, offer: Event) -> Judgement:
         request, reasons = _against_softest(known, offer, each, solicited)
         opened += [] if request is None else [request.time]
         after += reasons
-    if things(offer) and not after and gravest(before) != "block":
+    if things(offer) and not after:
         after.append(Reason("WITHIN_WINDOW", "allow"))
     return _led(before + after, min(opened, default=None))
 

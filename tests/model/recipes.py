@@ -7,6 +7,7 @@ few and times lie on a coarse grid, so that ties, exact limits and coincidences 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
@@ -55,8 +56,6 @@ ASSETS: dict[str, Data] = {
 
 def written(at: int, zone: int = 0, *, long: bool = False) -> str:
     """A moment as RFC 3339, in a zone of whole hours."""
-    from datetime import UTC, datetime, timedelta, timezone
-
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
     text = moment.astimezone(timezone(timedelta(hours=zone))).isoformat(
         timespec="microseconds" if long or at % 1_000_000 else "seconds"
