@@ -48,7 +48,17 @@ OFFER_WAITS = (
 STAGED = 0.6
 """How many histories are made of scenes."""
 DISTURBING = frozenset(
-    ["firm.contacted", "referral.recorded", "client.arrived", "client.merged", "campaign.started", "entity.registered", "asset.classified", "country.scoped", "relationship.changed"]
+    [
+        "firm.contacted",
+        "referral.recorded",
+        "client.arrived",
+        "client.merged",
+        "campaign.started",
+        "entity.registered",
+        "asset.classified",
+        "country.scoped",
+        "relationship.changed",
+    ]
 )
 CALM = 0.65
 """How many clients have all in order until something bad comes in late."""
