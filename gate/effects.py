@@ -51,7 +51,7 @@ class Deadline(Struct, frozen=True, array_like=True, order=True):
 
 
 class Greeting(Struct, frozen=True, array_like=True):
-    """A message to a merged client: records about `of`, and who else is the same person."""
+    """A message from `of` to a merged client: records, each about whom it names, and who else is the same person."""
 
     to: str
     of: str

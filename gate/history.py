@@ -5,6 +5,7 @@ the facts arrived so far say (judging section 1, P1 and P3).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -79,6 +80,16 @@ def effective(fact: Fact, filings: Iterable[EvidenceFiled]) -> Instant:
             return fact.at
 
 
+class Replayed(NamedTuple):
+    """A history judged anew."""
+
+    dossier: Dossier
+    outcomes: dict[tuple[str, str], Outcome]
+    """Answers by offer event."""
+    names: dict[tuple[str, str], tuple[Thing, ...]]
+    """What a sending of each own offer would name to the client, on what is known now (judging section 4)."""
+
+
 def replay(
     client: str,
     records: Sequence[Record],
@@ -86,14 +97,14 @@ def replay(
     policy: Policy,
     since: Instant,
     without: tuple[str, Instant] | None = None,
-) -> tuple[Dossier, dict[tuple[str, str], Outcome]]:
+) -> "Replayed":
     """The dossier on all records, uncut, and what each own offer from `since` on is answered now.
 
     `without` leaves out the sendings of one offer at one time: no offer is judged on its own delivery.
     """
     dossier = Dossier(client, full=True)
     known = Known(dossier, register)
-    outcomes: dict[tuple[str, str], Outcome] = {}
+    replayed = Replayed(dossier, {}, {})
     proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
     for record in _in_time(records):
         fact = record.fact
@@ -102,9 +113,12 @@ def replay(
             case Proposed() as said:
                 if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
                     if fact.at >= since and without is None:
-                        outcomes[fact.key] = _judge(known, fact, said, records, policy)
+                        replayed.outcomes[fact.key] = _judge(known, fact, said, records, policy)
                 else:
-                    proposals.setdefault((record.of, said.offer), []).append((fact, names_of(known, fact)))
+                    names = names_of(known, fact)
+                    proposals.setdefault((record.of, said.offer), []).append((fact, names))
+                    if record.of is None:
+                        replayed.names[fact.key] = names
             case Delivered() as sent:
                 proposed = _latest(proposals.get((record.of, sent.offer), ()))
                 names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
@@ -118,17 +132,17 @@ def replay(
             case _:
                 reach = evolve(dossier, fact, register, record.of)
                 assert reach is Reach.FORWARD, "a replay holds the whole history"
-    return dossier, outcomes
+    return replayed
 
 
 def _judge(known: Known, offer: Fact, said: Proposed, records: Sequence[Record], policy: Policy) -> Outcome:
     at, sent = known.dossier.delivered
     if at == offer.at and said.offer in sent:
         until = [r for r in records if r.fact is not None and (r.fact.at <= offer.at or not _is_sending(r.fact))]
-        dossier, _ = replay(
+        without = replay(
             known.dossier.client, _up_to(until, offer.at), known.register, policy, offer.at, (said.offer, offer.at)
         )
-        known = Known(dossier, known.register)
+        known = Known(without.dossier, known.register)
     return decide(known, offer, policy)
 
 

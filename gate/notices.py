@@ -88,8 +88,8 @@ def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> 
     for reason in outcome.reasons:
         if reason.code == "RULE_FAILED":
             found.append(case_of("RULE_FAILED", reason.said, offer.client, offer, reason.facts, (decision,)))
-        if reason.code == "LOCATION_CONFLICT" and dossier.conflict_said != " ".join(reason.covers):
-            dossier.conflict_said = " ".join(reason.covers)
+        if reason.code == "LOCATION_CONFLICT" and dossier.conflict_said != " ".join(reason.facts):
+            dossier.conflict_said = " ".join(reason.facts)
             found.append(case_of("LOCATION_CONFLICT", reason.said, offer.client, offer, reason.facts, (decision,)))
     return tuple(found)
 

@@ -6,6 +6,8 @@ Source: judging section 1 (P1, P2), sections 6 and 7.
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from gate import notices, people
 from gate.dossier import KEPT_TOUCHES, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
@@ -82,8 +84,8 @@ def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[
     steps: list[Step] = []
     records = list(history)
     since = BEFORE_EVERYTHING if len(greeting.records) > 1 or greeting.kin else _since(greeting)
-    known_already = {r.fact.key for r in history if r.fact is not None and r.of == greeting.of}
-    fresh = [r for r in greeting.records if r.fact is not None and r.fact.key not in known_already]
+    known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
+    fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
     step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records))
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
     forwards = _greet(step.dossier, newcomers, records, greeting.because)
@@ -110,18 +112,21 @@ def _reach(fact: Fact | None) -> Instant:
 
 
 def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:
-    """Tell merged clients who do not know it yet everything that is shared."""
-    found = []
-    shared = tuple(
-        Record(r.fact, of=dossier.client, let_go=r.let_go)
-        for r in records
-        if r.fact is not None and r.of is None and isinstance(r.fact.said, people.SHARED)
-    )
+    """Tell merged clients who are new everything that is shared, also what others who are the same person told."""
     new = [o for o in dict.fromkeys(others) if o != dossier.client and o not in dossier.greeted]
+    if not new:
+        return ()
     dossier.greeted.extend(new)
+    shared = [
+        Record(r.fact, of=r.of or dossier.client, let_go=r.let_go)
+        for r in records
+        if r.fact is not None and isinstance(r.fact.said, people.SHARED)
+    ]
+    found = []
     for other in new:
-        kin = tuple(g for g in dossier.greeted if g != other)
-        found.append(Greeting(other, dossier.client, shared, (dossier.client, *kin), because))
+        kin = (dossier.client, *(g for g in dossier.greeted if g != other))
+        told = tuple(r for r in shared if r.of != other)
+        found.append(Greeting(other, dossier.client, told, kin, because))
     return tuple(found)
 
 
@@ -148,7 +153,8 @@ def _revise(
     """Replay everything with the new records, and supersede every standing answer that is too soft now."""
     arrived = (*history, *((record,) if record else ()), *kin_records)
     old = known.dossier
-    dossier, outcomes = replay(old.client, arrived, known.register, policy, since)
+    replayed = replay(old.client, arrived, known.register, policy, since)
+    dossier, outcomes = replayed.dossier, replayed.outcomes
     fresh = Known(dossier, known.register)
     offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
     answers = []
@@ -158,7 +164,9 @@ def _revise(
             answers.append(answer)
     answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
     answered = answered | {(a.standing.source, a.standing.id): a.standing for a in answers}
-    _carry(dossier, old, answered, policy)
+    for key, names in replayed.names.items():
+        answered[key] = structs.replace(answered[key], names=names)
+    _carry(dossier, old, answered)
     cases = _late(old.client, because, answers)
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
@@ -187,7 +195,7 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
     return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
 
 
-def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing], policy: Policy) -> None:
+def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> None:
     """What the replay cannot know: answers, what was said already, and the bounds of the dossier."""
     dossier.offers = sorted(answered.values(), key=lambda s: (s.at, s.source, s.id))
     dossier.last_offer = dossier.offers[-1].at if dossier.offers else None
@@ -222,7 +230,7 @@ def _release(
     if why or standing is None:
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
     key = (standing.source, standing.id)
-    _, outcomes = replay(dossier.client, history, known.register, policy, standing.at)
+    outcomes = replay(dossier.client, history, known.register, policy, standing.at).outcomes
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == key)
     outcome = _reasons_it_had(known, standing, outcomes[key], policy, history)
     answer = people.released(offer, fact, outcome, standing, policy)
@@ -240,5 +248,5 @@ def _reasons_it_had(
     if fresh.codes == standing.codes:
         return fresh
     given = next(n for n, r in enumerate(history) if any(a.decision == standing.decision for a in r.answers))
-    _, outcomes = replay(known.dossier.client, history[: given + 1], known.register, policy, standing.at)
-    return outcomes[(standing.source, standing.id)]
+    then = replay(known.dossier.client, history[: given + 1], known.register, policy, standing.at)
+    return then.outcomes[(standing.source, standing.id)]

@@ -33,6 +33,7 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
     gate = Gate(policy, store or MemoryStore())
     played = Played({}, [], [])
     by_id: dict[str, list[str]] = {}
+    filled: dict[str, str] = {}  # A repeated event repeats its content, also where an answer came in between.
 
     def decision(match: re.Match[str]) -> str:
         known = by_id.get(match[1], [])
@@ -40,7 +41,10 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
 
     for number, event in enumerate(given, 1):
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
-        line = _PLACEHOLDER.sub(decision, text).encode("utf-8", "surrogateescape")
+        said = "" if isinstance(event, str) else json.dumps([event.get("source"), event.get("id"), event.get("data")])
+        for match in _PLACEHOLDER.finditer(text):
+            text = text.replace(match[0], filled.setdefault(f"{said} {match[0]}", decision(match)))
+        line = text.encode("utf-8", "surrogateescape")
         taken = gate.take(line)
         if isinstance(taken, Rejected):
             played.rejected.append((number, taken.id, taken.reason))

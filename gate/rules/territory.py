@@ -36,7 +36,6 @@ def where_is_client(dossier: Dossier, register: Register, at: Instant) -> Reason
         Verdict.FLAG,
         f"weak signs point to {_countries(inside)}, a strong one to {_countries(outside)}: where the client is must be settled",
         tuple(i.id for i in inside + outside)[:8],
-        tuple(i.id for i in inside + outside),
     )
 
 

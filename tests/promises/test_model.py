@@ -17,13 +17,15 @@ from tests.player import codes, play
 from tests.promises.histories import history
 
 SEEDS = int(os.environ.get("GATE61_HISTORIES", "1500"))
+FAILED_ONCE = {"dense": (4584, 6126, 7393, 9242, 11018), "recipes": (893, 1126, 5369)}
+"""Seeds that once showed a mistake, of the gate or of the model."""
 
 
-@pytest.mark.parametrize("make", [history, another], ids=["dense", "recipes"])
-def test_the_gate_agrees_with_an_independent_model(make: Callable[[int], list[Any]]) -> None:
+@pytest.mark.parametrize(("name", "make"), [("dense", history), ("recipes", another)])
+def test_the_gate_agrees_with_an_independent_model(name: str, make: Callable[[int], list[Any]]) -> None:
     """0 differences; all verdicts occur."""
     verdicts: Counter[str] = Counter()
-    for seed in range(SEEDS):
+    for seed in (*FAILED_ONCE[name], *range(SEEDS)):
         events = make(seed)
         played, expected = play(events), model(events)
         assert [(n, why) for n, _, why in played.rejected] == [tuple(r) for r in expected.rejected], f"seed {seed}"
