@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from gate import notices, people, revision
 from gate.decision import decide
-from gate.dossier import Dossier, trim
+from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
@@ -26,7 +26,7 @@ from gate.facts import (
     Refused,
     Released,
 )
-from gate.history import Record, effective
+from gate.history import Record, effective, given
 from gate.known import Known
 from gate.policy import Policy
 from gate.solicitation import uncertain
@@ -69,7 +69,7 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
     trim(dossier, policy.hard_limit)
     answer = Answer(fact, outcome, standing, fact.recorded)
     forwards = people.to_kin(dossier, fact, Record(fact))
-    return Step(dossier, Record(fact, answers=(standing,)), (answer,), cases=cases, forwards=forwards)
+    return Step(dossier, Record(fact, answers=(given(standing, outcome),)), (answer,), cases=cases, forwards=forwards)
 
 
 def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
@@ -159,4 +159,4 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
 
 def effective_unknown(dossier: Dossier, fact: Fact) -> Instant:
     """A retraction of evidence the dossier does not hold: before everything if something was cut."""
-    return -(2**62) if dossier.dropped else fact.at
+    return BEFORE_EVERYTHING if dossier.dropped else fact.at

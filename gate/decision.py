@@ -89,7 +89,7 @@ def _against_scopes(
         late += found
     late += failed
     scopes = [scope for scope, _ in judged if scope]
-    scope = min(scopes, key=lambda s: (s.opened, s.source, s.id)) if scopes else None
+    scope = min(scopes, key=lambda s: s.rank) if scopes else None
     if things and not late and scope:
         late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope, policy), (scope.id, offer.id)))
     every = combine(reasons + late)
@@ -106,15 +106,14 @@ def _within(offer: Fact, scope: Scope, policy: Policy) -> str:
 def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Policy) -> Judged:
     """The scope of the same service with the softest result; of equals the latest."""
     dossier = known.dossier
-    if not dossier.services:
+    if not dossier.scopes:
         said_unknown = "the client has asked for nothing: there is no initiative of his own on record"
         return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (thing.service or "",))]
-    if thing.service not in dossier.services:
-        asked = tuple(dossier.scopes[key].id for key in list(dossier.services.values())[:4])
-        sentence = f"the client has not asked for {thing.service}, only for {', '.join(sorted(dossier.services))}"
-        return None, [Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, (*asked, offer.id), (thing.service or "",))]
+    latest = dossier.latest_scope(thing.service or "")
+    if latest is None:
+        return None, [_new_service(dossier, thing.service or "", offer)]
     best: tuple[Verdict, Scope, list[Reason]] | None = None
-    for scope in _candidates(dossier, thing.service, said, offer, policy):
+    for scope in _candidates(dossier, latest, said, offer, policy):
         found = _judge(known, offer, said, thing, scope, policy)
         verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
         if best is None or verdict < best[0]:
@@ -123,24 +122,31 @@ def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Po
     return best[1], best[2]
 
 
-def _candidates(dossier: Dossier, service: str, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
+def _new_service(dossier: Dossier, service: str, offer: Fact) -> Reason:
+    latest = {s.service: s.id for s in sorted(dossier.scopes, key=lambda s: s.rank)}
+    services = sorted(latest)
+    sentence = f"the client has not asked for {service}, only for {', '.join(services)}"
+    facts = (*(latest[name] for name in services[:4]), offer.id)
+    return Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, facts, (service,))
+
+
+def _candidates(dossier: Dossier, latest: Scope, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
     """Latest first: the latest of all, then those that can be softer than a block."""
-    latest = dossier.services[service]
-    yield dossier.scopes[latest]
+    yield latest
     if len(dossier.scopes) == 1:
         return
     since = offer.at - policy.hard_limit
     others = [
         s
-        for key, s in dossier.scopes.items()
-        if s.service == service
+        for s in dossier.scopes
+        if s.service == latest.service
         and s.transaction == said.transaction
         and s.opened > since
         and not s.prompts
-        and key != latest
+        and s is not latest
         and s.id in dossier.filings
     ]
-    yield from sorted(others, key=lambda s: (s.opened, s.source, s.id), reverse=True)
+    yield from sorted(others, key=lambda s: s.rank, reverse=True)
 
 
 def _judge(known: Known, offer: Fact, said: Proposed, thing: Thing, scope: Scope, policy: Policy) -> list[Reason]:

@@ -10,6 +10,9 @@ from bisect import insort
 from msgspec import Struct, field
 
 from gate.facts import Instant, Thing
+from gate.policy import REQUIRED_CHANNELS
+
+BEFORE_EVERYTHING: Instant = -(2**62)
 
 KEPT_TOUCHES = 4
 KEPT_SCOPES = 24
@@ -18,10 +21,9 @@ KEPT_OFFERS = 16
 
 
 class Touch(Struct, frozen=True, array_like=True, order=True):
-    """An event that reached the client, by time, then event."""
+    """An event that reached the client, by time, then id."""
 
     at: Instant
-    source: str
     id: str
 
 
@@ -61,18 +63,37 @@ class Indication(Struct, frozen=True, array_like=True):
 
 
 class Filing(Struct, frozen=True, array_like=True):
-    """One `evidence.filed`; `since` is its effective time."""
+    """One `evidence.filed`."""
 
-    since: Instant
-    source: str
+    at: Instant
     id: str
     evidence: str
     kind: str
     supports: str
     by: str
-    channels: tuple[str, ...]
-    solicited_at: Instant | None
-    at: Instant
+    searched: tuple[int | str, ...] = ()
+    """Channels: places in the default list of required ones, other names as they are."""
+    solicited_at: Instant | None = None
+
+    @property
+    def since(self) -> Instant:
+        """Its effective time (judging section 1)."""
+        if self.supports != "solicitation":
+            return self.at
+        return BEFORE_EVERYTHING if self.solicited_at is None else min(self.solicited_at, self.at)
+
+    @property
+    def channels(self) -> set[str]:
+        """The channels that were searched."""
+        return {REQUIRED_CHANNELS[c] if isinstance(c, int) else c for c in self.searched}
+
+
+_PLACES = {name: n for n, name in enumerate(REQUIRED_CHANNELS)}
+
+
+def searched(channels: tuple[str, ...] | None) -> tuple[int | str, ...]:
+    """Names of channels as a filing keeps them."""
+    return tuple(_PLACES.get(name, name) for name in channels or ())
 
 
 class Narrowing(Struct, frozen=True, array_like=True):
@@ -93,7 +114,8 @@ class Reached(Struct, array_like=True):
     """What merged clients share: locations, solicitations, sendings, the relationship (judging section 6)."""
 
     indicators: dict[str, list[Indication]] = field(default_factory=dict)
-    countries: dict[str, str] = field(default_factory=dict)
+    countries: list[str] = field(default_factory=list)
+    """Wherever the client was ever located."""
     touches: dict[str, Span] = field(default_factory=dict)
     """Solicitations by who made them: `p:ENTITY`, `r:ENTITY` (rewarded), `f:` (the firm), `t:CAMPAIGN` (a tag)."""
     singles: list[Single] = field(default_factory=list)
@@ -125,6 +147,13 @@ class Scope(Struct, array_like=True):
     prompts: list[str]
     tainted: bool = False
     """Whether `scope.tainted` was said already."""
+    closed: bool = False
+    """Whether `scope.closed` was said already."""
+
+    @property
+    def rank(self) -> tuple[Instant, str, str]:
+        """Of equals the latest counts; of one time the greater (source, id)."""
+        return (self.opened, self.source, self.id)
 
     @property
     def thing(self) -> Thing:
@@ -141,16 +170,20 @@ class Standing(Struct, array_like=True):
     offer: str
     decision: str
     verdict: int
-    codes: list[str]
     may_send: bool
     send_by: Instant | None
     hard_until: Instant | None
+    releasable: bool = False
+    """Whether people may release it: a flag, or a block of TYPE_UNCLASSIFIED alone."""
     released_at: Instant | None = None
-    covered: list[str] | None = None
-    """What a release covers, or would cover: `code verdict fact`; None for what people may not release."""
     names: tuple[Thing, ...] = ()
     by: str | None = None
     """Who acted; None is the firm itself."""
+
+    @property
+    def event(self) -> tuple[str, str]:
+        """Source and id of the offer event."""
+        return (self.source, self.id)
 
 
 class Dossier(Struct, array_like=True):
@@ -159,10 +192,7 @@ class Dossier(Struct, array_like=True):
     client: str
     own: Reached = field(default_factory=Reached)
     kin: dict[str, Reached] = field(default_factory=dict)
-    scopes: dict[str, Scope] = field(default_factory=dict)
-    """By `id source` of the request."""
-    services: dict[str, str] = field(default_factory=dict)
-    """The key of the latest scope of each service."""
+    scopes: list[Scope] = field(default_factory=list)
     filings: dict[str, list[Filing]] = field(default_factory=dict)
     """Evidence for a request that is not of solicitation, by the request's id."""
     declared: Touch | None = None
@@ -190,6 +220,19 @@ class Dossier(Struct, array_like=True):
         """Own first, then all who are the same person."""
         return (self.own, *self.kin.values()) if self.kin else (self.own,)
 
+    def scope(self, source: str, id: str) -> Scope | None:
+        """The scope that a request opened."""
+        return next((s for s in self.scopes if s.id == id and s.source == source), None)
+
+    def latest_scope(self, service: str) -> Scope | None:
+        """The latest scope of a service."""
+        return max((s for s in self.scopes if s.service == service), key=lambda s: s.rank, default=None)
+
+    @property
+    def latest(self) -> Instant:
+        """The latest time that a change of the register could touch."""
+        return max(self.horizon or BEFORE_EVERYTHING, self.last_offer or BEFORE_EVERYTHING)
+
 
 def trim(dossier: Dossier, hard_limit: Instant) -> None:
     """Cut what grew past its bound; of scopes those go first that can carry no offer."""
@@ -204,7 +247,7 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
         dossier.dropped += KEPT_OFFERS // 2
         del dossier.offers[: len(dossier.offers) - KEPT_OFFERS // 2]
     if len(dossier.filings) > 2 * KEPT_SCOPES:
-        wanted = {s.id for s in dossier.scopes.values()}
+        wanted = {s.id for s in dossier.scopes}
         for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
             _drop_filings(dossier, request)
     for reached in dossier.members():
@@ -213,32 +256,33 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
 
 
 def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
-    latest = set(dossier.services.values())
     now = dossier.horizon or 0
 
-    def rank(key: str) -> tuple[int, Instant]:
-        scope = dossier.scopes[key]
-        dead = scope.opened + hard_limit <= now
+    def worth(scope: Scope) -> int:
         carries = not scope.prompts and scope.id in dossier.filings
-        return (0 if dead else 2 if carries else 1, scope.opened)
+        return 0 if scope.opened + hard_limit <= now else 2 if carries else 1
 
+    latest = {s.service: s for s in sorted(dossier.scopes, key=lambda s: s.rank)}
     dossier.spilled = {t: until for t, until in dossier.spilled.items() if until > now}
-    free = sorted((k for k in dossier.scopes if k not in latest), key=rank)
-    for key in free[: len(dossier.scopes) - KEPT_SCOPES // 2]:
-        worth, opened = rank(key)
-        if worth == 2:
-            transaction = dossier.scopes[key].transaction
-            dossier.spilled[transaction] = max(dossier.spilled.get(transaction, 0), opened + hard_limit)
-        request = dossier.scopes.pop(key).id
+    free = sorted((s for s in dossier.scopes if latest[s.service] is not s), key=lambda s: (worth(s), *s.rank))
+    cut = free[: len(dossier.scopes) - KEPT_SCOPES // 2]
+    gone = {id(s) for s in cut}
+    dossier.scopes = [s for s in dossier.scopes if id(s) not in gone]
+    kept = {s.id for s in dossier.scopes}
+    for scope in cut:
+        if worth(scope) == 2:
+            until = scope.opened + hard_limit
+            dossier.spilled[scope.transaction] = max(dossier.spilled.get(scope.transaction, 0), until)
         dossier.dropped += 1
-        if all(s.id != request for s in dossier.scopes.values()):
-            _drop_filings(dossier, request)
+        if scope.id not in kept:
+            _drop_filings(dossier, scope.id)
 
 
 def _drop_filings(dossier: Dossier, request: str) -> None:
     for filing in dossier.filings.pop(request, ()):
         dossier.dropped += 1
-        dossier.own.approvals.pop(filing.evidence, None)
+        if all(a.evidence != filing.evidence for a in dossier.own.accusations):
+            dossier.own.approvals.pop(filing.evidence, None)
 
 
 def _trim_sent(reached: Reached, before: Instant) -> None:

@@ -47,7 +47,9 @@ class Deadline(Struct, frozen=True, array_like=True, order=True):
 
     at: Instant
     client: str
-    scope: str
+    source: str
+    id: str
+    """Source and id of the request."""
 
 
 class Greeting(Struct, frozen=True, array_like=True):

@@ -9,7 +9,20 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
-from gate.dossier import Dossier, Filing, Indication, Narrowing, Reached, Scope, Sent, Single, Span, Touch
+from gate.dossier import (
+    BEFORE_EVERYTHING,
+    Dossier,
+    Filing,
+    Indication,
+    Narrowing,
+    Reached,
+    Scope,
+    Sent,
+    Single,
+    Span,
+    Touch,
+    searched,
+)
 from gate.facts import (
     Arrived,
     Asked,
@@ -53,13 +66,14 @@ def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = No
 
 def touch_of(fact: Fact) -> Touch:
     """When and by which event the client was reached."""
-    return Touch(fact.at, fact.source, fact.id)
+    return Touch(fact.at, fact.id)
 
 
 def _locate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, Located)
-    reached.countries.setdefault(said.country, fact.id)
+    if said.country not in reached.countries:
+        reached.countries.append(said.country)
     there = reached.indicators.get(said.indicator)
     entry = Indication(fact.at, said.country, said.until, fact.id)
     if not there or there[0].at < fact.at:
@@ -122,7 +136,7 @@ def name_thing(reached: Reached, thing: Thing, touch: Touch, let_go: bool) -> No
 
 def asked_since(dossier: Dossier, at: Instant) -> bool:
     """Whether a request stands at or after this time, which the sending would prompt."""
-    return any(s.opened >= at for s in dossier.scopes.values()) or any(t >= at for t, _ in dossier.own_events.values())
+    return any(s.opened >= at for s in dossier.scopes) or any(t >= at for t, _ in dossier.own_events.values())
 
 
 def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
@@ -143,12 +157,8 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     _remember(dossier, fact, bool(prompts))
     if said.kind == "recurring_execution":
         return Reach.FORWARD
-    key = f"{fact.id} {fact.source}"
     scope = Scope(fact.at, fact.source, fact.id, said.service, said.product, said.asset, said.transaction, prompts)
-    dossier.scopes[key] = scope
-    latest = dossier.services.get(said.service)
-    if latest is None or _order(dossier.scopes[latest]) < _order(scope):
-        dossier.services[said.service] = key
+    dossier.scopes.append(scope)
     first = touch_of(fact)
     dossier.first_scope = first if dossier.first_scope is None else min(dossier.first_scope, first)
     return Reach.FORWARD
@@ -169,10 +179,6 @@ def deliver(
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
     dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)
-
-
-def _order(scope: Scope) -> tuple[Instant, str, str]:
-    return (scope.opened, scope.source, scope.id)
 
 
 def _let_go_later(dossier: Dossier, at: Instant) -> bool:
@@ -211,7 +217,7 @@ def _answers_waiting(dossier: Dossier, fact: Fact) -> bool:
     if dossier.full:
         return False
     late = dossier.dropped > 0 and dossier.horizon is not None and fact.at < dossier.horizon
-    return late or any(fact.id in s.prompts for s in dossier.scopes.values())
+    return late or any(fact.id in s.prompts for s in dossier.scopes)
 
 
 def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
@@ -227,18 +233,8 @@ def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register
 def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, EvidenceFiled)
-    filing = Filing(
-        since_of(said, fact.at),
-        fact.source,
-        fact.id,
-        said.evidence,
-        said.kind,
-        said.supports,
-        said.by,
-        said.channels_searched or (),
-        said.solicited_at,
-        fact.at,
-    )
+    found = searched(said.channels_searched)
+    filing = Filing(fact.at, fact.id, said.evidence, said.kind, said.supports, said.by, found, said.solicited_at)
     if said.supports == "solicitation":
         reached.accusations.append(filing)
     if own and said.request is not None:
@@ -249,10 +245,7 @@ def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, ow
 
 
 def _asked_for(dossier: Dossier, request: str) -> bool:
-    return any(s.id == request for s in dossier.scopes.values())
-
-
-BEFORE_EVERYTHING: Instant = -(2**62)
+    return any(s.id == request for s in dossier.scopes)
 
 
 def since_of(said: EvidenceFiled, at: Instant) -> Instant:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from gate.decision import decide
-from gate.dossier import Dossier, Reached, Standing
-from gate.evolve import BEFORE_EVERYTHING, Reach, deliver, evolve, since_of
+from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Standing
+from gate.evolve import Reach, deliver, evolve, since_of
 from gate.facts import (
     Delivered,
     EvidenceApproved,
@@ -32,6 +32,18 @@ from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.territory import where_is_client
 
 
+class Given(Struct, frozen=True, array_like=True):
+    """An answer as it was given; the outcome is kept where people may release it, or did."""
+
+    standing: Standing
+    outcome: Outcome | None = None
+
+
+def given(standing: Standing, outcome: Outcome) -> Given:
+    """What the history keeps of an answer."""
+    return Given(standing, outcome if standing.releasable or standing.released_at is not None else None)
+
+
 class Record(Struct, frozen=True, array_like=True):
     """One arrival: the fact, whom it is about (None: the client himself), how a sending was settled, the answers.
 
@@ -41,12 +53,12 @@ class Record(Struct, frozen=True, array_like=True):
     fact: Fact | None
     of: str | None = None
     let_go: bool = False
-    answers: tuple[Standing, ...] = ()
+    answers: tuple[Given, ...] = ()
 
 
-def standings(records: Iterable[Record]) -> dict[tuple[str, str], Standing]:
+def standings(records: Iterable[Record]) -> dict[tuple[str, str], Given]:
     """The standing answer of every offer, by its event."""
-    return {(a.source, a.id): a for r in records for a in r.answers}
+    return {a.standing.event: a for r in records for a in r.answers}
 
 
 def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:

@@ -1,6 +1,6 @@
 """What else the gate says: notices of scopes, and cases that a person must look at (judging section 6)."""
 
-from gate.dossier import Dossier, Scope, Standing
+from gate.dossier import Dossier, Scope, Standing, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
 from gate.facts import Arrived, Contacted, EvidenceFiled, Fact, Instant, Referred, Requested
 from gate.known import Known
@@ -35,7 +35,7 @@ def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
 
 
 def _opened(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
-    scope = known.dossier.scopes.get(f"{fact.id} {fact.source}")
+    scope = known.dossier.scope(fact.source, fact.id)
     if scope is None:
         return ()
     spoilt = tainted_scopes(known, fact)
@@ -51,13 +51,13 @@ def tainted_scopes(known: Known, because: Fact) -> tuple[Notice, ...]:
     """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship."""
     dossier, policy = known.dossier, known.register.policy
     found = []
-    for scope in dossier.scopes.values():
+    for scope in dossier.scopes:
         if scope.tainted or not _spoilt(known, scope):
             continue
         scope.tainted = True
         found.append(_notice("scope.tainted", dossier.client, scope, because.id, policy))
         first = dossier.first_scope
-        if first and (first.source, first.id) == (scope.source, scope.id) and not dossier.suspended_said:
+        if first == Touch(scope.opened, scope.id) and not dossier.suspended_said:
             dossier.suspended_said = True
             found.append(_notice("relationship.suspended", dossier.client, scope, because.id, policy))
     return tuple(found)
@@ -75,11 +75,16 @@ def closed(client: str, scope: Scope, policy: Policy) -> Notice:
     return _notice("scope.closed", client, scope, scope.id, policy)
 
 
+def opens_scope(fact: Fact) -> bool:
+    """Whether it is a request of a kind that opens one (judging section 4)."""
+    return isinstance(fact.said, Requested) and fact.said.kind != "recurring_execution"
+
+
 def deadlines_at(fact: Fact, policy: Policy) -> tuple[Deadline, ...]:
     """When the scope that a request opens will close."""
-    if not isinstance(fact.said, Requested) or fact.said.kind == "recurring_execution":
+    if not opens_scope(fact):
         return ()
-    return (Deadline(fact.at + policy.hard_limit, fact.client, f"{fact.id} {fact.source}"),)
+    return (Deadline(fact.at + policy.hard_limit, fact.client, fact.source, fact.id),)
 
 
 def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> tuple[Case, ...]:
@@ -108,7 +113,7 @@ def cases_at(known: Known, fact: Fact, policy: Policy) -> tuple[Case, ...]:
 
 def has_open_scope(dossier: Dossier, at: Instant, policy: Policy) -> bool:
     """Whether the client has a scope that is open at that time."""
-    return any(s.opened <= at < s.opened + policy.hard_limit for s in dossier.scopes.values())
+    return any(s.opened <= at < s.opened + policy.hard_limit for s in dossier.scopes)
 
 
 def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:

@@ -25,7 +25,7 @@ _WORDS = ("allow", "flag", "block")
 SHOWN_FACTS = 8
 
 
-class Reason(Struct, frozen=True):
+class Reason(Struct, frozen=True, array_like=True):
     """Why: a code of `gate.law`, its verdict, a sentence for people, and the ids of the facts it leans on.
 
     `covers` names the solicitations, assets and products it is about, uncut: what a release would cover.
@@ -38,7 +38,7 @@ class Reason(Struct, frozen=True):
     covers: tuple[str, ...] = ()
 
 
-class ScopeView(Struct, frozen=True):
+class ScopeView(Struct, frozen=True, array_like=True):
     """The scope an answer rests on."""
 
     service: str
@@ -49,7 +49,7 @@ class ScopeView(Struct, frozen=True):
     state: str
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, array_like=True):
     """One answer with every reason, gravest first; `ended` is the step that ended the judging, or 0."""
 
     verdict: Verdict

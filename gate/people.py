@@ -1,5 +1,7 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
+from msgspec import structs
+
 from gate.dossier import Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.evolve import signed_milder_alone
@@ -86,9 +88,9 @@ def filers(dossier: Dossier, evidence: str) -> set[str]:
     return {f.by for f in filings if f.evidence == evidence}
 
 
-def releasable(verdict: int, codes: list[str]) -> bool:
+def releasable(outcome: Outcome) -> bool:
     """Whether people may release such an answer: a flag, or a block of TYPE_UNCLASSIFIED alone."""
-    return verdict == Verdict.FLAG or codes == ["TYPE_UNCLASSIFIED"]
+    return outcome.verdict is Verdict.FLAG or outcome.codes == ["TYPE_UNCLASSIFIED"]
 
 
 def refusal(standing: Standing | None, said: Released, at: Instant, policy: Policy) -> str | None:
@@ -97,7 +99,7 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
         return "the decision is not a standing answer of this client"
     if standing.released_at is not None:
         return "the decision is released already"
-    if not releasable(standing.verdict, standing.codes):
+    if not standing.releasable:
         return "only a flag, or a block of TYPE_UNCLASSIFIED alone, may be released"
     latest = at + policy.release_limit
     if standing.hard_until is not None:
@@ -135,36 +137,26 @@ def released(offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy
     sentence = f"`{said.by}` and `{said.second}` let it go: {said.reason}"
     lead = Reason("RELEASED", Verdict.FLAG, sentence, (fact.id,))
     outcome = Outcome(Verdict.FLAG, (lead, *outcome.reasons), outcome.scope, outcome.initiation, outcome.ended)
-    standing = Standing(
-        before.at,
-        before.source,
-        before.id,
-        before.offer,
-        decision_id(offer, fact, policy.digest),
-        Verdict.FLAG,
-        outcome.codes,
-        True,
-        said.expires,
-        before.hard_until,
-        fact.at,
-        covered(outcome),
-        before.names,
-        before.by,
+    standing = structs.replace(
+        before,
+        decision=decision_id(offer, fact, policy.digest),
+        verdict=int(Verdict.FLAG),
+        may_send=True,
+        send_by=said.expires,
+        releasable=False,
+        released_at=fact.at,
     )
     return Answer(offer, outcome, standing, fact.recorded, before.decision, fact)
 
 
-def covered(outcome: Outcome) -> list[str]:
-    """What a release of this outcome covers: every flag and block with the solicitations, assets and products in it."""
-    return sorted({f"{r.code} {int(r.verdict)} {c}" for r in outcome.reasons if r.verdict for c in ("", *r.covers)})
+def takes_back(given: Outcome, fresh: Outcome) -> bool:
+    """Whether a fresh outcome holds a reason, or a fact of one, that a release of the given one does not cover.
 
-
-def takes_back(standing: Standing, fresh: Outcome) -> bool:
-    """Whether a fresh outcome holds a reason, or a fact of one, that the release did not cover."""
-    known = set(standing.covered or ())
+    It covers every flag and block with the solicitations, assets and products in it.
+    """
+    known = {(r.code, r.verdict, c) for r in given.reasons for c in ("", *r.covers)}
     return any(
-        f"{r.code} {int(r.verdict)} {c}" not in known
-        and not (r.verdict is Verdict.FLAG and f"{r.code} {int(Verdict.BLOCK)} {c}" in known)
+        all((r.code, graver, c) not in known for graver in Verdict if graver >= r.verdict)
         for r in fresh.reasons
         if r.verdict
         for c in ("", *r.covers)

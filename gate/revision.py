@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from gate import notices, people
-from gate.dossier import KEPT_TOUCHES, Dossier, Standing, trim
+from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
-from gate.evolve import BEFORE_EVERYTHING
 from gate.facts import Delivered, EvidenceFiled, Fact, Instant, Merged, Proposed, Refused, Released
-from gate.history import Record, effective, names_of, replay, standings
+from gate.history import Given, Record, effective, given, names_of, replay, standings
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
 from gate.policy import Policy
@@ -32,13 +31,12 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, poli
         said.offer,
         decision_id(offer, because, policy.digest),
         int(outcome.verdict),
-        outcome.codes,
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
         outcome.scope.hard_until if outcome.scope else None,
+        people.releasable(outcome),
         names=names_of(known, offer),
         by=said.by,
-        covered=people.covered(outcome) if people.releasable(int(outcome.verdict), outcome.codes) else None,
     )
 
 
@@ -134,8 +132,8 @@ def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
     return [r.fact.said for r in history if r.fact and r.of is None and isinstance(r.fact.said, EvidenceFiled)]
 
 
-def _belongs(said: Delivered, at: Instant, answered: dict[Key, Standing]) -> list[Standing]:
-    own = [s for s in answered.values() if s.offer == said.offer and s.at <= at]
+def _belongs(said: Delivered, at: Instant, answered: dict[Key, Given]) -> list[Standing]:
+    own = [a.standing for a in answered.values() if a.standing.offer == said.offer and a.standing.at <= at]
     latest = max((s.at for s in own), default=0)
     return [s for s in own if s.at == latest]
 
@@ -148,7 +146,7 @@ def _revise(
     because: Fact,
     policy: Policy,
     history: Sequence[Record],
-    answered: dict[Key, Standing],
+    answered: dict[Key, Given],
 ) -> Step:
     """Replay everything with the new records, and supersede every standing answer that is too soft now."""
     arrived = (*history, *((record,) if record else ()), *kin_records)
@@ -163,28 +161,31 @@ def _revise(
         if answer:
             answers.append(answer)
     answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
-    answered = answered | {(a.standing.source, a.standing.id): a.standing for a in answers}
+    fresh_ones = tuple(given(a.standing, a.outcome) for a in answers)
+    standing = {k: g.standing for k, g in answered.items()} | {a.standing.event: a.standing for a in answers}
     for key, names in replayed.names.items():
-        answered[key] = structs.replace(answered[key], names=names)
-    _carry(dossier, old, answered)
+        standing[key] = structs.replace(standing[key], names=names)
+    _carry(dossier, old, standing)
     cases = _late(old.client, because, answers)
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
     spoilt = notices.tainted_scopes(fresh, because)
     done = record or Record(None)
-    done = Record(done.fact, done.of, done.let_go, tuple(a.standing for a in answers))
+    done = Record(done.fact, done.of, done.let_go, fresh_ones)
     return Step(dossier, done, tuple(answers), spoilt, cases)
 
 
 def _answer(
-    known: Known, offer: Fact, outcome: Outcome, before: Standing | None, because: Fact, policy: Policy
+    known: Known, offer: Fact, outcome: Outcome, before: Given | None, because: Fact, policy: Policy
 ) -> Answer | None:
     """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
     standing = standing_of(known, offer, because, outcome, policy)
     if before is None:
         return Answer(offer, outcome, standing, because.recorded)
-    softer = people.takes_back(before, outcome) if before.released_at is not None else outcome.verdict > before.verdict
-    return Answer(offer, outcome, standing, because.recorded, before.decision, because) if softer else None
+    softer = outcome.verdict > before.standing.verdict
+    if before.standing.released_at is not None and before.outcome is not None:
+        softer = people.takes_back(before.outcome, outcome)
+    return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because) if softer else None
 
 
 def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
@@ -202,9 +203,11 @@ def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> Non
     dossier.suspended_said = old.suspended_said
     dossier.conflict_said = old.conflict_said
     dossier.greeted = list(old.greeted)
-    for key, scope in old.scopes.items():
-        if key in dossier.scopes:
-            dossier.scopes[key].tainted = scope.tainted
+    said = {(s.source, s.id): s for s in old.scopes}
+    for scope in dossier.scopes:
+        before = said.get((scope.source, scope.id))
+        if before is not None:
+            scope.tainted, scope.closed = before.tainted, before.closed
 
 
 def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
@@ -219,34 +222,22 @@ def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
 
 
 def _release(
-    known: Known, fact: Fact, said: Released, policy: Policy, history: Sequence[Record], answered: dict[Key, Standing]
+    known: Known, fact: Fact, said: Released, policy: Policy, history: Sequence[Record], answered: dict[Key, Given]
 ) -> Step:
     dossier = known.dossier
     alone = people.same_person(dossier, fact)
     if alone:
         return Step(dossier, Record(fact), cases=alone)
-    standing = next((s for s in answered.values() if s.decision == said.decision), None)
-    why = people.refusal(standing, said, fact.at, policy)
-    if why or standing is None:
+    found = next((a for a in answered.values() if a.standing.decision == said.decision), None)
+    why = people.refusal(found.standing if found else None, said, fact.at, policy)
+    if why or found is None or found.outcome is None:
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
-    key = (standing.source, standing.id)
-    outcomes = replay(dossier.client, history, known.register, policy, standing.at).outcomes
-    offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == key)
-    outcome = _reasons_it_had(known, standing, outcomes[key], policy, history)
-    answer = people.released(offer, fact, outcome, standing, policy)
-    if people.takes_back(standing, outcomes[key]):
+    standing, outcome = found.standing, found.outcome
+    fresh = replay(dossier.client, history, known.register, policy, standing.at).outcomes[standing.event]
+    if people.takes_back(outcome, fresh):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
-    dossier.offers = [answer.standing if (o.source, o.id) == key else o for o in dossier.offers]
-    return Step(dossier, Record(fact, answers=(answer.standing,)), (answer,))
-
-
-def _reasons_it_had(
-    known: Known, standing: Standing, fresh: Outcome, policy: Policy, history: Sequence[Record]
-) -> Outcome:
-    """The outcome behind a standing answer: what is said now if that is the same, else what was said when it was given."""
-    if fresh.codes == standing.codes:
-        return fresh
-    given = next(n for n, r in enumerate(history) if any(a.decision == standing.decision for a in r.answers))
-    then = replay(known.dossier.client, history[: given + 1], known.register, policy, standing.at)
-    return then.outcomes[(standing.source, standing.id)]
+    offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)
+    answer = people.released(offer, fact, outcome, standing, policy)
+    dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
+    return Step(dossier, Record(fact, answers=(given(answer.standing, answer.outcome),)), (answer,))

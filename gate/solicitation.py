@@ -121,7 +121,7 @@ def _narrowed_audience(
 
 
 def _touch(version: Version) -> Touch:
-    return Touch(version.at, version.source, version.id)
+    return Touch(version.at, version.id)
 
 
 def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[tuple[Row, Touch]]:
@@ -132,7 +132,7 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
         if row is _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
-            yield row, Touch(filing.since, filing.source, filing.id)
+            yield row, Touch(filing.since, filing.id)
 
 
 def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:

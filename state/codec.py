@@ -23,7 +23,7 @@ def dossier_to_bytes(dossier: Dossier) -> bytes:
     return VERSION + _encoder.encode(dossier)
 
 
-def dossier_from_bytes(data: bytes) -> Dossier:
+def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
     """A dossier from its stored form."""
     return _dossier.decode(_body(data))
 
@@ -33,14 +33,13 @@ def record_to_bytes(record: Record) -> bytes:
     return VERSION + _encoder.encode(record)
 
 
-def record_from_bytes(data: bytes) -> Record:
+def record_from_bytes(data: bytes | memoryview) -> Record:
     """A history record from its stored form."""
     return _record.decode(_body(data))
 
 
-def _body(data: bytes) -> memoryview:
+def _body(data: bytes | memoryview) -> memoryview:
     if data[:1] != VERSION:
-        raise UnknownLayout(
-            f"stored bytes have layout {data[:1].hex() or 'nothing'}, this program knows {VERSION.hex()}"
-        )
+        layout = bytes(data[:1]).hex() or "nothing"
+        raise UnknownLayout(f"stored bytes have layout {layout}, this program knows {VERSION.hex()}")
     return memoryview(data)[1:]

@@ -14,8 +14,8 @@ class Seen:
 
     def __init__(self) -> None:
         self._mask = (1 << 12) - 1
-        self._keys = array("Q", bytes(8 << 12))
-        self._contents = array("Q", bytes(8 << 12))
+        self._keys = array("Q", bytes(8)) * (1 << 12)
+        self._contents = array("Q", bytes(8)) * (1 << 12)
         self._count = 0
 
     def add(self, key: int, content: int) -> bool | None:
@@ -35,9 +35,14 @@ class Seen:
         return self._contents[place] == content
 
     def _grow(self) -> None:
-        pairs = [(k, c) for k, c in zip(self._keys, self._contents, strict=True) if k]
+        old_keys, old_contents = self._keys, self._contents
         size = 2 * (self._mask + 1)
-        self._mask = size - 1
-        self._keys, self._contents, self._count = array("Q", bytes(8 * size)), array("Q", bytes(8 * size)), 0
-        for key, content in pairs:
-            self.add(key, content)
+        self._mask = mask = size - 1
+        self._keys = keys = array("Q", bytes(8)) * size
+        self._contents = contents = array("Q", bytes(8)) * size
+        for key, content in zip(old_keys, old_contents, strict=True):
+            if key:
+                place = key & mask
+                while keys[place]:
+                    place = (place + 1) & mask
+                keys[place], contents[place] = key, content

@@ -1,6 +1,6 @@
 """A store in one SQLite file: restart-safe, for a firm that has neither Kafka nor Redis.
 
-A `keep` is one transaction; with write-ahead logging and full synchronisation it survives a loss of power.
+With write-ahead logging and full synchronisation what was committed survives a loss of power.
 """
 
 import sqlite3
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gate.dossier import Dossier
+from gate.facts import Fact
 from gate.history import Record
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 
@@ -15,6 +16,8 @@ _TABLES = """
 create table if not exists dossier (client text primary key, data blob not null) without rowid;
 create table if not exists record (number integer primary key, client text not null, data blob not null);
 create index if not exists record_client on record (client, number);
+create table if not exists register (number integer primary key, data blob not null);
+create table if not exists note (name text primary key, data blob not null) without rowid;
 create table if not exists seen (key blob primary key, content blob not null) without rowid;
 """
 
@@ -28,6 +31,11 @@ class SqliteStore:
         self._db.execute("pragma synchronous = full")
         self._db.executescript(_TABLES)
 
+    def _write(self, sql: str, *values: object) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("begin immediate")
+        self._db.execute(sql, values)
+
     def dossier(self, client: str) -> Dossier:
         """See `Store`."""
         row = self._db.execute("select data from dossier where client = ?", (client,)).fetchone()
@@ -35,33 +43,58 @@ class SqliteStore:
 
     def keep(self, dossier: Dossier, *records: Record) -> None:
         """See `Store`."""
-        self._db.execute("begin immediate")
-        try:
-            self._db.execute("replace into dossier values (?, ?)", (dossier.client, dossier_to_bytes(dossier)))
-            rows = [(dossier.client, record_to_bytes(r)) for r in records]
-            self._db.executemany("insert into record (client, data) values (?, ?)", rows)
-        except BaseException:
-            self._db.execute("rollback")
-            raise
-        self._db.execute("commit")
+        self._write("replace into dossier values (?, ?)", dossier.client, dossier_to_bytes(dossier))
+        for record in records:
+            self._write("insert into record (client, data) values (?, ?)", dossier.client, record_to_bytes(record))
 
     def history(self, client: str) -> list[Record]:
         """See `Store`."""
         rows = self._db.execute("select data from record where client = ? order by number", (client,))
         return [record_from_bytes(row[0]) for row in rows]
 
-    def clients(self) -> Iterator[str]:
+    def dossiers(self) -> Iterator[Dossier]:
         """See `Store`."""
-        rows = self._db.execute("select client from record group by client order by min(number)").fetchall()
-        return iter([row[0] for row in rows])
+        rows = self._db.execute(
+            "select d.data from dossier d left join record r on r.client = d.client group by d.client "
+            "order by min(r.number)"
+        )
+        return (dossier_from_bytes(row[0]) for row in rows)
+
+    def learn(self, fact: Fact) -> None:
+        """See `Store`."""
+        self._write("insert into register (data) values (?)", record_to_bytes(Record(fact)))
+
+    def learnt(self) -> list[Fact]:
+        """See `Store`."""
+        rows = self._db.execute("select data from register order by number")
+        return [fact for row in rows if (fact := record_from_bytes(row[0]).fact)]
+
+    def note(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        self._write("replace into note values (?, ?)", name, data)
+
+    def noted(self, name: str) -> bytes | None:
+        """See `Store`."""
+        row = self._db.execute("select data from note where name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
         row = self._db.execute("select content from seen where key = ?", (key,)).fetchone()
         if row is None:
-            self._db.execute("insert into seen values (?, ?)", (key, content))
+            self._write("insert into seen values (?, ?)", key, content)
             return None
         return bool(row[0] == content)
+
+    def commit(self) -> None:
+        """See `Store`."""
+        if self._db.in_transaction:
+            self._db.execute("commit")
+
+    def rollback(self) -> None:
+        """See `Store`."""
+        if self._db.in_transaction:
+            self._db.execute("rollback")
 
     def close(self) -> None:
         """See `Store`."""

@@ -1,28 +1,31 @@
 """The embedded gate: lines in, answers out, one process, any store. `decide`, `explain` and `demo` are thin callers.
 
-The numbered order of effects for one line: 1 read, 2 recall, 3 step, 4 remember, 5 publish.
+The numbered order of effects for one line: 1 read, 2 recall, 3 step, 4 remember, 5 commit, 6 publish. The caller
+commits, for one line or for many; what it published after a commit it may have to publish again.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from sys import intern
 
 from gate.arrival import step
-from gate.dossier import Dossier
+from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
-from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
-from gate.history import Record
+from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located
+from gate.history import Record, replay
 from gate.known import Known
-from gate.notices import closed
+from gate.notices import closed, opens_scope
 from gate.policy import Policy
 from gate.register import Register
 from gate.revision import greeted, reopen
 from state import Store
 from streams import publish
+from streams.index import Index
 from streams.wire import Rejected, read, reused
 
-_OPENING = (Located, Requested)
 Effect = Answer | Notice | Case | bytes
+_RECORDED = "recorded"
+_EXPOSED = "exposed "
 
 
 class Gate:
@@ -32,13 +35,32 @@ class Gate:
         self.policy = policy
         self.register = Register(policy)
         self._store = store
-        self._recorded: Instant = -(2**62)
-        self._deadlines: list[Deadline] = []
-        self._latest: dict[str, Instant] = {}
-        self._open: dict[str, dict[str, Instant]] = {}
-        self._exposed: set[str] = set()
+        self._index = Index(policy.hard_limit)
+        noted = store.noted(_RECORDED)
+        self._recorded: Instant = int(noted) if noted else BEFORE_EVERYTHING
         self.last: Fact | None = None
         """The fact that was taken last."""
+        for fact in store.learnt():
+            self.register.learn(fact)
+        for dossier in store.dossiers():
+            self._recall(dossier)
+
+    def _recall(self, dossier: Dossier) -> None:
+        """Take a stored client into the index."""
+        self._index.saw(dossier)
+        closed = {(s.source, s.id) for s in dossier.scopes if s.closed}
+        for at, source, id in self._asked(dossier):
+            self._index.opened(dossier.own.countries, at)
+            due = at + self.policy.hard_limit
+            if (source, id) not in closed and (due > self._recorded or dossier.scope(source, id)):
+                self._index.remind(Deadline(due, dossier.client, source, id))
+
+    def _asked(self, dossier: Dossier) -> list[tuple[Instant, str, str]]:
+        """The scopes of a client: from the dossier, or from the history where some were cut."""
+        if not dossier.dropped:
+            return [s.rank for s in dossier.scopes]
+        facts = [r.fact for r in self._store.history(dossier.client) if r.fact is not None and r.of is None]
+        return [(f.at, f.source, f.id) for f in facts if opens_scope(f)]
 
     def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
@@ -54,6 +76,11 @@ class Gate:
         self.last = event.fact
         return self._learn(event.fact)
 
+    def commit(self) -> None:
+        """Make everything taken so far last."""
+        self._store.note(_RECORDED, str(self._recorded).encode())
+        self._store.commit()
+
     def answer_to_reject(self, reject: Rejected, line: bytes) -> bytes | None:
         """The block of an offer that cannot be read but must be answered; the same bytes are answered once."""
         if reject.offer is None or reject.client is None:
@@ -61,7 +88,7 @@ class Gate:
         decision = derived_id("dec", "unreadable", line.hex(), self.policy.digest)
         if self._store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
             return None
-        recorded = max(self._recorded, reject.at or 0) if self._recorded > -(2**62) else reject.at or 0
+        recorded = max(self._recorded, reject.at or 0) if self._recorded > BEFORE_EVERYTHING else reject.at or 0
         return publish.unreadable(reject, decision, recorded, self.policy)
 
     def line_of(self, effect: Effect) -> bytes:
@@ -78,8 +105,10 @@ class Gate:
 
     def _learn(self, fact: Fact) -> list[Effect]:
         effects: list[Effect] = []
-        if self._deadlines and self._deadlines[0].at <= fact.recorded:
-            effects += self._close_due(fact.recorded)
+        due = self._index.due(fact.recorded)
+        while due:
+            effects += self._close(due)
+            due = self._index.due(fact.recorded)
         if type(fact.said) in OF_REGISTER:
             effects += self._register(fact)
         else:
@@ -87,24 +116,27 @@ class Gate:
         return effects
 
     def _client(self, fact: Fact, effects: list[Effect]) -> None:
-        client, store = fact.client, self._store
+        client, store = intern(fact.client), self._store
         known = Known(store.dossier(client), self.register)
         stepped = step(known, fact, self.policy)
         if isinstance(stepped, str):
             stepped = step(known, fact, self.policy, store.history(client))
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
-        self._latest[client] = max(self._latest.get(client, fact.at), fact.at)
         effects += self._done(stepped, stepped.record)
-        if isinstance(fact.said, _OPENING):
-            self._index_open(stepped.dossier)
+        if opens_scope(fact):
+            self._index.opened(stepped.dossier.own.countries, fact.at)
+        elif isinstance(fact.said, Located):
+            for at, _, _ in self._asked(stepped.dossier):
+                self._index.opened((fact.said.country,), at)
         if stepped.forwards:
             effects += self._greet(deque(stepped.forwards))
 
     def _done(self, done: Step, *records: Record) -> tuple[Effect, ...]:
         self._store.keep(done.dossier, *records)
+        self._index.saw(done.dossier)
         for deadline in done.deadlines:
-            heappush(self._deadlines, deadline)
+            self._index.remind(deadline)
         return done.answers + done.notices + done.cases
 
     def _greet(self, waiting: deque[Greeting]) -> Iterator[Effect]:
@@ -113,48 +145,43 @@ class Gate:
             known = Known(self._store.dossier(greeting.to), self.register)
             steps = greeted(known, greeting, self.policy, self._store.history(greeting.to))
             last = steps[-1]
-            self._latest[greeting.to] = max(self._latest.get(greeting.to, 0), greeting.because.at)
             yield from self._done(last, *(s.record for s in steps))
             waiting.extend(last.forwards)
 
     def _register(self, fact: Fact) -> Iterator[Effect]:
         self.register.learn(fact)
+        self._store.learn(fact)
         if isinstance(fact.said, CampaignStarted):
             yield from self._exposure(fact, fact.said)
-        touched = [c for c, latest in self._latest.items() if latest >= fact.at]
-        for client in touched:
+        for client in self._index.since(fact.at):
             history = self._store.history(client)
             done = reopen(Known(self._store.dossier(client), self.register), fact.at, fact, self.policy, history)
             yield from self._done(done, *((done.record,) if done.answers else ()))
 
-    def _index_open(self, dossier: Dossier) -> None:
-        until = max((s.opened for s in dossier.scopes.values()), default=None)
-        if until is None:
-            return
-        for country in dossier.own.countries:
-            self._open.setdefault(country, {})[dossier.client] = until + self.policy.hard_limit
-
     def _exposure(self, fact: Fact, said: CampaignStarted) -> Iterator[Effect]:
         """One case a campaign, where it touched clients with open scopes (judging section 6)."""
+        noted = _EXPOSED + said.campaign
+        if self._store.noted(noted) is not None:
+            return
         addressed = self.register.addresses(said)
-        reached: set[str] = set()
-        for country in self._open if addressed is None else addressed:
-            if self.register.in_scope(country, fact.at):
-                there = self._open.get(country, {})
-                reached.update(
-                    c for c, until in there.items() if until > fact.at and until - self.policy.hard_limit <= fact.at
-                )
-        if reached and said.campaign not in self._exposed:
-            self._exposed.add(said.campaign)
-            sentence = f"campaign `{said.campaign}` reached {len(reached)} clients with open scopes"
+        countries = self._index.countries() if addressed is None else addressed
+        reached = sorted(
+            c for c in countries if self.register.in_scope(c, fact.at) and self._index.any_open(c, fact.at)
+        )
+        if reached:
+            self._store.note(noted, b"")
+            sentence = f"campaign `{said.campaign}` reached clients with open scopes, in {', '.join(reached)}"
             case = case_of("EXPOSURE", sentence, None, fact)
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
 
-    def _close_due(self, now: Instant) -> Iterator[Effect]:
-        while self._deadlines and self._deadlines[0].at <= now:
-            due = heappop(self._deadlines)
-            dossier = self._store.dossier(due.client)
-            scope = dossier.scopes.get(due.scope)
+    def _close(self, due: Deadline) -> Iterator[Effect]:
+        dossier = self._store.dossier(due.client)
+        scope = dossier.scope(due.source, due.id)
+        if scope is None:  # Cut from the dossier of somebody busy.
+            history = self._store.history(due.client)
+            scope = replay(due.client, history, self.register, self.policy, due.at).dossier.scope(due.source, due.id)
+        else:
+            scope.closed = True
             self._store.keep(dossier)
-            if scope is not None and not scope.prompts:
-                yield closed(due.client, scope, self.policy)
+        if scope is not None and not scope.prompts:
+            yield closed(due.client, scope, self.policy)

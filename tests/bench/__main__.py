@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -112,7 +113,7 @@ def main() -> None:
     print(f"  reading alone: {mean_microseconds(lambda n: read(sample[n], 0, 0), 4000):.1f} us a line")
     gate = gate_of(lines[:50_000])
     store = gate._store
-    sizes = [len(dossier_to_bytes(store.dossier(c))) for c in list(store.clients())[:2000]]
+    sizes = [len(dossier_to_bytes(d)) for d in islice(store.dossiers(), 2000)]
     print(f"  a typical dossier: {sum(sizes) / len(sizes):.0f} bytes")
     few, many = next_event_cost(bot(10), "cl-bot"), next_event_cost(bot(20_000), "cl-bot")
     print(f"past: an event costs {few:.0f} us after 10 events, {many:.0f} us after 20,000: {many / few:.2f} times")

@@ -1,5 +1,6 @@
 """One contract over every store."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from gate.dossier import Dossier, Scope
 from gate.facts import Asked, Fact
 from gate.history import Record
 from state import MemoryStore, SqliteStore, Store
+from streams.embedded import Gate
+from streams.wire import Rejected
+from tests.player import POLICY
+from tests.promises.histories import history
 
 Opener = Callable[[], Store]
 
@@ -33,13 +38,13 @@ def test_somebody_never_seen_has_an_empty_dossier(store: Store) -> None:
     """Nothing is known, and asking leaves no trace."""
     assert store.dossier("cl-9") == Dossier("cl-9")
     assert store.history("cl-9") == []
-    assert list(store.clients()) == []
+    assert list(store.dossiers()) == []
 
 
 def test_what_is_kept_comes_back(store: Store) -> None:
     """The dossier as it was last kept, the history in the order of arrival, client by client."""
     dossier = store.dossier("cl-1")
-    dossier.scopes["req-1 //s"] = Scope(5, "//s", "req-1", "custody", None, "btc", "tx-1", [])
+    dossier.scopes.append(Scope(5, "//s", "req-1", "custody", None, "btc", "tx-1", []))
     store.keep(dossier, Record(_fact(1)), Record(_fact(2)))
     other = store.dossier("cl-2")
     store.keep(other, Record(_fact(3, "cl-2"), let_go=True))
@@ -48,10 +53,10 @@ def test_what_is_kept_comes_back(store: Store) -> None:
     store.keep(again, Record(_fact(4)))
     store.keep(store.dossier("cl-2"))
     assert store.dossier("cl-1").horizon == 7
-    assert store.dossier("cl-1").scopes["req-1 //s"].asset == "btc"
+    assert store.dossier("cl-1").scopes[0].asset == "btc"
     assert [r.fact.id for r in store.history("cl-1") if r.fact] == ["ask-1", "ask-2", "ask-4"]
     assert store.history("cl-2") == [Record(_fact(3, "cl-2"), let_go=True)]
-    assert list(store.clients()) == ["cl-1", "cl-2"]
+    assert [d.client for d in store.dossiers()] == ["cl-1", "cl-2"]
 
 
 def test_an_id_is_seen_once(store: Store) -> None:
@@ -67,15 +72,56 @@ def test_an_id_is_seen_once(store: Store) -> None:
         assert all(store.seen(i, i) is True for i in ids)
 
 
-def test_sqlite_survives_a_restart(tmp_path: Path) -> None:
-    """A firm's proof outlives the process."""
+def test_the_register_and_notes_come_back(store: Store) -> None:
+    """Facts of the register in the order of arrival; the last value of a note."""
+    assert store.learnt() == [] and store.noted("recorded") is None
+    store.learn(_fact(2))
+    store.learn(_fact(1))
+    store.note("recorded", b"1")
+    store.note("recorded", b"2")
+    store.commit()
+    assert store.learnt() == [_fact(2), _fact(1)]
+    assert store.noted("recorded") == b"2"
+
+
+def test_sqlite_survives_a_restart_with_what_was_committed_and_no_more(tmp_path: Path) -> None:
+    """A firm's proof outlives the process; half of an event does not."""
     path = tmp_path / "gate.db"
     store = SqliteStore(path)
     store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
     store.seen(bytes(8), bytes(8))
+    store.commit()
+    store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
+    store.seen(b"\1" * 8, bytes(8))
+    store.learn(_fact(3))
     store.close()
     again = SqliteStore(path)
     assert again.dossier("cl-1").horizon == 3
     assert again.history("cl-1") == [Record(_fact(1))]
     assert again.seen(bytes(8), bytes(8)) is True
+    assert again.learnt() == []
+    again.keep(Dossier("cl-1", horizon=5))
+    again.rollback()
+    assert again.dossier("cl-1").horizon == 3
+    assert again.seen(b"\1" * 8, bytes(8)) is None
     again.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_gate_that_restarts_after_every_event_says_the_same(tmp_path: Path, seed: int) -> None:
+    """Nothing that an answer needs lives in the process alone."""
+    path = tmp_path / "gate.db"
+    lines = [json.dumps(e).encode() for e in history(seed)]
+
+    def run(restart: bool, store: Store) -> Iterator[object]:
+        gate = Gate(POLICY, store)
+        for line in lines:
+            if restart:
+                gate.commit()
+                store.close()
+                store = SqliteStore(path)
+                gate = Gate(POLICY, store)
+            taken = gate.take(line)
+            yield taken if isinstance(taken, Rejected) else [gate.line_of(effect) for effect in taken]
+
+    assert list(run(True, SqliteStore(path))) == list(run(False, MemoryStore()))

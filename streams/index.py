@@ -1,0 +1,76 @@
+"""What the runtime looks up across clients, derived from their dossiers and never stored itself.
+
+Who has something at or after a time (a change of the register reaches back to him), whose scopes close when, and
+in which countries scopes are open (one case a campaign, judging section 6).
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from heapq import heappop, heappush
+
+from gate.dossier import BEFORE_EVERYTHING, Dossier
+from gate.effects import Deadline
+from gate.facts import Instant
+from gate.policy import HOUR
+
+
+class Index:
+    """All clients of one runtime. Open scopes are held by country and hour, so that their number costs no room."""
+
+    def __init__(self, hard_limit: Instant) -> None:
+        self._hard_limit = hard_limit
+        self._latest: dict[str, Instant] = {}
+        self._newest = BEFORE_EVERYTHING
+        self._deadlines: list[Deadline] = []
+        self._opened: dict[str, dict[int, tuple[Instant, Instant]]] = {}
+        self._hours: dict[str, list[int]] = {}
+
+    def saw(self, dossier: Dossier) -> None:
+        """A client's dossier changed."""
+        latest = dossier.latest
+        self._latest[dossier.client] = latest
+        if latest > self._newest:
+            self._newest = latest
+
+    def since(self, at: Instant) -> list[str]:
+        """Clients with something at or after that time, in the order of first arrival."""
+        if at > self._newest:
+            return []
+        return [client for client, latest in self._latest.items() if latest >= at]
+
+    def remind(self, deadline: Deadline) -> None:
+        """A scope will close."""
+        heappush(self._deadlines, deadline)
+
+    def due(self, now: Instant) -> Deadline | None:
+        """The earliest scope whose hard limit has passed; asked again it is the next one."""
+        return heappop(self._deadlines) if self._deadlines and self._deadlines[0].at <= now else None
+
+    def opened(self, countries: Iterable[str], at: Instant) -> None:
+        """A client who was ever located in these countries opened a scope."""
+        hour = at // HOUR
+        for country in countries:
+            there = self._opened.setdefault(country, {})
+            known = there.get(hour)
+            if known is None:
+                insort(self._hours.setdefault(country, []), hour)
+                known = (at, at)
+            there[hour] = (min(known[0], at), max(known[1], at))
+
+    def countries(self) -> list[str]:
+        """Wherever clients with scopes were located."""
+        return list(self._opened)
+
+    def any_open(self, country: str, at: Instant) -> bool:
+        """Whether a client who was ever located there has a scope open at that time."""
+        there, hours, after = self._opened.get(country), self._hours.get(country), at - self._hard_limit
+        if there is None or hours is None:
+            return False
+        first = bisect_left(hours, after // HOUR)
+        for hour in hours[first:]:
+            earliest, latest = there[hour]
+            if earliest > at:
+                return False
+            if latest > after:
+                return True
+        return False
