@@ -32,7 +32,8 @@ from gate.policy import Policy
 from gate.solicitation import uncertain
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
-_ABOUT_EVIDENCE = (EvidenceApproved, EvidenceRetracted)
+_ABOUT_EVIDENCE = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
+_OF_OFFERS_AND_PEOPLE = frozenset((Proposed, Delivered, Released, Refused, Merged))
 Stepped = Step | Literal["history needed"]
 
 __all__ = ["HISTORY_NEEDED", "Step", "Stepped", "step"]
@@ -42,19 +43,20 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     """Take one fact of the client in. With `history` (all earlier records) every fact can be taken."""
     if history is not None:
         return revision.arrive(known, fact, policy, history)
-    match fact.said:
-        case Proposed() as said:
+    said = fact.said
+    if type(said) not in _OF_OFFERS_AND_PEOPLE:
+        return _learn(known, fact, policy)
+    match said:
+        case Proposed():
             return _propose(known, fact, said, policy)
-        case Delivered() as said:
+        case Delivered():
             return _deliver(known, fact, said, policy)
         case Released():
             return people.release_from_dossier(known, fact, policy) or HISTORY_NEEDED
         case Refused():
             return Step(known.dossier, Record(fact))
-        case Merged():
-            return HISTORY_NEEDED
         case _:
-            return _learn(known, fact, policy)
+            return HISTORY_NEEDED
 
 
 def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Stepped:
@@ -64,7 +66,7 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
     outcome = decide(known, fact, policy)
     standing = revision.standing_of(known, fact, fact, outcome, policy)
     dossier.offers.append(standing)
-    dossier.last_offer = fact.at if dossier.last_offer is None else max(dossier.last_offer, fact.at)
+    dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
     trim(dossier, policy.hard_limit)
     answer = Answer(fact, outcome, standing, fact.recorded)
@@ -74,7 +76,7 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
 
 def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
     dossier = known.dossier
-    if dossier.horizon is not None and fact.at < dossier.horizon:
+    if fact.at < dossier.horizon:
         return True
     if dossier.delivered[0] == fact.at and said.offer in dossier.delivered[1]:
         return True
@@ -110,40 +112,40 @@ def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepp
 
 def _touches_other_offers(dossier: Dossier, fact: Fact, said: Delivered) -> bool:
     """Whether it reaches back behind an answer to another offer than its own."""
-    if dossier.last_offer is None or fact.at > dossier.last_offer:
+    if fact.at > dossier.last_offer:
         return False
     later = [o for o in dossier.offers if o.at >= fact.at]
     return fact.at < dossier.last_offer or any(o.offer != said.offer for o in later)
 
 
 def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
-    dossier = known.dossier
-    if dossier.last_offer is not None and since(dossier, fact) <= dossier.last_offer:
+    dossier, said = known.dossier, fact.said
+    if since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
-    if isinstance(fact.said, EvidenceApproved) and dossier.dropped and not people.filers(dossier, fact.said.evidence):
+    if isinstance(said, EvidenceApproved) and dossier.dropped and not people.filers(dossier, said.evidence):
         return HISTORY_NEEDED  # Whether the filer approves himself may stand in what was cut.
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED
     trim(dossier, policy.hard_limit)
     record = Record(fact)
-    return Step(
-        dossier,
-        record,
-        cases=(*alone, *notices.cases_at(known, fact, policy)),
-        notices=notices.notices_at(known, fact, policy),
-        deadlines=notices.deadlines_at(fact, policy),
-        forwards=people.to_kin(dossier, fact, record),
-    )
+    forwards = people.to_kin(dossier, fact, record) if dossier.greeted else ()
+    if type(said) not in notices.TELLING:
+        return Step(dossier, record, cases=alone, forwards=forwards)
+    cases = alone + notices.cases_at(known, fact, policy)
+    told = notices.notices_at(known, fact, policy)
+    return Step(dossier, record, (), told, cases, notices.deadlines_at(fact, policy), forwards)
 
 
 def since(dossier: Dossier, fact: Fact) -> Instant:
     """From when a fact counts, as far as the dossier knows its evidence."""
     said = fact.said
+    kind = type(said)
+    if kind not in _ABOUT_EVIDENCE:
+        return fact.at
     if isinstance(said, EvidenceFiled):
         return since_of(said, fact.at)
-    if not isinstance(said, _ABOUT_EVIDENCE):
-        return fact.at
+    assert isinstance(said, EvidenceApproved | EvidenceRetracted)
     accusations = [f for f in dossier.own.accusations if f.evidence == said.evidence]
     if isinstance(said, EvidenceApproved):
         filed = [

@@ -13,6 +13,7 @@ from gate.facts import Instant, Thing
 from gate.policy import REQUIRED_CHANNELS
 
 BEFORE_EVERYTHING: Instant = -(2**62)
+NEVER: Instant = BEFORE_EVERYTHING - 1
 
 KEPT_TOUCHES = 4
 KEPT_SCOPES = 24
@@ -147,8 +148,6 @@ class Scope(Struct, array_like=True):
     prompts: list[str]
     tainted: bool = False
     """Whether `scope.tainted` was said already."""
-    closed: bool = False
-    """Whether `scope.closed` was said already."""
 
     @property
     def rank(self) -> tuple[Instant, str, str]:
@@ -199,9 +198,9 @@ class Dossier(Struct, array_like=True):
     own_events: dict[str, tuple[Instant, bool]] = field(default_factory=dict)
     """Own events that a request may reply to: time, and whether it was prompted itself."""
     offers: list[Standing] = field(default_factory=list)
-    horizon: Instant | None = None
+    horizon: Instant = NEVER
     """The latest time of a fact; an older offer is judged from the history."""
-    last_offer: Instant | None = None
+    last_offer: Instant = NEVER
     first_scope: Touch | None = None
     suspended_said: bool = False
     conflict_said: str = ""
@@ -231,7 +230,7 @@ class Dossier(Struct, array_like=True):
     @property
     def latest(self) -> Instant:
         """The latest time that a change of the register could touch."""
-        return max(self.horizon or BEFORE_EVERYTHING, self.last_offer or BEFORE_EVERYTHING)
+        return self.horizon if self.horizon > self.last_offer else self.last_offer
 
 
 def trim(dossier: Dossier, hard_limit: Instant) -> None:
@@ -252,11 +251,11 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
             _drop_filings(dossier, request)
     for reached in dossier.members():
         if len(reached.sent) > 2 * KEPT_SCOPES:
-            _trim_sent(reached, (dossier.horizon or 0) - hard_limit)
+            _trim_sent(reached, dossier.horizon - hard_limit)
 
 
 def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
-    now = dossier.horizon or 0
+    now = dossier.horizon
 
     def worth(scope: Scope) -> int:
         carries = not scope.prompts and scope.id in dossier.filings

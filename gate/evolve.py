@@ -60,7 +60,7 @@ def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = No
     reached = dossier.own if of is None else dossier.kin.setdefault(of, Reached())
     reach = fold(dossier, reached, fact, register, of is None)
     if reach is Reach.FORWARD:
-        dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)
+        dossier.horizon = max(dossier.horizon, fact.at)
     return reach
 
 
@@ -146,12 +146,7 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
         return Reach.HISTORY
     if said.in_reply_to and dossier.dropped and said.in_reply_to not in dossier.own_events:
         return Reach.HISTORY
-    if (
-        not dossier.full
-        and dossier.horizon is not None
-        and fact.at < dossier.horizon
-        and _let_go_later(dossier, fact.at)
-    ):
+    if not dossier.full and fact.at < dossier.horizon and _let_go_later(dossier, fact.at):
         return Reach.HISTORY
     prompts = _prompts(dossier, fact, said, register)
     _remember(dossier, fact, bool(prompts))
@@ -178,7 +173,7 @@ def deliver(
             _solicit(dossier, reached, "f:" if by is None else f"p:{by}", touch_of(fact))
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
-    dossier.horizon = fact.at if dossier.horizon is None else max(dossier.horizon, fact.at)
+    dossier.horizon = max(dossier.horizon, fact.at)
 
 
 def _let_go_later(dossier: Dossier, at: Instant) -> bool:
@@ -216,7 +211,7 @@ def _answers_waiting(dossier: Dossier, fact: Fact) -> bool:
     """Whether a request that arrived before this own event may have replied to it."""
     if dossier.full:
         return False
-    late = dossier.dropped > 0 and dossier.horizon is not None and fact.at < dossier.horizon
+    late = dossier.dropped > 0 and fact.at < dossier.horizon
     return late or any(fact.id in s.prompts for s in dossier.scopes)
 
 

@@ -1,7 +1,6 @@
 """Instants as text: RFC 3339 in UTC, from whole microseconds."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from gate.facts import Instant
 
@@ -11,13 +10,11 @@ LATEST: Instant = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOC
 EARLIEST: Instant = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 
-@lru_cache(8192)
+def moment(at: Instant) -> datetime:
+    """The same in UTC; later than year 9999 is its end."""
+    return EPOCH + timedelta(0, 0, at if at < LATEST else LATEST)
+
+
 def text(at: Instant) -> str:
-    """`2026-03-02T10:14:07Z`, with six digits of a second only where there are some. Later than year 9999 is its end."""
-    moment = EPOCH + timedelta(microseconds=min(at, LATEST))
-    return moment.isoformat()[:-6] + "Z"
-
-
-def maybe(at: Instant | None) -> str | None:
-    """The text, or None for no limit."""
-    return None if at is None else text(at)
+    """`2026-03-02T10:14:07Z`, with six digits of a second only where there are some."""
+    return moment(at).isoformat()[:-6] + "Z"

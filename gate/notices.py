@@ -9,7 +9,9 @@ from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
-_SOLICITING = (Arrived, Referred, Contacted, EvidenceFiled)
+_SOLICITING = frozenset((Arrived, Referred, Contacted, EvidenceFiled))
+TELLING = _SOLICITING | {Requested}
+"""What can be followed by notices, cases or deadlines of its own."""
 
 
 def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
@@ -27,11 +29,15 @@ def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) 
 
 def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
     """What one fact in order opens or spoils."""
-    if isinstance(fact.said, Requested):
+    said = fact.said
+    kind = type(said)
+    if kind is Requested:
         return _opened(known, fact, policy)
-    if isinstance(fact.said, _SOLICITING) and known.dossier.scopes:
-        return tainted_scopes(known, fact)
-    return ()
+    if not known.dossier.scopes or kind not in _SOLICITING:
+        return ()
+    if isinstance(said, EvidenceFiled) and said.supports != "solicitation":
+        return ()
+    return tainted_scopes(known, fact)
 
 
 def _opened(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from gate import notices, people
-from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, Dossier, Standing, trim
+from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.facts import Delivered, EvidenceFiled, Fact, Instant, Merged, Proposed, Refused, Released
 from gate.history import Given, Record, effective, given, names_of, replay, standings
@@ -199,15 +199,13 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
 def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> None:
     """What the replay cannot know: answers, what was said already, and the bounds of the dossier."""
     dossier.offers = sorted(answered.values(), key=lambda s: (s.at, s.source, s.id))
-    dossier.last_offer = dossier.offers[-1].at if dossier.offers else None
+    dossier.last_offer = dossier.offers[-1].at if dossier.offers else NEVER
     dossier.suspended_said = old.suspended_said
     dossier.conflict_said = old.conflict_said
     dossier.greeted = list(old.greeted)
-    said = {(s.source, s.id): s for s in old.scopes}
+    said = {(s.source, s.id): s.tainted for s in old.scopes}
     for scope in dossier.scopes:
-        before = said.get((scope.source, scope.id))
-        if before is not None:
-            scope.tainted, scope.closed = before.tainted, before.closed
+        scope.tainted = said.get((scope.source, scope.id), False)
 
 
 def _bounded(dossier: Dossier, policy: Policy) -> Dossier:

@@ -14,7 +14,7 @@ from gate.history import Record
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.seen import Seen
 
-LIVE_DOSSIERS = 512
+LIVE_DOSSIERS = 256
 """How many dossiers stay as objects."""
 _PLACE = 8
 """Bytes of a place in the file: the offset times 2**24 and the length of a record; 0 is nowhere."""

@@ -11,7 +11,7 @@ from sys import intern
 from gate.arrival import step
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
-from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located
+from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
 from gate.history import Record, replay
 from gate.known import Known
 from gate.notices import closed, opens_scope
@@ -24,6 +24,7 @@ from streams.index import Index
 from streams.wire import Rejected, read, reused
 
 Effect = Answer | Notice | Case | bytes
+_OPENING = frozenset((Located, Requested))
 _RECORDED = "recorded"
 _EXPOSED = "exposed "
 
@@ -48,11 +49,10 @@ class Gate:
     def _recall(self, dossier: Dossier) -> None:
         """Take a stored client into the index."""
         self._index.saw(dossier)
-        closed = {(s.source, s.id) for s in dossier.scopes if s.closed}
         for at, source, id in self._asked(dossier):
             self._index.opened(dossier.own.countries, at)
             due = at + self.policy.hard_limit
-            if (source, id) not in closed and (due > self._recorded or dossier.scope(source, id)):
+            if due > self._recorded:
                 self._index.remind(Deadline(due, dossier.client, source, id))
 
     def _asked(self, dossier: Dossier) -> list[tuple[Instant, str, str]]:
@@ -105,15 +105,20 @@ class Gate:
 
     def _learn(self, fact: Fact) -> list[Effect]:
         effects: list[Effect] = []
-        due = self._index.due(fact.recorded)
-        while due:
-            effects += self._close(due)
-            due = self._index.due(fact.recorded)
+        if self._index.closes <= fact.recorded:
+            self._close_due(fact.recorded, effects)
         if type(fact.said) in OF_REGISTER:
             effects += self._register(fact)
         else:
             self._client(fact, effects)
+            if self._index.closes <= fact.recorded:
+                self._close_due(fact.recorded, effects)
         return effects
+
+    def _close_due(self, now: Instant, effects: list[Effect]) -> None:
+        """After every line all scopes whose hard limit has passed are closed, so that nothing need be noted of it."""
+        while self._index.closes <= now:
+            effects += self._close(self._index.due())
 
     def _client(self, fact: Fact, effects: list[Effect]) -> None:
         client, store = intern(fact.client), self._store
@@ -124,20 +129,24 @@ class Gate:
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
         effects += self._done(stepped, stepped.record)
-        if opens_scope(fact):
-            self._index.opened(stepped.dossier.own.countries, fact.at)
-        elif isinstance(fact.said, Located):
-            for at, _, _ in self._asked(stepped.dossier):
-                self._index.opened((fact.said.country,), at)
+        if type(fact.said) in _OPENING:
+            self._open(stepped.dossier, fact)
         if stepped.forwards:
             effects += self._greet(deque(stepped.forwards))
+
+    def _open(self, dossier: Dossier, fact: Fact) -> None:
+        if opens_scope(fact):
+            self._index.opened(dossier.own.countries, fact.at)
+        elif isinstance(fact.said, Located):
+            for at, _, _ in self._asked(dossier):
+                self._index.opened((fact.said.country,), at)
 
     def _done(self, done: Step, *records: Record) -> tuple[Effect, ...]:
         self._store.keep(done.dossier, *records)
         self._index.saw(done.dossier)
         for deadline in done.deadlines:
             self._index.remind(deadline)
-        return done.answers + done.notices + done.cases
+        return (*done.answers, *done.notices, *done.cases)
 
     def _greet(self, waiting: deque[Greeting]) -> Iterator[Effect]:
         while waiting:
@@ -175,13 +184,9 @@ class Gate:
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
 
     def _close(self, due: Deadline) -> Iterator[Effect]:
-        dossier = self._store.dossier(due.client)
-        scope = dossier.scope(due.source, due.id)
+        scope = self._store.dossier(due.client).scope(due.source, due.id)
         if scope is None:  # Cut from the dossier of somebody busy.
             history = self._store.history(due.client)
             scope = replay(due.client, history, self.register, self.policy, due.at).dossier.scope(due.source, due.id)
-        else:
-            scope.closed = True
-            self._store.keep(dossier)
         if scope is not None and not scope.prompts:
             yield closed(due.client, scope, self.policy)

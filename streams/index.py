@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Deadline
 from gate.facts import Instant
+from gate.instants import LATEST
 from gate.policy import HOUR
 
 
@@ -22,6 +23,8 @@ class Index:
         self._latest: dict[str, Instant] = {}
         self._newest = BEFORE_EVERYTHING
         self._deadlines: list[Deadline] = []
+        self.closes: Instant = LATEST + 1
+        """When the next scope closes."""
         self._opened: dict[str, dict[int, tuple[Instant, Instant]]] = {}
         self._hours: dict[str, list[int]] = {}
 
@@ -41,10 +44,13 @@ class Index:
     def remind(self, deadline: Deadline) -> None:
         """A scope will close."""
         heappush(self._deadlines, deadline)
+        self.closes = self._deadlines[0].at
 
-    def due(self, now: Instant) -> Deadline | None:
-        """The earliest scope whose hard limit has passed; asked again it is the next one."""
-        return heappop(self._deadlines) if self._deadlines and self._deadlines[0].at <= now else None
+    def due(self) -> Deadline:
+        """The earliest scope to close; asked again it is the next one."""
+        deadline = heappop(self._deadlines)
+        self.closes = self._deadlines[0].at if self._deadlines else LATEST + 1
+        return deadline
 
     def opened(self, countries: Iterable[str], at: Instant) -> None:
         """A client who was ever located in these countries opened a scope."""

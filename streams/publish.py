@@ -1,25 +1,31 @@
 """Answers, notices and cases out, as structured CloudEvents (contract section 4)."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from gate.effects import Answer, Case, Notice
-from gate.instants import maybe, text
+from gate.facts import Instant
+from gate.instants import moment
 from gate.law import DUTIES
 from gate.outcome import ScopeView
 from gate.policy import Policy
 from streams.wire import Rejected
 
 SOURCE = "//gate61"
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode  # Of a moment in UTC it makes what `gate.instants.text` says.
+
+
+def _maybe(at: Instant | None) -> datetime | None:
+    return None if at is None else moment(at)
 
 
 def _event(kind: str, id: str, subject: str | None, time: int, data: dict[str, Any]) -> bytes:
     event: dict[str, Any] = {"specversion": "1.0", "id": id, "source": SOURCE, "type": f"gate61.{kind}.v1"}
     if subject is not None:
         event["subject"] = subject
-    event["time"] = text(time)
+    event["time"] = moment(time)
     event["datacontenttype"] = "application/json"
     event["data"] = data
     return _encode(event)
@@ -30,9 +36,9 @@ def scope_data(scope: ScopeView) -> dict[str, Any]:
     return {
         "service": scope.service,
         "asset": scope.asset,
-        "opened_at": text(scope.opened_at),
-        "soft_until": text(scope.soft_until),
-        "hard_until": text(scope.hard_until),
+        "opened_at": moment(scope.opened_at),
+        "soft_until": moment(scope.soft_until),
+        "hard_until": moment(scope.hard_until),
         "state": scope.state,
     }
 
@@ -49,7 +55,7 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
         "client": offer.client,
         "verdict": outcome.verdict.word,
         "may_send": standing.may_send,
-        "send_by": maybe(standing.send_by),
+        "send_by": _maybe(standing.send_by),
         "leading": outcome.leading,
         "reasons": [
             {
@@ -65,8 +71,8 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
         "scope": scope_data(outcome.scope) if outcome.scope else None,
         "initiation": {"state": state, "grade": grade, "evidence": list(evidence)},
         "policy": {"version": policy.version, "digest": policy.digest},
-        "at": text(offer.at),
-        "recorded_at": text(answer.recorded),
+        "at": moment(offer.at),
+        "recorded_at": moment(answer.recorded),
         "supersedes": answer.supersedes,
         "because": {"source": because.source, "id": because.id} if because else None,
     }
@@ -96,8 +102,8 @@ def unreadable(reject: Rejected, decision: str, recorded: int, policy: Policy) -
         "scope": None,
         "initiation": {"state": "unknown", "grade": "none", "evidence": []},
         "policy": {"version": policy.version, "digest": policy.digest},
-        "at": maybe(reject.at),
-        "recorded_at": text(recorded),
+        "at": _maybe(reject.at),
+        "recorded_at": moment(recorded),
         "supersedes": None,
         "because": None,
     }
