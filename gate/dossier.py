@@ -212,6 +212,9 @@ class Dossier(Struct, array_like=True):
     """The latest time of a delivery and the offers delivered at it."""
     greeted: list[str] = field(default_factory=list)
     """Merged clients who were told this client's facts."""
+    waiting: list[str] = field(default_factory=list)
+    """What requests replied to that was no own, earlier, unprompted event so far; it may still arrive."""
+    waiting_cut: bool = False
     full: bool = False
     """Built from the history with nothing cut; never stored."""
 
@@ -249,6 +252,8 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
         wanted = {s.id for s in dossier.scopes}
         for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
             _drop_filings(dossier, request)
+    if len(dossier.waiting) > KEPT_OWN_EVENTS:
+        dossier.waiting, dossier.waiting_cut = [], True
     for reached in dossier.members():
         if len(reached.sent) > 2 * KEPT_SCOPES:
             _trim_sent(reached, dossier.horizon - hard_limit)

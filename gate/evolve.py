@@ -187,6 +187,7 @@ def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) 
         replied = dossier.own_events.get(said.in_reply_to)
         if replied is None or replied[1] or replied[0] > fact.at or said.in_reply_to == fact.id:
             found.append(said.in_reply_to)
+            dossier.waiting.append(said.in_reply_to)
     hard = register.policy.hard_limit
     for reached in dossier.members():
         for thing, sent in reached.sent.items():
@@ -209,10 +210,9 @@ def _remember(dossier: Dossier, fact: Fact, prompted: bool) -> None:
 
 def _answers_waiting(dossier: Dossier, fact: Fact) -> bool:
     """Whether a request that arrived before this own event may have replied to it."""
-    if dossier.full:
+    if dossier.full or fact.at > dossier.horizon:  # Later than every request it answers none.
         return False
-    late = dossier.dropped > 0 and fact.at < dossier.horizon
-    return late or any(fact.id in s.prompts for s in dossier.scopes)
+    return dossier.waiting_cut or fact.id in dossier.waiting
 
 
 def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:

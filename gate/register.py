@@ -172,6 +172,11 @@ class Register:
             view = self._views[countries] = Audience(sorted(merged.values()))
         return view
 
+    def campaigns_by(self, entity: str) -> list[CampaignStarted]:
+        """Every version of every campaign of a promoter."""
+        said = [v.said for versions in self._campaigns.values() for v in versions]
+        return [s for s in said if isinstance(s, CampaignStarted) and s.by == entity]
+
     def addresses(self, said: CampaignStarted) -> frozenset[str] | None:
         """The countries a campaign addresses; None for all of the world."""
         listed = (said.countries,) if isinstance(said.countries, str) else said.countries
@@ -196,7 +201,7 @@ class Register:
 
     def _readdress(self, entity: str) -> None:
         """A promoter's standing may reach back: address its campaigns anew."""
-        if any(v.said.by == entity for vs in self._campaigns.values() for v in vs):  # type: ignore[union-attr]
+        if self.campaigns_by(entity):
             self._audiences.clear()
             self._views.clear()
             for f in self.facts:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from sys import intern
 
 from gate.arrival import step
+from gate.concern import concerns
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
 from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
@@ -163,8 +164,10 @@ class Gate:
         if isinstance(fact.said, CampaignStarted):
             yield from self._exposure(fact, fact.said)
         for client in self._index.since(fact.at):
-            history = self._store.history(client)
-            done = reopen(Known(self._store.dossier(client), self.register), fact.at, fact, self.policy, history)
+            known = Known(self._store.dossier(client), self.register)
+            if not concerns(known.dossier, fact, self.register):
+                continue
+            done = reopen(known, fact.at, fact, self.policy, self._store.history(client))
             yield from self._done(done, *((done.record,) if done.answers else ()))
 
     def _exposure(self, fact: Fact, said: CampaignStarted) -> Iterator[Effect]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gate.instants import text
 from tests.model.histories import history as another
 from tests.model.oracle import answers as model
 from tests.player import codes, play
@@ -19,6 +20,10 @@ from tests.promises.histories import history
 SEEDS = int(os.environ.get("GATE61_HISTORIES", "1500"))
 FAILED_ONCE = {"dense": (4584, 6126, 7393, 9242, 11018), "recipes": (893, 1126, 5369)}
 """Seeds that once showed a mistake, of the gate or of the model."""
+
+
+def _text(at: int | None) -> str | None:
+    return None if at is None else text(at)
 
 
 @pytest.mark.parametrize(("name", "make"), [("dense", history), ("recipes", another)])
@@ -31,8 +36,8 @@ def test_the_gate_agrees_with_an_independent_model(name: str, make: Callable[[in
         assert [(n, why) for n, _, why in played.rejected] == [tuple(r) for r in expected.rejected], f"seed {seed}"
         assert set(played.answers) == set(expected.offers), f"seed {seed}"
         for key, answers in played.answers.items():
-            got = [(a["verdict"], a["may_send"], a["leading"], frozenset(codes(a))) for a in answers]
-            want = [(a.verdict, a.may_send, a.leading, a.codes) for a in expected.offers[key]]
+            got = [(a["verdict"], a["may_send"], a["send_by"], a["leading"], frozenset(codes(a))) for a in answers]
+            want = [(a.verdict, a.may_send, _text(a.send_by), a.leading, a.codes) for a in expected.offers[key]]
             assert got == want, f"seed {seed}, offer event {key}"
             verdicts[got[0][0]] += 1
     assert all(verdicts[v] > SEEDS // 20 for v in ("allow", "flag", "block")), verdicts
