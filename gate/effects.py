@@ -43,13 +43,15 @@ class Case(Struct, frozen=True):
 
 
 class Deadline(Struct, frozen=True, array_like=True, order=True):
-    """When the hard limit of a scope passes."""
+    """When the hard limit of a scope passes, and what is said of it then."""
 
     at: Instant
     client: str
     source: str
     id: str
     """Source and id of the request."""
+    service: str
+    asset: str | None
 
 
 class Greeting(Struct, frozen=True, array_like=True):

@@ -21,7 +21,7 @@ def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
 
 
 def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) -> Notice:
-    state = {"scope.opened": "open", "scope.closed": "servicing_only"}.get(name, "tainted")
+    state = "open" if name == "scope.opened" else "tainted"
     return Notice(
         name, derived_id("not", name, client, scope.source, scope.id), client, view_of(scope, state, policy), because
     )
@@ -76,9 +76,13 @@ def _spoilt(known: Known, scope: Scope) -> bool:
     return any(verdict is Verdict.BLOCK for _, verdict in rows)
 
 
-def closed(client: str, scope: Scope, policy: Policy) -> Notice:
+def closed(due: Deadline, policy: Policy) -> Notice:
     """The notice that the hard limit of a scope passed."""
-    return _notice("scope.closed", client, scope, scope.id, policy)
+    opened = due.at - policy.hard_limit
+    view = ScopeView(due.service, due.asset, opened, opened + policy.soft_limit, due.at, "servicing_only")
+    return Notice(
+        "scope.closed", derived_id("not", "scope.closed", due.client, due.source, due.id), due.client, view, due.id
+    )
 
 
 def opens_scope(fact: Fact) -> bool:
@@ -88,9 +92,10 @@ def opens_scope(fact: Fact) -> bool:
 
 def deadlines_at(fact: Fact, policy: Policy) -> tuple[Deadline, ...]:
     """When the scope that a request opens will close."""
-    if not opens_scope(fact):
+    said = fact.said
+    if not isinstance(said, Requested) or not opens_scope(fact):
         return ()
-    return (Deadline(fact.at + policy.hard_limit, fact.client, fact.source, fact.id),)
+    return (Deadline(fact.at + policy.hard_limit, fact.client, fact.source, fact.id, said.service, said.asset),)
 
 
 def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> tuple[Case, ...]:

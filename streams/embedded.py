@@ -12,10 +12,10 @@ from gate.arrival import step
 from gate.concern import concerns
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
-from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant, Located, Requested
-from gate.history import Record, replay
+from gate.facts import OF_REGISTER, CampaignStarted, Fact, Instant
+from gate.history import Record
 from gate.known import Known
-from gate.notices import closed, opens_scope
+from gate.notices import closed, deadlines_at, opens_scope
 from gate.policy import Policy
 from gate.register import Register
 from gate.revision import greeted, reopen
@@ -25,7 +25,6 @@ from streams.index import Index
 from streams.wire import Rejected, read, reused
 
 Effect = Answer | Notice | Case | bytes
-_OPENING = frozenset((Located, Requested))
 _RECORDED = "recorded"
 _EXPOSED = "exposed "
 
@@ -36,7 +35,7 @@ class Gate:
     def __init__(self, policy: Policy, store: Store) -> None:
         self.policy = policy
         self.register = Register(policy)
-        self._store = store
+        self.store = store
         self._index = Index(policy.hard_limit)
         noted = store.noted(_RECORDED)
         self._recorded: Instant = int(noted) if noted else BEFORE_EVERYTHING
@@ -50,25 +49,26 @@ class Gate:
     def _recall(self, dossier: Dossier) -> None:
         """Take a stored client into the index."""
         self._index.saw(dossier)
-        for at, source, id in self._asked(dossier):
-            self._index.opened(dossier.own.countries, at)
-            due = at + self.policy.hard_limit
-            if due > self._recorded:
-                self._index.remind(Deadline(due, dossier.client, source, id))
+        for due in self._scopes(dossier):
+            self._index.opened(dossier.own.countries, due.at - self.policy.hard_limit)
+            if due.at > self._recorded:
+                self._index.remind(due)
 
-    def _asked(self, dossier: Dossier) -> list[tuple[Instant, str, str]]:
-        """The scopes of a client: from the dossier, or from the history where some were cut."""
+    def _scopes(self, dossier: Dossier) -> list[Deadline]:
+        """The scopes of a client and when they close: from the dossier, or from the history where some were cut."""
         if not dossier.dropped:
-            return [s.rank for s in dossier.scopes]
-        facts = [r.fact for r in self._store.history(dossier.client) if r.fact is not None and r.of is None]
-        return [(f.at, f.source, f.id) for f in facts if opens_scope(f)]
+            hard = self.policy.hard_limit
+            client = intern(dossier.client)
+            return [Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset) for s in dossier.scopes]
+        facts = [r.fact for r in self.store.history(dossier.client) if r.fact is not None and r.of is None]
+        return [deadline for fact in facts for deadline in deadlines_at(fact, self.policy)]
 
     def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
         event = read(line, self._recorded, self.policy.clock_tolerance)
         if isinstance(event, Rejected):
             return event
-        seen = self._store.seen(event.key, event.content)
+        seen = self.store.seen(event.key, event.content)
         if seen is True:
             return []
         if seen is False:
@@ -79,15 +79,15 @@ class Gate:
 
     def commit(self) -> None:
         """Make everything taken so far last."""
-        self._store.note(_RECORDED, str(self._recorded).encode())
-        self._store.commit()
+        self.store.note(_RECORDED, str(self._recorded).encode())
+        self.store.commit()
 
     def answer_to_reject(self, reject: Rejected, line: bytes) -> bytes | None:
         """The block of an offer that cannot be read but must be answered; the same bytes are answered once."""
         if reject.offer is None or reject.client is None:
             return None
         decision = derived_id("dec", "unreadable", line.hex(), self.policy.digest)
-        if self._store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
+        if self.store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
             return None
         recorded = max(self._recorded, reject.at or 0) if self._recorded > BEFORE_EVERYTHING else reject.at or 0
         return publish.unreadable(reject, decision, recorded, self.policy)
@@ -119,31 +119,29 @@ class Gate:
     def _close_due(self, now: Instant, effects: list[Effect]) -> None:
         """After every line all scopes whose hard limit has passed are closed, so that nothing need be noted of it."""
         while self._index.closes <= now:
-            effects += self._close(self._index.due())
+            effects.append(closed(self._index.due(), self.policy))
 
     def _client(self, fact: Fact, effects: list[Effect]) -> None:
-        client, store = intern(fact.client), self._store
+        client, store = intern(fact.client), self.store
         known = Known(store.dossier(client), self.register)
+        countries = tuple(known.dossier.own.countries)
         stepped = step(known, fact, self.policy)
         if isinstance(stepped, str):
             stepped = step(known, fact, self.policy, store.history(client))
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
         effects += self._done(stepped, stepped.record)
-        if type(fact.said) in _OPENING:
-            self._open(stepped.dossier, fact)
+        if opens_scope(fact):
+            self._index.opened(stepped.dossier.own.countries, fact.at)
+        elif len(stepped.dossier.own.countries) > len(countries):
+            new = [c for c in stepped.dossier.own.countries if c not in countries]
+            for due in self._scopes(stepped.dossier):
+                self._index.opened(new, due.at - self.policy.hard_limit)
         if stepped.forwards:
             effects += self._greet(deque(stepped.forwards))
 
-    def _open(self, dossier: Dossier, fact: Fact) -> None:
-        if opens_scope(fact):
-            self._index.opened(dossier.own.countries, fact.at)
-        elif isinstance(fact.said, Located):
-            for at, _, _ in self._asked(dossier):
-                self._index.opened((fact.said.country,), at)
-
     def _done(self, done: Step, *records: Record) -> tuple[Effect, ...]:
-        self._store.keep(done.dossier, *records)
+        self.store.keep(done.dossier, *records)
         self._index.saw(done.dossier)
         for deadline in done.deadlines:
             self._index.remind(deadline)
@@ -152,28 +150,28 @@ class Gate:
     def _greet(self, waiting: deque[Greeting]) -> Iterator[Effect]:
         while waiting:
             greeting = waiting.popleft()
-            known = Known(self._store.dossier(greeting.to), self.register)
-            steps = greeted(known, greeting, self.policy, self._store.history(greeting.to))
+            known = Known(self.store.dossier(greeting.to), self.register)
+            steps = greeted(known, greeting, self.policy, self.store.history(greeting.to))
             last = steps[-1]
             yield from self._done(last, *(s.record for s in steps))
             waiting.extend(last.forwards)
 
     def _register(self, fact: Fact) -> Iterator[Effect]:
         self.register.learn(fact)
-        self._store.learn(fact)
+        self.store.learn(fact)
         if isinstance(fact.said, CampaignStarted):
             yield from self._exposure(fact, fact.said)
         for client in self._index.since(fact.at):
-            known = Known(self._store.dossier(client), self.register)
+            known = Known(self.store.dossier(client), self.register)
             if not concerns(known.dossier, fact, self.register):
                 continue
-            done = reopen(known, fact.at, fact, self.policy, self._store.history(client))
+            done = reopen(known, fact.at, fact, self.policy, self.store.history(client))
             yield from self._done(done, *((done.record,) if done.answers else ()))
 
     def _exposure(self, fact: Fact, said: CampaignStarted) -> Iterator[Effect]:
         """One case a campaign, where it touched clients with open scopes (judging section 6)."""
         noted = _EXPOSED + said.campaign
-        if self._store.noted(noted) is not None:
+        if self.store.noted(noted) is not None:
             return
         addressed = self.register.addresses(said)
         countries = self._index.countries() if addressed is None else addressed
@@ -181,15 +179,7 @@ class Gate:
             c for c in countries if self.register.in_scope(c, fact.at) and self._index.any_open(c, fact.at)
         )
         if reached:
-            self._store.note(noted, b"")
+            self.store.note(noted, b"")
             sentence = f"campaign `{said.campaign}` reached clients with open scopes, in {', '.join(reached)}"
             case = case_of("EXPOSURE", sentence, None, fact)
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
-
-    def _close(self, due: Deadline) -> Iterator[Effect]:
-        scope = self._store.dossier(due.client).scope(due.source, due.id)
-        if scope is None:  # Cut from the dossier of somebody busy.
-            history = self._store.history(due.client)
-            scope = replay(due.client, history, self.register, self.policy, due.at).dossier.scope(due.source, due.id)
-        if scope is not None and not scope.prompts:
-            yield closed(due.client, scope, self.policy)

@@ -1,8 +1,10 @@
 """Seeded loads for the benchmark: mixed events of many clients, in order of time, as lines of JSON."""
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -97,3 +99,13 @@ def mixed(clients: int, seed: int = 61) -> Iterator[str]:
     months.sort(key=lambda m: (m[0], m[3]))
     for at, client, kind, id, data in months:
         yield event(kind, id, client, at, data)
+
+
+def main() -> None:
+    """`python -m tests.bench.load CLIENTS FILE` writes the mixed load."""
+    clients, path = int(sys.argv[1]), Path(sys.argv[2])
+    path.write_text("\n".join([*register(), *mixed(clients)]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -107,7 +107,7 @@ def test_sqlite_survives_a_restart_with_what_was_committed_and_no_more(tmp_path:
     again.close()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(30))
 def test_a_gate_that_restarts_after_every_event_says_the_same(tmp_path: Path, seed: int) -> None:
     """Nothing that an answer needs lives in the process alone."""
     path = tmp_path / "gate.db"
