@@ -3,10 +3,13 @@
 import base64
 import gc
 import json
+import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -18,15 +21,32 @@ from state import MemoryStore
 from streams.demo.account import tell
 from streams.embedded import Gate
 from streams.explain import explain as explained
+from streams.explain import explain_unreadable
 from streams.policy_file import PolicyRefused, differences, load
 from streams.progress import Progress
 from streams.wire import SIZE_LIMIT, Rejected
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The gate of MiCA Art. 61."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 app.add_typer(policies, name="policy")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"gate61 {version_of('gate61')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """The gate of MiCA Art. 61: may this offer be sent to this client now?"""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader who has had enough ends the program, quietly.
+
 
 Files = Annotated[list[str], typer.Argument(help="event files, one JSON event a line; `-` is standard input")]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
@@ -54,15 +74,42 @@ def _open(names: list[str]) -> list[tuple[str, BinaryIO]]:
     return opened
 
 
-def _lines(files: list[tuple[str, BinaryIO]]) -> Iterator[tuple[str, int, bytes]]:
-    """File, number from 1 and bytes of each line, with a bar on a terminal."""
+def _nothing() -> None:
+    pass
+
+
+def _lines(
+    files: list[tuple[str, BinaryIO]], before_waiting: Callable[[], None] = _nothing
+) -> Iterator[tuple[str, int, bytes]]:
+    """File, number from 1 and bytes of each line, with a bar on a terminal.
+
+    `before_waiting` is called whenever standard input has to be asked for more, which may take for ever.
+    """
     progress = Progress(files)
     for name, file in files:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_fed(file, before_waiting) if name == "-" else file, 1):
             yield name, number, line[:-1] if line.endswith(b"\n") else line
             if number & 0xFFF == 0:
                 progress.show(file)
     progress.done()
+
+
+def _fed(file: BinaryIO, before_waiting: Callable[[], None]) -> Iterator[bytes]:
+    """The lines of a pipe without their ends, each as soon as it is there."""
+    begun: list[bytes] = []
+    while True:
+        before_waiting()
+        chunk = os.read(file.fileno(), 1 << 16)
+        if not chunk:
+            break
+        first, *lines = chunk.split(b"\n")
+        begun.append(first)
+        if lines:
+            yield b"".join(begun)
+            begun = [lines.pop()]
+            yield from lines
+    if any(begun):
+        yield b"".join(begun)
 
 
 class _Rejects:
@@ -70,7 +117,7 @@ class _Rejects:
 
     def __init__(self, path: Path | None, several: bool) -> None:
         try:
-            self._file = path.open("w") if path else sys.stderr
+            self._file: BinaryIO = path.open("wb") if path else sys.stderr.buffer
         except OSError as error:
             raise _refuse(f"`{path}` cannot be written: {error.strerror}") from None
         self._several = several
@@ -85,11 +132,8 @@ class _Rejects:
             entry["raw"] = line.decode()
         except UnicodeDecodeError:
             entry["raw_base64"] = base64.b64encode(line).decode()
-        print(json.dumps(entry, ensure_ascii=False), file=self._file)
-
-    def close(self) -> None:
-        if self._file is not sys.stderr:
-            self._file.close()
+        self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        self._file.flush()
 
 
 @app.command()
@@ -104,7 +148,7 @@ def decide(
     opened = _open(files)
     kept = _Rejects(rejects, len(files) > 1)
     out = sys.stdout.buffer
-    for name, number, line in _lines(opened):
+    for name, number, line in _lines(opened, out.flush):
         taken = gate.take(line)
         if isinstance(taken, Rejected):
             kept.put(name, number, line, taken)
@@ -115,7 +159,6 @@ def decide(
         for effect in taken:
             out.write(gate.line_of(effect) + b"\n")
     out.flush()
-    kept.close()
     if kept.count:
         raise typer.Exit(3)
 
@@ -125,30 +168,43 @@ def explain(
     decision: Annotated[str, typer.Argument(help="a decision's id, or the id of an offer or of its event")],
     files: Files,
     policy: PolicyPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the answers as events, one a line")] = False,
 ) -> None:
     """Explain a decision to a person, from the files of events that led to it."""
-    used = _policy(policy)
-    gate = Gate(used, MemoryStore())
+    gate = Gate(_policy(policy), MemoryStore())
     facts: dict[str, Fact] = {}
-    found: list[Answer] = []
+    found: list[Answer | bytes] = []
+    replaced: dict[str, Answer] = {}
     for _, _, line in _lines(_open(files)):
         taken = gate.take(line)
         if isinstance(taken, Rejected):
+            unreadable = gate.answer_to_reject(taken, line[: SIZE_LIMIT + 1])
+            if unreadable and decision in _named(json.loads(unreadable)["data"]):
+                found.append(unreadable)
             continue
-        for effect in taken:
-            if isinstance(effect, Answer) and decision in (
-                effect.standing.decision,
-                effect.standing.offer,
-                effect.offer.id,
-            ):
-                found.append(effect)
         if gate.last is not None:
             facts[gate.last.id] = gate.last
+        for answer in (effect for effect in taken if isinstance(effect, Answer)):
+            if answer.supersedes:
+                replaced[answer.supersedes] = answer
+            if decision in (answer.standing.decision, answer.standing.offer, answer.offer.id):
+                found.append(answer)
     if not found:
         print(f"gate61: no decision, offer or offer event `{decision}` in these files", file=sys.stderr)
         raise typer.Exit(1)
-    for answer in found:
-        explained(answer, facts, used, _console())
+    console = _console()
+    for each in found:
+        if as_json:
+            print((each if isinstance(each, bytes) else gate.line_of(each)).decode())
+        elif isinstance(each, Answer):
+            explained(each, replaced.get(each.standing.decision), facts, gate.policy, console)
+        else:
+            explain_unreadable(each, console)
+
+
+def _named(data: dict[str, Any]) -> tuple[str | None, ...]:
+    """What a decision can be asked for by."""
+    return data["decision"], data["offer"], data["event"]["id"]
 
 
 @app.command()
@@ -180,6 +236,7 @@ def main() -> None:
     """Entry point."""
     try:
         app()
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # What is still held for it would fail again on leaving.
+        print(f"gate61: stopped before the end: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -1,109 +1,243 @@
-"""A decision for a person: verdict, reasons, law, facts by id and time, the window, and the nearest lawful offer."""
+"""A decision for a person: verdict, reasons, law, facts by id and time, the window, and what would have been lawful."""
+
+import json
+import textwrap
+from datetime import timedelta
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from gate.effects import Answer
-from gate.facts import Fact, Instant, Proposed
-from gate.instants import text
+from gate.facts import TYPES, Fact, Instant, Proposed, Thing
+from gate.instants import EPOCH, LATEST
 from gate.law import DUTIES
-from gate.outcome import Outcome, ScopeView, Verdict
+from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from gate.policy import Policy
 
-WIDTH = 48
-_WORDS = {Verdict.ALLOW: "ALLOWED", Verdict.FLAG: "HELD for a person", Verdict.BLOCK: "BLOCKED"}
+WIDTH = 60
+"""Columns of the timeline; three quarters of them for the window, where the offer came later."""
+_VERDICTS = {Verdict.ALLOW: "ALLOWED", Verdict.FLAG: "HELD for a person", Verdict.BLOCK: "BLOCKED"}
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+_SERVICES = {
+    "trading_platform": "a trading platform",
+    "exchange_funds": "exchange for money",
+    "exchange_crypto": "exchange for other crypto-assets",
+    "execution": "execution of orders",
+    "reception_transmission": "reception and transmission of orders",
+    "portfolio_management": "portfolio management",
+}
+_NAMES = {kind: name.replace(".", " ").replace("_", " ") for name, kind in TYPES.items()}
+_TOLD = (
+    "by",
+    "service",
+    "asset",
+    "product",
+    "indicator",
+    "country",
+    "kind",
+    "content",
+    "campaign",
+    "evidence",
+    "offer",
+)
+"""What is told of a fact, where it has it."""
+_OWN = "unprompted and of the client's own accord, and an approved record shows it"
 _NEAREST = {
-    "LOCATION_UNKNOWN": "if a strong sign (residence, registered office, tax) says where the client is",
-    "LOCATION_CONFLICT": "if the conflict of locations is settled",
+    "LOCATION_UNKNOWN": "once a strong sign (residence, registered office, tax) says where the client is",
+    "LOCATION_CONFLICT": "once the conflict of locations is settled",
     "OTHER_REGIME": "not under MiCA at all: ask counsel which regime applies",
     "OUT_OF_SCOPE_NFT": "not under MiCA at all: ask counsel which regime applies",
     "MIXED_CONTENT": "without the promotion, link or contact form it passes as a notice",
-    "EXIT_ONLY": "no offers any more; help with leaving and notices pass",
-    "SUSPENDED": "once the relationship is restored by two people",
-    "INITIATION_UNKNOWN": "if the client asks for it himself, unprompted, with a record of his request",
-    "NEW_SERVICE_TYPE": "if the client asks for {service} himself, unprompted, with a record of his request",
-    "NEW_PRODUCT_TYPE": "if the client asks for this product himself, or compliance maps the two products",
-    "NEW_ASSET_TYPE": "if the client asks for {asset} himself, unprompted, with a record of his request",
-    "TYPE_UNCLASSIFIED": "once the asset is classified in full and approved; two people may release this alone",
-    "TYPE_NOT_ASSESSED": "once both assets are in one approved type group",
-    "ASSET_NOT_NAMED": "if request and offer name the same asset, or neither names one",
-    "INITIATION_SOLICITED": "never on this request: it was solicited",
-    "PERSON_CHAIN_SOLICITATION": "never on this request: it was solicited",
-    "CAMPAIGN_EXPOSURE": "if two people narrow the exposure to what the campaign spoke of",
+    "EXIT_ONLY": "never in this relationship; notices and help with leaving pass",
+    "SUSPENDED": "once two people restore the relationship",
+    "INITIATION_UNKNOWN": f"if the client asks for {{covered}} first, {_OWN}",
+    "NEW_SERVICE_TYPE": f"if the client asks for {{covered}} first, {_OWN}",
+    "NEW_PRODUCT_TYPE": f"if the client asks for {{covered}} first, {_OWN}; or if the register maps the two products",
+    "NEW_ASSET_TYPE": f"if the client asks for {{covered}} first, {_OWN}",
+    "TYPE_UNCLASSIFIED": "once {covered} is classified in full and approved; if this is all, two people may release it",
+    "TYPE_NOT_ASSESSED": "once both assets are in one approved type group, or if two people release it",
+    "ASSET_NOT_NAMED": "if request and offer name the same asset, or neither names one, or if two people release it",
+    "INITIATION_SOLICITED": f"never on this request, which was solicited; only after a new one, {_OWN}",
+    "PERSON_CHAIN_SOLICITATION": f"never on this request, which was solicited; only after a new one, {_OWN}",
+    "CAMPAIGN_EXPOSURE": "if two people find that the campaign spoke of other things and narrow the exposure",
     "EVIDENCE_CONTRADICTED": "if two people withdraw the evidence as false",
-    "PROMOTER_UNKNOWN": "if the register shows the promoter to be independent",
-    "EXPOSED_SINCE_REQUEST": "if two people release it, or narrow the exposure",
-    "SCOPE_TAINTED": "if the client asks again without being prompted",
-    "ATTESTATION_ONLY": "if a record of the client's own request is filed and approved",
-    "EVIDENCE_ABSENT": "if a record of the client's own request is filed and approved",
+    "PROMOTER_UNKNOWN": "if the register shows the promoter to be independent, or if two people release it",
+    "EXPOSED_SINCE_REQUEST": "before the exposure; since then if two people release it, or narrow the exposure",
+    "SCOPE_TAINTED": f"if the client asks again, {_OWN}",
+    "ATTESTATION_ONLY": "once a record of the client's own request is filed and approved; a declaration is none",
+    "EVIDENCE_ABSENT": "once a record of the client's own request is filed and approved",
     "EVIDENCE_UNAPPROVED": "once somebody other than the filer approves the record",
-    "CHANNELS_NOT_SEARCHED": "once an approved search covers all channels",
-    "WINDOW_EXPIRED": "it could have gone out until {soft}; now only after a fresh request of the client's own",
-    "WINDOW_SOFT_LIMIT": "it could have gone out until {soft} without a person; two people may release it until {hard}",
-    "OUTSIDE_ORIGINAL_TRANSACTION": "under the transaction of the client's own request",
+    "CHANNELS_NOT_SEARCHED": "once an approved search covers all channels, or if two people release it",
+    "WINDOW_EXPIRED": f"before {{soft}}, or before {{hard}} if two people released it; now only after a new request, {_OWN}",
+    "WINDOW_SOFT_LIMIT": "before {soft}; from then, before {hard}, if two people release it",
+    "OUTSIDE_ORIGINAL_TRANSACTION": "within the transaction of the client's own request",
     "RULE_FAILED": "once the gate can evaluate its rules again; tell whoever runs it",
 }
 
 
-def explain(answer: Answer, facts: dict[str, Fact], policy: Policy, console: Console) -> None:
-    """Print one decision; `facts` are events by id."""
+_LASTING = frozenset(
+    ("OTHER_REGIME", "OUT_OF_SCOPE_NFT", "EXIT_ONLY", "INITIATION_SOLICITED", "PERSON_CHAIN_SOLICITATION")
+)
+"""Nothing lifts these; what else was wrong does not matter then."""
+
+
+def when(at: Instant) -> str:
+    """`3 March 2026 10:00 UTC`, with seconds only where there are some."""
+    moment = EPOCH + timedelta(microseconds=min(at, LATEST))
+    clock = moment.strftime("%H:%M") if at % 60_000_000 == 0 else moment.time().isoformat()
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year} {clock} UTC"
+
+
+def plain(words: str) -> str:
+    """Text of others without anything that could steer a terminal or turn the reading order."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
+def explain(answer: Answer, successor: Answer | None, facts: dict[str, Fact], policy: Policy, console: Console) -> None:
+    """Print one decision; `facts` are events by id, `successor` the answer that replaced it."""
     outcome, offer = answer.outcome, answer.offer
     said = offer.said
     assert isinstance(said, Proposed)
-    sendable = f"may be sent{_until(answer)}" if answer.standing.may_send else "may not be sent"
-    console.print(f"\n[bold]{_WORDS[outcome.verdict]}[/bold], {sendable}: {escape(outcome.reasons[0].said)}.")
-    asset = f" of {said.asset}" if said.asset else ""
-    console.print(f"Offer {said.offer} to {offer.client}: {said.service}{asset}, at {text(offer.at)}.")
+    _verdict(answer, successor, console)
+    under = f", transaction {said.transaction}" if said.transaction else ""
+    _line(console, f"Offer {said.offer} to {offer.client}: {thing(said.own)}, by {said.channel}{under}.")
+    _line(console, f"To be sent on {when(offer.at)} (event {offer.id}).\n")
     if answer.supersedes and answer.because:
-        console.print(f"It supersedes {answer.supersedes}, because {answer.because.id} became known.")
-    console.print(_reasons(outcome, facts))
+        late = f"{answer.because.id} became known on {when(answer.recorded)}"
+        _line(console, f"It supersedes {answer.supersedes}, because {late}.\n")
+    _heading(console, "Reasons, the leading one first")
+    for number, reason in enumerate(outcome.reasons, 1):
+        _reason(console, number, reason, facts)
     if outcome.scope:
-        console.print(timeline(outcome.scope, offer.at), highlight=False)
-    for line in nearest(outcome, said):
-        console.print(f"  [bold]Lawful[/bold] {escape(line)}.")
+        _heading(console, f"The window of the request for {_asked(outcome.scope)}")
+        _line(console, timeline(outcome.scope, offer.at) + "\n", 2)
+    _lawful(console, nearest(outcome))
     state, grade, evidence = outcome.initiation
-    console.print(f"Initiation {state.replace('_', ' ')}, evidence grade {grade} ({', '.join(evidence) or 'none'}).")
-    console.print(f"Policy {policy.version}, {policy.digest}. Decision {answer.standing.decision}.")
+    proof = ", ".join(evidence) or "none"
+    _line(console, f"Initiation: {state.replace('_', ' ')}. Evidence: {proof}; grade {grade}.")
+    _line(console, f"Decision {answer.standing.decision}, policy {policy.version} ({policy.digest}).\n")
 
 
-def _until(answer: Answer) -> str:
-    return f" until {text(answer.standing.send_by)}" if answer.standing.send_by is not None else ""
+def explain_unreadable(answer: bytes, console: Console) -> None:
+    """Print the answer to an offer that was rejected."""
+    data = json.loads(answer)["data"]
+    console.print(Text.assemble("\n", ("BLOCKED", "bold"), f": {plain(data['reasons'][0]['said'])}."))
+    _line(console, f"Offer {data['offer']} to {data['client']} (event {data['event']['id'] or 'without id'}).\n")
+    _lawful(console, ["if the offer is proposed again as an event that can be read"])
+    _line(console, f"Decision {data['decision']}, policy {data['policy']['version']} ({data['policy']['digest']}).\n")
 
 
-def _reasons(outcome: Outcome, facts: dict[str, Fact]) -> Table:
-    table = Table()
-    for name in ("reason", "verdict", "in words", "law", "facts"):
-        table.add_column(name, overflow="fold")
-    for r in outcome.reasons:
-        leaned = "\n".join(f"{i} {text(facts[i].at)}" if i in facts else i for i in dict.fromkeys(r.facts))
-        table.add_row(r.code, r.verdict.word, escape(r.said), DUTIES[r.code].law, leaned)
-    return table
+def _verdict(answer: Answer, successor: Answer | None, console: Console) -> None:
+    standing, outcome = answer.standing, answer.outcome
+    word = "RELEASED by two people" if standing.released_at is not None else _VERDICTS[outcome.verdict]
+    sendable = "may be sent" if standing.may_send and not successor else "may not be sent"
+    if standing.send_by is not None and not successor:
+        sendable += f" until {when(standing.send_by)}"
+    word = f"SUPERSEDED; it was {word}" if successor else word
+    console.print(Text.assemble("\n", (word, "bold"), f", {sendable}: {plain(outcome.reasons[0].said)}."))
+    if successor and successor.because:
+        late = f"{successor.because.id} became known on {when(successor.recorded)}"
+        warning = f"This answer no longer stands: {successor.standing.decision} supersedes it, because {late}."
+        console.print(Text(warning, "bold"))
+
+
+def _line(console: Console, words: str, indent: int = 0) -> None:
+    margin = " " * indent
+    for line in words.split("\n"):
+        wrapped = textwrap.fill(line, console.width, initial_indent=margin, subsequent_indent=margin + "  ")
+        console.print(Text(wrapped), soft_wrap=True)
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print(Text(words, "bold"))
+
+
+def _reason(console: Console, number: int, reason: Reason, facts: dict[str, Fact]) -> None:
+    title = Text.assemble(f"  {number}. ", (reason.code, "bold"), f" ({reason.verdict.word}): ", plain(reason.said))
+    console.print(title)
+    _line(console, f"Law: {DUTIES[reason.code].law}", 5)
+    for _, told in sorted(_told(i, facts) for i in dict.fromkeys(reason.facts)):
+        _line(console, told, 5)
+    console.print()
+
+
+def _told(id: str, facts: dict[str, Fact]) -> tuple[Instant, str]:
+    """A fact with its time; one that is not in the files by its id alone."""
+    fact = facts.get(id)
+    return (LATEST, id) if fact is None else (fact.at, f"{when(fact.at)}  {id}: {_fact(fact)}")
+
+
+def _fact(fact: Fact) -> str:
+    """`client requested, exchange_funds, btc`."""
+    names = set(fact.said.__struct_fields__)
+    values = [getattr(fact.said, name) for name in _TOLD if name in names]
+    return plain(", ".join([_NAMES[type(fact.said)], *(v for v in values if v)]))
+
+
+def thing(of: Thing) -> str:
+    """`exchange for money, asset btc, product savings`."""
+    asset, product = (f", {n} {v}" if v else "" for n, v in (("asset", of.asset), ("product", of.product)))
+    return f"{_service(of.service or '')}{asset}{product}"
+
+
+def _service(name: str) -> str:
+    return _SERVICES.get(name, name)
+
+
+def _asked(scope: ScopeView) -> str:
+    return _service(scope.service) + (f", asset {scope.asset}" if scope.asset else "")
 
 
 def timeline(scope: ScopeView, at: Instant) -> str:
     """The window as a line: request, soft limit, hard limit, and where the offer stands."""
-    span = max(scope.hard_until, at) - scope.opened_at or 1
+    window = scope.hard_until - scope.opened_at
+    span = min(max(at, scope.hard_until), scope.hard_until + window // 3) - scope.opened_at
 
     def place(moment: Instant) -> int:
-        return max(0, min(WIDTH - 1, (moment - scope.opened_at) * (WIDTH - 1) // span))
+        return min(WIDTH - 1, (moment - scope.opened_at) * (WIDTH - 1) // span)
 
-    soft, hard = place(scope.soft_until), place(scope.hard_until)
+    soft, hard = max(1, place(scope.soft_until)), place(scope.hard_until)
     line = ["=" if n < soft else "-" if n < hard else "." for n in range(WIDTH)]
+    line[soft] = line[hard] = "|"
     line[0] = "R"
-    line[place(at)] = "O"
-    legend = f"R request {text(scope.opened_at)}   = to {text(scope.soft_until)}   - to {text(scope.hard_until)}"
-    return f"  {''.join(line)}\n  {legend}   O this offer"
+    line[max(1, place(at))] = "O"
+    marks = [
+        (scope.opened_at, "R", "the client's request"),
+        (scope.soft_until, "=", "until here without a person"),
+        (scope.hard_until, "-", "until here if two people release it, then shut"),
+        (at, "O", "this offer"),
+    ]
+    legend = [f"{mark} {when(moment)}  {words}" for moment, mark, words in sorted(marks, key=lambda m: m[0])]
+    return "\n".join(["".join(line), *legend])
 
 
-def nearest(outcome: Outcome, said: Proposed) -> list[str]:
-    """What would have had to be different for each reason against the offer."""
+def _lawful(console: Console, ways: list[str]) -> None:
+    if not ways:
+        return
+    several = "It would be lawful only if all of this held" if len(ways) > 1 else "It would be lawful"
+    _heading(console, several)
+    for way in ways:
+        _line(console, f"- {way}", 2)
+    console.print()
+
+
+def nearest(outcome: Outcome) -> list[str]:
+    """What would have to be different for each reason against the offer."""
     scope = outcome.scope
-    words = {
-        "service": said.service,
-        "asset": said.asset or "it",
-        "soft": text(scope.soft_until) if scope else "",
-        "hard": text(scope.hard_until) if scope else "",
-    }
-    against = [r.code for r in outcome.reasons if r.verdict]
-    return [_NEAREST[code].format(**words) for code in against if code in _NEAREST]
+    soft, hard = (when(scope.soft_until), when(scope.hard_until)) if scope else ("", "")
+    against = [r for r in outcome.reasons if r.verdict]
+    lasting = [r for r in against if r.code in _LASTING]
+    ways = [
+        _NEAREST[r.code].format(covered=_covered(r), soft=soft, hard=hard)
+        for r in lasting or against
+        if r.code in _NEAREST
+    ]
+    return list(dict.fromkeys(ways))
+
+
+def _covered(reason: Reason) -> str:
+    """What a reason is about: the service, product or asset that was offered."""
+    names = reason.covers if reason.code == "TYPE_UNCLASSIFIED" else reason.covers[:1]
+    return " and ".join(_service(name) for name in names if name) or "the plain service"
