@@ -146,6 +146,8 @@ def decide(
     gc.disable()  # Facts and answers form no cycles; looking for some costs a tenth of the time.
     gate = Gate(_policy(policy), MemoryStore())
     opened = _open(files)
+    if rejects and rejects.exists() and any(os.path.samestat(rejects.stat(), os.fstat(f.fileno())) for _, f in opened):
+        raise _refuse(f"`{rejects}` is among the files to read; rejects would overwrite it")
     kept = _Rejects(rejects, len(files) > 1)
     out = sys.stdout.buffer
     for name, number, line in _lines(opened, out.flush):

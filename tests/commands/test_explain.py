@@ -1,0 +1,140 @@
+"""`gate61 explain`: one decision as a compliance officer reads it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.law import DUTIES
+from gate.outcome import ScopeView
+from streams.explain import _NEAREST, plain, timeline, when
+from tests.commands.program import answers, case, run
+
+
+def told(name: str, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
+    """A story as a file, and its answers."""
+    path = tmp_path / "story.jsonl"
+    path.write_bytes(case(name))
+    return path, answers(run("decide", path).stdout)
+
+
+def explained(which: str, path: Path) -> str:
+    """The page, with runs of white space as one."""
+    done = run("explain", which, path)
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    return " ".join(done.stdout.decode().split())
+
+
+def test_an_allow_says_until_when_it_may_be_sent(tmp_path: Path) -> None:
+    """Verdict and leading reason in one sentence, the facts by time and id, the window, no way out needed."""
+    path, (allow, *_) = told("03", tmp_path)
+    page = explained(allow["decision"], path)
+    assert page.startswith(f"ALLOWED, may be sent until 25 March 2026 09:00 UTC: {allow['reasons'][0]['said']}.")
+    for fact in allow["reasons"][0]["facts"]:
+        assert fact in page
+    assert "24 March 2026 09:00 UTC ord-260324-564b41: client requested, exchange_funds, btc, order" in page
+    assert "Law: MiCA Art. 61(2); ESMA guideline 4" in page
+    assert "It would be lawful" not in page
+    assert f"Decision {allow['decision']}, policy {allow['policy']['version']} ({allow['policy']['digest']})." in page
+
+
+def test_a_flag_says_when_it_would_have_passed(tmp_path: Path) -> None:
+    """Until the soft limit without a person, until the hard limit with two."""
+    path, (_, flag, *_) = told("03", tmp_path)
+    page = explained(flag["decision"], path)
+    assert page.startswith("HELD for a person, may not be sent: 24 hours after the request")
+    way = "before 25 March 2026 09:00 UTC; from then, before 3 April 2026 09:00 UTC, if two people release it"
+    assert f"It would be lawful - {way}" in page
+
+
+def test_a_block_shows_the_window_as_a_line(tmp_path: Path) -> None:
+    """Request, limits and offer in their order."""
+    path, (*_, block) = told("03", tmp_path)
+    page = explained(block["decision"], path)
+    assert page.startswith("BLOCKED, may not be sent: 10 days after the request")
+    marks = ["R====|---", "R 24 March", "= 25 March", "- 3 April", "O 3 April 2026 09:00 UTC this offer"]
+    assert sorted(marks, key=page.index) == marks
+    assert "now only after a new request" in page
+
+
+def test_a_superseded_answer_is_never_taken_for_one_that_stands(tmp_path: Path) -> None:
+    """An allow that was replaced says so first and permits nothing; the offer's id shows both."""
+    path, all_answers = told("06", tmp_path)
+    late = next(a for a in all_answers if a["supersedes"] and a["verdict"] == "block")
+    early = next(a for a in all_answers if a["decision"] == late["supersedes"])
+    first = explained(early["decision"], path)
+    assert first.startswith("SUPERSEDED; it was ") and ", may not be sent" in first and "may be sent" not in first[:80]
+    assert f"This answer no longer stands: {late['decision']} supersedes it, because ref-260130-de9c80" in first
+    both = explained(late["offer"], path)
+    assert early["decision"] in both and f"It supersedes {early['decision']}, because ref-260130-de9c80" in both
+    assert "30 January 2026 11:00 UTC ref-260130-de9c80: referral recorded" in both
+    assert "never on this request, which was solicited" in both
+
+
+def test_another_asset_names_what_the_client_would_have_to_ask_for(tmp_path: Path) -> None:
+    """The nearest lawful offer is told in the client's own things."""
+    path, all_answers = told("14", tmp_path)
+    block = next(a for a in all_answers if a["leading"] == "NEW_ASSET_TYPE")
+    assert "- if the client asks for eurm first, unprompted" in explained(block["decision"], path)
+
+
+def test_an_offer_that_could_not_be_read_is_explained_too(tmp_path: Path) -> None:
+    """It has a decision like any other."""
+    path, all_answers = told("32", tmp_path)
+    unreadable = next(a for a in all_answers if a["leading"] == "UNREADABLE_OFFER")
+    page = explained(unreadable["decision"], path)
+    assert page.startswith("BLOCKED: the offer was rejected (")
+    assert "if the offer is proposed again as an event that can be read" in page
+
+
+def test_every_answer_of_every_story_can_be_explained(tmp_path: Path) -> None:
+    """By the id of its offer event, in a narrow window as in a wide one; every reason is on the page."""
+    for name in ("28", "35"):
+        path, all_answers = told(name, tmp_path)
+        for each in all_answers:
+            done = run("explain", each["event"]["id"], path, COLUMNS="60")
+            assert done.returncode == 0
+            for reason in each["reasons"]:
+                assert reason["code"] in done.stdout.decode() and DUTIES[reason["code"]].law.split(";")[0] in " ".join(
+                    done.stdout.decode().split()
+                )
+
+
+def test_json_prints_the_answers_as_they_were_given(tmp_path: Path) -> None:
+    """The same events as `decide` wrote."""
+    path, all_answers = told("06", tmp_path)
+    done = run("explain", all_answers[-1]["offer"], path, "--json")
+    assert answers(done.stdout) == [a for a in all_answers if a["offer"] == all_answers[-1]["offer"]]
+
+
+def test_an_unknown_decision_is_said_with_exit_1(tmp_path: Path) -> None:
+    """And a file that is not there with exit 2."""
+    path, _ = told("01", tmp_path)
+    done = run("explain", "dec-none", path)
+    assert (done.returncode, done.stdout) == (1, b"") and b"no decision, offer or offer event `dec-none`" in done.stderr
+    assert run("explain", "dec-none", "nowhere").returncode == 2
+
+
+def test_words_of_others_cannot_steer_the_terminal() -> None:
+    """Escape sequences and marks that turn the reading order are shown, not obeyed."""
+    assert plain("a\x1b[2Jb\u202ec\nd é") == "a\\x1b[2Jb\\u202ec\\nd é"
+
+
+def test_every_reason_against_an_offer_says_what_would_be_lawful() -> None:
+    """A new code cannot be forgotten."""
+    allows = {"RELEASED", "AUTHORISED_ENTITY", "OUT_OF_TERRITORY", "SERVICE_NOTICE", "EXIT_SERVICE", "EDUCATION_ONLY"}
+    assert set(_NEAREST) == set(DUTIES) - allows - {"WITHIN_WINDOW", "UNREADABLE_OFFER"}
+
+
+@pytest.mark.parametrize(("waited", "column"), [(0, 1), (1, 1), (240, 59), (239, 58), (320, 59), (100_000, 59)])
+def test_the_offer_stands_on_the_line_where_it_belongs(waited: int, column: int) -> None:
+    """At the request itself beside it, long after the window at the end."""
+    hour = 3_600_000_000
+    line = timeline(ScopeView("custody", None, 0, 24 * hour, 240 * hour, "open"), waited * hour).split("\n")[0]
+    assert len(line) == 60 and line.index("O") == column and line.startswith("R")
+
+
+def test_times_are_told_to_the_microsecond_where_it_matters() -> None:
+    """The last moment before a limit is not shown as the limit."""
+    assert when(0) == "1 January 1970 00:00 UTC"
+    assert when(86_399_999_999) == "1 January 1970 23:59:59.999999 UTC"

@@ -1,0 +1,66 @@
+"""`gate61 policy check`, `--help`, `--version`, `demo`: the rest of what people type."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from streams.policy_file import DEFAULT
+from tests.commands.program import on_terminal, run
+
+VERSION = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+
+
+def test_a_policy_is_checked_with_what_it_changes(tmp_path: Path) -> None:
+    """Each number that differs from the default, in words that a person can compare."""
+    path = tmp_path / "p.toml"
+    path.write_text(
+        DEFAULT.read_text().replace("soft_hours = 24", "soft_hours = 12").replace("hard_days = 10", "hard_days = 7")
+    )
+    done = run("policy", "check", path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"soft_limit: 24 h -> 12 h" in done.stdout and b"hard_limit: 240 h -> 168 h" in done.stdout
+    same = run("policy", "check", DEFAULT)
+    assert same.returncode == 0 and b"the same as the default" in same.stdout
+
+
+def test_a_senseless_policy_is_refused_with_exit_2(tmp_path: Path) -> None:
+    """A line for each complaint, and nothing on standard output."""
+    path = tmp_path / "p.toml"
+    path.write_text("[window]\nhard_days = 0\n")
+    done = run("policy", "check", path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert len([line for line in done.stderr.splitlines() if line.startswith(b"  - ")]) >= 8
+
+
+@pytest.mark.parametrize("command", [[], ["decide"], ["explain"], ["demo"], ["policy"], ["policy", "check"]])
+def test_help_fits_the_command(command: list[str]) -> None:
+    """Exit 0, one sentence of what it does, every option with its meaning."""
+    done = run(*command, "--help", NO_COLOR="1", COLUMNS="120")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Usage: gate61" in done.stdout and b"\x1b[" not in done.stdout
+    if command == []:
+        assert all(name in done.stdout for name in (b"decide", b"explain", b"demo", b"policy"))
+
+
+def test_the_version_is_the_package_s() -> None:
+    """One line."""
+    assert run("--version").stdout.decode() == f"gate61 {VERSION}\n"
+
+
+def test_the_demo_tells_the_month_in_plain_words() -> None:
+    """Everything that can happen is in it: allowed, held, blocked, superseded, released, cases, rejects."""
+    done = run("demo", "--no-serve", COLUMNS="140")
+    text = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"") and "Traceback" not in text
+    for word in ("A month at", "allowed", "held", "blocked", "superseded", "released", "Cases", "byte for byte"):
+        assert word in text
+    assert "\x1b[" not in text
+    assert text == run("demo", "--no-serve", TZ="Pacific/Apia", PYTHONHASHSEED="7").stdout.decode()
+
+
+@pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color_is_honoured_on_a_terminal(setting: dict[str, str], coloured: bool) -> None:
+    """Without it help is coloured, with it no colour leaves the program."""
+    shown = on_terminal("decide", "--help", out=None, TERM="xterm-256color", **setting)
+    assert (b"\x1b[1;3" in shown) is coloured
