@@ -5,10 +5,13 @@ import tomllib
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from msgspec import structs
+
+from gate.facts import EvidenceKind
 from gate.instants import EPOCH
-from gate.policy import DAY, HOUR, SECOND, Policy, complaints
+from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
 
 DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
 _SECTIONS = {
@@ -84,15 +87,18 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e9:
             self.found.append(f"`{section}.{name}` must be a number")
             return 1
-        return value
+        return value if value % 1 else int(value)
 
-    def words(self, section: str, name: str) -> tuple[str, ...]:
+    def words(self, section: str, name: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of words, each once; where there are `known` ones, of these alone."""
         value = self.get(section, name)
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             self.found.append(f"`{section}.{name}` must be a list of words")
             return ()
+        self.found += [f"`{section}.{name}`: `{v}` is not known" for v in value if known and v not in known]
+        self.found += [f"`{section}.{name}`: `{v}` stands twice" for v in dict.fromkeys(value) if value.count(v) > 1]
         return tuple(value)
 
     def countries(self) -> dict[str, int]:
@@ -111,23 +117,31 @@ class _Reader:
 
 def _policy(table: dict[str, Any], found: list[str]) -> Policy:
     read = _Reader(table, found)
-    canonical = json.dumps(table, sort_keys=True, default=str, separators=(",", ":")).encode()
-    return Policy(
+    policy = Policy(
         version=read.text("version"),
         source=read.text("source"),
-        digest="sha256:" + sha256(canonical).hexdigest(),
+        digest="",
         soft_limit=round(read.number("window", "soft_hours") * HOUR),
         hard_limit=round(read.number("window", "hard_days") * DAY),
         clock_tolerance=round(read.number("clock", "tolerance_seconds") * SECOND),
         close_link_percent=read.number("persons", "close_link_percent"),
         release_limit=round(read.number("review", "release_hours") * HOUR),
-        pair_rules=read.words("types", "pair_rules"),
-        steps=read.words("steps", "order"),
+        pair_rules=read.words("types", "pair_rules", PAIR_RULES),
+        steps=read.words("steps", "order", STEPS),
         required_channels=read.words("evidence", "required_channels"),
-        self_approving_kinds=frozenset(read.words("evidence", "self_approving_kinds")),
+        self_approving_kinds=frozenset(read.words("evidence", "self_approving_kinds", get_args(EvidenceKind))),
         self_approving_filers=frozenset(read.words("evidence", "self_approving_filers")),
         countries=read.countries(),
     )
+    return structs.replace(policy, digest=_digest(policy))
+
+
+def _digest(policy: Policy) -> str:
+    """The same for two files that mean the same: of the values as they are used, in no order but their names'."""
+    meant = {name: getattr(policy, name) for name in Policy.__struct_fields__}
+    plain = {name: sorted(v) if isinstance(v, tuple | frozenset) else v for name, v in meant.items()}
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+    return "sha256:" + sha256(canonical).hexdigest()
 
 
 def differences(policy: Policy, default: Policy) -> list[tuple[str, str, str]]:

@@ -93,6 +93,10 @@ REFUSED: list[tuple[str, Change, str]] = [
         (f"no channel {w}", change("evidence", "required_channels", without(REQUIRED_CHANNELS, w)), w)
         for w in REQUIRED_CHANNELS
     ),
+    ("an unheard-of pair rule", change("types", "pair_rules", [*PAIR_RULES, "colour"]), "colour"),
+    ("an unheard-of step in another order", change("steps", "order", [*STEPS[::-1], "luck"]), "luck"),
+    ("a step twice, in another order", change("steps", "order", [*STEPS[::-1], "time"]), "twice"),
+    ("a self-approving kind that is none", change("evidence", "self_approving_kinds", ["hunch"]), "hunch"),
     ("empty channels", change("evidence", "required_channels", []), "evidence.required_channels"),
     ("no channels", change("evidence", "required_channels", None), "evidence.required_channels"),
     ("channels that are no words", change("evidence", "required_channels", [1]), "evidence.required_channels"),
@@ -198,11 +202,13 @@ def test_the_default_has_the_thirty_states() -> None:
 
 
 def test_the_digest_is_that_of_the_meaning(tmp_path: Path) -> None:
-    """Comments, blank lines, the order of sections and of keys do not change it."""
+    """Comments, blank lines, the order of sections, keys and lists, and how a number is written do not change it."""
     path = tmp_path / "policy.toml"
     table = tomllib.loads(TEXT)
     turned = dict(sorted(table.items(), reverse=True))
     turned = {k: dict(sorted(v.items(), reverse=True)) if isinstance(v, dict) else v for k, v in turned.items()}
+    turned["evidence"]["required_channels"] = list(reversed(REQUIRED_CHANNELS))
+    turned["window"]["soft_hours"] = 24.0
     for text in (TEXT, re.sub(r"#.*", "", TEXT), TEXT.replace("\n", "\r\n"), written(table), written(turned)):
         path.write_bytes(text.encode())
         assert load(path).digest == load().digest
@@ -216,7 +222,6 @@ _OTHER = [
     change("clock", "tolerance_seconds", 59),
     change("persons", "close_link_percent", 19),
     change("review", "release_hours", 23),
-    change("types", "pair_rules", [*PAIR_RULES, "colour"]),
     change("evidence", "required_channels", [*REQUIRED_CHANNELS, "radio"]),
     change("evidence", "self_approving_kinds", ["session_log"]),
     change("evidence", "self_approving_filers", ["st-1"]),
