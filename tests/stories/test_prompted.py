@@ -1,0 +1,180 @@
+"""What the firm named first, the client did not ask for by himself (sections 4 and 5)."""
+
+import pytest
+
+from tests.stories.telling import (
+    ALLOWED,
+    REGISTER,
+    Event,
+    allowed,
+    answer,
+    arrived,
+    asks,
+    asset,
+    blocked,
+    clean_client,
+    contacted,
+    declared,
+    delivered,
+    entity,
+    located,
+    offer,
+    proven,
+    question,
+)
+
+PROMPTED = blocked("SCOPE_TAINTED")
+PAPERS = [*REGISTER, located(), *proven()]
+
+
+def notice(at: str = "-1 d", **thing: str) -> Event:
+    """A message of somebody independent that names a thing: it prompts, and does not solicit."""
+    return contacted(at, by="blogger", content="education", promotes=[thing])
+
+
+@pytest.mark.parametrize("own", [question(id="m1"), declared("-1 h") | {"id": "m1"}, arrived(id="m1")])
+def test_a_request_may_follow_the_clients_own_word(own: Event) -> None:
+    """A question, a declaration or an arrival of his own, not later than the request."""
+    assert answer(PAPERS, own, asks(in_reply_to="m1"), offer()) == ALLOWED
+    later = {**own, "time": "2026-03-02T09:00:00.000001Z"}
+    assert answer(PAPERS, later, asks(in_reply_to="m1"), offer()) == PROMPTED
+    equal = {**own, "time": "2026-03-02T09:00:00Z"}
+    assert answer(PAPERS, equal, asks(in_reply_to="m1"), offer()) == ALLOWED
+    assert answer(PAPERS, {**own, "subject": "ben"}, asks(in_reply_to="m1"), offer()) == PROMPTED
+
+
+def test_a_request_that_answers_anything_else_is_prompted() -> None:
+    """A message of the firm, an alert, a location, itself."""
+    assert answer(PAPERS, asks(in_reply_to="alert-77"), offer()) == PROMPTED
+    lesson = contacted(by="blogger", content="education", id="m1")
+    assert answer(PAPERS, lesson, asks(in_reply_to="m1"), offer()) == PROMPTED
+    assert answer(PAPERS, asks(in_reply_to="asked-anna"), offer()) == PROMPTED
+    here = located("DE", "ip")
+    assert answer(PAPERS, here, asks(in_reply_to=here["id"]), offer()) == PROMPTED
+
+
+def test_his_own_word_that_arrives_later_clears_the_request() -> None:
+    """What a request replies to may be told after it."""
+    assert answer(PAPERS, asks(in_reply_to="m1"), question(id="m1"), offer()) == ALLOWED
+
+
+def test_a_request_that_follows_a_prompted_one_is_prompted() -> None:
+    """And one that follows an unprompted one is not."""
+    first = asks("custody", at="-1 h", id="first")
+    assert answer(PAPERS, first, asks(in_reply_to="first"), offer()) == ALLOWED
+    prompted = asks("custody", at="-1 h", id="first", in_reply_to="alert-77")
+    assert answer(PAPERS, prompted, asks(in_reply_to="first"), offer()) == PROMPTED
+    same_time = [asks(in_reply_to="first"), asks("custody", id="first")]
+    assert answer(PAPERS, same_time, offer()) == ALLOWED
+
+
+def test_two_requests_of_one_time_that_reply_to_each_other() -> None:
+    """A circle helps nobody."""
+    circle = [asks(in_reply_to="first"), asks("custody", id="first", in_reply_to="asked-anna")]
+    assert answer(PAPERS, circle, offer()) == PROMPTED
+
+
+@pytest.mark.parametrize(
+    ("thing", "prompts"),
+    [
+        ({"service": "exchange_funds", "asset": "btc"}, True),
+        ({"service": "exchange_funds", "asset": "ltc"}, True),
+        ({"service": "exchange_funds"}, True),
+        ({"asset": "btc"}, True),
+        ({}, True),
+        ({"asset": "unheard-of"}, True),
+        ({"service": "custody", "asset": "btc"}, False),
+        ({"service": "exchange_funds", "asset": "eth"}, False),
+        ({"service": "exchange_funds", "asset": "meme"}, False),
+        ({"service": "exchange_funds", "asset": "btc", "product": "staking"}, False),
+    ],
+)
+def test_something_sent_to_him_named_it(thing: dict[str, str], prompts: bool) -> None:
+    """The same service, product and an asset that nothing tells apart."""
+    meme = asset("meme", type_group="meme")
+    expected = PROMPTED if prompts else ALLOWED
+    assert answer(PAPERS, meme, notice(**thing), asks(), offer()) == expected
+
+
+def test_a_request_without_an_asset_agrees_with_all() -> None:
+    """Either names none."""
+    told = [*PAPERS, notice(service="exchange_funds", asset="eth"), asks(asset=None)]
+    assert answer(told, offer(asset=None)) == PROMPTED
+
+
+def test_a_request_for_a_product_agrees_with_the_same_product_only() -> None:
+    """Staking was named; savings and the plain service were not."""
+    staking = notice(service="exchange_funds", product="staking")
+    assert answer(PAPERS, staking, asks(product="staking"), offer(product="staking")) == PROMPTED
+    assert answer(PAPERS, staking, asks(product="savings"), offer(product="savings")) == ALLOWED
+
+
+def test_what_was_sent_prompts_from_its_time_on() -> None:
+    """At the request or before it, however long ago."""
+    btc = {"service": "exchange_funds", "asset": "btc"}
+    assert answer(PAPERS, notice(at="0 h", **btc), asks(), offer()) == PROMPTED
+    assert answer(PAPERS, notice(at="-2000 d", **btc), asks(), offer()) == PROMPTED
+    assert answer(PAPERS, asks(), notice(at="1 us", **btc), offer()) == ALLOWED
+    assert answer(PAPERS, asks(), notice(at="0 h", **btc), offer()) == PROMPTED
+
+
+def test_the_types_of_the_day_of_the_request_decide_whether_it_was_named() -> None:
+    """A classification after the request tells nothing apart at it."""
+    ether = notice(service="exchange_funds", asset="eth")
+    later = asset("eth", at="1 us")
+    assert answer(PAPERS, ether, asks(), later, offer()) == ALLOWED
+    before = asset("eth", at="0 h")
+    assert answer(PAPERS, ether, before, asks(), offer()) == PROMPTED
+
+
+def test_an_offer_that_was_let_go_prompts_what_follows_it() -> None:
+    """What the offer named, he does not ask for by himself."""
+    sent = [*clean_client(), offer(), delivered()]
+    second = asks(at="3 h", id="second", transaction="t2")
+    own = offer(at="4 h", transaction="t2", id="offer-2", offer="of-2")
+    assert answer(sent, second, proven("second", "3 h"), own) == PROMPTED
+    other = asks(at="3 h", id="second", transaction="t2", asset="eth")
+    offered = offer(at="4 h", transaction="t2", id="offer-2", offer="of-2", asset="eth")
+    expected = allowed("WITHIN_WINDOW", until="27 h")
+    assert answer(sent, other, proven("second", "3 h"), offered) == expected
+
+
+def test_a_lesson_that_was_let_go_names_what_it_promotes() -> None:
+    """Not its own service and asset; a pure one names nothing."""
+    second = [asks(at="3 h", id="second", transaction="t2"), *proven("second", "3 h")]
+    own = offer(at="4 h", transaction="t2", id="offer-2", offer="of-2")
+    pure = offer(content="education")
+    assert answer(clean_client(), pure, delivered(), second, own) == allowed("WITHIN_WINDOW", until="27 h")
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    hers = offer(by="sister")
+    assert answer(sister, clean_client(), hers, delivered(), second, own) == PROMPTED
+    lesson = offer(by="sister", asset="eth", content="education", promotes=[{"asset": "btc"}])
+    assert answer(sister, clean_client(), lesson, delivered(), second, own) == PROMPTED
+    lesson = offer(by="sister", asset="btc", content="education", promotes=[{"asset": "eth"}])
+    assert answer(sister, clean_client(), lesson, delivered(), second, own) == PROMPTED
+
+
+def test_an_offer_to_a_client_abroad_names_its_own_thing() -> None:
+    """It ended at step 2; when he moves here and asks for it, he was prompted."""
+    abroad = [
+        *REGISTER,
+        located("US"),
+        offer(at="-1 h", id="abroad"),
+        delivered(at="-1 h"),
+        located("DE", at="-30 min"),
+    ]
+    assert answer(abroad, asks(), proven(), offer(id="now", offer="of-now")) == PROMPTED
+    other = [
+        *REGISTER,
+        located("US"),
+        offer(at="-1 h", id="abroad", asset="eth"),
+        delivered(at="-1 h"),
+        located("DE", at="-30 min"),
+    ]
+    assert answer(other, asks(), proven(), offer(id="now", offer="of-now")) == ALLOWED
+
+
+def test_the_softest_request_counts() -> None:
+    """One prompted request does not spoil another of the same service."""
+    prompted = asks(at="1 h", id="second", in_reply_to="alert-77")
+    assert answer(clean_client(), prompted, proven("second", "1 h"), offer()) == ALLOWED
