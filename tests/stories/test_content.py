@@ -6,6 +6,7 @@ import pytest
 
 from tests.stories.telling import (
     REGISTER,
+    Answer,
     allowed,
     answer,
     blocked,
@@ -16,16 +17,20 @@ from tests.stories.telling import (
     relationship,
 )
 
-PASSES = {"service_notice": "SERVICE_NOTICE", "exit_help": "EXIT_SERVICE", "education": "EDUCATION_ONLY"}
+PASSES = {
+    "service_notice": allowed("SERVICE_NOTICE"),
+    "exit_help": allowed("EXIT_SERVICE"),
+    "education": allowed("EDUCATION_ONLY"),
+}
 
 
-@pytest.mark.parametrize(("content", "code"), PASSES.items())
-def test_what_offers_nothing_passes(content: str, code: str) -> None:
+@pytest.mark.parametrize(("content", "expected"), PASSES.items())
+def test_what_offers_nothing_passes(content: str, expected: Answer) -> None:
     """Also to a client of whom nothing is known, or whose relationship ended; no scope limits it."""
-    assert answer(offer(content=content)) == allowed(code)
-    assert answer(located("US", "ip"), located("DE", "sim"), offer(content=content)) == allowed(code)
-    assert answer(clean_client(), relationship("closed"), offer(content=content, at="300 d")) == allowed(code)
-    assert answer(clean_client(), offer(content=content, link=False, promotes=[])) == allowed(code)
+    assert answer(offer(content=content)) == expected
+    assert answer(located("US", "ip"), located("DE", "sim"), offer(content=content)) == expected
+    assert answer(clean_client(), relationship("closed"), offer(content=content, at="300 d")) == expected
+    assert answer(clean_client(), offer(content=content, link=False, promotes=[])) == expected
 
 
 @pytest.mark.parametrize("carrier", ["link", "contact_capture"])
@@ -35,7 +40,7 @@ def test_a_lesson_that_leads_on_is_marketing(carrier: str) -> None:
     leads_not: dict[str, Any] = {carrier: False}
     for content in ("service_notice", "education"):
         assert answer(clean_client(), offer(content=content, **leads)) == blocked("MIXED_CONTENT")
-        assert answer(clean_client(), offer(content=content, **leads_not)) == allowed(PASSES[content])
+        assert answer(clean_client(), offer(content=content, **leads_not)) == PASSES[content]
     assert answer(clean_client(), offer(content="exit_help", **leads)) == allowed("EXIT_SERVICE")
 
 

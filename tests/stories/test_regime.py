@@ -42,6 +42,12 @@ def test_what_mica_covers_is_not_of_another_regime(kind: str) -> None:
     assert answer(asset("thing", class_=kind), clean_client(asset="thing"), offer(asset="thing")) == ALLOWED
 
 
+def test_a_unique_token_is_out_of_scope() -> None:
+    """MiCA does not reach it, so nor does its exemption."""
+    picture = asset("picture", class_="unique_nft", liquid=False)
+    assert answer(picture, clean_client(), offer(asset="picture")) == blocked("OUT_OF_SCOPE_NFT", "NEW_ASSET_TYPE")
+
+
 def test_the_class_in_force_when_it_is_offered_decides() -> None:
     """From the reclassification on, not before; what conflicts at one time is no classification."""
     now = asset("btc", at="2 h", class_="deposit")

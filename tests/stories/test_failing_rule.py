@@ -1,0 +1,97 @@
+"""A rule that fails to run blocks, opens a case, and leaves the others to speak (section 2)."""
+
+from typing import Any
+
+import pytest
+
+import gate.decision
+import gate.rules
+from tests.stories.telling import (
+    ALLOWED,
+    allowed,
+    answer,
+    blocked,
+    cases,
+    clean_client,
+    entity,
+    located,
+    offer,
+    told_answers,
+)
+
+FAILED = blocked("RULE_FAILED")
+
+
+def break_(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make a step of the decision raise."""
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("a mistake of our own")
+
+    monkeypatch.setattr(gate.decision, name, fails)
+
+
+@pytest.mark.parametrize("place", range(len(gate.rules.AGAINST_SCOPE)))
+def test_a_rule_against_a_scope_fails(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them; the next offer is answered once it runs again."""
+
+    def fails(_: Any) -> None:
+        raise ZeroDivisionError("a mistake of our own")
+
+    rules = list(gate.rules.AGAINST_SCOPE)
+    rules[place] = fails
+    told = [*clean_client(), offer()]
+    with monkeypatch.context() as broken:
+        broken.setattr(gate.decision, "AGAINST_SCOPE", tuple(rules))
+        assert answer(told) == FAILED
+        assert cases(told) == ["RULE_FAILED"]
+        late = answer(clean_client(), offer(at="24 h", transaction=None))
+        assert late.verdict == "block" and "RULE_FAILED" in late.codes and len(late.codes) > 1
+    assert answer(told) == ALLOWED
+
+
+def test_the_reason_says_what_failed_and_not_with_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind of error, never its text: that may hold what a client said."""
+    break_(monkeypatch, "relationship_is_ending")
+    (told,) = told_answers(clean_client(), offer())
+    (reason,) = told["reasons"]
+    assert "ZeroDivisionError" in reason["said"] and "mistake of our own" not in reason["said"]
+    assert reason["facts"] == ["offer-anna"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "entity_is_authorised",
+        "where_is_client",
+        "mixed_content",
+        "under_other_regime",
+        "relationship_is_ending",
+        "_softest",
+    ],
+)
+def test_a_step_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It allows nothing that the others would have let pass."""
+    break_(monkeypatch, name)
+    assert answer(clean_client(), offer()) == FAILED
+    assert cases(clean_client(), offer()) == ["RULE_FAILED"]
+
+
+def test_what_passes_before_passes_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servicing, a way out, a client abroad and the authorised sister: no later failure stops them."""
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    for name in ("mixed_content", "under_other_regime", "relationship_is_ending", "_softest"):
+        break_(monkeypatch, name)
+    assert answer(clean_client(), offer(content="exit_help")) == allowed("EXIT_SERVICE")
+    break_(monkeypatch, "pure_content")
+    assert answer(located("US"), offer()) == allowed("OUT_OF_TERRITORY")
+    break_(monkeypatch, "where_is_client")
+    assert answer(sister, located(), offer(by="sister")) == allowed("AUTHORISED_ENTITY")
+
+
+def test_a_way_out_passes_though_earlier_steps_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the client is, and who acts, does not matter for it."""
+    break_(monkeypatch, "entity_is_authorised")
+    break_(monkeypatch, "where_is_client")
+    for content, code in (("exit_help", "EXIT_SERVICE"), ("service_notice", "SERVICE_NOTICE")):
+        assert answer(offer(content=content)) == allowed(code)

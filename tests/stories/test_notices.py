@@ -1,0 +1,236 @@
+"""What else the gate says: scopes that open, shut and are spoilt, and cases a person must look at (section 6)."""
+
+from tests.stories.telling import (
+    REGISTER,
+    Event,
+    answer,
+    approved,
+    arrived,
+    asks,
+    blocked,
+    campaign,
+    cases,
+    clean_client,
+    complaint,
+    contacted,
+    country,
+    delivered,
+    entity,
+    located,
+    merged,
+    narrowed,
+    notices,
+    offer,
+    proven,
+    question,
+    referred,
+    released,
+    retracted,
+    tell,
+)
+
+HERE = [*REGISTER, located()]
+OPENED = ("scope.opened", "asked-anna")
+CLOSED = ("scope.closed", "asked-anna")
+TAINTED = ("scope.tainted", "asked-anna")
+SUSPENDED = ("relationship.suspended", "asked-anna")
+
+
+def test_a_request_opens_a_scope() -> None:
+    """Each by itself; a recurring execution and a question open none."""
+    second = asks("custody", at="1 h", id="second")
+    assert notices(HERE, asks(), second) == [OPENED, ("scope.opened", "second")]
+    assert notices(HERE, asks(kind="order")) == [OPENED]
+    assert notices(HERE, asks(kind="recurring_execution"), question()) == []
+    assert notices(asks()) == [OPENED]
+
+
+def test_a_client_out_of_territory_has_no_window() -> None:
+    """As far as is known at the request."""
+    assert notices(located("US"), asks()) == []
+    assert notices(located("US"), located("DE", "ip"), asks()) == [OPENED]
+    assert notices(located("US"), country("US", True), asks()) == [OPENED]
+
+
+def test_the_notice_shows_the_scope() -> None:
+    """Open, servicing only, tainted."""
+    told = [*HERE, contacted(), asks(), asks("custody", id="second"), question(at="11 d")]
+    shown = [
+        (
+            e["type"].removeprefix("gate61."),
+            e["data"]["scope"]["state"],
+            e["data"]["scope"]["opened_at"],
+            e["data"]["client"],
+        )
+        for e in tell(*told).out
+        if "scope" in e["data"] and "decision" not in e["data"]
+    ]
+    at, anna = "2026-03-02T09:00:00Z", "anna"
+    assert shown == [
+        ("scope.opened.v1", "open", at, anna),
+        ("scope.tainted.v1", "tainted", at, anna),
+        ("relationship.suspended.v1", "tainted", at, anna),
+        ("scope.opened.v1", "open", at, anna),
+        ("scope.tainted.v1", "tainted", at, anna),
+        ("scope.closed.v1", "servicing_only", at, anna),
+        ("scope.closed.v1", "servicing_only", at, anna),
+    ]
+
+
+def test_a_scope_closes_when_its_hard_limit_passes() -> None:
+    """With the first event recorded then, whosever it is; once."""
+    assert notices(HERE, asks(), question("10 d - 1 us", who="ben")) == [OPENED]
+    assert notices(HERE, asks(), question("10 d", who="ben")) == [OPENED, CLOSED]
+    assert notices(HERE, asks(), question("11 d"), question("12 d")) == [OPENED, CLOSED]
+    both = [asks(), asks("custody", at="1 h", id="second"), question("30 d", who="ben")]
+    assert notices(HERE, both)[2:] == [CLOSED, ("scope.closed", "second")]
+
+
+def test_a_request_that_arrives_after_its_window_closes_with_the_next_event() -> None:
+    """It opens late, and closes."""
+    assert notices(HERE, question("20 d"), asks(), question("21 d")) == [OPENED, CLOSED]
+
+
+def test_a_prompted_request_is_tainted_from_the_start() -> None:
+    """It opens no scope, and none closes; as the first it suspends the relationship."""
+    told = [HERE, asks(in_reply_to="alert-77"), question("11 d", who="ben")]
+    assert notices(told) == [TAINTED, SUSPENDED]
+    later = asks(at="1 h", id="second", in_reply_to="alert-77")
+    assert notices(HERE, asks(), later) == [OPENED, ("scope.tainted", "second")]
+
+
+def test_a_solicitation_found_before_the_request_taints_it() -> None:
+    """A block of any kind, known before or found later; once."""
+    spoilt = [OPENED, TAINTED, SUSPENDED]
+    assert notices(contacted(), HERE, asks()) == spoilt
+    assert notices(campaign(), HERE, asks()) == spoilt
+    late = ("scope.tainted", contacted()["id"]), ("relationship.suspended", contacted()["id"])
+    assert notices(HERE, asks(), contacted()) == [OPENED, *late]
+    assert notices(HERE, asks(), contacted(), contacted(at="-2 d")) == [OPENED, *late]
+    sent = delivered(at="-1 h", offer="of-unknown")
+    assert [n for n, _ in notices(HERE, asks(), sent)] == ["scope.opened", "scope.tainted", "relationship.suspended"]
+
+
+def test_what_does_not_taint() -> None:
+    """Independents, flags, and what came after the request."""
+    for harmless in (
+        referred(),
+        referred(by="stranger"),
+        contacted(at="1 us"),
+        complaint(),
+        campaign(kind="eu_feature"),
+        arrived(),
+    ):
+        assert [n for n, _ in notices(HERE, asks(), harmless)] == ["scope.opened"], harmless
+
+
+def test_only_the_first_scope_suspends() -> None:
+    """A later one that is tainted does not."""
+    second = asks(at="2 h", id="second")
+    told = [HERE, asks(), contacted(at="1 h"), second]
+    assert notices(told) == [OPENED, ("scope.opened", "second"), ("scope.tainted", "second")]
+    assert [n for n, _ in notices(HERE, asks(), second, contacted())].count("relationship.suspended") == 1
+
+
+def test_a_suspension_is_a_notice_only() -> None:
+    """The answer has its own reasons; the relationship is as people leave it."""
+    assert answer(contacted(), clean_client(), offer()) == blocked("INITIATION_SOLICITED")
+
+
+def test_a_late_fact_taints_with_the_answer() -> None:
+    """Found by a reaching-back arrival, also of a merged client."""
+    told = [*clean_client(), offer()]
+    late = contacted()
+    assert notices(told, late) == [OPENED, ("scope.tainted", late["id"]), ("relationship.suspended", late["id"])]
+    merger = merged("ben")
+    assert notices(contacted(who="ben"), told, merger) == [
+        OPENED,
+        ("scope.tainted", merger["id"]),
+        ("relationship.suspended", merger["id"]),
+    ]
+    accused = [*told, complaint(at="3 h")]
+    approval = approved("complaint", at="4 h")
+    assert notices(accused, approval)[1:] == [
+        ("scope.tainted", approval["id"]),
+        ("relationship.suspended", approval["id"]),
+    ]
+
+
+# Cases.
+
+
+def test_a_conflict_of_locations_is_looked_at_once() -> None:
+    """With the answer that shows it; again only where the signs change."""
+    told = [*REGISTER, located("US"), located("DE", "ip"), asks(), *proven()]
+    assert cases(told) == []
+    assert cases(told, offer()) == ["LOCATION_CONFLICT"]
+    assert cases(told, offer(), offer(id="again")) == ["LOCATION_CONFLICT"]
+    moved = located("FR", "ip", at="3 h")
+    assert cases(told, offer(), moved, offer(at="4 h", id="again")) == ["LOCATION_CONFLICT"] * 2
+    assert cases(told, located("US", "ip", at="1 h"), offer()) == []
+
+
+def test_an_accusation_is_looked_at() -> None:
+    """Whatever it is about; other evidence is not."""
+    assert cases(HERE, complaint()) == ["EVIDENCE_CONTRADICTED"]
+    assert cases(clean_client()) == []
+
+
+def test_a_campaign_that_reached_open_scopes_is_one_case() -> None:
+    """Not one a client, nor one a version; none where no scope is open, or nobody is reached."""
+    many = [clean_client(), clean_client("ben"), clean_client("carl")]
+    assert cases(many, campaign(at="1 h")) == ["EXPOSURE"]
+    assert cases(many, campaign(at="1 h"), campaign(at="2 h", id="v2")) == ["EXPOSURE"]
+    assert cases(many, campaign(at="1 h"), campaign("other", at="2 h")) == ["EXPOSURE"] * 2
+    assert cases(many, campaign(at="1 h", countries=["US"])) == []
+    assert cases(many, campaign(at="1 h", countries=["FR"])) == []
+    assert cases(many, campaign(at="1 h", countries="*")) == ["EXPOSURE"]
+    assert cases(many, campaign(at="1 h", countries="EEA")) == ["EXPOSURE"]
+    assert cases(many, campaign(at="10 d - 1 us")) == ["EXPOSURE"]
+    assert cases(many, campaign(at="10 d")) == []
+    assert cases(many, campaign(at="-1 us")) == []
+    assert cases(HERE, campaign(at="1 h")) == []
+    (case,) = [e["data"] for e in tell(many, campaign(at="1 h")).out if e["type"] == "gate61.case.opened.v1"]
+    assert "client" not in case and case["facts"] == [campaign(at="1 h")["id"]]
+
+
+def test_a_contact_that_reached_an_open_scope_is_looked_at() -> None:
+    """A promoting one, between the request and the hard limit."""
+    told = clean_client()
+    assert cases(told, contacted(at="1 us")) == ["EXPOSURE"]
+    assert cases(told, contacted(at="10 d - 1 us")) == ["EXPOSURE"]
+    assert cases(told, contacted(at="10 d")) == []
+    assert cases(told, contacted(at="-1 us")) == []
+    assert cases(told, contacted(at="1 h", content="education")) == []
+    assert cases(told, contacted(at="1 h", content="education", link=True)) == ["EXPOSURE"]
+    assert cases(told, contacted(at="1 h", who="ben")) == []
+    assert cases(told, referred(at="1 h", by="affiliate")) == []
+
+
+def test_every_kind_of_case() -> None:
+    """One story in which everything goes wrong."""
+    told: list[Event] = [
+        *clean_client(),
+        located("US", at="-99 d"),
+        located("DE", "ip", at="1 h"),
+        offer(),
+        contacted(at="1 h"),
+        referred(by="affiliate"),
+        complaint(at="3 h"),
+        delivered(at="3 h", offer="of-unknown"),
+        merged("ben", at="3 h"),
+        retracted("complaint", at="4 h", second="st-one"),
+        narrowed("ads", at="4 h", second="st-one"),
+        released(number=9),
+        entity("blogger", "affiliate", at="5 h"),
+    ]
+    assert set(cases(told)) == {
+        "LATE_EVIDENCE",
+        "LOCATION_CONFLICT",
+        "DELIVERED_WITHOUT_PERMISSION",
+        "EXPOSURE",
+        "EVIDENCE_CONTRADICTED",
+        "IDENTITY_MERGED",
+        "SAME_PERSON_TWICE",
+        "RELEASE_REFUSED",
+    }
