@@ -1,5 +1,7 @@
 # gate61: `make demo` does the main job, `make test` runs everything; both set themselves up from the lock files.
-PYTHON ?= python3
+# The operating system's Python is built with profile-guided optimisation: a tenth faster than one built from source.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := gate state streams tests

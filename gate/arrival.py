@@ -15,6 +15,10 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
+    Arrived,
+    Asked,
+    Contacted,
+    Declared,
     Delivered,
     EvidenceApproved,
     EvidenceFiled,
@@ -25,6 +29,7 @@ from gate.facts import (
     Proposed,
     Refused,
     Released,
+    Requested,
 )
 from gate.history import Record, effective, given
 from gate.known import Known
@@ -33,6 +38,8 @@ from gate.solicitation import uncertain
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
 _ABOUT_EVIDENCE = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
+_GROWING = frozenset((Arrived, Asked, Declared, Requested, Contacted, EvidenceFiled))
+"""What makes parts of the dossier grow that have a bound."""
 _OF_OFFERS_AND_PEOPLE = frozenset((Proposed, Delivered, Released, Refused, Merged))
 Stepped = Step | Literal["history needed"]
 
@@ -127,10 +134,12 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED
-    trim(dossier, policy.hard_limit)
     record = Record(fact)
     forwards = people.to_kin(dossier, fact, record) if dossier.greeted else ()
-    if type(said) not in notices.TELLING:
+    kind = type(said)
+    if kind in _GROWING:
+        trim(dossier, policy.hard_limit)
+    if kind not in notices.TELLING:
         return Step(dossier, record, cases=alone, forwards=forwards)
     cases = alone + notices.cases_at(known, fact, policy)
     told = notices.notices_at(known, fact, policy)

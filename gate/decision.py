@@ -4,6 +4,7 @@ Pure: no clock, no network, no settings; the offer's own time is the time it is 
 """
 
 from collections.abc import Callable, Iterator
+from typing import TypeVarTuple
 
 from gate.dossier import Dossier, Scope
 from gate.facts import Fact, Proposed, Thing
@@ -20,8 +21,7 @@ from gate.rules.relationship import relationship_is_ending
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
-_MaybeReason = Reason | None
-_Rule = Callable[[], _MaybeReason]
+Ts = TypeVarTuple("Ts")
 Judged = tuple[Scope | None, list[Reason]]
 
 
@@ -29,37 +29,31 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
     """The answer to one offer on all that is known, with every reason."""
     said = offer.said
     assert isinstance(said, Proposed)
+    dossier, register, at = known.dossier, known.register, offer.at
     failed: list[Reason] = []
-    ask = _asking(offer, failed)
-    ending = ask(lambda: entity_is_authorised(known.register, offer, said))
+    ending = _ask(failed, offer, entity_is_authorised, register, offer, said)
     if ending:
         return Outcome(Verdict.ALLOW, (ending,), ended=1)
-    territory = ask(lambda: where_is_client(known.dossier, known.register, offer.at))
-    if territory and territory.verdict is Verdict.ALLOW:
+    territory = _ask(failed, offer, where_is_client, dossier, register, at)
+    if territory and territory.verdict is Verdict.ALLOW and not failed:
         return Outcome(Verdict.ALLOW, (territory,), ended=2)
-    ending = ask(lambda: pure_content(offer, said))
+    ending = _ask(failed, offer, pure_content, offer, said)
     if ending:
         return Outcome(Verdict.ALLOW, (ending,), ended=4)
     things = said.things
-    reasons = [r for r in (territory, ask(lambda: mixed_content(offer, said))) if r]
-    for thing in things:
-        regime = ask(lambda thing=thing: under_other_regime(known.register, thing, offer.at))  # type: ignore[misc]
-        if regime:
-            reasons.append(regime)
-    return _against_scopes(known, offer, said, things, policy, reasons, failed)
+    found = [territory, _ask(failed, offer, mixed_content, offer, said)]
+    found += [_ask(failed, offer, under_other_regime, register, thing, at) for thing in things]
+    late = [_ask(failed, offer, relationship_is_ending, dossier)]
+    return _against_scopes(known, offer, said, things, policy, [r for r in found if r], [r for r in late if r], failed)
 
 
-def _asking(offer: Fact, failed: list[Reason]) -> Callable[[_Rule], Reason | None]:
-    """Runs a rule of steps 1-5; one that fails to run becomes a reason to block, and the others still speak."""
-
-    def ask(rule: _Rule) -> _MaybeReason:
-        try:
-            return rule()
-        except Exception as error:
-            failed.append(rule_failed(offer, error))
-            return None
-
-    return ask
+def _ask(failed: list[Reason], offer: Fact, rule: Callable[[*Ts], Reason | None], *about: *Ts) -> Reason | None:
+    """Run a rule of steps 1-5; one that fails to run becomes a reason to block, and the others still speak."""
+    try:
+        return rule(*about)
+    except Exception as error:
+        failed.append(rule_failed(offer, error))
+        return None
 
 
 def rule_failed(offer: Fact, error: Exception) -> Reason:
@@ -75,10 +69,9 @@ def _against_scopes(
     things: tuple[Thing, ...],
     policy: Policy,
     reasons: list[Reason],
+    late: list[Reason],
     failed: list[Reason],
 ) -> Outcome:
-    ending = _asking(offer, failed)(lambda: relationship_is_ending(known.dossier))
-    late = [ending] if ending else []
     judged = []
     for thing in things:
         try:

@@ -75,6 +75,11 @@ class Step(Struct, frozen=True):
     deadlines: tuple[Deadline, ...] = ()
     forwards: tuple[Greeting, ...] = ()
 
+    @property
+    def told(self) -> tuple[Answer | Notice | Case, ...]:
+        """What is published, in this order."""
+        return (*self.answers, *self.notices, *self.cases)
+
 
 def derived_id(kind: str, *parts: str) -> str:
     """An id that is the same wherever it is computed from the same parts."""

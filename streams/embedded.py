@@ -130,7 +130,8 @@ class Gate:
             stepped = step(known, fact, self.policy, store.history(client))
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
-        effects += self._done(stepped, stepped.record)
+        self._keep(stepped, stepped.record)
+        effects += stepped.told
         if opens_scope(fact):
             self._index.opened(stepped.dossier.own.countries, fact.at)
         elif len(stepped.dossier.own.countries) > len(countries):
@@ -140,12 +141,11 @@ class Gate:
         if stepped.forwards:
             effects += self._greet(deque(stepped.forwards))
 
-    def _done(self, done: Step, *records: Record) -> tuple[Effect, ...]:
+    def _keep(self, done: Step, *records: Record) -> None:
         self.store.keep(done.dossier, *records)
         self._index.saw(done.dossier)
         for deadline in done.deadlines:
             self._index.remind(deadline)
-        return (*done.answers, *done.notices, *done.cases)
 
     def _greet(self, waiting: deque[Greeting]) -> Iterator[Effect]:
         while waiting:
@@ -153,7 +153,8 @@ class Gate:
             known = Known(self.store.dossier(greeting.to), self.register)
             steps = greeted(known, greeting, self.policy, self.store.history(greeting.to))
             last = steps[-1]
-            yield from self._done(last, *(s.record for s in steps))
+            self._keep(last, *(s.record for s in steps))
+            yield from last.told
             waiting.extend(last.forwards)
 
     def _register(self, fact: Fact) -> Iterator[Effect]:
@@ -166,7 +167,8 @@ class Gate:
             if not concerns(known.dossier, fact, self.register):
                 continue
             done = reopen(known, fact.at, fact, self.policy, self.store.history(client))
-            yield from self._done(done, *((done.record,) if done.answers else ()))
+            self._keep(done, *((done.record,) if done.answers else ()))
+            yield from done.told
 
     def _exposure(self, fact: Fact, said: CampaignStarted) -> Iterator[Effect]:
         """One case a campaign, where it touched clients with open scopes (judging section 6)."""

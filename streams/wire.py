@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -216,7 +217,12 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant) -> Read | No
 
 
 def _named(id: str, source: str, client: str) -> bool:
-    return bool(_IDENT.fullmatch(id) and _IDENT.fullmatch(client) and _SOURCE.fullmatch(source))
+    return bool(_IDENT.fullmatch(id) and _IDENT.fullmatch(client) and _is_source(source))
+
+
+@lru_cache(1024)
+def _is_source(source: str) -> bool:
+    return _SOURCE.fullmatch(source) is not None
 
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
@@ -268,7 +274,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant) -> Read:
         raise _Trouble("UNKNOWN_TYPE", f"type {name[:64]!a} is not one of the contract's")
     if _IDENT.fullmatch(id) is None:
         raise _Trouble("BAD_FIELD", "`id` must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
-    if _SOURCE.fullmatch(source) is None:
+    if not _is_source(source):
         raise _Trouble("BAD_FIELD", "`source` must have 1 to 512 printable characters without space")
     client = event.get("subject")
     if not isinstance(client, str) or _IDENT.fullmatch(client) is None:

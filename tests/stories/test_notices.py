@@ -86,15 +86,15 @@ def test_a_scope_closes_when_its_hard_limit_passes() -> None:
     assert notices(HERE, both)[2:] == [CLOSED, ("scope.closed", "second")]
 
 
-def test_a_request_that_arrives_after_its_window_closes_with_the_next_event() -> None:
+def test_a_request_that_arrives_after_its_window_closes_at_once() -> None:
     """It opens late, and closes."""
     assert notices(HERE, question("20 d"), asks(), question("21 d")) == [OPENED, CLOSED]
 
 
 def test_a_prompted_request_is_tainted_from_the_start() -> None:
-    """It opens no scope, and none closes; as the first it suspends the relationship."""
+    """No opening is told, but the taint; as the first it suspends the relationship; it closes like any other."""
     told = [HERE, asks(in_reply_to="alert-77"), question("11 d", who="ben")]
-    assert notices(told) == [TAINTED, SUSPENDED]
+    assert notices(told) == [TAINTED, SUSPENDED, CLOSED]
     later = asks(at="1 h", id="second", in_reply_to="alert-77")
     assert notices(HERE, asks(), later) == [OPENED, ("scope.tainted", "second")]
 

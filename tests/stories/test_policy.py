@@ -53,7 +53,6 @@ def loaded(folder: Path, *changes: tuple[str, str]) -> list[str]:
         ("release_hours = 24", "release_hours = 0", "review.release_hours"),
         ("release_hours = 24", "release_hours = 25", "review.release_hours"),
         ('"class", ', "", "types.pair_rules"),
-        ('"identifiable_issuer"]', '"identifiable"]', "types.pair_rules"),
         ('order = ["acting_entity", ', "order = [", "steps.order"),
         ('["acting_entity", "territory"', '["territory", "acting_entity"', "steps.order"),
         ('"calls", "group"', '"calls"', "evidence.required_channels"),
