@@ -1,0 +1,67 @@
+"""What was stored by any version of the program is read by this one, and a layout never changes under its number.
+
+`codec-N.json` holds dossiers and records of layout N, taken after every fourth file of tests/cases was played.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from state import MemoryStore
+from state.codec import (
+    VERSION,
+    UnknownLayout,
+    dossier_from_bytes,
+    dossier_to_bytes,
+    record_from_bytes,
+    record_to_bytes,
+)
+from tests.player import play
+
+HERE = Path(__file__).parent
+CASES = sorted((HERE.parent / "cases").glob("*.json"))[::4]
+CURRENT = HERE / f"codec-{VERSION[0]}.json"
+
+
+def stored() -> dict[str, dict[str, str | list[str]]]:
+    """Every dossier and record of every case as bytes, in hex."""
+    found: dict[str, dict[str, str | list[str]]] = {}
+    for path in CASES:
+        store = MemoryStore()
+        play(json.loads(path.read_text())["given"], store)
+        for dossier in store.dossiers():
+            records = [record_to_bytes(r).hex() for r in store.history(dossier.client)]
+            found[f"{path.stem} {dossier.client}"] = {"dossier": dossier_to_bytes(dossier).hex(), "records": records}
+    return found
+
+
+def test_the_layout_did_not_change_under_its_number() -> None:
+    """The same history is stored as the same bytes; for another layout raise VERSION and keep reading the old one."""
+    now = stored()
+    if os.environ.get("GATE61_WRITE_GOLDEN"):
+        CURRENT.write_text(json.dumps(now, indent=1) + "\n")
+    assert now == json.loads(CURRENT.read_text())
+    assert len(now) > len(CASES)
+
+
+@pytest.mark.parametrize("path", sorted(HERE.glob("codec-*.json")), ids=lambda path: path.stem)
+def test_every_layout_is_read(path: Path) -> None:
+    """Read, and of the current layout written again as the same bytes."""
+    for name, kept in json.loads(path.read_text()).items():
+        dossier = dossier_from_bytes(bytes.fromhex(kept["dossier"]))
+        records = [record_from_bytes(bytes.fromhex(r)) for r in kept["records"]]
+        assert dossier.client == name.split()[-1]
+        assert all(r.fact is None or r.of is not None or r.fact.client == dossier.client for r in records)
+        if path == CURRENT:
+            assert dossier_to_bytes(dossier).hex() == kept["dossier"]
+            assert [record_to_bytes(r).hex() for r in records] == kept["records"]
+
+
+def test_a_newer_layout_is_refused_by_name() -> None:
+    """A program never guesses at bytes that a newer one wrote."""
+    with pytest.raises(UnknownLayout, match="layout ff, this program knows 01"):
+        dossier_from_bytes(b"\xff\x80")
+    with pytest.raises(UnknownLayout, match="layout nothing"):
+        record_from_bytes(b"")
