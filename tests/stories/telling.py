@@ -98,6 +98,11 @@ def campaign(
     return event("campaign.started", campaign, at, id, campaign=campaign, by=by, kind=kind, **stated)
 
 
+def ended(campaign: str, at: str) -> Event:
+    """A campaign ends."""
+    return event("campaign.ended", campaign, at, None, campaign=campaign)
+
+
 REGISTER: list[Event] = [
     entity("firm", "firm"),
     entity("affiliate", "affiliate"),

@@ -16,6 +16,7 @@ from tests.stories.telling import (
     campaign,
     cases,
     clean_client,
+    complaint,
     contacted,
     declared,
     delivered,
@@ -194,3 +195,31 @@ def test_merged_with_a_busy_client() -> None:
     assert answer(clean_client(), merged("ben"), touched, located("FR", who="ben"), offer()) == blocked(
         "PERSON_CHAIN_SOLICITATION"
     )
+
+
+def test_many_papers_for_requests_that_never_came() -> None:
+    """They crowd nobody out, and count when their request arrives after all."""
+    stray = [record(f"never-{n}", at=f"-{n} min") for n in range(MANY)]
+    stray += [approved(f"record-never-{n}", at="0 h") for n in range(MANY)]
+    assert answer(clean_client(), stray, offer()) == ALLOWED
+    late = [
+        asks(at="10 min", id="never-1", transaction="t2"),
+        search("never-1", "20 min"),
+        approved("search-never-1", "20 min"),
+    ]
+    assert answer(clean_client(), stray, late, offer(transaction="t2")) == allowed(
+        "WITHIN_WINDOW", until="24 h + 10 min"
+    )
+
+
+def test_an_accusation_for_an_old_request() -> None:
+    """It is about the client, and stays when the request's own papers are cut."""
+    accused = [complaint(at="-399 d", solicited_at="-500 d", request="old-0"), approved("complaint", "-398 d")]
+    assert answer(requests(), accused, BUSY, clean_client(), offer()) == blocked("EVIDENCE_CONTRADICTED")
+
+
+def test_two_requests_under_one_id() -> None:
+    """Of two sources; papers that name it are for both, also when one of them is long ago."""
+    double = {**asks(at="-400 d", transaction="old"), "source": "//other"}
+    assert answer(double, BUSY, clean_client(), offer()) == ALLOWED
+    assert answer(double, clean_client(), BUSY, offer()) == ALLOWED

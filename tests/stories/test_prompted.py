@@ -178,3 +178,20 @@ def test_the_softest_request_counts() -> None:
     """One prompted request does not spoil another of the same service."""
     prompted = asks(at="1 h", id="second", in_reply_to="alert-77")
     assert answer(clean_client(), prompted, proven("second", "1 h"), offer()) == ALLOWED
+
+
+def test_of_two_words_under_one_id_the_one_that_helps_counts() -> None:
+    """Two sources may use one id."""
+    words = [question(id="m1"), {**question(at="1 h", id="m1"), "source": "//other"}]
+    for told in (words, words[::-1]):
+        assert answer(PAPERS, told, asks(in_reply_to="m1"), offer()) == ALLOWED
+
+
+def test_of_two_sendings_the_one_before_the_request_prompts() -> None:
+    """Also where the request arrives after both."""
+    sent = [*clean_client(), offer(), delivered("150 min"), delivered("4 h")]
+    own = offer(at="5 h", transaction="t2", id="offer-2", offer="of-2")
+    between = [asks(at="3 h", id="second", transaction="t2"), *proven("second", "3 h")]
+    before = [asks(at="130 min", id="second", transaction="t2"), *proven("second", "130 min")]
+    assert answer(sent, between, own) == PROMPTED
+    assert answer(sent, before, own) == allowed("WITHIN_WINDOW", until="24 h + 130 min")

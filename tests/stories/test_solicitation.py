@@ -7,7 +7,6 @@ import pytest
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
-    Event,
     answer,
     approved,
     arrived,
@@ -18,6 +17,7 @@ from tests.stories.telling import (
     complaint,
     contacted,
     country,
+    ended,
     entity,
     held,
     located,
@@ -186,13 +186,7 @@ def test_every_version_of_a_campaign_keeps_its_audience() -> None:
 
 def test_an_ended_campaign_still_reached_him() -> None:
     """However long ago, it never lapses."""
-    ended: Event = {
-        **campaign(at="-50 d"),
-        "id": "ended",
-        "type": "gate61.campaign.ended.v1",
-        "data": {"campaign": "ads"},
-    }
-    assert answer(campaign(), ended, clean_client(), offer()) == CAMPAIGN
+    assert answer(campaign(), ended("ads", at="-50 d"), clean_client(), offer()) == CAMPAIGN
 
 
 def test_a_tag_leads_back_to_its_campaign() -> None:
