@@ -80,7 +80,7 @@ def product(product: str, same_type_as: str | None = None, at: str = "-3000 d", 
     return event("product.classified", product, at, None, product=product, same_type_as=same_type_as, **stated)
 
 
-def country(country: str, in_scope: bool, at: str = "-3000 d") -> Event:
+def country(country: str, in_scope: bool, at: str = "-300 d") -> Event:
     """A country comes into scope or leaves it."""
     return event("country.scoped", country, at, None, country=country, in_scope=in_scope)
 

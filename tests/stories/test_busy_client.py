@@ -100,17 +100,18 @@ def test_papers_of_an_old_request() -> None:
     busy = [*clean_client(), *[asks("custody", at=f"{n} min", id=f"more-{n}") for n in range(30, 30 + MANY)]]
     for n in range(30, 30 + MANY):
         busy += proven(f"more-{n}", f"{n} min")
-    late = [asks(id="t", transaction="t2")]
+    late = [asks(at="-1 min", id="t", transaction="t2")]
     papers = [record("t", "2 h"), search("t", "2 h"), approved("record-t", "2 h"), approved("search-t", "2 h")]
     own = offer(at="3 h", transaction="t2")
-    assert answer(busy, late, papers, own) == ALLOWED
-    assert answer(late, busy, papers, own) == ALLOWED
+    carried = allowed("WITHIN_WINDOW", until="24 h - 1 min")
+    assert answer(busy, late, papers, own) == carried
+    assert answer(late, busy, papers, own) == carried
     assert cases(late, busy, papers[:1], approved("record-t", "2 h", by="st-filer")) == ["SAME_PERSON_TWICE"]
     assert cases(record("t", "0 h"), late, busy, approved("record-t", "2 h", by="st-filer")) == ["SAME_PERSON_TWICE"]
-    expected = [ALLOWED, blocked("EVIDENCE_ABSENT")]
+    expected = [carried, blocked("OUTSIDE_ORIGINAL_TRANSACTION")]
     assert answers(late, busy, papers, own, retracted("record-t", "30 d")) == expected
     unfiled = [retracted("record-t", "30 min"), *papers]
-    assert answer(late, busy, unfiled, own) == blocked("EVIDENCE_ABSENT")
+    assert answer(late, busy, unfiled, own) == blocked("OUTSIDE_ORIGINAL_TRANSACTION")
 
 
 def test_a_reply_to_a_word_long_ago() -> None:

@@ -154,14 +154,6 @@ def test_the_retraction_of_an_accusation_does_not_reach_back() -> None:
     assert answers(filed, retracted("complaint", at="3 h"), before) == [held("EVIDENCE_CONTRADICTED")]
 
 
-def test_evidence_of_both_kinds_under_one_name() -> None:
-    """A retraction reaches back only where nothing under that name accuses."""
-    twofold = complaint() | {"id": "twofold"}
-    twofold["data"] = {**twofold["data"], "evidence": "record-asked-anna", "solicited_at": "2026-03-05T00:00:00Z"}
-    twofold["time"] = "2026-03-05T00:00:00Z"
-    assert answers(TOLD, twofold, retracted("record-asked-anna", at="30 d")) == [ALLOWED]
-
-
 def test_an_offer_that_arrives_late_is_judged_at_its_time() -> None:
     """On what was before it, not on what came after."""
     later = [contacted(at="3 h"), located("US", at="3 h"), relationship("closed", at="3 h")]
