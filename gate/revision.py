@@ -192,7 +192,8 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
     replaced = tuple(a.supersedes for a in answers if a.supersedes)
     if not replaced:
         return ()
-    sentence = f"`{because.id}` arrived late; {len(replaced)} earlier answers were too soft and are superseded"
+    were = "1 earlier answer was" if len(replaced) == 1 else f"{len(replaced)} earlier answers were"
+    sentence = f"`{because.id}` arrived late; {were} too soft and superseded"
     return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
 
 
