@@ -54,10 +54,7 @@ class SqliteStore:
 
     def dossiers(self) -> Iterator[Dossier]:
         """See `Store`."""
-        rows = self._db.execute(
-            "select d.data from dossier d left join record r on r.client = d.client group by d.client "
-            "order by min(r.number)"
-        )
+        rows = self._db.execute("select data from dossier")
         return (dossier_from_bytes(row[0]) for row in rows)
 
     def learn(self, fact: Fact) -> None:

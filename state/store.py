@@ -27,7 +27,7 @@ class Store(Protocol):
         """Every record of the client in the order of arrival."""
 
     def dossiers(self) -> Iterator[Dossier]:
-        """Every client's dossier, in the order of first arrival; read them, change nothing meanwhile."""
+        """Every client's dossier, in any order; read them, change nothing meanwhile."""
 
     def learn(self, fact: Fact) -> None:
         """Append a fact to the register's."""

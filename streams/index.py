@@ -36,10 +36,10 @@ class Index:
             self._newest = latest
 
     def since(self, at: Instant) -> list[str]:
-        """Clients with something at or after that time, in the order of first arrival."""
+        """Clients with something at or after that time, in the order of their references."""
         if at > self._newest:
             return []
-        return [client for client, latest in self._latest.items() if latest >= at]
+        return sorted(client for client, latest in self._latest.items() if latest >= at)
 
     def remind(self, deadline: Deadline) -> None:
         """A scope will close."""

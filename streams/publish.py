@@ -78,6 +78,17 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
     }
 
 
+def line_of(effect: Answer | Notice | Case, recorded: Instant, policy: Policy) -> bytes:
+    """An effect as the bytes of its event; notices and cases carry when the gate had to say them."""
+    match effect:
+        case Answer():
+            return answered(effect, policy)
+        case Notice():
+            return noticed(effect, recorded)
+        case Case():
+            return case_opened(effect, recorded)
+
+
 def answered(answer: Answer, policy: Policy) -> bytes:
     """`offer.decided`."""
     data = answer_data(answer, policy)

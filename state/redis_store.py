@@ -1,0 +1,249 @@
+"""The store of one topic partition in Redis: reads in batches, writes in one fenced script.
+
+All that follows from a batch of records is one write: dossiers, histories, ids, notes, the next offset and the outbox.
+So state and offset can only roll back together, and whoever lost the partition can write nothing (design section 3).
+
+Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in one slot:
+
+| key | what |
+|---|---|
+| `{tag}:meta` | hash: `token` of the owner, `next` offset |
+| `{tag}:dossiers` | hash: client to dossier |
+| `{tag}:history:CLIENT` | list of records |
+| `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
+| `{tag}:notes` | hash |
+| `{tag}:seen:DAY` | hash: id digest to content digest, by the day it was recorded |
+| `{tag}:outbox` | the outputs of the last write |
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from gate.dossier import Dossier
+from gate.facts import Fact, Instant
+from gate.history import Record
+from gate.policy import DAY
+from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+
+CACHED_DOSSIERS = 20_000
+SEEN_DAYS = 8
+"""Ids are recognised for seven whole days; whoever repeats an event later than that asks the history."""
+
+_REMEMBER = """
+local meta = KEYS[1]
+if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 'FENCED' end
+if (redis.call('HGET', meta, 'next') or '') ~= ARGV[2] then return 'MOVED' end
+redis.call('HSET', meta, 'next', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[4])
+local at = 5
+for key = 3, #KEYS do
+  local kind, count = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  if kind == 'drop' then
+    redis.call('UNLINK', KEYS[key])
+  else
+    for _ = 1, count do
+      if kind == 'push' then
+        redis.call('RPUSH', KEYS[key], ARGV[at])
+        at = at + 1
+      else
+        redis.call('HSET', KEYS[key], ARGV[at], ARGV[at + 1])
+        at = at + 2
+      end
+    end
+  end
+end
+return 'OK'
+"""
+_ASSIGN = """
+redis.call('HSET', KEYS[1], 'token', ARGV[1])
+return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or ''}
+"""
+
+
+class Fenced(Exception):
+    """Somebody else owns the partition now; nothing was written."""
+
+
+class Moved(Exception):
+    """The stored next offset is not the expected one; nothing was written."""
+
+
+class Assigned(NamedTuple):
+    """What an owner finds: the next offset to read, None for a new partition, and what may not be published yet."""
+
+    next: int | None
+    outbox: bytes
+
+
+class RedisStore:
+    """A `Store` over one partition. Nothing reaches Redis before `commit`; after a failure call `assign` again."""
+
+    def __init__(self, client: Redis, partition: str, cached: int = CACHED_DOSSIERS) -> None:
+        self._redis: Any = client
+        self._tag = f"{{{partition}}}:"
+        self._limit = cached
+        self._remember = client.register_script(_REMEMBER)
+        self._assign = client.register_script(_ASSIGN)
+        self._token = ""
+        self._next: int | None = None
+        self._cache: dict[str, Dossier] = {}
+        self.rollback()
+
+    def rollback(self) -> None:
+        """See `Store`: forget what was not committed, and the cache, which it may have changed."""
+        self._cache.clear()
+        self._dirty: dict[str, Dossier] = {}
+        self._records: dict[str, list[bytes]] = {}
+        self._register: list[bytes] = []
+        self._notes: dict[str, bytes] = {}
+        self._known_ids: dict[bytes, bytes | None] = {}
+        self._new_ids: dict[bytes, bytes] = {}
+        self._today = self._day
+
+    _day = 0
+
+    def _key(self, name: str) -> str:
+        return self._tag + name
+
+    def assign(self) -> Assigned:
+        """Become the owner: from now on nobody else's writes go through."""
+        self.rollback()
+        self._token = token_hex(16)
+        next_, outbox = self._assign(keys=[self._key("meta"), self._key("outbox")], args=[self._token])
+        self._next = int(next_) if next_ else None
+        day = self._redis.hget(self._key("notes"), "day")
+        self._day = self._today = int(day) if day else 0
+        return Assigned(self._next, outbox)
+
+    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
+        """Fetch in one round trip what a batch will ask for."""
+        wanted = [c for c in dict.fromkeys(clients) if c not in self._cache and c not in self._dirty]
+        unknown = [i for i in dict.fromkeys(ids) if i not in self._known_ids]
+        pipe = self._redis.pipeline(transaction=False)
+        if wanted:
+            pipe.hmget(self._key("dossiers"), wanted)
+        days = self._days() if unknown else []
+        for day in days:
+            pipe.hmget(self._key(f"seen:{day}"), unknown)
+        found = pipe.execute() if wanted or days else []
+        if wanted:
+            for client, packed in zip(wanted, found.pop(0), strict=True):
+                self._cache[client] = dossier_from_bytes(packed) if packed else Dossier(client)
+        for place, key in enumerate(unknown):
+            self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
+
+    def _days(self) -> list[int]:
+        return [d for d in range(self._today, self._today - SEEN_DAYS - 1, -1) if d >= 0]
+
+    def recorded(self, at: Instant) -> None:
+        """The time by which ids seen from now on are recorded."""
+        self._today = max(self._today, at // DAY)
+
+    def dossier(self, client: str) -> Dossier:
+        """See `Store`."""
+        if client not in self._cache:
+            self.recall((client,), ())
+        return self._cache[client]
+
+    def keep(self, dossier: Dossier, *records: Record) -> None:
+        """See `Store`."""
+        self._cache.pop(dossier.client, None)
+        self._cache[dossier.client] = self._dirty[dossier.client] = dossier
+        if records:
+            self._records.setdefault(dossier.client, []).extend(map(record_to_bytes, records))
+
+    def history(self, client: str) -> list[Record]:
+        """See `Store`."""
+        stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
+        return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
+
+    def dossiers(self) -> Iterator[Dossier]:
+        """See `Store`, but in any order."""
+        for client, packed in self._redis.hscan_iter(self._key("dossiers"), count=1000):
+            if client.decode() not in self._dirty:
+                yield dossier_from_bytes(packed)
+        yield from self._dirty.values()
+
+    def learn(self, fact: Fact) -> None:
+        """See `Store`."""
+        self._register.append(record_to_bytes(Record(fact)))
+
+    def learnt(self) -> list[Fact]:
+        """See `Store`."""
+        stored = (*self._redis.lrange(self._key("register"), 0, -1), *self._register)
+        return [fact for r in stored if (fact := record_from_bytes(r).fact)]
+
+    def note(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        self._notes[name] = data
+
+    def noted(self, name: str) -> bytes | None:
+        """See `Store`."""
+        if name in self._notes:
+            return self._notes[name]
+        found: bytes | None = self._redis.hget(self._key("notes"), name)
+        return found
+
+    def seen(self, key: bytes, content: bytes) -> bool | None:
+        """See `Store`."""
+        known = self._new_ids.get(key)
+        if known is None:
+            if key not in self._known_ids:
+                self.recall((), (key,))
+            known = self._known_ids[key]
+        if known is None:
+            self._new_ids[key] = content
+            return None
+        return known == content
+
+    def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
+        """See `Store`: all of it in one script, with the next offset and the outputs to publish.
+
+        Raises `Fenced` or `Moved`; then, as after any other error, only `assign` helps.
+        """
+        if not self._token:
+            self.assign()
+        then = self._next if next_offset is None else next_offset
+        if self._today != self._day:
+            self.note("day", str(self._today).encode())
+        before, after = ("" if n is None else str(n) for n in (self._next, then))
+        keys = [self._key("meta"), self._key("outbox")]
+        args: list[str | bytes | int] = [self._token, before, after, outbox]
+        for key, kind, values in self._changes():
+            keys.append(key)
+            args += [kind, len(values) // (2 if kind == "set" else 1), *values]
+        answer = self._remember(keys=keys, args=args)
+        if answer != b"OK":
+            raise (Fenced if answer == b"FENCED" else Moved)(self._tag)
+        self._next, self._day = then, self._today
+        self._settle()
+
+    def _changes(self) -> Iterator[tuple[str, str, list[str | bytes]]]:
+        """What a commit writes: the key, how, and the values."""
+        if self._dirty:
+            pairs = [v for c, d in self._dirty.items() for v in (c, dossier_to_bytes(d))]
+            yield self._key("dossiers"), "set", pairs
+        for client, records in self._records.items():
+            yield self._key(f"history:{client}"), "push", [*records]
+        if self._register:
+            yield self._key("register"), "push", [*self._register]
+        if self._notes:
+            yield self._key("notes"), "set", [v for pair in self._notes.items() for v in pair]
+        if self._new_ids:
+            yield self._key(f"seen:{self._today}"), "set", [v for pair in self._new_ids.items() for v in pair]
+        for day in range(max(0, self._day - SEEN_DAYS), max(0, self._today - SEEN_DAYS)):
+            yield self._key(f"seen:{day}"), "drop", []
+
+    def _settle(self) -> None:
+        self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
+        self._known_ids, self._new_ids = {}, {}
+        for client in list(self._cache)[: max(0, len(self._cache) - self._limit)]:
+            del self._cache[client]
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._redis.close()

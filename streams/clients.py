@@ -1,0 +1,121 @@
+"""The clients of one store: what follows from each event around them, whatever brings the events.
+
+The embedded gate has one of these; a worker has one for each partition. Messages to merged clients come out as
+effects: who runs this hands them to where that client lives.
+"""
+
+from collections.abc import Iterator
+from sys import intern
+
+from gate.arrival import step
+from gate.concern import concerns
+from gate.dossier import Dossier
+from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
+from gate.facts import CampaignStarted, Fact, Instant
+from gate.history import Record
+from gate.known import Known
+from gate.notices import closed, deadlines_at, opens_scope
+from gate.policy import Policy
+from gate.register import Register
+from gate.revision import greeted, reopen
+from state import Store
+from streams.index import Index
+
+Effect = Answer | Notice | Case | Greeting
+_EXPOSED = "exposed "
+
+
+class Clients:
+    """All clients of a store under one register; nothing lasts before the store commits."""
+
+    def __init__(self, policy: Policy, register: Register, store: Store, recorded: Instant) -> None:
+        """`recorded` is up to when scopes are closed already."""
+        self.policy = policy
+        self.register = register
+        self.store = store
+        self._index = Index(policy.hard_limit)
+        for dossier in store.dossiers():
+            self._recall(dossier, recorded)
+
+    def learn(self, fact: Fact) -> list[Effect]:
+        """Take one fact of a client."""
+        client, store = intern(fact.client), self.store
+        known = Known(store.dossier(client), self.register)
+        countries = tuple(known.dossier.own.countries)
+        stepped = step(known, fact, self.policy)
+        if isinstance(stepped, str):
+            stepped = step(known, fact, self.policy, store.history(client))
+        if isinstance(stepped, str):
+            raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
+        self._keep(stepped, stepped.record)
+        if opens_scope(fact):
+            self._index.opened(stepped.dossier.own.countries, fact.at)
+        elif len(stepped.dossier.own.countries) > len(countries):
+            new = [c for c in stepped.dossier.own.countries if c not in countries]
+            for due in self._scopes(stepped.dossier):
+                self._index.opened(new, due.at - self.policy.hard_limit)
+        return [*stepped.told, *stepped.forwards] if stepped.forwards else [*stepped.told]
+
+    def greet(self, greeting: Greeting) -> list[Effect]:
+        """Take what a merged client tells to one of these."""
+        known = Known(self.store.dossier(greeting.to), self.register)
+        steps = greeted(known, greeting, self.policy, self.store.history(greeting.to))
+        last = steps[-1]
+        self._keep(last, *(s.record for s in steps))
+        return [*last.told, *last.forwards]
+
+    def behind(self, fact: Fact) -> list[str]:
+        """Clients whom a fact of the register, already learnt, may reach back to; each is to be reopened."""
+        return self._index.since(fact.at)
+
+    def reopen(self, client: str, fact: Fact) -> tuple[Effect, ...]:
+        """Judge one client's offers again if a fact of the register concerns him."""
+        known = Known(self.store.dossier(client), self.register)
+        if not concerns(known.dossier, fact, self.register):
+            return ()
+        done = reopen(known, fact.at, fact, self.policy, self.store.history(client))
+        self._keep(done, *((done.record,) if done.answers else ()))
+        return done.told
+
+    def exposed(self, fact: Fact) -> Iterator[Effect]:
+        """One case a campaign, where it touched clients with open scopes (judging section 6)."""
+        said = fact.said
+        if not isinstance(said, CampaignStarted) or self.store.noted(_EXPOSED + said.campaign) is not None:
+            return
+        addressed = self.register.addresses(said)
+        countries = self._index.countries() if addressed is None else sorted(addressed)
+        if any(self.register.in_scope(c, fact.at) and self._index.any_open(c, fact.at) for c in countries):
+            self.store.note(_EXPOSED + said.campaign, b"")
+            case = case_of("EXPOSURE", f"campaign `{said.campaign}` reached clients with open scopes", None, fact)
+            yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
+
+    def close_due(self, now: Instant) -> Iterator[Notice]:
+        """Close the scopes whose hard limit has passed.
+
+        Done after every record, so that what is due later than the last one is all that a restart must find again.
+        """
+        while self._index.closes <= now:
+            yield closed(self._index.due(), self.policy)
+
+    def _keep(self, done: Step, *records: Record) -> None:
+        self.store.keep(done.dossier, *records)
+        self._index.saw(done.dossier)
+        for deadline in done.deadlines:
+            self._index.remind(deadline)
+
+    def _recall(self, dossier: Dossier, recorded: Instant) -> None:
+        """Take a stored client into the index."""
+        self._index.saw(dossier)
+        for due in self._scopes(dossier):
+            self._index.opened(dossier.own.countries, due.at - self.policy.hard_limit)
+            if due.at > recorded:
+                self._index.remind(due)
+
+    def _scopes(self, dossier: Dossier) -> list[Deadline]:
+        """The scopes of a client and when they close: from the dossier, or from the history where some were cut."""
+        if not dossier.dropped:
+            hard = self.policy.hard_limit
+            client = intern(dossier.client)
+            return [Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset) for s in dossier.scopes]
+        facts = [r.fact for r in self.store.history(dossier.client) if r.fact is not None and r.of is None]
+        return [deadline for fact in facts for deadline in deadlines_at(fact, self.policy)]
