@@ -22,6 +22,8 @@ SLOW = ("test_busy_client.py", "test_every_code.py")
 TESTS = (
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/stories").glob("test_*.py") if p.name not in SLOW),
     *(f"tests/stories/{name}" for name in SLOW),
+    "tests/promises/test_from_history.py",
+    "tests/promises/test_time.py",
     "tests/promises/test_model.py",
 )
 """The quick ones first: most mutants die soon."""

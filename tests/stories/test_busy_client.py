@@ -4,6 +4,7 @@ import pytest
 
 from tests.stories.telling import (
     ALLOWED,
+    REGISTER,
     Event,
     allowed,
     answer,
@@ -147,6 +148,19 @@ def test_many_touches_of_one_promoter(at: str) -> None:
     assert answer(turned, clean_client(), touches, offer()) == expected
     assert answer(turned[:1], clean_client(), touches, offer()) == ALLOWED
     assert answers(turned[:1], clean_client(), touches, offer(), turned[1:]) == [ALLOWED, expected]
+
+
+@pytest.mark.parametrize("at", ["-20 d", "1 min"])
+def test_many_arrivals_by_one_tag(at: str) -> None:
+    """Whose campaign changed hands in between: each arrival counts as it was then."""
+    came = [arrived(at=f"{at} + {n} s", campaign="ads") for n in range(MANY)]
+    middle = f"{at} + {MANY // 2} s"
+    blogger = campaign(at="-60 d", by="blogger", countries=["US"])
+    firm = [campaign(at=middle, countries=["US"]), campaign(at=f"{middle} + 1 us", by="blogger", countries=["US"])]
+    expected = blocked("CAMPAIGN_EXPOSURE") if at == "-20 d" else held("EXPOSED_SINCE_REQUEST")
+    assert answer(REGISTER, blogger, firm, clean_client(), came, offer()) == expected
+    assert answer(REGISTER, blogger, clean_client(), came, offer()) == ALLOWED
+    assert answers(REGISTER, blogger, clean_client(), came, offer(), firm) == [ALLOWED, expected]
 
 
 def test_one_of_many_touches_is_narrowed() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
+    Event,
     answer,
     approved,
     arrived,
@@ -288,6 +289,21 @@ def test_a_reason_names_the_earliest_before_and_the_latest_after() -> None:
     after = [contacted(at=f"{n} min") for n in range(1, 7)]
     (told,) = told_answers(clean_client(), after, offer())
     assert told["reasons"][0]["facts"] == [*(e["id"] for e in after[2:]), "asked-anna"]
+    (told,) = told_answers(clean_client(), complaint(), campaigns(5), offer())
+    early, late = campaigns(5)[:5][::-1], campaigns(5)[5:]
+    assert [r["code"] for r in told["reasons"]] == [
+        "CAMPAIGN_EXPOSURE",
+        "EVIDENCE_CONTRADICTED",
+        "EXPOSED_SINCE_REQUEST",
+    ]
+    assert told["reasons"][0]["facts"] == [*(e["id"] for e in early[:4]), "asked-anna"]
+    assert told["reasons"][2]["facts"] == [*(e["id"] for e in late[1:]), "asked-anna"]
+
+
+def campaigns(number: int) -> list[Event]:
+    """As many before the request as after it, each its own."""
+    before = [campaign(f"before-{n}", at=f"-{n} d") for n in range(1, number + 1)]
+    return before + [campaign(f"after-{n}", at=f"{n} min") for n in range(30, 30 + number)]
 
 
 def test_nobody_asked() -> None:
