@@ -238,3 +238,11 @@ def test_two_requests_under_one_id() -> None:
     double = {**asks(at="-400 d", transaction="old"), "source": "//other"}
     assert answer(double, BUSY, clean_client(), offer()) == ALLOWED
     assert answer(double, clean_client(), BUSY, offer()) == ALLOWED
+
+
+def test_papers_for_an_old_request_that_had_none() -> None:
+    """Filed when thirty others have been made since; it opens its window all the same."""
+    first = [*REGISTER, located(), asks()]
+    later = [asks(at=f"{n} min", id=f"more-{n}", transaction=f"more-{n}") for n in range(1, 31)]
+    assert answer(first, later, proven(at="40 min"), offer()) == ALLOWED
+    assert answer(first, later, offer()) == blocked("EVIDENCE_ABSENT", "OUTSIDE_ORIGINAL_TRANSACTION")

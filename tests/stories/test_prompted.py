@@ -195,3 +195,15 @@ def test_of_two_sendings_the_one_before_the_request_prompts() -> None:
     before = [asks(at="130 min", id="second", transaction="t2"), *proven("second", "130 min")]
     assert answer(sent, between, own) == PROMPTED
     assert answer(sent, before, own) == allowed("WITHIN_WINDOW", until="24 h + 130 min")
+
+
+def test_a_recurring_execution_may_be_prompted_too() -> None:
+    """It opens no scope, but what replies to it is as good as it is; also where the sending arrives after it."""
+    recurring = asks(at="-1 h", kind="recurring_execution", id="monthly", asset="ltc")
+    for at, expected in (("-1 h - 1 us", PROMPTED), ("-1 h", PROMPTED), ("-1 h + 1 us", ALLOWED)):
+        named = contacted(
+            at, by="blogger", content="education", promotes=[{"service": "exchange_funds", "asset": "ltc"}]
+        )
+        own = [asks(asset="eth", in_reply_to="monthly"), offer(asset="eth")]
+        assert answer(PAPERS, recurring, named, own) == expected
+        assert answer(PAPERS, named, recurring, own) == expected
