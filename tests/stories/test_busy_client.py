@@ -246,3 +246,10 @@ def test_papers_for_an_old_request_that_had_none() -> None:
     later = [asks(at=f"{n} min", id=f"more-{n}", transaction=f"more-{n}") for n in range(1, 31)]
     assert answer(first, later, proven(at="40 min"), offer()) == ALLOWED
     assert answer(first, later, offer()) == blocked("EVIDENCE_ABSENT", "OUTSIDE_ORIGINAL_TRANSACTION")
+
+
+def test_the_register_may_change_behind_an_old_offer() -> None:
+    """Though what it was about has been cut."""
+    told = [*clean_client(asset="sol"), asset("sol"), offer(id="first", asset="sol"), offers("3 h", "education")]
+    late = asset("sol", at="1 h", class_="deposit")
+    assert answers(told, late, of="first") == [ALLOWED, blocked("OTHER_REGIME", "WITHIN_WINDOW")]

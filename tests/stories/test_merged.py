@@ -21,6 +21,7 @@ from tests.stories.telling import (
     contacted,
     declared,
     delivered,
+    entity,
     held,
     located,
     merged,
@@ -189,3 +190,15 @@ def test_each_is_answered_alone() -> None:
 def test_a_case_says_that_two_are_one() -> None:
     """Whoever was told of first."""
     assert cases(clean_client(), merged("ben")) == ["IDENTITY_MERGED"]
+
+
+def test_the_register_may_change_behind_what_reached_the_other() -> None:
+    """Who sent Ben turns out to be an agent: Anna's answer is taken back."""
+    told = [
+        referred(by="newcomer", who="ben"),
+        *MERGED,
+        narrowed(referred(by="newcomer", who="ben")["id"], who="ben"),
+        offer(),
+    ]
+    late = entity("newcomer", "agent", at="-2 d")
+    assert answers(told, late) == [ALLOWED, blocked("PERSON_CHAIN_SOLICITATION")]

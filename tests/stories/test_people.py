@@ -216,6 +216,13 @@ def test_two_people_narrow_a_campaign() -> None:
     assert answer(told, narrowed("ads", BTC), offer(asset="ltc")) == both
 
 
+def test_a_campaign_at_the_time_of_the_offer_counts_though_another_was_narrowed() -> None:
+    """At it, not after it."""
+    told = [campaign(), *clean_client(), narrowed("ads")]
+    assert answer(told, campaign("now", at="2 h"), offer(at="2 h")) == held("EXPOSED_SINCE_REQUEST")
+    assert answer(told, offer(at="2 h"), campaign("now", at="2 h + 1 us")) == ALLOWED
+
+
 def test_one_version_of_a_campaign_is_narrowed_by_its_event() -> None:
     """The other versions stay; another exposure's narrowing changes nothing."""
     told = [campaign(id="v1"), campaign(id="v2", at="1 h"), *clean_client()]
