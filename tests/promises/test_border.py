@@ -1,14 +1,22 @@
 """Whatever bytes come: a fact, a duplicate or a reject with a reason from the closed list, and never an error."""
 
 import json
+import os
+from collections import Counter
+from random import Random
+from time import perf_counter
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, instant, read
-from tests.player import play
+from state import MemoryStore
+from streams.embedded import Gate
+from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, instant, read, read_strict
+from tests.player import POLICY, play
+from tests.promises.examples import DATA, example
+from tests.promises.spoiling import spoilt
 
 MINUTE = 60_000_000
 GOOD: dict[str, Any] = {
@@ -150,3 +158,100 @@ def test_no_damage_makes_it_raise(place: int, damage: bytes) -> None:
     place %= len(good)
     taken = read(good[:place] + damage + good[place + len(damage) :], 0, MINUTE)
     assert isinstance(taken, Read) or taken.reason in REASONS
+
+
+FUZZED = int(os.environ.get("GATE61_FUZZ", "100000"))
+SLOW_SECONDS = 0.050
+CHUNK = 250
+"""Lines to one gate, so that histories stay short."""
+
+
+def _end(gate: Gate, line: bytes) -> str:
+    """How one line ends: `fact`, `duplicate`, or the reason of its reject. What it brings about can be written down."""
+    gate.last = None
+    taken = gate.take(line)
+    if isinstance(taken, Rejected):
+        assert gate.last is None, "a rejected line is no fact"
+        answer = gate.answer_to_reject(taken, line)
+        lines = [] if answer is None else [answer]
+        end = taken.reason
+    else:
+        lines = [gate.line_of(effect) for effect in taken]
+        end = "duplicate" if gate.last is None else "fact"
+        assert end == "fact" or not taken, "a duplicate changes nothing"
+    for out in lines:
+        json.loads(out)
+    return end
+
+
+def _seconds(lines: list[bytes]) -> float:
+    """How long the last of these lines takes, at best of three."""
+    best = 1e9
+    for _ in range(3):
+        gate = Gate(POLICY, MemoryStore())
+        for line in lines[:-1]:
+            _end(gate, line)
+        before = perf_counter()
+        _end(gate, lines[-1])
+        best = min(best, perf_counter() - before)
+    return best
+
+
+def test_hostile_lines_end_as_exactly_one_of_fact_duplicate_or_reject() -> None:
+    """None raises, none takes over 50 ms, and all ends occur. `GATE61_FUZZ` sets how many lines."""
+    rng = Random(61)
+    ends: Counter[str] = Counter()
+    slow: list[float] = []
+    for start in range(0, FUZZED, CHUNK):
+        gate = Gate(POLICY, MemoryStore())
+        lines: list[bytes] = []
+        for number in range(start, start + CHUNK):
+            lines.append(spoilt(rng, number))
+            before = perf_counter()
+            ends[_end(gate, lines[-1])] += 1
+            if perf_counter() - before > SLOW_SECONDS and (seconds := _seconds(lines)) > SLOW_SECONDS:
+                slow.append(seconds)
+    assert set(ends) <= {"fact", "duplicate", *REASONS}
+    assert not slow, f"{len(slow)} lines over 50 ms, the slowest {max(slow):.3f} s"
+    if FUZZED >= 20_000:
+        assert set(ends) == {"fact", "duplicate", *REASONS}, ends
+        assert ends["fact"] > FUZZED // 20, ends
+
+
+def _both(data: bytes) -> tuple[object, object]:
+    """What the border makes of a line, and what it makes of it without the quick reader."""
+    return read(data, 0, MINUTE), read_strict(data, 0, MINUTE)
+
+
+def test_the_quick_reader_and_the_strict_one_agree() -> None:
+    """On every spoilt line: the same fact with the same digests, or the same reject to the letter."""
+    rng, taken = Random(62), 0
+    for number in range(FUZZED // 5):
+        line = spoilt(rng, number)
+        quick, strict = _both(line)
+        assert quick == strict and repr(quick) == repr(strict), line[:500]
+        taken += isinstance(quick, Read)
+    assert taken > FUZZED // 100
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.sampled_from([*GOOD, *(f"data__{n}" for n in [*GOOD["data"], "x", 'a"b', "a\\"])]), _json)
+def test_both_readers_agree_on_any_value(name: str, value: Any) -> None:
+    """Also where the text holds no escapes, which is the quick reader's own ground."""
+    event = json.loads(line(**{name: value}))
+    for text in (json.dumps(event), json.dumps(event, ensure_ascii=False, separators=(",", ":"))):
+        quick, strict = _both(text.encode("utf-8", "surrogatepass"))
+        assert quick == strict and repr(quick) == repr(strict)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_good_event_of_every_type_is_taken(name: str) -> None:
+    """With every optional field, and with none of them absent but null."""
+    whole = example(name)
+    taken = read(json.dumps(whole).encode(), 0, MINUTE)
+    assert isinstance(taken, Read), taken
+    for field in whole["data"]:
+        bare = read(json.dumps({**whole, "data": {**whole["data"], field: None}}).encode(), 0, MINUTE)
+        absent = {k: v for k, v in whole["data"].items() if k != field}
+        gone = read(json.dumps({**whole, "data": absent}).encode(), 0, MINUTE)
+        assert (bare.fact if isinstance(bare, Read) else bare) == (gone.fact if isinstance(gone, Read) else gone)
