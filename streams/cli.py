@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from rich.console import Console
 
 from gate.effects import Answer
 from gate.facts import Fact
-from gate.policy import Policy
 from state import MemoryStore
+from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.demo.account import tell
 from streams.embedded import Gate
 from streams.explain import explain as explained
 from streams.explain import explain_unreadable
-from streams.policy_file import PolicyRefused, differences, load
+from streams.policy_file import differences
 from streams.progress import Progress
 from streams.wire import SIZE_LIMIT, Rejected
 
@@ -49,19 +48,6 @@ def program(
 
 
 Files = Annotated[list[str], typer.Argument(help="event files, one JSON event a line; `-` is standard input")]
-PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
-
-
-def _refuse(message: str) -> typer.Exit:
-    print(f"gate61: {message}", file=sys.stderr)
-    return typer.Exit(2)
-
-
-def _policy(path: Path | None) -> Policy:
-    try:
-        return load(path)
-    except PolicyRefused as refused:
-        raise _refuse(str(refused)) from None
 
 
 def _open(names: list[str]) -> list[tuple[str, BinaryIO]]:
@@ -70,7 +56,7 @@ def _open(names: list[str]) -> list[tuple[str, BinaryIO]]:
         try:
             opened.append((name, sys.stdin.buffer if name == "-" else open(name, "rb")))
         except OSError as error:
-            raise _refuse(f"`{name}` cannot be read: {error.strerror}") from None
+            raise refuse(f"`{name}` cannot be read: {error.strerror}") from None
     return opened
 
 
@@ -119,7 +105,7 @@ class _Rejects:
         try:
             self._file: BinaryIO = path.open("wb") if path else sys.stderr.buffer
         except OSError as error:
-            raise _refuse(f"`{path}` cannot be written: {error.strerror}") from None
+            raise refuse(f"`{path}` cannot be written: {error.strerror}") from None
         self._several = several
         self.count = 0
 
@@ -144,10 +130,10 @@ def decide(
 ) -> None:
     """Answer every offer in files of events, in the order of arrival; answers, notices and cases on standard output."""
     gc.disable()  # Facts and answers form no cycles; looking for some costs a tenth of the time.
-    gate = Gate(_policy(policy), MemoryStore())
+    gate = Gate(policy_or_refuse(policy), MemoryStore())
     opened = _open(files)
     if rejects and rejects.exists() and any(os.path.samestat(rejects.stat(), os.fstat(f.fileno())) for _, f in opened):
-        raise _refuse(f"`{rejects}` is among the files to read; rejects would overwrite it")
+        raise refuse(f"`{rejects}` is among the files to read; rejects would overwrite it")
     kept = _Rejects(rejects, len(files) > 1)
     out = sys.stdout.buffer
     for name, number, line in _lines(opened, out.flush):
@@ -173,7 +159,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="the answers as events, one a line")] = False,
 ) -> None:
     """Explain a decision to a person, from the files of events that led to it."""
-    gate = Gate(_policy(policy), MemoryStore())
+    gate = Gate(policy_or_refuse(policy), MemoryStore())
     facts: dict[str, Fact] = {}
     found: list[Answer | bytes] = []
     replaced: dict[str, Answer] = {}
@@ -194,14 +180,14 @@ def explain(
     if not found:
         print(f"gate61: no decision, offer or offer event `{decision}` in these files", file=sys.stderr)
         raise typer.Exit(1)
-    console = _console()
+    page = console()
     for each in found:
         if as_json:
             print((each if isinstance(each, bytes) else gate.line_of(each)).decode())
         elif isinstance(each, Answer):
-            explained(each, replaced.get(each.standing.decision), facts, gate.policy, console)
+            explained(each, replaced.get(each.standing.decision), facts, gate.policy, page)
         else:
-            explain_unreadable(each, console)
+            explain_unreadable(each, page)
 
 
 def _named(data: dict[str, Any]) -> tuple[str | None, ...]:
@@ -215,17 +201,13 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="only print the account")] = False,
 ) -> None:
     """Play a shipped month of a fictional platform through the gate, and say what was held and why."""
-    tell(_policy(policy), _console())
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    tell(policy_or_refuse(policy), console())
 
 
 @policies.command()
 def check(file: Path) -> None:
     """Check a policy file, and print what it changes against the default."""
-    policy, default = _policy(file), _policy(None)
+    policy, default = policy_or_refuse(file), policy_or_refuse(None)
     print(f"policy {policy.version} may be used; digest {policy.digest}")
     changed = differences(policy, default)
     for name, ours, theirs in changed:

@@ -1,0 +1,1 @@
+"""The commands of the program `gate61`, a file each; `streams.cli` puts them together."""

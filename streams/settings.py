@@ -1,0 +1,152 @@
+"""Settings from the environment (contract section 5), complained about all at once."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+class SettingsRefused(Exception):
+    """Settings that cannot be used; `complaints` holds everything that is wrong with them."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        self.complaints = complaints
+        super().__init__("settings are refused:\n" + "\n".join(f"  - {c}" for c in complaints))
+
+
+class Kafka(Struct, frozen=True):
+    """How to reach the brokers."""
+
+    servers: tuple[str, ...]
+    security: str = "PLAINTEXT"
+    mechanism: str | None = None
+    user: str | None = None
+    password: str | None = None
+    ca: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"Kafka({','.join(self.servers)}, {self.security})"
+
+
+class Settings(Struct, frozen=True):
+    """What the commands that touch Kafka or Redis need to know."""
+
+    kafka: Kafka
+    redis: str
+    policy: Path | None
+    prefix: str
+    """Before every topic's name and every key, for several gates on one cluster; empty for the contract's names."""
+    partitions: int
+    group: str
+    instance: str
+    """Names this worker among those of its group, for as long as it lives and after a restart (static membership)."""
+    health: tuple[str, int]
+    """Where metrics and probes are served."""
+
+    def __repr__(self) -> str:
+        return f"Settings({self.kafka!r}, group={self.group}, instance={self.instance})"
+
+
+def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True) -> Settings:
+    """Read `GATE61_*`; raises `SettingsRefused`. `redis` is whether the command needs one."""
+    found: list[str] = []
+    kafka = _kafka(environment, found)
+    where = environment.get("GATE61_REDIS", "")
+    if redis or where:
+        _check_redis(where, found)
+    partitions = _number(environment, "GATE61_PARTITIONS", 48, 1, 10_000, found)
+    prefix = _named(environment, "GATE61_PREFIX", "", found)
+    group = _named(environment, "GATE61_GROUP", "gate61", found)
+    instance = _named(environment, "GATE61_INSTANCE", socket.gethostname(), found)
+    health = environment.get("GATE61_HEALTH", "127.0.0.1:6061")
+    if not _ADDRESS.fullmatch(health):
+        found.append(f"GATE61_HEALTH is `{health}`; say where probes are served, such as 127.0.0.1:6061")
+        health = "127.0.0.1:6061"
+    policy = environment.get("GATE61_POLICY")
+    if policy and not Path(policy).is_file():
+        found.append(f"GATE61_POLICY names `{policy}`, which is no file")
+    if found:
+        raise SettingsRefused(found)
+    host, _, port = health.rpartition(":")
+    return Settings(
+        kafka,
+        where,
+        Path(policy) if policy else None,
+        prefix,
+        partitions,
+        group,
+        instance,
+        (host.strip("[]"), int(port)),
+    )
+
+
+def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
+    servers = tuple(s.strip() for s in environment.get("GATE61_KAFKA", "").split(",") if s.strip())
+    if not servers:
+        found.append("GATE61_KAFKA is missing; name the brokers, such as kafka-1:9092,kafka-2:9092")
+    found += [f"GATE61_KAFKA names `{s}`; a broker is HOST:PORT" for s in servers if not _ADDRESS.fullmatch(s)]
+    security = _one_of(environment, "GATE61_KAFKA_SECURITY", _SECURITY, found)
+    mechanism = user = password = None
+    if security.startswith("SASL"):
+        mechanism = _one_of(environment, "GATE61_KAFKA_MECHANISM", _MECHANISMS, found)
+        user, password = environment.get("GATE61_KAFKA_USER"), _secret(environment, "GATE61_KAFKA_PASSWORD_FILE", found)
+        if not user:
+            found.append(f"GATE61_KAFKA_USER is missing; {security} signs in with it")
+    ca = environment.get("GATE61_KAFKA_CA")
+    if ca and not Path(ca).is_file():
+        found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file")
+    return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None)
+
+
+def _secret(environment: Mapping[str, str], name: str, found: list[str]) -> str | None:
+    """Secrets come from files, so that no list of processes or environment shows them."""
+    path = environment.get(name)
+    if not path:
+        found.append(f"{name} is missing; name the file that holds the password")
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        found.append(f"{name} names `{path}`, which cannot be read")
+        return None
+
+
+def _check_redis(where: str, found: list[str]) -> None:
+    if not where:
+        found.append("GATE61_REDIS is missing; name it, such as redis://127.0.0.1:6379/0")
+        return
+    parts = urlsplit(where)
+    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
+        found.append("GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix://PATH")
+
+
+def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], found: list[str]) -> str:
+    value = environment.get(name, choices[0])
+    if value not in choices:
+        found.append(f"{name} is `{value}`; it is one of {', '.join(choices)}")
+        return choices[0]
+    return value
+
+
+def _named(environment: Mapping[str, str], name: str, default: str, found: list[str]) -> str:
+    value = environment.get(name, default)
+    if value and not _NAME.fullmatch(value):
+        found.append(f"{name} is `{value}`; use up to 100 letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int, found: list[str]) -> int:
+    value = environment.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        found.append(f"{name} is `{value}`; it is a whole number from {least} to {most}")
+        return default
+    return int(value)

@@ -1,0 +1,61 @@
+"""Every topic and what it must be (contract sections 2 to 4, design section 3)."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+FOREVER = -1
+"""As a retention in milliseconds."""
+LARGEST = 1_048_588
+"""Bytes of the largest record batch that an input topic takes: Kafka's own default. The border's limit is below it, so
+that what is too large for the gate still arrives, is kept and is named."""
+
+
+class Topic(Struct, frozen=True):
+    """A topic as it must be; `partitions` None is as many as clients are spread over."""
+
+    name: str
+    what: str
+    partitions: int | None
+    append_time: bool
+    """Whether the broker's time of appending is a record's time: the recorded time of an input."""
+    largest: int = LARGEST
+    retention: int = FOREVER
+
+
+class Names(NamedTuple):
+    """The topics of one gate."""
+
+    actions: Topic
+    register: Topic
+    policy: Topic
+    between: Topic
+    decisions: Topic
+    flagged: Topic
+    notices: Topic
+    cases: Topic
+    rejected: Topic
+    register_rejected: Topic
+
+
+def topics(prefix: str = "") -> Names:
+    """The topics of the gate with that prefix."""
+
+    def topic(
+        name: str, what: str, partitions: int | None = None, append: bool = False, largest: int = LARGEST
+    ) -> Topic:
+        return Topic(f"{prefix}gate61.{name}", what, partitions, append, largest)
+
+    wide = 2 * LARGEST
+    return Names(
+        topic("client-actions.v1", "what happens around clients", append=True),
+        topic("register.v1", "what is known beyond one client", 1, append=True),
+        topic("policy.v1", "policies, each in force from its append time on", 1, append=True),
+        topic("between-clients.v1", "internal: what merged clients tell each other", append=True, largest=8 * LARGEST),
+        topic("decisions.v1", "every answer"),
+        topic("flagged-offers.v1", "answers that hold or block"),
+        topic("notices.v1", "windows of clients"),
+        topic("cases.v1", "what a person must look at"),
+        topic("client-actions.v1.dlq", "inputs that could not be taken, as they came", largest=wide),
+        topic("register.v1.dlq", "register and policy records that could not be taken, as they came", 1, largest=wide),
+    )
