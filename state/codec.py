@@ -1,4 +1,4 @@
-"""Dossiers and history records as bytes: MessagePack behind one byte that names the version of the layout.
+"""Dossiers, history records and messages between merged clients as bytes: MessagePack behind one byte that names the version of the layout.
 
 A layout is never changed under its number; golden files hold bytes of every version (tests/golden).
 """
@@ -6,12 +6,14 @@ A layout is never changed under its number; golden files hold bytes of every ver
 import msgspec
 
 from gate.dossier import Dossier
+from gate.effects import Greeting
 from gate.history import Record
 
 VERSION = b"\x01"
 _encoder = msgspec.msgpack.Encoder()
 _dossier = msgspec.msgpack.Decoder(Dossier)
 _record = msgspec.msgpack.Decoder(Record)
+_greeting = msgspec.msgpack.Decoder(Greeting)
 
 
 class UnknownLayout(Exception):
@@ -36,6 +38,16 @@ def record_to_bytes(record: Record) -> bytes:
 def record_from_bytes(data: bytes | memoryview) -> Record:
     """A history record from its stored form."""
     return _record.decode(_body(data))
+
+
+def greeting_to_bytes(greeting: Greeting) -> bytes:
+    """A message between merged clients as it travels."""
+    return VERSION + _encoder.encode(greeting)
+
+
+def greeting_from_bytes(data: bytes | memoryview) -> Greeting:
+    """A message between merged clients; raises `UnknownLayout` or msgspec's errors for anything else."""
+    return _greeting.decode(_body(data))
 
 
 def _body(data: bytes | memoryview) -> memoryview:

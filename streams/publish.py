@@ -79,12 +79,15 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
 
 
 def line_of(effect: Answer | Notice | Case, recorded: Instant, policy: Policy) -> bytes:
-    """An effect as the bytes of its event; notices and cases carry when the gate had to say them."""
+    """An effect as the bytes of its event; notices and cases carry when the gate had to say them.
+
+    A window closes at its limit, whenever somebody looks: said late it is the same notice.
+    """
     match effect:
         case Answer():
             return answered(effect, policy)
         case Notice():
-            return noticed(effect, recorded)
+            return noticed(effect, effect.scope.hard_until if effect.name == "scope.closed" else recorded)
         case Case():
             return case_opened(effect, recorded)
 
