@@ -7,7 +7,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 
 | key | what |
 |---|---|
-| `{tag}:meta` | hash: `token` of the owner, `next` offset |
+| `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch` |
 | `{tag}:dossiers` | hash: client to dossier |
 | `{tag}:history:CLIENT` | list of records |
 | `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
@@ -35,8 +35,8 @@ SEEN_DAYS = 8
 _REMEMBER = """
 local meta = KEYS[1]
 if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 'FENCED' end
-if (redis.call('HGET', meta, 'next') or '') ~= ARGV[2] then return 'MOVED' end
-redis.call('HSET', meta, 'next', ARGV[3])
+if (redis.call('HGET', meta, 'batch') or '0') ~= ARGV[2] then return 'MOVED' end
+redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1)
 redis.call('SET', KEYS[2], ARGV[4])
 local at = 5
 for key = 3, #KEYS do
@@ -60,7 +60,8 @@ return 'OK'
 """
 _ASSIGN = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
-return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or ''}
+return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or '',
+  redis.call('HGET', KEYS[1], 'batch') or '0'}
 """
 
 
@@ -69,7 +70,7 @@ class Fenced(Exception):
 
 
 class Moved(Exception):
-    """The stored next offset is not the expected one; nothing was written."""
+    """What is stored is not what this owner wrote last, but older or newer; nothing was written."""
 
 
 class Assigned(NamedTuple):
@@ -90,6 +91,7 @@ class RedisStore:
         self._assign = client.register_script(_ASSIGN)
         self._token = ""
         self._next: int | None = None
+        self._batch = 0
         self._cache: dict[str, Dossier] = {}
         self.rollback()
 
@@ -105,6 +107,8 @@ class RedisStore:
         self._today = self._day
 
     _day = 0
+    _buckets: set[int] = set()
+    """Days of which ids are stored."""
 
     def _key(self, name: str) -> str:
         return self._tag + name
@@ -113,10 +117,11 @@ class RedisStore:
         """Become the owner: from now on nobody else's writes go through."""
         self.rollback()
         self._token = token_hex(16)
-        next_, outbox = self._assign(keys=[self._key("meta"), self._key("outbox")], args=[self._token])
-        self._next = int(next_) if next_ else None
+        next_, outbox, batch = self._assign(keys=[self._key("meta"), self._key("outbox")], args=[self._token])
+        self._next, self._batch = int(next_) if next_ else None, int(batch)
         day = self._redis.hget(self._key("notes"), "day")
         self._day = self._today = int(day) if day else 0
+        self._buckets = {d for d in range(self._day - SEEN_DAYS, self._day + 1) if self._redis.exists(self._key(f"seen:{d}"))}
         return Assigned(self._next, outbox)
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
@@ -137,7 +142,7 @@ class RedisStore:
             self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
 
     def _days(self) -> list[int]:
-        return [d for d in range(self._today, self._today - SEEN_DAYS - 1, -1) if d >= 0]
+        return sorted((d for d in self._buckets if d >= self._today - SEEN_DAYS), reverse=True)
 
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
@@ -210,9 +215,9 @@ class RedisStore:
         then = self._next if next_offset is None else next_offset
         if self._today != self._day:
             self.note("day", str(self._today).encode())
-        before, after = ("" if n is None else str(n) for n in (self._next, then))
+        after = "" if then is None else str(then)
         keys = [self._key("meta"), self._key("outbox")]
-        args: list[str | bytes | int] = [self._token, before, after, outbox]
+        args: list[str | bytes | int] = [self._token, self._batch, after, outbox]
         for key, kind, values in self._changes():
             keys.append(key)
             args += [kind, len(values) // (2 if kind == "set" else 1), *values]
@@ -220,6 +225,7 @@ class RedisStore:
         if answer != b"OK":
             raise (Fenced if answer == b"FENCED" else Moved)(self._tag)
         self._next, self._day = then, self._today
+        self._batch += 1
         self._settle()
 
     def _changes(self) -> Iterator[tuple[str, str, list[str | bytes]]]:
@@ -239,6 +245,8 @@ class RedisStore:
             yield self._key(f"seen:{day}"), "drop", []
 
     def _settle(self) -> None:
+        if self._new_ids:
+            self._buckets = {*self._buckets, self._today}
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._known_ids, self._new_ids = {}, {}
         for client in list(self._cache)[: max(0, len(self._cache) - self._limit)]:

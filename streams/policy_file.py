@@ -30,26 +30,32 @@ _SECTIONS = {
 class PolicyRefused(Exception):
     """A policy that cannot be used; `complaints` holds everything that is wrong with it."""
 
-    def __init__(self, path: Path, found: list[str]) -> None:
+    def __init__(self, name: str, found: list[str]) -> None:
         self.complaints = found
         lines = "\n".join(f"  - {line}" for line in found)
-        super().__init__(f"policy `{path}` is refused:\n{lines}")
+        super().__init__(f"policy `{name}` is refused:\n{lines}")
 
 
 def load(path: Path | None = None) -> Policy:
     """The policy of a file, or the default one."""
     path = path or DEFAULT
     try:
-        table = tomllib.loads(path.read_bytes().decode())
+        return parse(path.read_bytes(), str(path))
     except OSError as error:
-        raise PolicyRefused(path, [f"cannot be read: {error.strerror}"]) from None
+        raise PolicyRefused(str(path), [f"cannot be read: {error.strerror}"]) from None
+
+
+def parse(text: bytes, name: str) -> Policy:
+    """The policy that a text says; `name` is what complaints call it."""
+    try:
+        table = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PolicyRefused(path, [f"is not TOML: {error}"]) from None
+        raise PolicyRefused(name, [f"is not TOML: {error}"]) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
     found += complaints(policy)
     if found:
-        raise PolicyRefused(path, list(dict.fromkeys(found)))
+        raise PolicyRefused(name, list(dict.fromkeys(found)))
     return policy
 
 

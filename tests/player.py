@@ -15,6 +15,16 @@ _PLACEHOLDER = re.compile(r"@decision:([A-Za-z0-9._:/-]+)#(\d+)")
 POLICY = load()
 
 
+def fill(event: dict[str, Any], decisions: dict[str, list[str]]) -> bytes:
+    """An event as a line; `@decision:ID#N` stands for the N-th answer to the offer event with that id."""
+
+    def decision(match: re.Match[str]) -> str:
+        known = decisions.get(match[1], [])
+        return known[int(match[2]) - 1] if 0 < int(match[2]) <= len(known) else "dec-none"
+
+    return _PLACEHOLDER.sub(decision, json.dumps(event, ensure_ascii=False)).encode("utf-8", "surrogateescape")
+
+
 class Played(NamedTuple):
     """What came out: answers by offer event, rejects as (line, id, reason), all events in order."""
 

@@ -1,0 +1,77 @@
+"""The Faust application around the service: lifecycle, signals, and the pages for probes and metrics.
+
+Faust reads no topic here: its agents acknowledge what failed, and a register must be read by every worker, which a group
+does not do (design sections 3 and 7).
+"""
+
+from typing import Any
+
+import faust
+from faust.app import BootStrategy
+from faust.web import Request, Response, View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams.settings import Settings
+from streams.worker.metrics import Metrics
+from streams.worker.service import Gatekeeper
+
+
+class _WithoutKafka(BootStrategy):
+    enable_kafka_producer = False
+
+
+class _App(faust.App):
+    BootStrategy = _WithoutKafka
+    producer_only = True
+
+
+def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:
+    """The application and the class of its service, whose instance Faust makes when it starts."""
+    host, port = settings.health
+    app = _App(
+        f"{settings.prefix}{settings.group}",
+        broker=[f"kafka://{server}" for server in settings.kafka.servers],
+        store="memory://",
+        cache="memory://",
+        web_enabled=True,
+        web_bind=host,
+        web_host=host,
+        web_port=port,
+        web_tables_enabled=False,
+        broker_session_timeout=10.0,
+        autodiscover=False,
+        datadir=None,
+    )
+    found: list[Gatekeeper] = []
+    metrics = Metrics()
+
+    class Running(Gatekeeper):
+        """The service of this application."""
+
+        def __init__(self, **options: Any) -> None:
+            self.settings, self.metrics = settings, metrics
+            super().__init__(**options)
+            found.append(self)
+
+    app.service(Running)
+
+    @app.page("/livez")
+    async def livez(view: View, request: Request) -> Response:
+        """Whether the process should be left alone: it goes round, whatever it waits for."""
+        return _told(view, found[0].hanging() if found else [])
+
+    @app.page("/readyz")
+    async def readyz(view: View, request: Request) -> Response:
+        """Whether offers of its partitions are answered now."""
+        return _told(view, found[0].trouble() if found else ["starting"])
+
+    @app.page("/metrics")
+    async def measured(view: View, request: Request) -> Response:
+        """Prometheus text."""
+        return view.bytes(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+    return app, Running
+
+
+def _told(view: View, trouble: list[str]) -> Response:
+    return view.json({"ok": not trouble, "trouble": trouble}, status=503 if trouble else 200)

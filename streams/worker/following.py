@@ -1,0 +1,95 @@
+"""The register and the policies, as their one-partition topics say: every worker reads both from the start.
+
+The topics are the truth; each partition of the worker applies them in the order of append times (`streams.worker.merge`)
+and stores only how far it did.
+"""
+
+from bisect import bisect_left
+from threading import Lock
+from typing import Any
+
+from gate.facts import OF_REGISTER, Fact, Instant
+from gate.policy import Policy
+from streams.kafka_record import read_record
+from streams.policy_file import PolicyRefused, parse
+from streams.wire import Read, Rejected, reused
+from streams.worker.merge import Arrival, Log
+
+MILLISECOND = 1_000
+
+
+class Followed:
+    """Both logs, whole, in the order of their offsets; shared by all partitions of a worker."""
+
+    def __init__(self) -> None:
+        self.policies: list[Arrival] = []
+        self.register: list[Arrival] = []
+        self.read = [0, 0]
+        """By `Log.POLICY` and `Log.REGISTER`: the offset after the last record read."""
+        self._events: list[Fact | Rejected | None] = []
+        self._places: dict[int, int] = {}
+        self._contents: dict[bytes, bytes] = {}
+        self._lock = Lock()
+
+    def add(self, log: Log, record: Any) -> None:
+        """Take the next record of one of the logs."""
+        arrivals = self.policies if log is Log.POLICY else self.register
+        at = max(record.timestamp * MILLISECOND, arrivals[-1].at) if arrivals else record.timestamp * MILLISECOND
+        event = _policy(record) if log is Log.POLICY else None
+        if log is Log.REGISTER:
+            self._places[record.offset] = len(arrivals)
+        arrivals.append(Arrival(at, log, record.offset, record, event))
+        self.read[log] = record.offset + 1
+
+    def since(self, log: Log, offset: int) -> tuple[list[Arrival], int]:
+        """What was read of a log from an offset on, and the offset after it."""
+        read = self.read[log]
+        arrivals = self.policies if log is Log.POLICY else self.register
+        first = bisect_left(arrivals, offset, key=lambda a: a.offset)
+        return [a for a in arrivals[first:] if a.offset < read], max(read, offset)
+
+    def policy_at(self, at: Instant) -> Policy | None:
+        """The policy in force at an append time: the latest until then, else the first ever; None if there is none."""
+        usable = [a for a in self.policies if isinstance(a.event, Policy)]
+        until = [a for a in usable if a.at <= at]
+        found = until[-1] if until else usable[0] if usable else None
+        return found.event if found else None
+
+    def fact(self, offset: int) -> Fact | Rejected | None:
+        """What the register's record at that offset says; None for a repetition.
+
+        Asked only when the policies have been read as far as that record's time.
+        """
+        place = self._places[offset]
+        with self._lock:
+            while len(self._events) <= place:
+                self._events.append(self._understood(self.register[len(self._events)]))
+            return self._events[place]
+
+    def _understood(self, arrival: Arrival) -> Fact | Rejected | None:
+        policy = self.policy_at(arrival.at)
+        assert policy is not None, "partitions wait for a policy before anything else"
+        record = arrival.record
+        event = read_record(record.value, None, record.headers, None, 1, arrival.at, arrival.at, policy.clock_tolerance)
+        if isinstance(event, Rejected):
+            return event
+        if type(event.fact.said) not in OF_REGISTER:
+            return elsewhere(event, "this topic holds the register; publish what happens around a client to its own")
+        known = self._contents.get(event.key)
+        if known is None:
+            self._contents[event.key] = event.content
+            return event.fact
+        return None if known == event.content else reused(event)
+
+
+def elsewhere(event: Read, message: str) -> Rejected:
+    """The reject of an event of a type that the topic does not hold."""
+    reject = reused(event)
+    return Rejected("UNKNOWN_TYPE", message, reject.source, reject.id, reject.client, reject.offer, reject.at)
+
+
+def _policy(record: Any) -> Policy | Rejected:
+    try:
+        return parse(record.value or b"", "of the policy topic")
+    except PolicyRefused as refused:
+        return Rejected("BAD_FIELD", str(refused))

@@ -1,0 +1,159 @@
+"""The loop's logs and outputs on Kafka, by aiokafka."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from ssl import create_default_context
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from streams.settings import Kafka
+from streams.topics import Names
+from streams.worker.loop import Bounds, Fetched
+from streams.worker.merge import Ends
+from streams.worker.outputs import Output
+
+BATCH = 2_000
+"""Records of a partition in one batch at most."""
+BATCH_BYTES = 512 * 1024
+"""Of one produce request a partition; a single record may be larger."""
+ACKNOWLEDGE_SECONDS = 1.0
+LARGEST_REQUEST = 32 * 1024 * 1024
+
+
+def connection(kafka: Kafka) -> dict[str, Any]:
+    """How aiokafka connects to these brokers."""
+    found: dict[str, Any] = {"bootstrap_servers": list(kafka.servers), "security_protocol": kafka.security}
+    if kafka.security.endswith("SSL"):
+        found["ssl_context"] = create_default_context(cafile=str(kafka.ca) if kafka.ca else None)
+    if kafka.security.startswith("SASL"):
+        found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
+        found["sasl_plain_password"] = kafka.password
+    return found
+
+
+class NotAssigned(Exception):
+    """The partition is not this worker's, so that its state is not either."""
+
+
+class KafkaSource:
+    """The logs of one partition, out of the consumer that the worker's partitions share."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, names: Names, number: int) -> None:
+        self._consumer = consumer
+        self._acknowledged = 0.0
+        self._actions = TopicPartition(names.actions.name, number)
+        self._between = TopicPartition(names.between.name, number)
+        self._policy, self._register = (TopicPartition(t.name, 0) for t in (names.policy, names.register))
+
+    async def bounds(self) -> tuple[Bounds, Bounds]:
+        """See `Source`."""
+        both = [self._actions, self._between]
+        if not self._consumer.assignment().issuperset(both):
+            raise NotAssigned("the group has given this partition to somebody else, or is about to")
+        first, end = await self._consumer.beginning_offsets(both), await self._consumer.end_offsets(both)
+        return Bounds(first[both[0]], end[both[0]]), Bounds(first[both[1]], end[both[1]])
+
+    async def seek(self, actions: int, between: int) -> None:
+        """See `Source`."""
+        self._consumer.seek(self._actions, actions)
+        self._consumer.seek(self._between, between)
+
+    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
+        """See `Source`."""
+        both = (self._actions, self._between)
+        found = await self._consumer.getmany(*both, timeout_ms=int(seconds * 1000), max_records=BATCH)
+        actions, between = [Fetched(found.get(p, ()), await self._consumer.position(p)) for p in both]
+        return actions, between
+
+    async def ends(self) -> Ends:
+        """See `Source`."""
+        asked = [self._policy, self._register, self._between, self._actions]
+        found = await self._consumer.end_offsets(asked)
+        return [found[p] for p in asked]
+
+    async def acknowledge(self, actions: int, between: int) -> None:
+        """See `Source`."""
+        if monotonic() < self._acknowledged + ACKNOWLEDGE_SECONDS:
+            return
+        self._acknowledged = monotonic()
+        with suppress(KafkaError):  # A hint only; the next one is newer.
+            await self._consumer.commit({self._actions: actions, self._between: between})
+
+
+class KafkaPublisher:
+    """Outputs in batches, idempotent, each acknowledged by all replicas in sync."""
+
+    def __init__(self, producer: AIOKafkaProducer, names: Names) -> None:
+        self._producer = producer
+        self._names: Mapping[int, str] = {place: topic.name for place, topic in enumerate(names)}
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """See `Publisher`."""
+        sent = []
+        ordered = sorted(outputs, key=_place)  # A stable sort keeps the order within a partition.
+        for (topic, partition), group in groupby(ordered, key=_place):
+            batch = self._producer.create_batch()
+            for output in group:
+                values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
+                if batch.append(timestamp=None, **values) is None:
+                    sent.append(await self._producer.send_batch(batch, self._names[topic], partition=partition))
+                    batch = self._producer.create_batch()
+                    batch.append(timestamp=None, **values)
+            sent.append(await self._producer.send_batch(batch, self._names[topic], partition=partition))
+        for kept in sent:
+            await kept
+
+
+def _place(output: Output) -> tuple[int, int]:
+    return output.topic, output.partition
+
+
+def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
+    """The consumer of all partitions of a worker, with static membership and no forgiveness for missing offsets."""
+    return AIOKafkaConsumer(
+        **connection(kafka),
+        group_id=group,
+        group_instance_id=instance,
+        client_id=f"gate61-{instance}",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        # Both topics have as many partitions, so that this assignor gives each worker the same of both.
+        partition_assignment_strategy=[RangePartitionAssignor],
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=600_000,
+        # A record that comes while a fetch for other partitions is under way waits for that fetch to end.
+        fetch_max_wait_ms=10,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+
+
+def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
+    """The consumer of the one-partition topics, without a group."""
+    return AIOKafkaConsumer(
+        **connection(kafka),
+        client_id=f"gate61-{instance}-register",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=50,
+    )
+
+
+def producer(kafka: Kafka, instance: str) -> AIOKafkaProducer:
+    """The producer of all outputs of a worker."""
+    return AIOKafkaProducer(
+        **connection(kafka),
+        client_id=f"gate61-{instance}",
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=BATCH_BYTES,
+        max_request_size=LARGEST_REQUEST,
+        linger_ms=0,
+    )

@@ -1,0 +1,183 @@
+"""The loop of one partition, one batch at a time, in this order of effects (design section 3):
+
+1. read a batch, bytes to facts or rejects; 2. recall the dossiers; 3. step each fact; 4. remember all of it, the outputs
+and the next offset in one fenced write; 5. publish the outputs and await that they are kept; 6. acknowledge the offsets,
+which is a hint for lag tools: the truth is stored with the state.
+
+After any error the partition is assumed anew: its outbox is published again, the same bytes, and reading goes on from
+the stored offset. Nothing is skipped and nothing is allowed meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from gate.facts import Instant
+from state.redis_store import Fenced
+from streams.worker.merge import Ends
+from streams.worker.outputs import Output
+from streams.worker.partition import Partition
+from streams.worker.storm import Storm
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
+"""Seconds before the partition is assumed again after an error, doubled up to the longest."""
+POLL = 0.25
+"""Seconds that an idle partition waits for records before it looks at deadlines and the register."""
+
+T = TypeVar("T")
+
+
+class Bounds(NamedTuple):
+    """The offsets that a topic's partition still has: the first, and the one after the last."""
+
+    first: int
+    end: int
+
+
+class Fetched(NamedTuple):
+    """Records of one log in the order of offsets, and the offset after what was looked at."""
+
+    records: Sequence[Any]
+    read: int
+
+
+class LogLost(Exception):
+    """The log does not have what must be read next. Somebody has to look: nothing is skipped."""
+
+
+class Source(Protocol):
+    """The logs of one partition."""
+
+    async def bounds(self) -> tuple[Bounds, Bounds]:
+        """Of what happens around clients, and of the messages between them; raises if the partition is not ours."""
+
+    async def seek(self, actions: int, between: int) -> None:
+        """Read on from there; what was fetched before is dropped."""
+
+    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
+        """The next records of both, as soon as there are some."""
+
+    async def ends(self) -> Ends:
+        """By `Log`: the offset after the last record, asked now."""
+
+    async def acknowledge(self, actions: int, between: int) -> None:
+        """Tell lag tools; may fail without harm."""
+
+
+class Publisher(Protocol):
+    """Where outputs go."""
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """Send and await that all are kept, in this order within a partition; raises if one is not."""
+
+
+class Surroundings(Protocol):
+    """What the loop needs of the world: clocks, threads, and somebody to tell."""
+
+    def now(self) -> Instant:
+        """The time by which windows close."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    async def apart(self, work: Callable[..., T], *given: Any) -> T:
+        """Do blocking work without holding up other partitions."""
+
+    def say(self, partition: int, what: str, **details: object) -> None:
+        """Tell people and their tools."""
+
+
+class PartitionLoop:
+    """Runs one partition until it is told to stop."""
+
+    def __init__(self, partition: Partition, source: Source, publisher: Publisher, world: Surroundings) -> None:
+        self.partition = partition
+        self.state = "starting"
+        self.told: Callable[[Partition], None] = lambda _: None
+        """Called after each batch, for metrics."""
+        self.stopping = False
+        self.beat: Instant = world.now()
+        """When the loop last went round."""
+        self._source = source
+        self._publisher = publisher
+        self._world = world
+        self._storm = Storm()
+
+    async def run(self) -> None:
+        """Go round until `stopping`; errors are said, waited out and never passed over."""
+        wait = FIRST_WAIT
+        while not self.stopping:
+            try:
+                await self._assume()
+                while not self.stopping:
+                    if await self._batch():
+                        wait = FIRST_WAIT
+            except Exception as error:
+                self._trouble(error)
+                await self._world.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    def _trouble(self, error: Exception) -> None:
+        kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
+        self.state = f"{kind}: {type(error).__name__}: {error}"
+        self.partition.counts["trouble", kind] += 1
+        self._world.say(self.partition.number, kind, error=f"{type(error).__name__}: {error}")
+
+    async def _assume(self) -> None:
+        """Become the owner, publish what may not be published yet, read on from the stored offset."""
+        actions, between = await self._source.bounds()
+        assumed = await self._apart(self.partition.assume)
+        _has("of what happens around clients", actions, assumed.actions, assumed.new)
+        _has("between merged clients", between, assumed.between, assumed.new)
+        if assumed.outbox:
+            await self._publisher.publish(assumed.outbox)
+        while not self.stopping and not await self._apart(self.partition.open):
+            self.state = "waiting: the policy and the register have not been read yet"
+            await self._world.sleep(POLL)
+        await self._source.seek(assumed.actions, assumed.between)
+        self.state = "running"
+        self._world.say(self.partition.number, "assumed", next=assumed.actions, again=len(assumed.outbox))
+
+    async def _batch(self) -> bool:
+        """One round; whether anything was done."""
+        partition, world = self.partition, self._world
+        self.beat = world.now()
+        actions, between = await self._source.read(0.0 if partition.waits else POLL)
+        await self._apart(partition.read, *actions, *between)
+        ends = await self._source.ends() if partition.waits else _NOTHING
+        outputs = await self._apart(partition.work, ends, world.now())
+        if outputs:
+            await self._publisher.publish(outputs)
+        if actions.records or between.records or outputs:
+            await self._source.acknowledge(*partition.next)
+        self.told(partition)
+        await self._calm(len(actions.records))
+        return bool(outputs or actions.records)
+
+    async def _calm(self, read: int) -> None:
+        """Pause where most of what came in a minute could not be taken: somebody must look at who publishes it."""
+        seconds = self._storm.saw(read, self.partition.refused, self._world.now())
+        if seconds:
+            self.state = "paused: most of what was read in the last minute could not be taken"
+            self._world.say(self.partition.number, "paused", seconds=seconds, refused=self._storm.refused)
+            await self._world.sleep(seconds)
+            self.state = "running"
+
+    async def _apart(self, work: Callable[..., T], *given: Any) -> T:
+        return await self._world.apart(work, *given)
+
+
+_NOTHING: Ends = (0, 0, 0, 0)
+
+
+def _has(what: str, bounds: Bounds, wanted: int, new: bool) -> None:
+    if bounds.first > wanted:
+        raise LogLost(
+            f"the log {what} begins at offset {bounds.first}, and {wanted} must be read next: records were deleted "
+            + ("before they were ever read" if new else "unread")
+            + "; keep this topic for good, and see `gate61 doctor`"
+        )
+    if bounds.end < wanted:
+        raise LogLost(
+            f"the log {what} ends at offset {bounds.end}, and {wanted} must be read next: the topic was made anew or "
+            "lost its end; give its state back the log it was made from, or remove that state"
+        )

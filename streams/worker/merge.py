@@ -1,0 +1,77 @@
+"""Several logs as one, in the order of append times: the same order whoever reads them, whenever.
+
+At one time a policy comes before the register, the register before messages between merged clients, and those before
+what happens around a client (design section 3). A record waits until every log has been read as far as it reached
+when the record was already there: what is appended later has a later time.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from gate.facts import Instant
+
+
+class Log(IntEnum):
+    """The logs of one partition, in their order at equal times."""
+
+    POLICY = 0
+    REGISTER = 1
+    BETWEEN = 2
+    ACTIONS = 3
+
+
+class Arrival(NamedTuple):
+    """One record of a log. `at` is its append time, never before that of the record before it."""
+
+    at: Instant
+    log: Log
+    offset: int
+    record: Any
+    """As it came; kept for what cannot be taken."""
+    event: Any
+    """What it says."""
+
+
+Ends = Sequence[int]
+"""By log: the offset after its last record, as asked when all arrivals were there."""
+
+
+class Merge:
+    """The arrivals of one partition that wait for their turn."""
+
+    def __init__(self, read: Sequence[int]) -> None:
+        """`read` is, by log, the offset after the last record that was added or that is not wanted."""
+        self.read = list(read)
+        self._waiting: tuple[deque[Arrival], ...] = tuple(deque() for _ in Log)
+
+    def add(self, arrivals: Sequence[Arrival], read: int, log: Log) -> None:
+        """Take what was read of a log, which is read up to there now."""
+        self._waiting[log].extend(arrivals)
+        self.read[log] = read
+
+    def waits(self) -> bool:
+        """Whether anything waits."""
+        return any(self._waiting)
+
+    def next(self, ends: Ends) -> Arrival | None:
+        """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
+        earliest = None
+        for log, waiting in zip(Log, self._waiting, strict=True):
+            if not waiting:
+                if self.read[log] < ends[log]:
+                    return None
+            elif earliest is None or waiting[0].at < earliest.at:
+                earliest = waiting[0]
+        return earliest
+
+    def drop(self, arrival: Arrival) -> None:
+        """It had its turn."""
+        self._waiting[arrival.log].popleft()
+
+    def understand_again(self, log: Log, understood: Callable[[Arrival], Any]) -> None:
+        """What waits of one log is read anew."""
+        waiting = self._waiting[log]
+        for place, arrival in enumerate(waiting):
+            waiting[place] = arrival._replace(event=understood(arrival))

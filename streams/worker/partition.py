@@ -1,0 +1,410 @@
+"""One partition of clients: what is read goes in, what is to be published comes out, and in between it is remembered.
+
+Nothing here waits for Kafka; Redis is asked through the partition's store. The order of effects is that of
+`streams.worker.loop`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from gate.dossier import BEFORE_EVERYTHING
+from gate.effects import Answer, Greeting, derived_id
+from gate.facts import OF_REGISTER, Fact, Instant
+from gate.outcome import Verdict
+from gate.policy import DAY, Policy
+from gate.register import Register
+from state import Store
+from state.codec import UnknownLayout, greeting_from_bytes
+from streams import publish
+from streams.clients import Clients, Effect
+from streams.kafka_record import dead_letter_headers, read_record
+from streams.wire import Read, Rejected, reused
+from streams.worker.following import MILLISECOND, Followed, elsewhere
+from streams.worker.merge import Arrival, Ends, Log, Merge
+from streams.worker.outputs import (
+    REGISTER_REJECTED,
+    REJECTED,
+    Origin,
+    Output,
+    answer,
+    outbox_from_bytes,
+    outbox_to_bytes,
+    outputs_of,
+)
+
+WALKED_AT_ONCE = 500
+"""Clients reopened behind a change of the register with each batch."""
+RECOGNISED = 7 * DAY
+"""Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
+
+
+class PartitionStore(Store, Protocol):
+    """A store that fetches in batches and writes all of a batch, its outputs and the next offset at once."""
+
+    def assign(self) -> Any:
+        """Become the owner; `next` offset (None: a new partition) and `outbox` as stored."""
+
+    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
+        """Fetch what a batch will ask for."""
+
+    def recorded(self, at: Instant) -> None:
+        """The time by which ids seen from now on are recorded."""
+
+    def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
+        """All of a batch, or nothing."""
+
+
+class Assumed(NamedTuple):
+    """What the owner of a partition goes on from."""
+
+    actions: int
+    between: int
+    """The next offsets to read."""
+    outbox: list[Output]
+    """To be published before anything else."""
+    new: bool
+
+
+class Partition:
+    """The clients of one partition of one worker."""
+
+    def __init__(self, number: int, partitions: int, followed: Followed, store: PartitionStore, version: str) -> None:
+        self.number = number
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """What happened since somebody looked: ("taken", ""), ("rejected", REASON), ("allow", LEADING), …"""
+        self.refused = 0
+        """Records of the last batch that could not be taken."""
+        self._partitions = partitions
+        self._followed = followed
+        self._store = store
+        self._version = version
+        self._merge = Merge([0] * len(Log))
+
+    def assume(self) -> Assumed:
+        """Take over from whoever had the partition: nobody else's writes go through any more."""
+        assigned = self._store.assign()
+        self._next: int = assigned.next or 0
+        self._between = self._noted("between", 0)
+        self._applied = self._noted("register", 0)
+        self._policy_next = self._noted("policy", 0)
+        self._recorded: Instant = self._noted("recorded", BEFORE_EVERYTHING)
+        self._closed: Instant = self._noted("closed", BEFORE_EVERYTHING)
+        self._born: Instant = self._noted("born", self._recorded)
+        self._clients: Clients | None = None
+        self._walk: dict[str, None] = {}
+        self._walking: Fact | None = None
+        self._clamped = {Log.BETWEEN: BEFORE_EVERYTHING, Log.ACTIONS: self._recorded}
+        self._merge = Merge([self._policy_next, self._applied, self._between, self._next])
+        return Assumed(self._next, self._between, outbox_from_bytes(assigned.outbox), assigned.next is None)
+
+    def _noted(self, name: str, default: int) -> int:
+        noted = self._store.noted(name)
+        return int(noted) if noted else default
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        assert self._clients is not None, "open the partition first"
+        return self._clients.policy
+
+    def open(self) -> bool:
+        """Recall who the clients are, once policies and register are read as far as they were applied; else False."""
+        if self._clients is not None:
+            return True
+        if self._followed.read[Log.POLICY] < self._policy_next or self._followed.read[Log.REGISTER] < self._applied:
+            return False
+        policies = self._followed.policies
+        if self._policy_next:
+            policy = next((a.event for a in reversed(policies) if a.offset < self._policy_next and _usable(a)), None)
+        else:
+            first = next((a for a in policies if _usable(a)), None)
+            policy = first.event if first else None
+            self._policy_next = first.offset + 1 if first else 0
+            self._merge.read[Log.POLICY] = self._policy_next
+        if policy is None:
+            return False
+        self._adopt(policy)
+        walked = self._noted("walk", -1)
+        if walked >= 0:
+            fact = self._followed.fact(walked)
+            assert isinstance(fact, Fact)
+            self._start_walk(fact)
+        return True
+
+    def _adopt(self, policy: Policy) -> None:
+        """Everything is judged by this policy from now on."""
+        register = Register(policy)
+        for arrival in self._followed.register:
+            if arrival.offset >= self._applied:
+                break
+            fact = self._followed.fact(arrival.offset)
+            if isinstance(fact, Fact):
+                register.learn(fact)
+        self._clients = Clients(policy, register, self._store, max(self._recorded, self._closed))
+
+    def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
+        """Steps 1 and 2: take records of the two logs in the order of offsets, understand them, recall their clients.
+
+        `…_read` is the offset after what was looked at, which may be behind the last record.
+        """
+        merge = self._merge
+        arrivals = [self._arrival(Log.ACTIONS, r) for r in actions if r.offset >= merge.read[Log.ACTIONS]]
+        messages = [self._arrival(Log.BETWEEN, r) for r in between if r.offset >= merge.read[Log.BETWEEN]]
+        merge.add(arrivals, max(merge.read[Log.ACTIONS], actions_read), Log.ACTIONS)
+        merge.add(messages, max(merge.read[Log.BETWEEN], between_read), Log.BETWEEN)
+        for log in (Log.POLICY, Log.REGISTER):
+            merge.add(*self._followed.since(log, merge.read[log]), log)
+        events = [a.event for a in arrivals if isinstance(a.event, Read)]
+        clients = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
+        if clients:
+            self._store.recall(clients, [e.key for e in events])
+
+    def _arrival(self, log: Log, record: Any) -> Arrival:
+        at = self._clamped[log] = max(record.timestamp * MILLISECOND, self._clamped[log])
+        return Arrival(at, log, record.offset, record, self._understood(log, record, at))
+
+    def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting:
+        if log is Log.BETWEEN:
+            return _greeting(record)
+        return read_record(
+            record.value,
+            record.key,
+            record.headers,
+            self.number,
+            self._partitions,
+            at,
+            at,
+            self.policy.clock_tolerance,
+        )
+
+    @property
+    def next(self) -> tuple[int, int]:
+        """The next offsets to read, of what happens around clients and of messages between them."""
+        return self._next, self._between
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to do: arrivals, or clients to reopen."""
+        return self._merge.waits() or bool(self._walk)
+
+    def work(self, ends: Ends, now: Instant) -> list[Output]:
+        """Steps 3 and 4: judge what may be judged, close what is due by `now`, and remember all of it.
+
+        After an error only `assume` helps. Returns what is to be published, in order.
+        """
+        begun = perf_counter()
+        self.refused = 0
+        outputs: list[Output] = []
+        before = self._place()
+        while (arrival := self._merge.next(ends)) is not None:
+            self._merge.drop(arrival)
+            self._recorded = max(self._recorded, arrival.at)
+            self._store.recorded(self._recorded)
+            _TURNS[arrival.log](self, arrival, outputs)
+        self._walk_on(WALKED_AT_ONCE, outputs)
+        self._close(now, outputs)
+        self.counts["seconds", "step"] += perf_counter() - begun  # type: ignore[assignment]
+        if outputs or before != self._place():
+            self._remember(outputs)
+        return outputs
+
+    def _place(self) -> tuple[int, ...]:
+        return self._next, self._between, self._applied, self._policy_next, len(self._walk)
+
+    def _remember(self, outputs: list[Output]) -> None:
+        note = self._store.note
+        if self._born == BEFORE_EVERYTHING:
+            self._born = self._recorded
+            note("born", b"%d" % self._born)
+        for name, value in (
+            ("between", self._between),
+            ("register", self._applied),
+            ("policy", self._policy_next),
+            ("recorded", self._recorded),
+            ("closed", self._closed),
+            ("walk", self._applied - 1 if self._walk else -1),
+        ):
+            note(name, b"%d" % value)
+        self._store.commit(self._next, outbox_to_bytes(outputs))
+
+    def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
+        """An event around a client."""
+        self._next = arrival.offset + 1
+        event = arrival.event
+        if isinstance(event, Read):
+            if type(event.fact.said) in OF_REGISTER:
+                event = elsewhere(event, "publish what is known beyond one client to the register's topic")
+            else:
+                seen = self._seen(event)
+                if seen is None:
+                    self.counts["taken", ""] += 1
+                    self._reopen(event.fact.client, outputs)
+                    self._tell(self._known_clients.learn(event.fact), arrival, outputs)
+                    return
+                if seen:
+                    self.counts["repeated", ""] += 1
+                    return
+                event = reused(event)
+        self._reject(event, arrival, outputs)
+
+    @property
+    def _known_clients(self) -> Clients:
+        assert self._clients is not None
+        return self._clients
+
+    def _seen(self, event: Read) -> bool | None:
+        """Whether the event came before: None if not, False with other content."""
+        seen = self._store.seen(event.key, event.content)
+        fact = event.fact
+        oldest = fact.recorded - RECOGNISED
+        if seen is not None or fact.at >= oldest or self._born >= oldest:
+            return seen
+        for record in self._store.history(fact.client):
+            known = record.fact
+            if known is not None and record.of is None and known.key == fact.key:
+                return known == replace(fact, recorded=known.recorded)
+        return None
+
+    def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:
+        """A message from a merged client."""
+        self._between = arrival.offset + 1
+        greeting = arrival.event
+        if isinstance(greeting, Rejected):
+            self._reject(greeting, arrival, outputs)
+            return
+        self._reopen(greeting.to, outputs)
+        self._tell(self._known_clients.greet(greeting), arrival, outputs)
+
+    def _learn(self, arrival: Arrival, outputs: list[Output]) -> None:
+        """An event of the register. What the one before it reaches back to is reopened first, so that the order holds."""
+        self._walk_on(len(self._walk), outputs)
+        self._applied = arrival.offset + 1
+        fact = self._followed.fact(arrival.offset)
+        if isinstance(fact, Rejected):
+            self._reject_followed(fact, arrival, outputs)
+        elif fact is not None:
+            clients = self._known_clients
+            clients.register.learn(fact)
+            self._tell(clients.exposed(fact), arrival, outputs)
+            self._start_walk(fact)
+
+    def _govern(self, arrival: Arrival, outputs: list[Output]) -> None:
+        """A policy."""
+        self._walk_on(len(self._walk), outputs)
+        self._policy_next = arrival.offset + 1
+        if isinstance(arrival.event, Rejected):
+            self._reject_followed(arrival.event, arrival, outputs)
+        elif arrival.event.digest != self.policy.digest:
+            self._adopt(arrival.event)
+            self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
+
+    def _start_walk(self, fact: Fact) -> None:
+        self._walking = fact
+        self._walk = dict.fromkeys(self._known_clients.behind(fact))
+
+    def _walk_on(self, many: int, outputs: list[Output]) -> None:
+        """Reopen some of the clients whom the latest event of the register reaches back to."""
+        for client in list(self._walk)[:many]:
+            self._reopen(client, outputs)
+
+    def _reopen(self, client: str, outputs: list[Output]) -> None:
+        """Reopen a client whose turn has not come, before anything else happens to him."""
+        if client not in self._walk:
+            return
+        del self._walk[client]
+        assert self._walking is not None
+        self.counts["reopened", ""] += 1
+        effects = self._known_clients.reopen(client, self._walking)
+        self._publish(effects, b"register:%d" % (self._applied - 1), self._walking.recorded, outputs)
+
+    def _close(self, now: Instant, outputs: list[Output]) -> None:
+        self._closed = max(self._closed, now, self._recorded)
+        self._publish(self._known_clients.close_due(self._closed), b"", self._closed, outputs)
+
+    def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:
+        self._publish(effects, self._input(arrival), arrival.at, outputs)
+
+    def _input(self, arrival: Arrival) -> bytes:
+        if arrival.log is Log.ACTIONS:
+            return b"%d:%d" % (self.number, arrival.offset)
+        return b"%b:%d" % (arrival.log.name.lower().encode(), arrival.offset)
+
+    def _publish(self, effects: Iterable[Effect], input: bytes, recorded: Instant, outputs: list[Output]) -> None:
+        effects = list(effects)
+        if not effects:
+            return
+        for effect in effects:
+            if isinstance(effect, Answer):
+                self.counts[effect.outcome.verdict.word, effect.outcome.leading] += 1
+        outputs += outputs_of(effects, self._origin(input), recorded, self.policy)
+
+    def _origin(self, input: bytes) -> Origin:
+        return Origin(self.number, self._partitions, input, self._applied)
+
+    def _reject(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
+        """Keep what cannot be taken, as it came; an offer in it is answered all the same."""
+        self.refused += 1
+        self.counts["rejected", reject.reason] += 1
+        outputs.append(self._dead_letter(REJECTED, reject, arrival, self.number))
+        self._answer(reject, arrival, outputs)
+
+    def _reject_followed(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
+        """Every partition reads the register; the first one speaks for all."""
+        if self.number == 0:
+            self.counts["rejected", reject.reason] += 1
+            outputs.append(self._dead_letter(REGISTER_REJECTED, reject, arrival, 0))
+            self._answer(reject, arrival, outputs)
+
+    def _dead_letter(self, topic: int, reject: Rejected, arrival: Arrival, partition: int) -> Output:
+        record = arrival.record
+        headers = [*record.headers]
+        headers += dead_letter_headers(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            stage="read",
+            reason=reject.reason,
+            message=reject.message,
+            attempts=1,
+            version=self._version,
+            policy=self.policy.digest,
+        )
+        return Output(topic, partition, record.key, record.value, headers)
+
+    def _answer(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
+        if reject.offer is None or reject.client is None:
+            return
+        record = arrival.record
+        parts = [
+            record.value or b"",
+            *(part for name, value in record.headers for part in (name.encode(), value or b"")),
+        ]
+        decision = derived_id("dec", "unreadable", *(p.hex() for p in parts), self.policy.digest)
+        if self._store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
+            return
+        line = publish.unreadable(reject, decision, arrival.at, self.policy)
+        self.counts["block", "UNREADABLE_OFFER"] += 1
+        outputs += answer(line, reject.client, Verdict.BLOCK, self._origin(self._input(arrival)), self.policy)
+
+
+_TURNS = {
+    Log.POLICY: Partition._govern,
+    Log.REGISTER: Partition._learn,
+    Log.BETWEEN: Partition._greet,
+    Log.ACTIONS: Partition._act,
+}
+
+
+def _usable(arrival: Arrival) -> bool:
+    return isinstance(arrival.event, Policy)
+
+
+def _greeting(record: Any) -> Greeting | Rejected:
+    try:
+        return greeting_from_bytes(record.value or b"")
+    except (UnknownLayout, ValueError) as error:
+        return Rejected("BAD_FIELD", f"no message between clients: {error}")

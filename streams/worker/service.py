@@ -1,0 +1,243 @@
+"""The service that runs the partitions which the group gives to this worker."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.metadata import version as version_of
+from time import time
+from typing import Any, TypeVar
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from mode import Service
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from gate.facts import Instant
+from gate.policy import Policy
+from state.redis_store import RedisStore
+from streams import policy_file
+from streams.settings import Settings
+from streams.topics import Names, topics
+from streams.worker import kafka
+from streams.worker.following import Followed
+from streams.worker.loop import LONGEST_WAIT, PartitionLoop
+from streams.worker.merge import Log
+from streams.worker.metrics import Metrics
+from streams.worker.partition import Partition
+
+log = structlog.get_logger("gate61.worker")
+STOP_SECONDS = 15.0
+"""What a partition gets to finish its batch before it is left as it is; the next owner goes on from what is stored."""
+REDIS_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class Here:
+    """The real surroundings of a loop."""
+
+    def now(self) -> Instant:
+        """Microseconds since 1970."""
+        return int(time() * 1_000_000)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def apart(self, work: Callable[..., T], *given: Any) -> T:
+        """In a thread."""
+        return await asyncio.to_thread(work, *given)
+
+    def say(self, partition: int, what: str, **details: object) -> None:
+        """A line of log; never what events hold."""
+        tell = log.info if what == "assumed" else log.warning
+        tell(f"partition {what}", partition=partition, **details)
+
+
+class CannotStart(Exception):
+    """The worker cannot do its work here; the message says what to do."""
+
+
+class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
+    """Follows register and policies, and runs a loop for each partition it is given."""
+
+    settings: Settings
+    metrics: Metrics
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.loops: dict[int, PartitionLoop] = {}
+        self.ready = "starting"
+        """Empty when ready, else what is missing."""
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._followed = Followed()
+        self._names: Names = topics(self.settings.prefix)
+        self._world = Here()
+
+    async def on_start(self) -> None:
+        """Connect, waiting for whatever is not there yet; then take part in the group."""
+        settings = self.settings
+        self._redis: Any = Redis.from_url(
+            settings.redis,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._producer = kafka.producer(settings.kafka, settings.instance)
+        self._follower = kafka.follower(settings.kafka, settings.instance)
+        self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
+        self.add_future(self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            await self._patiently("Redis", self._meet_redis)
+            for client in (self._producer, self._follower, self._consumer):
+                await self._patiently("Kafka", client.start)
+            self._partitions = await self._patiently("topics", self._meet_topics)
+            self.add_future(self._follow())
+            await self._patiently("policy", self._govern)
+            both = [self._names.actions.name, self._names.between.name]
+            self._consumer.subscribe(both, listener=self)
+            self.ready = ""
+        except CannotStart as error:
+            log.error("cannot start", error=str(error))
+            await self.crash(error)
+
+    async def _patiently(self, what: str, attempt: Callable[[], Any]) -> Any:
+        """Until it works: trouble is said, not died of."""
+        wait = 0.5
+        while True:
+            try:
+                return await attempt()
+            except (KafkaError, RedisError, OSError) as error:
+                self.ready = f"waiting for {what}: {type(error).__name__}: {error}"
+                log.warning(f"waiting for {what}", error=f"{type(error).__name__}: {error}", seconds=wait)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _meet_redis(self) -> None:
+        from streams.doctor import findings_of_redis
+
+        found = await asyncio.to_thread(findings_of_redis, self._redis)
+        wrong = [f for f in found if f.wrong]
+        if wrong:
+            raise CannotStart("; ".join(f"{f.what}: {f.do}" for f in wrong))
+
+    async def _meet_topics(self) -> int:
+        """How many partitions clients are spread over; all topics must be there and as wide."""
+        cluster = self._consumer._client.cluster
+        await self._consumer._client.force_metadata_update()
+        known = {t.name: len(cluster.partitions_for_topic(t.name) or ()) for t in self._names}
+        wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
+        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
+        if any(known[t.name] == 0 for t in self._names):
+            raise KafkaError("topics are missing; create them with `gate61 topics apply`")
+        if wrong:
+            raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
+        return wide
+
+    async def _follow(self) -> None:
+        """Read both one-partition topics from the start, for as long as the worker lives."""
+        logs = {TopicPartition(self._names.policy.name, 0): Log.POLICY}
+        logs[TopicPartition(self._names.register.name, 0)] = Log.REGISTER
+        self._follower.assign([*logs])
+        await self._patiently("register", self._follower.seek_to_beginning)
+        while not self.should_stop:
+            try:
+                found = await self._follower.getmany(timeout_ms=500)
+                for place, records in found.items():
+                    for record in records:
+                        self._followed.add(logs[place], record)
+                for place, which in logs.items():
+                    self._followed.read[which] = max(self._followed.read[which], await self._follower.position(place))
+            except KafkaError as error:
+                log.warning("waiting for register", error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(1.0)
+
+    async def _govern(self) -> None:
+        """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
+        own = policy_file.load(self.settings.policy)
+        place = TopicPartition(self._names.policy.name, 0)
+        end = (await self._consumer.end_offsets([place]))[place]
+        while self._followed.read[Log.POLICY] < end:
+            await asyncio.sleep(0.02)
+        known = [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
+        if not known:
+            text = (self.settings.policy or policy_file.DEFAULT).read_bytes()
+            await self._producer.send_and_wait(place.topic, text, partition=0)
+        elif self.settings.policy and known[-1].digest != own.digest:
+            raise CannotStart(
+                f"GATE61_POLICY is version {own.version}, in force is {known[-1].version}: put yours in force with "
+                "`gate61 policy publish FILE`, or leave GATE61_POLICY out"
+            )
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Run a loop for each; a worker of a group has the same partitions of both topics."""
+        for number in sorted({p.partition for p in assigned}):
+            if number not in self.loops:
+                self._run(number)
+
+    def _run(self, number: int) -> None:
+        topic = self._names.actions.name
+        store = RedisStore(self._redis, f"{topic}:{number}")
+        partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
+        source = kafka.KafkaSource(self._consumer, self._names, number)
+        loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
+        loop.told = self.metrics.took
+        self.loops[number] = loop
+        self._running[number] = asyncio.create_task(loop.run(), name=f"partition {number}")
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Finish the batches under way, then let go."""
+        await self._let_go({p.partition for p in revoked})
+
+    async def _let_go(self, numbers: set[int]) -> None:
+        for number in numbers & self.loops.keys():
+            self.loops.pop(number).stopping = True
+        tasks = [self._running.pop(n) for n in sorted(numbers & self._running.keys())]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def on_stop(self) -> None:
+        """Finish, flush, leave."""
+        await self._let_go(set(self.loops))
+        for client in (self._consumer, self._follower, self._producer):
+            with suppress(KafkaError, RuntimeError):
+                await client.stop()
+        await asyncio.to_thread(self._redis.close)
+
+    @Service.timer(5.0)
+    async def _measure(self) -> None:
+        """Gauges that no batch moves."""
+        self.metrics.register.set(self._followed.read[Log.REGISTER])
+        states: dict[str, int] = {}
+        for number, loop in self.loops.items():
+            place = TopicPartition(self._names.actions.name, number)
+            end = self._consumer.highwater(place) if place in self._consumer.assignment() else None
+            if end is not None:
+                self.metrics.lag.labels(number).set(max(0, end - loop.partition.next[0]))
+            self.metrics.beat.labels(number).set((self._world.now() - loop.beat) / 1e6)
+            states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1
+        self.metrics.assigned.clear()
+        for state, count in states.items():
+            self.metrics.assigned.labels(state).set(count)
+
+    def trouble(self) -> list[str]:
+        """What keeps this worker from deciding, for `/readyz`."""
+        found = [self.ready] if self.ready else []
+        return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
+
+    def hanging(self) -> list[str]:
+        """Loops that did not go round for a minute although nothing is known to be wrong, for `/livez`."""
+        now = self._world.now()
+        return [
+            f"partition {n} has not gone round for {(now - loop.beat) // 1_000_000} s"
+            for n, loop in self.loops.items()
+            if loop.state == "running" and now - loop.beat > 60_000_000
+        ]

@@ -1,0 +1,29 @@
+"""A storm of bad records: more than half of a minute's (issue 4). The partition pauses, so that somebody looks."""
+
+from gate.facts import Instant
+from gate.policy import SECOND
+
+MINUTE = 60 * SECOND
+LEAST = 100
+"""Records; a few bad ones in a quiet minute are no storm."""
+PAUSE_SECONDS = 60.0
+
+
+class Storm:
+    """Counts of the running minute."""
+
+    def __init__(self) -> None:
+        self._began: Instant | None = None
+        self._read = 0
+        self.refused = 0
+
+    def saw(self, read: int, refused: int, now: Instant) -> float:
+        """Records were read and some of them refused; seconds to pause."""
+        if self._began is None or now - self._began >= MINUTE:
+            self._began, self._read, self.refused = now, 0, 0
+        self._read += read
+        self.refused += refused
+        if self._read < LEAST or 2 * self.refused <= self._read:
+            return 0.0
+        self._began = None
+        return PAUSE_SECONDS

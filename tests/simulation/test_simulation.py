@@ -1,0 +1,75 @@
+"""Whatever happens to workers, Redis and what they are told: every answer is given once by meaning, and none is wrong."""
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import pytest
+
+from streams.wire import instant
+from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES
+from tests.promises.histories import history
+from tests.simulation.run import PARTITIONS, plan, simulate
+from tests.simulation.world import World
+
+SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
+FAULTS = 0.02
+
+
+def _published(world: World, *topics: int) -> dict[str, bytes]:
+    """By id; copies must be the same bytes."""
+    found: dict[str, bytes] = {}
+    for topic in topics:
+        for partition in range(PARTITIONS):
+            for record in world.logs.get((topic, partition), []):
+                id = json.loads(record.value or b"")["id"]
+                assert found.setdefault(id, record.value or b"") == record.value, "copies are identical"
+    return found
+
+
+def _by_id(lines: list[bytes], *kinds: str) -> dict[str, bytes]:
+    return {e["id"]: line for line in lines if (e := json.loads(line))["type"].startswith(kinds)}
+
+
+def _last(lines: dict[str, bytes]) -> dict[tuple[str, str], Any]:
+    """The answer that stands for every offer: the one that no other supersedes."""
+    told = [json.loads(line)["data"] for line in lines.values()]
+    replaced = {d["supersedes"] for d in told}
+    keys = ("verdict", "may_send", "send_by", "leading")
+    return {
+        (d["event"]["source"], d["event"]["id"]): [d[k] for k in keys] for d in told if d["decision"] not in replaced
+    }
+
+
+@pytest.mark.parametrize("chunk", range(10))
+def test_no_trouble_changes_an_answer(chunk: int) -> None:
+    """The same answers, notices and cases as `gate61 decide` gives on the same log, whatever goes wrong."""
+    for seed in range(chunk * SEEDS // 10, (chunk + 1) * SEEDS // 10):
+        events = [e for e in history(seed, 60) if e["type"] != "gate61.client.merged.v1"]
+        planned, said = plan(events)
+        world = asyncio.run(simulate(seed, planned, FAULTS if seed % 10 else 0.0))
+        answers = _published(world, DECISIONS)
+        assert answers == _by_id(said, "gate61.offer"), f"seed {seed}"
+        assert _published(world, FLAGGED).keys() <= answers.keys()
+        notices, expected = _published(world, NOTICES), _by_id(said, "gate61.scope", "gate61.relationship")
+        # The clock closes windows too, where the embedded gate needs an event that can be taken.
+        extra = [json.loads(line) for id, line in notices.items() if id not in expected]
+        assert all(e["type"] == "gate61.scope.closed.v1" and instant(e["time"]) <= world.clock for e in extra)
+        assert {id: notices.get(id) for id in expected} == expected, f"seed {seed}"
+        assert _published(world, CASES) == _by_id(said, "gate61.case"), f"seed {seed}"
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    """Also of what went wrong."""
+    planned, _ = plan(history(3, 60))
+    one, two = (asyncio.run(simulate(3, planned, FAULTS)) for _ in range(2))
+    assert one.logs == two.logs and one.happened == two.happened
+
+
+def test_merged_clients_end_with_the_same_answers() -> None:
+    """What they tell each other takes a while; in the end the same answers stand."""
+    for seed in range(SEEDS // 5):
+        planned, said = plan(history(seed, 60))
+        world = asyncio.run(simulate(seed, planned, FAULTS))
+        assert _last(_published(world, DECISIONS)) == _last(_by_id(said, "gate61.offer")), f"seed {seed}"

@@ -1,0 +1,246 @@
+"""A world in one thread: Kafka, Redis and clocks as doubles, with a fault possible at every effect. Seeded throughout."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from gate.facts import Instant
+from state import redis_store
+from streams.topics import Names
+from streams.worker.loop import Bounds, Fetched
+from streams.worker.merge import Log
+from streams.worker.outputs import BETWEEN, Output
+
+PLACES = {name: place for place, name in enumerate(Names._fields)}
+ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
+
+
+class Crash(BaseException):
+    """The process is gone: no handler of it runs."""
+
+
+class Trouble(Exception):
+    """Something that was asked failed, before or after it was done."""
+
+
+class Record(NamedTuple):
+    """As a consumer hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class World:
+    """Logs, one Redis, one clock, and what goes wrong."""
+
+    def __init__(self, rng: Random, faults: float) -> None:
+        self.rng = rng
+        self.faults = faults
+        self.clock: Instant = 0
+        self.logs: dict[tuple[int, int], list[Record]] = {}
+        self.redis = FakeRedis()
+        self.copies: list[dict[str, Any]] = []
+        self.happened: list[str] = []
+
+    def append(self, topic: int, partition: int, key: bytes | None, value: bytes | None, headers: Any = ()) -> None:
+        """A broker appends and says when."""
+        log = self.logs.setdefault((topic, partition), [])
+        name = Names._fields[topic]
+        log.append(Record(name, partition, len(log), self.clock // 1000, key, value, tuple(headers)))
+
+    async def effect(self, name: str, done: Callable[[], Any]) -> Any:
+        """Something that a process does to the world: it may crash before or after it, or be told that it failed."""
+        fault = self.rng.random() < self.faults
+        kind = self.rng.choice(["crash", "crash after", "fail", "fail after", "slow"]) if fault else ""
+        await asyncio.sleep(0)
+        if kind:
+            self.happened.append(f"{kind} at {name}")
+        if kind == "crash":
+            raise Crash(name)
+        if kind == "fail":
+            raise Trouble(name)
+        if kind == "slow":
+            for _ in range(self.rng.randrange(1, 60)):
+                await asyncio.sleep(0)
+        found = done()
+        if kind == "crash after":
+            raise Crash(name)
+        if kind == "fail after":
+            raise Trouble(name)
+        return found
+
+    def keep_copy(self) -> None:
+        """What Redis would come back with if it lost its last seconds."""
+        self.copies.append(copy.deepcopy(self.redis.data))
+
+    def roll_back(self) -> None:
+        """Redis loses what it took since some copy."""
+        if self.copies:
+            self.happened.append("Redis rolled back")
+            self.redis.data = copy.deepcopy(self.rng.choice(self.copies))
+
+
+class Surroundings:
+    """The loop's view of it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def now(self) -> Instant:
+        return self.world.clock
+
+    async def sleep(self, seconds: float) -> None:
+        for _ in range(max(1, int(seconds * 8))):
+            await asyncio.sleep(0)
+
+    async def apart(self, work: Callable[..., Any], *given: Any) -> Any:
+        return await self.world.effect(work.__name__, lambda: work(*given))
+
+    def say(self, partition: int, what: str, **details: object) -> None:
+        self.world.happened.append(f"{partition} {what} {details}")
+
+
+class Source:
+    """The logs of one partition."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.number = world, number
+        self.at = [0, 0]
+
+    def _log(self, topic: int, partition: int | None = None) -> list[Record]:
+        return self.world.logs.get((topic, self.number if partition is None else partition), [])
+
+    async def bounds(self) -> tuple[Bounds, Bounds]:
+        def asked() -> tuple[Bounds, Bounds]:
+            return Bounds(0, len(self._log(ACTIONS))), Bounds(0, len(self._log(BETWEEN)))
+
+        found: tuple[Bounds, Bounds] = await self.world.effect("bounds", asked)
+        return found
+
+    async def seek(self, actions: int, between: int) -> None:
+        self.at = [actions, between]
+
+    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
+        most = self.world.rng.choice([1, 2, 5, 50])
+
+        def fetched() -> tuple[Fetched, Fetched]:
+            found = []
+            for place, topic in enumerate((ACTIONS, BETWEEN)):
+                records = self._log(topic)[self.at[place] : self.at[place] + self.world.rng.randrange(most + 1)]
+                self.at[place] += len(records)
+                found.append(Fetched(records, self.at[place]))
+            return found[0], found[1]
+
+        got: tuple[Fetched, Fetched] = await self.world.effect("read", fetched)
+        return got
+
+    async def ends(self) -> list[int]:
+        def asked() -> list[int]:
+            by_log = {Log.POLICY: (POLICY, 0), Log.REGISTER: (REGISTER, 0)}
+            by_log |= {Log.BETWEEN: (BETWEEN, self.number), Log.ACTIONS: (ACTIONS, self.number)}
+            return [len(self.world.logs.get(by_log[log], [])) for log in Log]
+
+        found: list[int] = await self.world.effect("ends", asked)
+        return found
+
+    async def acknowledge(self, actions: int, between: int) -> None:
+        await self.world.effect("acknowledge", lambda: None)
+
+
+class Publisher:
+    """Appends a batch record by record; a crash may come in the middle."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+
+            def one(output: Output = output) -> None:
+                self.world.append(output.topic, output.partition, output.key, output.value, output.headers)
+
+            await self.world.effect("publish", one)
+
+
+class FakeRedis:
+    """As much of Redis as the store uses; its two scripts in Python."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+
+    def register_script(self, text: str) -> Callable[..., Any]:
+        return self._remember if text == redis_store._REMEMBER else self._assign
+
+    def _assign(self, keys: list[str], args: list[str]) -> list[bytes]:
+        meta = self.data.setdefault(keys[0], {})
+        meta["token"] = args[0]
+        return [meta.get("next", b""), self.data.get(keys[1], b""), meta.get("batch", b"0")]
+
+    def _remember(self, keys: list[str], args: list[Any]) -> bytes:
+        meta = self.data.setdefault(keys[0], {})
+        if meta.get("token") != args[0]:
+            return b"FENCED"
+        if int(meta.get("batch", b"0")) != args[1]:
+            return b"MOVED"
+        meta["next"], meta["batch"] = str(args[2]).encode(), str(args[1] + 1).encode()
+        self.data[keys[1]] = args[3]
+        at = 4
+        for key in keys[2:]:
+            kind, count = args[at], args[at + 1]
+            at += 2
+            if kind == "drop":
+                self.data.pop(key, None)
+            elif kind == "push":
+                self.data.setdefault(key, []).extend(args[at : at + count])
+                at += count
+            else:
+                pairs = args[at : at + 2 * count]
+                self.data.setdefault(key, {}).update(zip(map(_bytes, pairs[::2]), pairs[1::2], strict=True))
+                at += 2 * count
+        return b"OK"
+
+    def hget(self, key: str, field: str) -> Any:
+        return self.data.get(key, {}).get(_bytes(field))
+
+    def hmget(self, key: str, fields: Sequence[Any]) -> list[Any]:
+        return [self.data.get(key, {}).get(_bytes(f)) for f in fields]
+
+    def exists(self, key: str) -> bool:
+        return key in self.data
+
+    def lrange(self, key: str, first: int, last: int) -> list[bytes]:
+        return list(self.data.get(key, []))
+
+    def hscan_iter(self, key: str, count: int) -> Any:
+        return iter(list(self.data.get(key, {}).items()))
+
+    def pipeline(self, transaction: bool) -> "Pipe":
+        return Pipe(self)
+
+    def close(self) -> None:
+        pass
+
+
+class Pipe:
+    """Reads that go together."""
+
+    def __init__(self, redis: FakeRedis) -> None:
+        self.redis = redis
+        self.found: list[Any] = []
+
+    def hmget(self, key: str, fields: Sequence[Any]) -> None:
+        self.found.append(self.redis.hmget(key, fields))
+
+    def execute(self) -> list[Any]:
+        return self.found
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else value
