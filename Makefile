@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test check bench format
+.PHONY: help setup dev parts demo test check bench format
 
 help:  ## this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,12 +27,15 @@ setup: $(VENV)/.run  ## builds .venv from the lock file
 
 dev: $(VENV)/.dev  ## .venv with what the tests need
 
+parts:  ## Kafka and Redis for the tests, in .parts and from the system
+	@sh tests/runtime/parts.sh
+
 demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--no-serve)
 	@$(BIN)/gate61 demo $(ARGS)
 
 test: check  ## runs everything
 
-check: dev  ## format, lint, strict types, import directions, tests
+check: dev parts  ## format, lint, strict types, import directions, tests
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
