@@ -17,6 +17,7 @@ from gate.effects import Answer
 from gate.facts import Fact
 from state import MemoryStore
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.worker import worker
 from streams.demo.account import tell
 from streams.embedded import Gate
 from streams.explain import explain as explained
@@ -28,6 +29,7 @@ from streams.wire import SIZE_LIMIT, Rejected
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 app.add_typer(policies, name="policy")
+app.command()(worker)
 
 
 def _version(asked: bool) -> None:

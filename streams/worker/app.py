@@ -9,11 +9,13 @@ from typing import Any
 import faust
 from faust.app import BootStrategy
 from faust.web import Request, Response, View
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import generate_latest
 
 from streams.settings import Settings
 from streams.worker.metrics import Metrics
 from streams.worker.service import Gatekeeper
+
+PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 
 
 class _WithoutKafka(BootStrategy):
@@ -68,7 +70,7 @@ def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:
     @app.page("/metrics")
     async def measured(view: View, request: Request) -> Response:
         """Prometheus text."""
-        return view.bytes(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+        return view.bytes(generate_latest(metrics.registry), content_type=PROMETHEUS_TEXT)
 
     return app, Running
 

@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from gate.facts import Instant
 from gate.policy import Policy
+from state.redis_health import complaints
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.settings import Settings
@@ -120,12 +121,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 wait = min(2 * wait, LONGEST_WAIT)
 
     async def _meet_redis(self) -> None:
-        from streams.doctor import findings_of_redis
-
-        found = await asyncio.to_thread(findings_of_redis, self._redis)
-        wrong = [f for f in found if f.wrong]
+        wrong = await asyncio.to_thread(complaints, self._redis)
         if wrong:
-            raise CannotStart("; ".join(f"{f.what}: {f.do}" for f in wrong))
+            raise CannotStart("; ".join(wrong))
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""

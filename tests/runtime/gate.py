@@ -1,0 +1,174 @@
+"""The gate on the real parts: topics, workers as processes, what was published, and what should have been."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from gate.facts import Instant
+from gate.instants import text
+from state import MemoryStore
+from streams.embedded import Gate
+from streams.kafka_record import partition_of
+from streams.topics import Names, topics
+from streams.wire import Rejected
+from tests.player import POLICY
+from tests.runtime.kafka import APPEND_TIME, Kafka
+from tests.runtime.process import Process, free_port, wait_until
+from tests.runtime.redis import Redis
+
+OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
+CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
+
+
+class Out(NamedTuple):
+    """A record that was published."""
+
+    partition: int
+    offset: int
+    at: int
+    """Milliseconds since 1970."""
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Setting:
+    """One gate's topics on a broker, and its Redis."""
+
+    def __init__(self, kafka: Kafka, redis: Redis, prefix: str, folder: Path, partitions: int = 4) -> None:
+        self.kafka, self.redis, self.prefix, self.folder, self.partitions = kafka, redis, prefix, folder, partitions
+        self.names: Names = topics(prefix)
+        for of_time in (True, False):
+            wanted = {t.name: t.partitions or partitions for t in self.names if t.append_time is of_time}
+            kafka.create(wanted, APPEND_TIME if of_time else {"retention.ms": "-1", "max.message.bytes": "8388608"})
+        self.producer = KafkaProducer(bootstrap_servers=kafka.servers, acks="all", linger_ms=5, max_request_size=2**22)
+
+    def worker(self, name: str = "w1", **settings: str) -> "Worker":
+        """A worker, not started yet."""
+        return Worker(self, name, settings)
+
+    def publish(self, events: Iterable[Mapping[str, Any] | bytes]) -> None:
+        """As a platform does, in this order; returns when all are kept."""
+        sent = []
+        for event in events:
+            line = event if isinstance(event, bytes) else json.dumps(event).encode()
+            said = json.loads(line)
+            if said["type"].removeprefix("gate61.").startswith(OF_REGISTER):
+                place, key = (self.names.register.name, 0), None
+            else:
+                key = said["subject"].encode()
+                place = (self.names.actions.name, partition_of(key, self.partitions))
+            sent.append(self.producer.send(place[0], value=line, key=key, partition=place[1], headers=[CONTENT_TYPE]))
+        self.producer.flush()
+        for each in sent:
+            each.get(30)
+
+    def read(self, topic: str, partitions: int | None = None) -> list[Out]:
+        """Everything a topic holds, by partition and offset."""
+        consumer = KafkaConsumer(bootstrap_servers=self.kafka.servers, enable_auto_commit=False)
+        try:
+            places = [TopicPartition(topic, p) for p in range(partitions or self.partitions)]
+            ends = consumer.end_offsets(places)
+            consumer.assign(places)
+            consumer.seek_to_beginning(*places)
+            found: list[Out] = []
+            deadline = time.monotonic() + 60
+            while any(consumer.position(p) < ends[p] for p in places):
+                assert time.monotonic() < deadline, f"cannot read `{topic}` to its end"
+                for records in consumer.poll(500).values():
+                    found += [Out(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
+            return sorted(found)
+        finally:
+            consumer.close()
+
+    def ends(self) -> dict[int, int]:
+        """How far the log of what happens around clients goes, by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.kafka.servers)
+        try:
+            places = [TopicPartition(self.names.actions.name, p) for p in range(self.partitions)]
+            return {p.partition: end for p, end in consumer.end_offsets(places).items()}
+        finally:
+            consumer.close()
+
+    def stored(self) -> dict[int, int]:
+        """The next offset that is stored, by partition."""
+        with self.redis.client() as client:
+            keys = [f"{{{self.names.actions.name}:{p}}}:meta" for p in range(self.partitions)]
+            return {p: int(client.hget(k, "next") or 0) for p, k in enumerate(keys)}
+
+    def caught_up(self, seconds: float = 60) -> float:
+        """Wait until everything is decided; how many seconds it took."""
+        begun, ends = time.monotonic(), self.ends()
+        wait_until(lambda: self.stored() == ends, seconds, "all events decided")
+        time.sleep(0.5)  # What was stored is being published, and clients behind the register are being reopened.
+        return time.monotonic() - begun
+
+    def decisions(self) -> dict[str, dict[str, Any]]:
+        """Every answer by its id; copies must be the same bytes."""
+        return {id: json.loads(value)["data"] for id, value in self.published(self.names.decisions.name).items()}
+
+    def published(self, topic: str) -> dict[str, bytes]:
+        """Every record of a topic of outputs, by its event's id; copies must be the same bytes."""
+        found: dict[str, bytes] = {}
+        for record in self.read(topic):
+            value = record.value or b""
+            id = json.loads(value)["id"]
+            assert found.setdefault(id, value) == value, f"two records say `{id}` and differ"
+        return found
+
+    def merged(self) -> Iterator[bytes]:
+        """The input topics as one file of events, in the order of append times."""
+        register = [(0, r) for r in self.read(self.names.register.name, 1)]
+        actions = [(1, r) for r in self.read(self.names.actions.name)]
+        latest: dict[tuple[int, int], Instant] = {}
+        rows = []
+        for rank, record in register + actions:
+            place = (rank, record.partition)
+            latest[place] = max(record.at, latest.get(place, 0))
+            rows.append((latest[place], rank, record.partition, record.offset, record.value or b""))
+        for at, *_, value in sorted(rows):
+            event = json.loads(value)
+            yield json.dumps({**event, "recordedtime": text(at * 1000)}).encode()
+
+    def expected(self) -> dict[str, bytes]:
+        """What `gate61 decide` says on the same log, by id."""
+        gate = Gate(POLICY, MemoryStore())
+        found: dict[str, bytes] = {}
+        for line in self.merged():
+            taken = gate.take(line)
+            assert not isinstance(taken, Rejected), taken
+            found |= {json.loads(out)["id"]: out for out in map(gate.line_of, taken)}
+        return found
+
+    def differences(self) -> list[str]:
+        """Where the published answers are not those of `gate61 decide`: missing, wrong, or too many."""
+        want = {id: line for id, line in self.expected().items() if b'"gate61.offer.decided.v1"' in line}
+        have = self.published(self.names.decisions.name)
+        found = [f"missing {id}" for id in want.keys() - have.keys()]
+        found += [f"too many: {id}" for id in have.keys() - want.keys()]
+        return found + [f"wrong {id}" for id in want.keys() & have.keys() if want[id] != have[id]]
+
+
+class Worker(Process):
+    """`gate61 worker` as a process."""
+
+    def __init__(self, setting: Setting, name: str, settings: Mapping[str, str]) -> None:
+        self.port = free_port()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GATE61_KAFKA": setting.kafka.servers,
+            "GATE61_REDIS": setting.redis.url,
+            "GATE61_PREFIX": setting.prefix,
+            "GATE61_PARTITIONS": str(setting.partitions),
+            "GATE61_INSTANCE": name,
+            "GATE61_HEALTH": f"127.0.0.1:{self.port}",
+            **settings,
+        }
+        program = str(Path(sys.executable).with_name("gate61"))
+        super().__init__([program, "worker"], setting.folder / name, name, environment)
