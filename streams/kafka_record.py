@@ -1,16 +1,119 @@
-"""Stand-in until the real one lands."""
+"""Kafka records in: structured and binary CloudEvents (contract section 1), and where a client's records belong.
+
+The Kafka protocol binding of CloudEvents says by `content-type` which mode it is: `application/cloudevents+json` is
+structured, anything else with `ce_` headers is binary. A record with neither is no CloudEvent.
+"""
+
+from collections.abc import Sequence
 from functools import lru_cache
-from kafka.partitioner.default import murmur2  # type: ignore
-from streams.wire import Read, Rejected, read
-from msgspec.structs import replace
 
-@lru_cache(65536)
-def partition_of(key: bytes, partitions: int) -> int:
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+from gate.facts import Instant
+from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected
 
-def read_record(value, key, headers, partition, partitions, appended, previous, tolerance):
-    event = read(value or b"", max(appended, previous), tolerance)
+Headers = Sequence[tuple[str, bytes | None]]
+STRUCTURED = b"application/cloudevents+json"
+_MINE = "content-type"
+_PREFIX = "ce_"
+_MASK = 0xFFFFFFFF
+
+
+def read_record(
+    value: bytes | None,
+    key: bytes | None,
+    headers: Headers,
+    place: tuple[int, int] | None,
+    appended: Instant,
+    tolerance: Instant,
+) -> Read | Rejected:
+    """What a record says; never raises.
+
+    `place` is the partition that the record lies in and how many there are; None where clients are not spread.
+    `appended` is the broker's time, in microseconds, already clamped to be no earlier than the record's before.
+    """
+    data = value or b""
+    if len(headers) == 1 and headers[0][0] == _MINE and headers[0][1] == STRUCTURED:
+        event = read(data, appended, tolerance, appended)
+    else:
+        event = _read_headers(data, headers, appended, tolerance)
+    if place is None or isinstance(event, Rejected):
+        return event
+    client = event.fact.client.encode()
+    if key != client:
+        return _misplaced(
+            event, "the record's key must be the subject's bytes, so that a client stays in one partition"
+        )
+    if partition_of(key, place[1]) != place[0]:
+        return _misplaced(
+            event,
+            f"the client belongs to partition {partition_of(key, place[1])} and the record lies in {place[0]}; partition "
+            "by murmur2 of the key, as Kafka's own clients do (librdkafka: partitioner=murmur2_random)",
+        )
     return event
 
-def dead_letter_headers(**said):
-    return [(f"gate61.errors.{k}", str(v).encode()) for k, v in said.items()]
+
+def _misplaced(event: Read, message: str) -> Rejected:
+    return event.refused("WRONG_PARTITION", message)
+
+
+def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: Instant) -> Read | Rejected:
+    attributes: dict[str, object] = {}
+    kind: bytes | None = None
+    repeated = None
+    size = len(data)
+    seen: set[str] = set()
+    for name, content in headers:
+        name = name.lower()
+        if name != _MINE and not name.startswith(_PREFIX):
+            continue
+        size += len(name) + len(content or b"")
+        repeated = name if name in seen else repeated
+        seen.add(name)
+        if name == _MINE:
+            kind = content
+        else:
+            attributes[name.removeprefix(_PREFIX)] = (content or b"").decode(errors="replace")
+    if kind is not None and _media(kind) == STRUCTURED:
+        attributes = {}
+    if repeated is not None:
+        return rejected("REPEATED_HEADER", f"header `{repeated[:64]}` stands twice", attributes, data)
+    if size > SIZE_LIMIT:
+        return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, b"")
+    if kind is not None and _media(kind) == STRUCTURED:
+        return read(data, appended, tolerance, appended)
+    if "specversion" not in attributes:
+        message = "neither `content-type: application/cloudevents+json` nor `ce_` headers: no mode of a CloudEvent"
+        return rejected("NOT_A_CLOUDEVENT", message, attributes, data)
+    if kind is not None and _media(kind) != b"application/json":
+        return rejected("BAD_FIELD", "`content-type` of a binary event must be application/json", attributes, data)
+    attributes.pop("data", None)
+    return read_parts(attributes, data, appended, tolerance, appended)
+
+
+def _media(kind: bytes) -> bytes:
+    return kind.split(b";", 1)[0].strip().lower()
+
+
+@lru_cache(1 << 16)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where Kafka's default partitioner puts a key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(key: bytes) -> int:
+    """The 32-bit hash of Kafka's default partitioner (MurmurHash2 by Austin Appleby, with Kafka's seed), unsigned."""
+    length = len(key)
+    hashed = 0x9747B28C ^ length
+    whole = length & ~3
+    for place in range(0, whole, 4):
+        word = int.from_bytes(key[place : place + 4], "little") * 0x5BD1E995 & _MASK
+        word = (word ^ word >> 24) * 0x5BD1E995 & _MASK
+        hashed = (hashed * 0x5BD1E995 & _MASK) ^ word
+    if length & 3:
+        hashed = (hashed ^ int.from_bytes(key[whole:], "little")) * 0x5BD1E995 & _MASK
+    hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & _MASK
+    return hashed ^ hashed >> 15
+
+
+def dead_letter_headers(**errors: object) -> list[tuple[str, bytes]]:
+    """What is added to the headers of a record that could not be taken: why, where it came from, and by whom."""
+    return [(f"gate61.errors.{name}", str(said).encode()) for name, said in errors.items()]

@@ -75,6 +75,12 @@ class Read(msgspec.Struct, frozen=True):
     content: bytes
     recorded: Instant | None
 
+    def refused(self, reason: str, message: str) -> "Rejected":
+        """The reject of this event, for something beside what it says."""
+        fact = self.fact
+        offer = fact.said.offer if isinstance(fact.said, Proposed) else None
+        return Rejected(reason, message, fact.source, fact.id, fact.client, offer, fact.at)
+
 
 class _Trouble(Exception):
     def __init__(self, reason: str, message: str) -> None:
@@ -100,21 +106,38 @@ def instant(text: object) -> Instant:
     return at
 
 
-def read(data: bytes, previous: Instant, tolerance: Instant) -> Read | Rejected:
-    """One line or record. `previous` is when the line before was recorded, `tolerance` what a clock may be ahead."""
-    return _read_plain(data, previous, tolerance) or read_strict(data, previous, tolerance)
+def read(data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None = None) -> Read | Rejected:
+    """One line or record. `previous` is when the line before was recorded, `tolerance` what a clock may be ahead.
+
+    `appended` is when a broker recorded it: used instead of what the event itself says.
+    """
+    return _read_plain(data, previous, tolerance, appended) or read_strict(data, previous, tolerance, appended)
 
 
-def read_strict(data: bytes, previous: Instant, tolerance: Instant) -> Read | Rejected:
+def read_strict(data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None = None) -> Read | Rejected:
     """Like `read`, looking at everything; it says what is wrong."""
-    event: dict[str, Any] | None = None
+    return read_parts({}, data, previous, tolerance, appended)
+
+
+def read_parts(
+    attributes: dict[str, Any], data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None
+) -> Read | Rejected:
+    """An event whose attributes, if any, travel beside its data (the binary mode of CloudEvents)."""
+    event: dict[str, Any] | None = attributes
     try:
-        event = _json(data)
-        return _fact(event, previous, tolerance)
+        parsed = _json(data)
+        event = {**attributes, "data": parsed} if attributes else parsed
+        return _fact(event, previous, tolerance, appended)
     except _Duplicate as trouble:
-        return _rejected(trouble, _lenient(data))
+        return _rejected(trouble, {**attributes, "data": _lenient(data)} if attributes else _lenient(data))
     except _Trouble as trouble:
         return _rejected(trouble, event)
+
+
+def rejected(reason: str, message: str, attributes: dict[str, Any], data: bytes) -> Rejected:
+    """A reject for a reason beside the event itself, with what can be read of it."""
+    lenient = _lenient(data) if len(data) <= SIZE_LIMIT else None
+    return _rejected(_Trouble(reason, message), {**attributes, "data": lenient} if attributes else lenient)
 
 
 def _rejected(trouble: _Trouble, event: object) -> Rejected:
@@ -141,9 +164,8 @@ def _rejected(trouble: _Trouble, event: object) -> Rejected:
 def reused(read: Read) -> Rejected:
     """The reject of an event whose id stood before with other content."""
     fact = read.fact
-    offer = fact.said.offer if isinstance(fact.said, Proposed) else None
     message = f"id `{fact.id}` of `{fact.source}` was used before with other content; the first stands"
-    return Rejected("ID_REUSED", message, fact.source, fact.id, fact.client, offer, fact.at)
+    return read.refused("ID_REUSED", message)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -191,7 +213,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
 _quick: Callable[[bytes], _Plain] = msgspec.json.Decoder(_Plain, float_hook=_number).decode
 
 
-def _read_plain(data: bytes, previous: Instant, tolerance: Instant) -> Read | None:
+def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read | None:
     """An event without anything unusual, read in a third of the time; None for the strict reader to look.
 
     Without a backslash every `":` ends a key, so that their number tells whether a key stands twice.
@@ -206,6 +228,8 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant) -> Read | No
             return None
         at = instant(event.time)
         recorded = None if event.recordedtime is None else instant(event.recordedtime)
+        if appended is not None:
+            recorded = appended
         when = recorded if recorded is not None else max(at, previous)
         if at > when + tolerance:
             return None
@@ -260,7 +284,7 @@ def _lenient(data: bytes) -> object:
         return None
 
 
-def _fact(event: Any, previous: Instant, tolerance: Instant) -> Read:
+def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read:
     if not isinstance(event, dict):
         raise _Trouble("NOT_A_CLOUDEVENT", "the line is not a JSON object")
     if event.get("specversion") != "1.0":
@@ -285,6 +309,8 @@ def _fact(event: Any, previous: Instant, tolerance: Instant) -> Read:
     stated = _canonical(data)
     said = _said(kind, data)
     at, recorded = _times(event)
+    if appended is not None:
+        recorded = appended
     when = recorded if recorded is not None else max(at, previous)
     if at > when + tolerance:
         raise _Trouble("FROM_THE_FUTURE", "`time` is later than when the event was recorded")

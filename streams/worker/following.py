@@ -12,7 +12,7 @@ from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from streams.kafka_record import read_record
 from streams.policy_file import PolicyRefused, parse
-from streams.wire import Read, Rejected, reused
+from streams.wire import Rejected, reused
 from streams.worker.merge import Arrival, Log
 
 MILLISECOND = 1_000
@@ -70,22 +70,17 @@ class Followed:
         policy = self.policy_at(arrival.at)
         assert policy is not None, "partitions wait for a policy before anything else"
         record = arrival.record
-        event = read_record(record.value, None, record.headers, None, 1, arrival.at, arrival.at, policy.clock_tolerance)
+        event = read_record(record.value, None, record.headers, None, arrival.at, policy.clock_tolerance)
         if isinstance(event, Rejected):
             return event
         if type(event.fact.said) not in OF_REGISTER:
-            return elsewhere(event, "this topic holds the register; publish what happens around a client to its own")
+            message = "this topic holds the register; publish what happens around a client to its own"
+            return event.refused("UNKNOWN_TYPE", message)
         known = self._contents.get(event.key)
         if known is None:
             self._contents[event.key] = event.content
             return event.fact
         return None if known == event.content else reused(event)
-
-
-def elsewhere(event: Read, message: str) -> Rejected:
-    """The reject of an event of a type that the topic does not hold."""
-    reject = reused(event)
-    return Rejected("UNKNOWN_TYPE", message, reject.source, reject.id, reject.client, reject.offer, reject.at)
 
 
 def _policy(record: Any) -> Policy | Rejected:

@@ -23,7 +23,7 @@ from streams import publish
 from streams.clients import Clients, Effect
 from streams.kafka_record import dead_letter_headers, read_record
 from streams.wire import Read, Rejected, reused
-from streams.worker.following import MILLISECOND, Followed, elsewhere
+from streams.worker.following import MILLISECOND, Followed
 from streams.worker.merge import Arrival, Ends, Log, Merge
 from streams.worker.outputs import (
     REGISTER_REJECTED,
@@ -170,16 +170,8 @@ class Partition:
     def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting:
         if log is Log.BETWEEN:
             return _greeting(record)
-        return read_record(
-            record.value,
-            record.key,
-            record.headers,
-            self.number,
-            self._partitions,
-            at,
-            at,
-            self.policy.clock_tolerance,
-        )
+        place = self.number, self._partitions
+        return read_record(record.value, record.key, record.headers, place, at, self.policy.clock_tolerance)
 
     @property
     def next(self) -> tuple[int, int]:
@@ -237,7 +229,7 @@ class Partition:
         event = arrival.event
         if isinstance(event, Read):
             if type(event.fact.said) in OF_REGISTER:
-                event = elsewhere(event, "publish what is known beyond one client to the register's topic")
+                event = event.refused("UNKNOWN_TYPE", "publish what is known beyond one client to the register's topic")
             else:
                 seen = self._seen(event)
                 if seen is None:
