@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.simulation.world import World
 
 SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
 FAULTS = 0.02
+VERDICTS = ("allow", "flag", "block")
 
 
 def _published(world: World, *topics: int) -> dict[str, bytes]:
@@ -32,14 +32,12 @@ def _by_id(lines: list[bytes], *kinds: str) -> dict[str, bytes]:
     return {e["id"]: line for line in lines if (e := json.loads(line))["type"].startswith(kinds)}
 
 
-def _last(lines: dict[str, bytes]) -> dict[tuple[str, str], Any]:
-    """The answer that stands for every offer: the one that no other supersedes."""
+def _stands(lines: dict[str, bytes]) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Verdict and leave to send of the answer to every offer that no other supersedes."""
     told = [json.loads(line)["data"] for line in lines.values()]
     replaced = {d["supersedes"] for d in told}
-    keys = ("verdict", "may_send", "send_by", "leading")
-    return {
-        (d["event"]["source"], d["event"]["id"]): [d[k] for k in keys] for d in told if d["decision"] not in replaced
-    }
+    standing = [d for d in told if d["decision"] not in replaced and d["leading"] != "UNREADABLE_OFFER"]
+    return {(d["event"]["source"], d["event"]["id"]): (d["verdict"], d["may_send"]) for d in standing}
 
 
 @pytest.mark.parametrize("chunk", range(10))
@@ -67,9 +65,16 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert one.logs == two.logs and one.happened == two.happened
 
 
-def test_merged_clients_end_with_the_same_answers() -> None:
-    """What they tell each other takes a while; in the end the same answers stand."""
+def test_what_merged_clients_tell_each_other_arrives() -> None:
+    """It takes a while. An answer given meanwhile may stay harder than if it had been known at once, never softer."""
+    harder = 0
     for seed in range(SEEDS // 5):
         planned, said = plan(history(seed, 60))
         world = asyncio.run(simulate(seed, planned, FAULTS))
-        assert _last(_published(world, DECISIONS)) == _last(_by_id(said, "gate61.offer")), f"seed {seed}"
+        have, want = _stands(_published(world, DECISIONS)), _stands(_by_id(said, "gate61.offer"))
+        assert have.keys() == want.keys(), f"seed {seed}"
+        for offer, (verdict, may_send) in want.items():
+            assert VERDICTS.index(have[offer][0]) >= VERDICTS.index(verdict), f"seed {seed}, {offer}"
+            assert may_send or not have[offer][1], f"seed {seed}, {offer}"
+            harder += have[offer] != (verdict, may_send)
+    assert harder <= SEEDS // 20, "hardly ever"
