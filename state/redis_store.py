@@ -8,7 +8,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | key | what |
 |---|---|
 | `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch` |
-| `{tag}:dossiers` | hash: client to dossier |
+| `{tag}:dossiers` | hash: client to the number of his records and his dossier |
 | `{tag}:history:CLIENT` | list of records |
 | `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
 | `{tag}:notes` | hash |
@@ -33,13 +33,13 @@ SEEN_DAYS = 8
 """Ids are recognised for seven whole days; whoever repeats an event later than that asks the history."""
 
 _REMEMBER = """
-local meta = KEYS[1]
+local meta, dossiers = KEYS[1], KEYS[3]
 if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 'FENCED' end
 if (redis.call('HGET', meta, 'batch') or '0') ~= ARGV[2] then return 'MOVED' end
-redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1)
+if (redis.call('HGET', meta, 'clients') or '0') ~= tostring(redis.call('HLEN', dossiers)) then return 'LOST' end
 redis.call('SET', KEYS[2], ARGV[4])
 local at = 5
-for key = 3, #KEYS do
+for key = 4, #KEYS do
   local kind, count = ARGV[at], tonumber(ARGV[at + 1])
   at = at + 2
   if kind == 'drop' then
@@ -56,6 +56,7 @@ for key = 3, #KEYS do
     end
   end
 end
+redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1, 'clients', redis.call('HLEN', dossiers))
 return 'OK'
 """
 _ASSIGN = """
@@ -73,11 +74,30 @@ class Moved(Exception):
     """What is stored is not what this owner wrote last, but older or newer; nothing was written."""
 
 
+class StateLost(Exception):
+    """Redis no longer holds all that was written to it: keys were evicted or removed. Nothing can be decided on the rest.
+
+    `gate61 rebuild` makes the state anew from the topics.
+    """
+
+
 class Assigned(NamedTuple):
     """What an owner finds: the next offset to read, None for a new partition, and what may not be published yet."""
 
     next: int | None
     outbox: bytes
+
+
+_REFUSALS: dict[bytes, type[Exception]] = {b"FENCED": Fenced, b"MOVED": Moved, b"LOST": StateLost}
+_COUNT = 4
+"""Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
+
+
+def unpacked(client: str, stored: bytes | None) -> tuple[Dossier, int]:
+    """A dossier and the number of records in its client's history, from their stored form."""
+    if stored is None:
+        return Dossier(client), 0
+    return dossier_from_bytes(memoryview(stored)[_COUNT:]), int.from_bytes(stored[:_COUNT], "big")
 
 
 class RedisStore:
@@ -93,11 +113,13 @@ class RedisStore:
         self._next: int | None = None
         self._batch = 0
         self._cache: dict[str, Dossier] = {}
+        self._counts: dict[str, int] = {}
         self.rollback()
 
     def rollback(self) -> None:
         """See `Store`: forget what was not committed, and the cache, which it may have changed."""
         self._cache.clear()
+        self._counts.clear()
         self._dirty: dict[str, Dossier] = {}
         self._records: dict[str, list[bytes]] = {}
         self._register: list[bytes] = []
@@ -119,9 +141,13 @@ class RedisStore:
         self._token = token_hex(16)
         next_, outbox, batch = self._assign(keys=[self._key("meta"), self._key("outbox")], args=[self._token])
         self._next, self._batch = int(next_) if next_ else None, int(batch)
+        if self._batch and not self._redis.hlen(self._key("notes")):
+            raise StateLost(f"{self._tag} holds no notes although it was written to {self._batch} times")
         day = self._redis.hget(self._key("notes"), "day")
         self._day = self._today = int(day) if day else 0
-        self._buckets = {d for d in range(self._day - SEEN_DAYS, self._day + 1) if self._redis.exists(self._key(f"seen:{d}"))}
+        self._buckets = {
+            d for d in range(self._day - SEEN_DAYS, self._day + 1) if self._redis.exists(self._key(f"seen:{d}"))
+        }
         return Assigned(self._next, outbox)
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
@@ -137,7 +163,7 @@ class RedisStore:
         found = pipe.execute() if wanted or days else []
         if wanted:
             for client, packed in zip(wanted, found.pop(0), strict=True):
-                self._cache[client] = dossier_from_bytes(packed) if packed else Dossier(client)
+                self._cache[client], self._counts[client] = unpacked(client, packed)
         for place, key in enumerate(unknown):
             self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
 
@@ -156,6 +182,8 @@ class RedisStore:
 
     def keep(self, dossier: Dossier, *records: Record) -> None:
         """See `Store`."""
+        if dossier.client not in self._cache:
+            self.recall((dossier.client,), ())
         self._cache.pop(dossier.client, None)
         self._cache[dossier.client] = self._dirty[dossier.client] = dossier
         if records:
@@ -163,14 +191,17 @@ class RedisStore:
 
     def history(self, client: str) -> list[Record]:
         """See `Store`."""
+        self.dossier(client)
         stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
+        if len(stored) != self._counts[client]:
+            raise StateLost(f"{self._tag} holds {len(stored)} records of a client who had {self._counts[client]}")
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
 
     def dossiers(self) -> Iterator[Dossier]:
         """See `Store`, but in any order."""
         for client, packed in self._redis.hscan_iter(self._key("dossiers"), count=1000):
             if client.decode() not in self._dirty:
-                yield dossier_from_bytes(packed)
+                yield unpacked(client.decode(), packed)[0]
         yield from self._dirty.values()
 
     def learn(self, fact: Fact) -> None:
@@ -216,14 +247,14 @@ class RedisStore:
         if self._today != self._day:
             self.note("day", str(self._today).encode())
         after = "" if then is None else str(then)
-        keys = [self._key("meta"), self._key("outbox")]
+        keys = [self._key("meta"), self._key("outbox"), self._key("dossiers")]
         args: list[str | bytes | int] = [self._token, self._batch, after, outbox]
         for key, kind, values in self._changes():
             keys.append(key)
             args += [kind, len(values) // (2 if kind == "set" else 1), *values]
         answer = self._remember(keys=keys, args=args)
         if answer != b"OK":
-            raise (Fenced if answer == b"FENCED" else Moved)(self._tag)
+            raise _REFUSALS[answer](self._tag)
         self._next, self._day = then, self._today
         self._batch += 1
         self._settle()
@@ -231,7 +262,7 @@ class RedisStore:
     def _changes(self) -> Iterator[tuple[str, str, list[str | bytes]]]:
         """What a commit writes: the key, how, and the values."""
         if self._dirty:
-            pairs = [v for c, d in self._dirty.items() for v in (c, dossier_to_bytes(d))]
+            pairs = [v for c, d in self._dirty.items() for v in (c, self._packed(c, d))]
             yield self._key("dossiers"), "set", pairs
         for client, records in self._records.items():
             yield self._key(f"history:{client}"), "push", [*records]
@@ -244,6 +275,10 @@ class RedisStore:
         for day in range(max(0, self._day - SEEN_DAYS), max(0, self._today - SEEN_DAYS)):
             yield self._key(f"seen:{day}"), "drop", []
 
+    def _packed(self, client: str, dossier: Dossier) -> bytes:
+        count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))
+        return count.to_bytes(_COUNT, "big") + dossier_to_bytes(dossier)
+
     def _settle(self) -> None:
         if self._new_ids:
             self._buckets = {*self._buckets, self._today}
@@ -251,6 +286,7 @@ class RedisStore:
         self._known_ids, self._new_ids = {}, {}
         for client in list(self._cache)[: max(0, len(self._cache) - self._limit)]:
             del self._cache[client]
+            self._counts.pop(client, None)
 
     def close(self) -> None:
         """See `Store`."""

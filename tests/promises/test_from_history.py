@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import gate.arrival
-import streams.embedded
+import streams.clients
 from tests.player import play
 from tests.stories.telling import clean_client, event, in_order, offer, released
 
@@ -37,7 +37,7 @@ def test_the_whole_history_answers_like_the_dossier(name: str, monkeypatch: pyte
             return gate.arrival.HISTORY_NEEDED
         return gate.arrival.step(known, fact, policy, history)
 
-    monkeypatch.setattr(streams.embedded, "step", step)
+    monkeypatch.setattr(streams.clients, "step", step)
     by_history = play(HISTORIES[name])
     assert by_history.out == by_dossier.out
     assert by_history.rejected == by_dossier.rejected

@@ -12,7 +12,7 @@ import pytest
 
 import gate.arrival
 import gate.dossier
-import streams.embedded
+import streams.clients
 from state import MemoryStore
 from tests.player import Played, codes, play
 from tests.promises.histories import history
@@ -40,7 +40,7 @@ def from_history_only(monkeypatch: pytest.MonkeyPatch) -> None:
             return gate.arrival.HISTORY_NEEDED
         return gate.arrival.step(known, fact, policy, history)
 
-    monkeypatch.setattr(streams.embedded, "step", step)
+    monkeypatch.setattr(streams.clients, "step", step)
 
 
 @pytest.mark.parametrize("kept", [(4, 24, 48, 16), (4, 2, 2, 2)], ids=["as shipped", "cut to almost nothing"])

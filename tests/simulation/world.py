@@ -189,10 +189,12 @@ class FakeRedis:
             return b"FENCED"
         if int(meta.get("batch", b"0")) != args[1]:
             return b"MOVED"
+        if int(meta.get("clients", 0)) != len(self.data.get(keys[2], {})):
+            return b"LOST"
         meta["next"], meta["batch"] = str(args[2]).encode(), str(args[1] + 1).encode()
         self.data[keys[1]] = args[3]
         at = 4
-        for key in keys[2:]:
+        for key in keys[3:]:
             kind, count = args[at], args[at + 1]
             at += 2
             if kind == "drop":
@@ -204,10 +206,14 @@ class FakeRedis:
                 pairs = args[at : at + 2 * count]
                 self.data.setdefault(key, {}).update(zip(map(_bytes, pairs[::2]), pairs[1::2], strict=True))
                 at += 2 * count
+        meta["clients"] = len(self.data.get(keys[2], {}))
         return b"OK"
 
     def hget(self, key: str, field: str) -> Any:
         return self.data.get(key, {}).get(_bytes(field))
+
+    def hlen(self, key: str) -> int:
+        return len(self.data.get(key, {}))
 
     def hmget(self, key: str, fields: Sequence[Any]) -> list[Any]:
         return [self.data.get(key, {}).get(_bytes(f)) for f in fields]
