@@ -51,6 +51,8 @@ class Settings(Struct, frozen=True):
     """Names this worker among those of its group, for as long as it lives and after a restart (static membership)."""
     health: tuple[str, int]
     """Where metrics and probes are served."""
+    replication: int | None = None
+    """Copies of every topic; None is three, or as many as there are brokers."""
 
     def __repr__(self) -> str:
         return f"Settings({self.kafka!r}, group={self.group}, instance={self.instance})"
@@ -64,6 +66,7 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     if redis or where:
         _check_redis(where, found)
     partitions = _number(environment, "GATE61_PARTITIONS", 48, 1, 10_000, found)
+    replication = _number(environment, "GATE61_REPLICATION", 0, 1, 100, found)
     prefix = _named(environment, "GATE61_PREFIX", "", found)
     group = _named(environment, "GATE61_GROUP", "gate61", found)
     instance = _named(environment, "GATE61_INSTANCE", socket.gethostname(), found)
@@ -86,6 +89,7 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
         group,
         instance,
         (host.strip("[]"), int(port)),
+        replication or None,
     )
 
 
@@ -145,7 +149,9 @@ def _named(environment: Mapping[str, str], name: str, default: str, found: list[
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int, found: list[str]) -> int:
-    value = environment.get(name, str(default))
+    value = environment.get(name)
+    if value is None:
+        return default
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
         found.append(f"{name} is `{value}`; it is a whole number from {least} to {most}")
         return default

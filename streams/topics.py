@@ -6,6 +6,8 @@ from msgspec import Struct
 
 FOREVER = -1
 """As a retention in milliseconds."""
+HOUR = 3_600_000
+"""In milliseconds."""
 LARGEST = 1_048_588
 """Bytes of the largest record batch that an input topic takes: Kafka's own default. The border's limit is below it, so
 that what is too large for the gate still arrives, is kept and is named."""
@@ -36,6 +38,7 @@ class Names(NamedTuple):
     cases: Topic
     rejected: Topic
     register_rejected: Topic
+    clock: Topic
 
 
 def topics(prefix: str = "") -> Names:
@@ -58,4 +61,12 @@ def topics(prefix: str = "") -> Names:
         topic("cases.v1", "what a person must look at"),
         topic("client-actions.v1.dlq", "inputs that could not be taken, as they came", largest=wide),
         topic("register.v1.dlq", "register and policy records that could not be taken, as they came", 1, largest=wide),
+        Topic(
+            f"{prefix}gate61.clock.v1",
+            "internal: `gate61 doctor` reads the broker's clock by it",
+            1,
+            True,
+            LARGEST,
+            HOUR,
+        ),
     )

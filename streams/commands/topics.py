@@ -1,0 +1,81 @@
+"""`gate61 topics plan` and `apply`: what the gate needs of Kafka."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+
+from streams.commands.common import AsJson, console, refuse, settings_or_refuse
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.administration import Planned
+
+topics = typer.Typer(no_args_is_help=True, help="Kafka topics: what the gate needs, and making it so.")
+_COLOURS = {"create": "green", "alter": "yellow", "keep": "dim", "refuse": "red bold"}
+
+
+@topics.command()
+def plan(as_json: AsJson = False) -> None:
+    """Show what each topic is and must become; changes nothing."""
+    from streams.administration import plan as planned
+
+    settings = settings_or_refuse(redis=False)
+    with _kafka(settings) as admin:
+        _show(planned(admin, settings), as_json)
+
+
+@topics.command()
+def apply(as_json: AsJson = False) -> None:
+    """Create and change topics as planned; nothing at all where something would break state."""
+    from streams.administration import apply as applied
+    from streams.administration import plan as planned
+
+    settings = settings_or_refuse(redis=False)
+    with _kafka(settings) as admin:
+        found = planned(admin, settings)
+        _show(found, as_json)
+        refused = sum(1 for p in found if p.refusals)
+        if refused:
+            raise refuse(f"{refused} of {len(found)} topics cannot be made as they must be; nothing was changed", 1)
+        applied(admin, found)
+
+
+@contextmanager
+def _kafka(settings: Settings) -> Iterator[Any]:
+    """A client; trouble with Kafka ends the program with exit code 1 and what to do."""
+    from kafka.errors import KafkaError
+
+    from streams.administration import NotApplied, administrator
+
+    logging.getLogger("kafka").addHandler(logging.NullHandler())  # What fails is said once, by us.
+    try:
+        admin = administrator(settings.kafka)
+        try:
+            yield admin
+        finally:
+            admin.close()
+    except NotApplied as error:
+        raise refuse(f"Kafka did not do all of it: {error}; mend that, then apply again", 1) from None
+    except KafkaError as error:
+        where = ", ".join(settings.kafka.servers)
+        raise refuse(
+            f"Kafka at {where}: {error}; see that it runs, GATE61_KAFKA and the rights of its user", 1
+        ) from None
+
+
+def _show(found: "list[Planned]", as_json: bool) -> None:
+    if as_json:
+        for each in found:
+            print(json.dumps(each.record()))
+        return
+    table = Table("topic", "what for", "partitions", "action", "why")
+    for each in found:
+        why = [*each.changes, *(f"{r.what}; {r.do}" for r in (*each.refusals, *each.notes))]
+        action = f"[{_COLOURS[each.action]}]{each.action}[/]"
+        table.add_row(each.topic.name, each.topic.what, str(each.partitions), action, "\n".join(why))
+    console().print(table)

@@ -1,0 +1,151 @@
+"""`gate61 topics`: what is needed is made, what would break state is refused by name, and then nothing is touched."""
+
+import json
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from kafka.admin import ConfigResource
+
+from streams.topics import topics
+from tests.commands.program import Done, run
+from tests.runtime.kafka import APPEND_TIME, Kafka
+
+ALL = len(topics())
+
+
+def _topics(kafka: Kafka, prefix: str, *arguments: str, **environment: str) -> Done:
+    settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix, "GATE61_PARTITIONS": "3"}
+    return run("topics", *arguments, **(settings | environment))
+
+
+def _planned(kafka: Kafka, prefix: str, **environment: str) -> dict[str, dict[str, Any]]:
+    """By topic, what `plan --json` says."""
+    done = _topics(kafka, prefix, "plan", "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    return {r["topic"].removeprefix(f"{prefix}gate61."): r for r in map(json.loads, done.stdout.splitlines())}
+
+
+def _exist(kafka: Kafka, prefix: str) -> set[str]:
+    with kafka.admin() as admin:
+        return {t.removeprefix(f"{prefix}gate61.") for t in admin.list_topics() if t.startswith(prefix)}
+
+
+def _put(kafka: Kafka, topic: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.servers)
+    producer.send(topic, b"{}", partition=0).get(20)
+    producer.close()
+
+
+def test_all_is_made_as_it_must_be_and_a_second_time_nothing_is_left_to_do(kafka: Kafka, prefix: str) -> None:
+    """`plan` changes nothing; after `apply` the cluster has what the plan said, and every topic is kept."""
+    planned = _planned(kafka, prefix)
+    assert [r["action"] for r in planned.values()] == ["create"] * ALL
+    assert not _exist(kafka, prefix)
+    assert _topics(kafka, prefix, "apply").returncode == 0
+    with kafka.admin() as admin:
+        names = [f"{prefix}gate61.{n}" for n in planned]
+        configs = admin.describe_configs([ConfigResource("TOPIC", n) for n in names], config_filter="all")["topic"]
+        counts = {t["name"]: len(t["partitions"]) for t in admin.describe_topics(names)}
+    for topic in topics(prefix):
+        found = {key: config["value"] for key, config in configs[topic.name].items()}
+        assert counts[topic.name] == (topic.partitions or 3)
+        assert found["retention.ms"] == ("3600000" if topic.name.endswith("clock.v1") else "-1")
+        assert (found["cleanup.policy"], found["min.insync.replicas"]) == ("delete", "1")
+        assert found["max.message.bytes"] == str(topic.largest)
+        if topic.append_time:
+            assert found["message.timestamp.type"] == "LogAppendTime"
+    again = _topics(kafka, prefix, "apply", "--json")
+    assert again.returncode == 0
+    assert {json.loads(line)["action"] for line in again.stdout.splitlines()} == {"keep"}
+
+
+def test_what_can_be_mended_without_harm_is_mended(kafka: Kafka, prefix: str) -> None:
+    """Too short a retention, too small records, other people's times or compaction on an input without records."""
+    actions = f"{prefix}gate61.client-actions.v1"
+    wrong = {"retention.ms": "60000", "retention.bytes": "5000000", "max.message.bytes": "1000"}
+    kafka.create({actions: 3}, wrong | {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"})
+    planned = _planned(kafka, prefix)["client-actions.v1"]
+    assert planned["action"] == "alter"
+    assert planned["configs"] == {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "max.message.bytes": "1048588",
+        "message.timestamp.type": "LogAppendTime",
+    }
+    assert _topics(kafka, prefix, "apply").returncode == 0
+    assert _planned(kafka, prefix)["client-actions.v1"]["action"] == "keep"
+
+
+def test_what_is_longer_larger_or_stricter_than_needed_stays(kafka: Kafka, prefix: str) -> None:
+    """Retention is never shortened."""
+    clock, cases = f"{prefix}gate61.clock.v1", f"{prefix}gate61.cases.v1"
+    kafka.create({clock: 1}, APPEND_TIME)
+    kafka.create({cases: 3}, {"retention.ms": "-1", "max.message.bytes": "9000000"})
+    planned = _planned(kafka, prefix)
+    assert (planned["clock.v1"]["action"], planned["cases.v1"]["action"]) == ("keep", "keep")
+
+
+@pytest.mark.parametrize(
+    ("configs", "partitions", "records", "said", "do"),
+    [
+        (APPEND_TIME, 4, False, b"has 4 partitions, not 3", b"GATE61_PARTITIONS=4"),
+        (APPEND_TIME | {"message.timestamp.type": "CreateTime"}, 3, True, b"times that their senders", b"publish them"),
+        (APPEND_TIME | {"cleanup.policy": "compact"}, 3, True, b"is compacted", b"not compacted"),
+    ],
+)
+def test_what_would_break_state_is_refused_and_nothing_else_is_touched(
+    kafka: Kafka, prefix: str, configs: dict[str, str], partitions: int, records: bool, said: bytes, do: bytes
+) -> None:
+    """Named, with what to do; exit 1; not even the other topics are made."""
+    actions = f"{prefix}gate61.client-actions.v1"
+    # A compacting topic takes no record without a key, so the record comes before.
+    late = {k: v for k, v in configs.items() if k == "cleanup.policy"}
+    kafka.create({actions: partitions}, {k: v for k, v in configs.items() if k not in late})
+    if records:
+        _put(kafka, actions)
+    if late:
+        with kafka.admin() as admin:
+            assert admin.alter_configs([ConfigResource("TOPIC", actions, late)])["topic"][actions] == "OK"
+    assert _planned(kafka, prefix)["client-actions.v1"]["action"] == "refuse"
+    done = _topics(kafka, prefix, "apply", COLUMNS="400")
+    assert done.returncode == 1
+    flat = b" ".join(done.stdout.replace("│".encode(), b" ").split())
+    assert said in flat and do in flat
+    assert b"1 of %d topics" % ALL in done.stderr
+    assert _exist(kafka, prefix) == {"client-actions.v1"}
+
+
+def test_a_register_of_several_partitions_is_refused(kafka: Kafka, prefix: str) -> None:
+    """Its records are one sequence."""
+    kafka.create({f"{prefix}gate61.register.v1": 2})
+    (refusal,) = _planned(kafka, prefix)["register.v1"]["refused"]
+    assert "it must have 1" in refusal["what"]
+
+
+def test_fewer_copies_than_wanted_are_told_and_stop_nothing(kafka: Kafka, prefix: str) -> None:
+    """Copies are added by moving replicas, which is the operator's to do."""
+    assert _topics(kafka, prefix, "apply").returncode == 0
+    planned = _planned(kafka, prefix, GATE61_REPLICATION="3")["decisions.v1"]
+    assert (planned["action"], planned["replication"]) == ("keep", 1)
+    assert "has 1 of 3 copies" in planned["notes"][0]["what"]
+
+
+def test_more_copies_than_brokers_is_kafkas_refusal_in_one_line(kafka: Kafka, prefix: str) -> None:
+    """Exit 1 and no trace of a stack."""
+    done = _topics(kafka, prefix, "apply", GATE61_REPLICATION="3")
+    assert done.returncode == 1
+    assert b"only 1 broker(s)" in done.stderr and done.stderr.count(b"\n") == 1 and len(done.stderr) < 1000
+    assert not _exist(kafka, prefix)
+
+
+def test_no_broker_and_no_settings_are_told(prefix: str) -> None:
+    """A broker that does not answer ends the command with 1, settings that cannot be used with 2, all at once."""
+    done = run("topics", "plan", GATE61_KAFKA="127.0.0.1:1")
+    assert done.returncode == 1
+    assert b"127.0.0.1:1" in done.stderr and b"GATE61_KAFKA" in done.stderr and done.stderr.count(b"\n") == 1
+    done = run("topics", "plan", GATE61_PARTITIONS="many", GATE61_REPLICATION="0")
+    assert done.returncode == 2
+    for name in (b"GATE61_KAFKA", b"GATE61_PARTITIONS", b"GATE61_REPLICATION"):
+        assert name in done.stderr
