@@ -1,35 +1,104 @@
 """What a Redis must be to hold proof: nothing that was acknowledged may vanish (design section 3)."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from state.finding import Finding, Level
+
 LEAST_VERSION = (7, 0)
+MEMORY_SHORT = 0.8
+"""Of the memory there is: from here on it is time to add some."""
+
+Info = Mapping[str, Any]
 
 
 def complaints(client: Redis) -> list[str]:
     """Why state may not be kept there, each with what to do; empty if it may. Raises if Redis cannot be asked."""
-    server: dict[str, object] = client.info("server")
-    persistence: dict[str, object] = client.info("persistence")
-    replication: dict[str, object] = client.info("replication")
-    found = []
-    version = str(server["redis_version"])
+    return [f"{f.what}; {f.do}" for f in findings(client) if f.wrong]
+
+
+def findings(client: Redis) -> list[Finding]:
+    """Whether this Redis keeps what it acknowledges. Raises `RedisError` if it does not answer."""
+    try:
+        info: Info = client.info()
+    except ResponseError as error:
+        said = f"Redis does not let its state be asked: {error}"
+        return [_wrong(said, "let the user of GATE61_REDIS run INFO (and CONFIG GET)")]
+    return [*_server(info), *_persistence(client, info), *_eviction(client, info)]
+
+
+def memory(client: Redis) -> Finding:
+    """How much memory is left for state."""
+    info: Info = client.info("memory")
+    used = int(info["used_memory"])
+    limit = int(info.get("maxmemory") or 0) or int(info.get("total_system_memory") or 0)
+    if not limit:
+        return _warn("Redis does not tell how much memory there is", "watch its memory by other means")
+    said = f"memory: {used >> 20} MiB used of {limit >> 20} MiB"
+    if used >= limit:
+        return _wrong(f"{said}: Redis takes no more writes", "give it more memory; the gate waits until then")
+    if used >= MEMORY_SHORT * limit:
+        return _warn(said, "give it more memory, before it is full and the gate has to wait")
+    return Finding("Redis", Level.OK, said)
+
+
+def _server(info: Info) -> Iterator[Finding]:
+    version, role = str(info["redis_version"]), info["role"]
     if tuple(int(n) for n in version.split(".")[:2]) < LEAST_VERSION:
-        found.append(f"Redis is {version}; use 7.0 or newer")
-    if not persistence["aof_enabled"]:
-        found.append("Redis has no append-only file and forgets on a crash; set `appendonly yes`")
-    elif persistence["aof_last_write_status"] != "ok":
-        found.append("Redis could not write its append-only file; look at its disk")
-    if replication["role"] != "master":
-        found.append("this Redis is a replica and takes no writes; name the primary in GATE61_REDIS")
-    policy = _setting(client, "maxmemory-policy") or str(client.info("memory").get("maxmemory_policy"))
-    if policy != "noeviction":
-        found.append(f"Redis drops state when memory is short (`{policy}`); set `maxmemory-policy noeviction`")
-    return found
+        yield _wrong(f"Redis is version {version}", "use 7.0 or newer")
+    elif role != "master":
+        yield _wrong("this Redis is a replica and takes no writes of ours", "name the primary in GATE61_REDIS")
+    else:
+        yield Finding("Redis", Level.OK, f"version {version}, {role}")
+
+
+def _persistence(client: Redis, info: Info) -> Iterator[Finding]:
+    said = _setting(client, "appendonly")
+    if not info["aof_enabled"]:
+        yield _wrong("Redis has no append-only file, and forgets on a crash", "set `appendonly yes`")
+        return
+    if said not in (None, "yes"):
+        yield _wrong(f"Redis says an append-only file is on, and that `appendonly` is `{said}`", "ask whoever runs it")
+    if info["aof_last_write_status"] != "ok":
+        yield _wrong("Redis could not write its append-only file", "look at its disk and its log")
+    if info["aof_last_bgrewrite_status"] != "ok":
+        yield _warn("Redis could not rewrite its append-only file, which grows", "look at its disk, memory and log")
+    flushed = _setting(client, "appendfsync")
+    if said is None or flushed is None:
+        yield _warn(
+            "Redis does not let its settings be asked (CONFIG GET); what it says of its append-only file is believed",
+            "see that `appendonly` is `yes` and `appendfsync` is `everysec` or `always`",
+        )
+    elif flushed == "no":
+        yield _warn("a lost machine loses up to half a minute (`appendfsync no`)", "set `appendfsync everysec`")
+    else:
+        yield Finding("Redis", Level.OK, f"append-only file on, `appendfsync {flushed}`")
+
+
+def _eviction(client: Redis, info: Info) -> Iterator[Finding]:
+    policy = _setting(client, "maxmemory-policy") or str(info.get("maxmemory_policy", "unknown"))
+    if policy == "noeviction":
+        yield Finding("Redis", Level.OK, "nothing is evicted")
+    else:
+        said = f"Redis drops state when memory is short (`maxmemory-policy {policy}`)"
+        yield _wrong(said, "set `maxmemory-policy noeviction`")
 
 
 def _setting(client: Redis, name: str) -> str | None:
     """None where the server does not let it be asked."""
     try:
-        return client.config_get(name).get(name)
+        found: str | None = client.config_get(name).get(name)
     except ResponseError:
         return None
+    return found
+
+
+def _wrong(what: str, do: str) -> Finding:
+    return Finding("Redis", Level.WRONG, what, do)
+
+
+def _warn(what: str, do: str) -> Finding:
+    return Finding("Redis", Level.WARN, what, do)

@@ -17,7 +17,7 @@ from streams.connection import connection
 from streams.settings import Kafka, Settings
 from streams.topics import FOREVER, Topic, topics
 
-SECONDS = 15
+SECONDS = 10
 """How long one request to Kafka may take."""
 _UNKNOWN_TOPIC = 3
 _MOST_REPLICAS = 3
@@ -29,6 +29,8 @@ class Found(Struct, frozen=True):
     partitions: int
     replication: int
     """The fewest copies that a partition has."""
+    in_sync: int
+    """The fewest copies of a partition that have all its records."""
     configs: Mapping[str, str]
     """As they are in force, the brokers' defaults among them."""
     bounds: Mapping[int, tuple[int, int]]
@@ -149,6 +151,7 @@ def found_topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, Found]:
         name: Found(
             len(parts),
             min(len(p["replica_nodes"]) for p in parts),
+            min(len(p["isr_nodes"]) for p in parts),
             {key: str(config["value"]) for key, config in configs[name].items()},
             {p.partition: (first[p].offset, end[p].offset) for p in places if p.topic == name},
         )

@@ -17,6 +17,7 @@ from gate.effects import Answer
 from gate.facts import Fact
 from state import MemoryStore
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.doctor import doctor
 from streams.commands.topics import topics
 from streams.commands.worker import worker
 from streams.demo.account import tell
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 app.add_typer(policies, name="policy")
 app.command()(worker)
+app.command()(doctor)
 app.add_typer(topics, name="topics")
 
 

@@ -1,0 +1,71 @@
+"""The examination in its order: settings, policy, Kafka and its topics, the policy in force, Redis, clocks, state."""
+
+import logging
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+
+from kafka.errors import KafkaError
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from gate.policy import Policy
+from state import redis_health
+from state.finding import Finding, Level
+from streams.administration import Planned, administrator, plan
+from streams.doctor import brokers, clocks, partitions, policies
+from streams.settings import Settings, SettingsRefused, settings
+
+REDIS_SECONDS = 5.0
+
+
+def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Each finding as soon as it is there; trouble of the world is a finding too.
+
+    Changes nothing but for one record in the topic by which the brokers' clock is read.
+    """
+    logging.getLogger("kafka").addHandler(logging.NullHandler())  # What fails there is a finding here.
+    try:
+        found = settings(environment)
+    except SettingsRefused as refused:
+        for complaint in refused.complaints:
+            what, _, do = complaint.partition("; ")
+            yield Finding("settings", Level.WRONG, what, do or "correct it")
+        return
+    yield Finding("settings", Level.OK, f"topics `{found.prefix}gate61.*` at {', '.join(found.kafka.servers)}")
+    own = yield from policies.own(found)
+    planned = yield from _kafka(found, own)
+    yield from _redis(found, own, planned)
+
+
+def _kafka(settings: Settings, own: Policy | None) -> Generator[Finding, None, list[Planned]]:
+    """What Kafka has; the topics, none if they could not be asked."""
+    planned: list[Planned] = []
+    try:
+        with closing(administrator(settings.kafka)) as admin:
+            yield from brokers.cluster(admin)
+            planned = plan(admin, settings)
+            yield from brokers.topics(planned)
+            yield from policies.in_force(settings, planned, own)
+            yield from clocks.of_broker(settings, planned, own)
+    except (KafkaError, OSError) as error:
+        said = f"Kafka at {', '.join(settings.kafka.servers)}: {error}"
+        yield Finding("Kafka", Level.WRONG, said, "see that it runs, GATE61_KAFKA and the rights of its user")
+    return planned
+
+
+def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> Iterator[Finding]:
+    try:
+        with Redis.from_url(
+            settings.redis,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        ) as client:
+            yield from redis_health.findings(client)
+            yield redis_health.memory(client)
+            yield clocks.of_redis(client, own)
+            yield from partitions.state(client, settings, planned)
+    except (RedisError, OSError, ValueError) as error:
+        yield Finding("Redis", Level.WRONG, str(error), "see that it runs, GATE61_REDIS and the rights of its user")

@@ -1,0 +1,106 @@
+"""Whether the state that Redis holds belongs to the logs that Kafka holds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from state.finding import Finding, Level
+from streams.administration import Planned
+from streams.settings import Settings
+from streams.topics import Topic, topics
+
+MOST_PARTITIONS = 10_000
+SHOWN = 3
+"""Partitions that a finding names."""
+
+Bounds = Mapping[int, tuple[int, int]]
+
+
+class Stored(NamedTuple):
+    """The next offsets of a partition, None if it has none stored: of what happens around clients, of messages."""
+
+    actions: int | None
+    between: int | None
+
+
+def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
+    """By partition: what must be read next is still, or soon, to be had."""
+    names = topics(settings.prefix)
+    found = {p.topic.name: p.found for p in planned}
+    actions, between = found.get(names.actions.name), found.get(names.between.name)
+    if actions is None:
+        return  # That the topic is missing, or cannot be asked, has been told.
+    tag = names.actions.name
+    stored = _stored(client, tag, actions.partitions)
+    wrong = [
+        *_outside(names.actions, {p: s.actions for p, s in stored.items()}, actions.bounds),
+        *_outside(names.between, {p: s.between for p, s in stored.items()}, between.bounds if between else {}),
+        *_elsewhere(client, tag, actions.partitions),
+    ]
+    yield from wrong
+    if not wrong:
+        known = [p for p, s in stored.items() if s.actions is not None]
+        behind = sum(end - (stored[p].actions or first) for p, (first, end) in actions.bounds.items())
+        said = f"{len(known)} of {actions.partitions} partitions have state; {behind} records are to be read"
+        yield Finding("state", Level.OK, said)
+
+
+def _stored(client: Redis, tag: str, partitions: int) -> dict[int, Stored]:
+    pipe = client.pipeline(transaction=False)
+    for number in range(partitions):
+        pipe.hget(f"{{{tag}:{number}}}:meta", "next")
+        pipe.hget(f"{{{tag}:{number}}}:notes", "between")
+    found: list[Any] = [int(value) if value else None for value in pipe.execute()]
+    return {number: Stored(*found[2 * number : 2 * number + 2]) for number in range(partitions)}
+
+
+def _outside(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> Iterator[Finding]:
+    """Partitions whose next record the topic does not have, nor will have."""
+    beyond, before, unread = [], [], []
+    for number, (first, end) in bounds.items():
+        next_ = stored.get(number)
+        if next_ is None and first > 0:
+            unread.append(f"{number} (begins at {first})")
+        elif next_ is not None and next_ > end:
+            beyond.append(f"{number} (next {next_}, ends at {end})")
+        elif next_ is not None and next_ < first:
+            before.append(f"{number} (next {next_}, begins at {first})")
+    if beyond:
+        yield _wrong(
+            f"state has read further than `{topic.name}` goes, in partition {_few(beyond)}: the topic was made anew or "
+            "lost its end",
+            "give this state back the topic it was made from, or make the state anew: `gate61 rebuild`",
+        )
+    if before:
+        yield _wrong(
+            f"records of `{topic.name}` were deleted before they were read, in partition {_few(before)}",
+            "publish them again, keep the topic for good (`gate61 topics apply`), and make the state anew",
+        )
+    if unread:
+        yield _wrong(
+            f"`{topic.name}` has lost its first records, and nothing was kept of them, in partition {_few(unread)}",
+            "restore the state that was made from them, or start anew under another GATE61_PREFIX and publish again",
+        )
+
+
+def _elsewhere(client: Redis, tag: str, partitions: int) -> Iterator[Finding]:
+    """State of partitions that the topic does not have."""
+    pipe = client.pipeline(transaction=False)
+    for number in range(partitions, MOST_PARTITIONS):
+        pipe.exists(f"{{{tag}:{number}}}:meta")
+    more = [str(partitions + place) for place, there in enumerate(pipe.execute()) if there]
+    if more:
+        yield _wrong(
+            f"there is state of partition {_few(more)}, and `{tag}` has {partitions}: clients moved to other partitions",
+            "make the topic anew with as many partitions as its state was made with, or start under another prefix",
+        )
+
+
+def _few(partitions: Sequence[str]) -> str:
+    more = len(partitions) - SHOWN
+    return ", ".join(partitions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _wrong(what: str, do: str) -> Finding:
+    return Finding("state", Level.WRONG, what, do)
