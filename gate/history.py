@@ -24,6 +24,7 @@ from gate.facts import (
     Requested,
     Thing,
 )
+from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome
 from gate.policy import Policy
@@ -145,6 +146,11 @@ def replay(
                 reach = evolve(dossier, fact, register, record.of)
                 assert reach is Reach.FORWARD, "a replay holds the whole history"
     return replayed
+
+
+def as_of(client: str, records: Sequence[Record], register: Register, policy: Policy, at: Instant) -> Dossier:
+    """The dossier on all that counts by that time, uncut: what an offer of that time is judged on."""
+    return replay(client, _up_to(records, at), register, policy, LATEST + 1).dossier
 
 
 def _judge(known: Known, offer: Fact, said: Proposed, records: Sequence[Record], policy: Policy) -> Outcome:

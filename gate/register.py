@@ -139,6 +139,14 @@ class Register:
             return None
         return next((s for s in stated if not s.approved_by), stated[0])
 
+    def assets(self) -> list[str]:
+        """Every asset that was ever classified."""
+        return sorted(self._assets)
+
+    def products(self) -> list[str]:
+        """Every product that was ever classified."""
+        return sorted(self._products)
+
     def asset_entry(self, asset: str, at: Instant) -> tuple[str, ...]:
         """Ids of the classifications in force."""
         return tuple(e.id for e in _in_force(self._assets.get(asset), at))

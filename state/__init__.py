@@ -1,7 +1,8 @@
 """What the gate remembers: one contract, several stores."""
 
+from state.journal import Journal
 from state.memory import MemoryStore
 from state.sqlite import SqliteStore
 from state.store import Store
 
-__all__ = ["MemoryStore", "SqliteStore", "Store"]
+__all__ = ["Journal", "MemoryStore", "SqliteStore", "Store"]

@@ -31,10 +31,10 @@ class SqliteStore:
         self._db.execute("pragma synchronous = full")
         self._db.executescript(_TABLES)
 
-    def _write(self, sql: str, *values: object) -> None:
+    def _write(self, sql: str, *values: object) -> int:
         if not self._db.in_transaction:
             self._db.execute("begin immediate")
-        self._db.execute(sql, values)
+        return self._db.execute(sql, values).lastrowid or 0
 
     def dossier(self, client: str) -> Dossier:
         """See `Store`."""

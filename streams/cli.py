@@ -16,9 +16,11 @@ import typer
 from gate.effects import Answer
 from gate.facts import Fact
 from state import MemoryStore
+from streams.commands import keys as keys_of_services
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.commands.doctor import doctor
 from streams.commands.topics import topics
+from streams.commands.serve import serve
 from streams.commands.worker import worker
 from streams.demo.account import tell
 from streams.embedded import Gate
@@ -34,6 +36,8 @@ app.add_typer(policies, name="policy")
 app.command()(worker)
 app.command()(doctor)
 app.add_typer(topics, name="topics")
+app.add_typer(keys_of_services.app, name="keys")
+app.command()(serve)
 
 
 def _version(asked: bool) -> None:

@@ -89,6 +89,10 @@ class Clients:
             case = case_of("EXPOSURE", f"campaign `{said.campaign}` reached clients with open scopes", None, fact)
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
 
+    def due(self, now: Instant) -> bool:
+        """Whether scopes are to be closed by then."""
+        return self._index.closes <= now
+
     def close_due(self, now: Instant) -> Iterator[Notice]:
         """Close the scopes whose hard limit has passed.
 

@@ -5,6 +5,7 @@ commits, for one line or for many; what it published after a commit it may have 
 """
 
 from collections import deque
+from typing import Any
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.effects import Answer, Case, Greeting, Notice, derived_id
@@ -15,7 +16,7 @@ from state import Store
 from streams import publish
 from streams.clients import Clients
 from streams.clients import Effect as OfClients
-from streams.wire import Rejected, read, reused
+from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
 _RECORDED = "recorded"
@@ -38,32 +39,70 @@ class Gate:
 
     def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
-        event = read(line, self._recorded, self.policy.clock_tolerance)
+        event = self.read(line)
         if isinstance(event, Rejected):
             return event
+        followed = self.fold(event)
+        return [] if followed is None else followed
+
+    def read(
+        self, line: bytes, received: Instant | None = None, attributes: dict[str, Any] | None = None
+    ) -> Read | Rejected:
+        """One line as an event; `attributes` are those that travelled beside its data.
+
+        `received` is a clock's time of arrival, which counts instead of the event's own word. A clock that was set
+        back is not followed: recorded times never decrease.
+        """
+        appended = None if received is None else max(received, self._recorded)
+        previous, tolerance = appended or self._recorded, self.policy.clock_tolerance
+        if attributes:
+            return read_parts(attributes, line, previous, tolerance, appended)
+        return read(line, previous, tolerance, appended)
+
+    def fold(self, event: Read) -> list[Effect] | Rejected | None:
+        """Everything that follows from an event; None for a repetition, from which nothing does."""
         seen = self.store.seen(event.key, event.content)
         if seen is True:
-            return []
+            return None
         if seen is False:
             return reused(event)
         self._recorded = event.fact.recorded
         self.last = event.fact
         return self._learn(event.fact)
 
+    @property
+    def recorded(self) -> Instant:
+        """When what was taken last was recorded."""
+        return self._recorded
+
+    def due(self, now: Instant) -> bool:
+        """Whether scopes are to be closed by then."""
+        return self._clients.due(now)
+
+    def wake(self, now: Instant) -> list[Effect]:
+        """Close the scopes that are due although nothing arrives."""
+        self._recorded = max(self._recorded, now)
+        return [*self._clients.close_due(self._recorded)]
+
     def commit(self) -> None:
         """Make everything taken so far last."""
         self.store.note(_RECORDED, str(self._recorded).encode())
         self.store.commit()
 
-    def answer_to_reject(self, reject: Rejected, line: bytes) -> bytes | None:
+    def answer_to_reject(self, reject: Rejected, line: bytes, received: Instant | None = None) -> bytes | None:
         """The block of an offer that cannot be read but must be answered; the same bytes are answered once."""
         if reject.offer is None or reject.client is None:
             return None
-        decision = derived_id("dec", "unreadable", line.hex(), self.policy.digest)
+        decision = self.decision_on_reject(line)
         if self.store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
             return None
-        recorded = max(self._recorded, reject.at or 0) if self._recorded > BEFORE_EVERYTHING else reject.at or 0
+        said = reject.at or 0 if received is None else received
+        recorded = max(self._recorded, said) if self._recorded > BEFORE_EVERYTHING else said
         return publish.unreadable(reject, decision, recorded, self.policy)
+
+    def decision_on_reject(self, line: bytes) -> str:
+        """The id of the answer to an offer that cannot be read: derived from its bytes."""
+        return derived_id("dec", "unreadable", line.hex(), self.policy.digest)
 
     def line_of(self, effect: Effect) -> bytes:
         """An effect as a line of output."""

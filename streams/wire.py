@@ -276,6 +276,15 @@ def _json(data: bytes) -> Any:
         raise _Trouble("NOT_JSON", str(error)[:200]) from None
 
 
+def object_of(data: bytes) -> dict[str, Any] | Rejected:
+    """A JSON object that is no event, read as strictly as one."""
+    try:
+        value = _json(data)
+    except _Trouble as trouble:
+        return Rejected(trouble.reason, str(trouble))
+    return value if isinstance(value, dict) else Rejected("BAD_FIELD", "this is not a JSON object")
+
+
 def _lenient(data: bytes) -> object:
     """What can still be read where keys stand twice: the last of each."""
     try:

@@ -1,0 +1,90 @@
+"""A SQLite store that also keeps what came out and what was rejected, in the same transaction as the state.
+
+So nothing that came out is lost or said twice when the process is killed: whoever reads on from a number sees it all.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from msgspec import Struct
+
+from state.sqlite import SqliteStore
+
+_TABLES = """
+create table if not exists out (number integer primary key autoincrement, about text, data blob not null);
+create index if not exists out_about on out (about, number);
+create table if not exists rejected (
+    number integer primary key autoincrement, digest blob not null unique, at integer not null, times integer not null,
+    reason text not null, message text not null, source text, id text, headers text, raw blob not null
+);
+"""
+
+
+class Out(Struct, frozen=True):
+    """One event that came out; numbers grow, and are never used again."""
+
+    number: int
+    data: bytes
+
+
+class Kept(Struct, frozen=True):
+    """What could not be taken, byte for byte; the same again is counted in `times`."""
+
+    at: int
+    reason: str
+    message: str
+    source: str | None
+    id: str | None
+    headers: str | None
+    """The attributes that came beside the bytes, as JSON; None where the bytes are all there is."""
+    raw: bytes
+    number: int = 0
+    times: int = 1
+
+
+class Journal(SqliteStore):
+    """The store of a gate that serves."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path)
+        self._db.executescript(_TABLES)
+
+    def publish(self, data: bytes, about: str | None = None) -> Out:
+        """Keep an event for whoever reads; `about` finds it again."""
+        return Out(self._write("insert into out (about, data) values (?, ?)", about, data), data)
+
+    def published(self, after: int, limit: int) -> list[Out]:
+        """What came out after that number, in order."""
+        rows = self._db.execute("select number, data from out where number > ? order by number limit ?", (after, limit))
+        return [Out(*row) for row in rows]
+
+    def last_number(self) -> int:
+        """Of what came out last; 0 before anything did."""
+        row = self._db.execute("select max(number) from out").fetchone()
+        return row[0] or 0
+
+    def last_about(self, about: str) -> Out | None:
+        """What came out last about something."""
+        sql = "select number, data from out where about = ? order by number desc limit 1"
+        row = self._db.execute(sql, (about,)).fetchone()
+        return Out(*row) if row else None
+
+    def reject(self, kept: Kept) -> int:
+        """Keep what could not be taken; returns its number."""
+        digest = sha256(b"\0".join((kept.reason.encode(), (kept.headers or "").encode(), kept.raw))).digest()
+        row = self._db.execute("select number from rejected where digest = ?", (digest,)).fetchone()
+        if row:
+            self._write("update rejected set times = times + 1 where number = ?", row[0])
+            return int(row[0])
+        return self._write(
+            "insert into rejected (digest, at, times, reason, message, source, id, headers, raw)"
+            " values (?, ?, 1, ?, ?, ?, ?, ?, ?)",
+            *(digest, kept.at, kept.reason, kept.message, kept.source, kept.id, kept.headers, kept.raw),
+        )
+
+    def rejected(self, after: int, limit: int) -> Sequence[Kept]:
+        """What could not be taken after that number, in order."""
+        columns = "at, reason, message, source, id, headers, raw, number, times"
+        sql = f"select {columns} from rejected where number > ? order by number limit ?"
+        return [Kept(*row) for row in self._db.execute(sql, (after, limit))]

@@ -1,0 +1,76 @@
+"""One question: what would the gate answer if this offer were proposed now?
+
+The same `step` as for an offer's event, on a copy of the dossier; whatever else would follow is left aside.
+"""
+
+import json
+from hashlib import blake2b
+from typing import Any
+
+from gate import Answer, step
+from gate.facts import Fact, Instant
+from gate.instants import text
+from streams.ask.reader import Seen
+from streams.publish import answer_data
+from streams.wire import Rejected, object_of, read
+
+SOURCE = "//gate61/ask"
+_ANY_TIME = 2**62
+"""Planning ahead: an offer that is only asked about may lie in the future."""
+
+
+class QuestionRefused(Exception):
+    """A question that cannot be read: a reason of the border, and what is wrong."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def question(body: bytes, now: Instant) -> Fact:
+    """The offer that is asked about: the data of `offer.proposed`, with `client`, and `time` where it is not now.
+
+    It is read as strictly as an event. `offer` may be left out while the offer has no id yet.
+    """
+    given = object_of(body)
+    if isinstance(given, Rejected):
+        raise QuestionRefused(given.reason, given.message)
+    client, time = given.pop("client", None), given.pop("time", None)
+    if client is None:
+        raise QuestionRefused("BAD_FIELD", "`client` is missing: say for whom the offer is")
+    return offer_of(client, time, given, f"check-{blake2b(body, digest_size=12).hexdigest()}", now)
+
+
+def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: Instant) -> Fact:
+    """The offer as an event that arrives now; `time` None is now."""
+    asked = {
+        "specversion": "1.0",
+        "id": id,
+        "source": SOURCE,
+        "type": "gate61.offer.proposed.v1",
+        "subject": client,
+        "time": text(now) if time is None else time,
+        "data": {"offer": id, **data},
+    }
+    try:
+        line = json.dumps(asked).encode()
+    except RecursionError:
+        raise QuestionRefused("NOT_JSON", "nested too deeply") from None
+    event = read(line, now, _ANY_TIME, now)
+    if isinstance(event, Rejected):
+        raise QuestionRefused(event.reason, event.message.replace("`subject`", "`client`"))
+    return event.fact
+
+
+def answer_to(offer: Fact, seen: Seen) -> Answer | None:
+    """What the gate would answer to the offer's event on what is seen, using the dossier up; None asks for the history."""
+    stepped = step(seen.known, offer, seen.policy, seen.history)
+    if isinstance(stepped, str):
+        return None
+    return next(a for a in stepped.answers if a.offer.key == offer.key)
+
+
+def told(answer: Answer, seen: Seen, now: Instant) -> dict[str, Any]:
+    """The answer in the shape of `offer.decided`; it is no decision, has no id and is published nowhere."""
+    data = answer_data(answer, seen.policy)
+    return {**data, "decision": None, "synchronous": True, "read_up_to": seen.read_up_to.told(now)}

@@ -1,0 +1,162 @@
+"""What may be offered to a client right now: the gate is asked about what he asked for himself, and about its like.
+
+Each entry of the list is an allow of the same `decide` to a plain offer in the transaction of the client's own request.
+What is not listed was not found lawful. A client out of territory may be offered anything.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Literal, get_args
+
+from gate import Known, Outcome, Verdict, decide
+from gate.dossier import Dossier, Scope
+from gate.facts import Fact, Instant, Proposed, Service, Thing
+from gate.history import as_of
+from gate.instants import moment
+from gate.law import DUTIES
+from gate.policy import Policy
+from gate.register import Register
+from gate.same_type import Pair, compare
+from gate.solicitation import uncertain
+from streams.ask.check import SOURCE
+from streams.ask.reader import Seen
+
+SIBLINGS = 100
+"""Assets, and products, of the type that was asked for: how many are listed for one request at most."""
+REQUESTS = 100
+"""The client's latest requests that are looked at."""
+Entry = dict[str, Any]
+_Content = Literal["service_notice", "exit_help", "education"]
+
+
+class _Asking:
+    """The gate, asked about one client at one time."""
+
+    def __init__(self, known: Known, client: str, at: Instant, policy: Policy) -> None:
+        self.known, self.at = known, at
+        self._client, self._policy = client, policy
+
+    def offer(self, thing: Thing, transaction: str | None) -> Outcome:
+        """What is said to a plain offer."""
+        assert thing.service is not None
+        said = Proposed("may-send", thing.service, "any", "offer", thing.asset, thing.product, transaction=transaction)
+        return self._decide(said)
+
+    def message(self, content: _Content) -> Outcome:
+        """What is said to a message that promotes nothing."""
+        return self._decide(Proposed("may-send", "transfer", "any", content))
+
+    def _decide(self, said: Proposed) -> Outcome:
+        offer = Fact(SOURCE, "may-send", self._client, self.at, self.at, said)
+        return decide(self.known, offer, self._policy)
+
+
+def may_send(client: str, now: Instant, seen: Seen) -> Entry | None:
+    """The list and what it leans on; an empty one says why. None asks for the history."""
+    known = _known(client, now, seen)
+    if known is None:
+        return None
+    asking = _Asking(known, client, now, seen.policy)
+    anything = _anything(asking)
+    lawful, why, more = (anything, [], False) if anything else _requested(asking, seen.policy.hard_limit)
+    return {
+        "client": client,
+        "at": moment(now),
+        "may_send": lawful,
+        "why": why,
+        "more": more,
+        "always": [_passing(asking, content) for content in get_args(_Content)],
+        "policy": {"version": seen.policy.version, "digest": seen.policy.digest},
+        "synchronous": True,
+        "read_up_to": seen.read_up_to.told(now),
+    }
+
+
+def _known(client: str, now: Instant, seen: Seen) -> Known | None:
+    """The dossier as it is now; from the history where the bounded one does not tell, None where that is missing."""
+    dossier, register = seen.known
+    if seen.history is not None:
+        return Known(as_of(client, seen.history, register, seen.policy, now), register)
+    spilled = any(now < until for until in dossier.spilled.values())
+    return None if now < dossier.horizon or spilled or uncertain(dossier, register) else seen.known
+
+
+def _anything(asking: _Asking) -> list[Entry]:
+    """Every service of a client to whom the gate does not apply."""
+    asked = [(Thing(service), asking.offer(Thing(service), None)) for service in get_args(Service)]
+    return [_allowed("anything", thing, None, o) for thing, o in asked if o.verdict is Verdict.ALLOW]
+
+
+def _requested(asking: _Asking, hard_limit: Instant) -> tuple[list[Entry], list[Entry], bool]:
+    """What may be offered, what he asked for and may not be offered with the reason, and whether there is more."""
+    lawful: list[Entry] = []
+    why: list[Entry] = []
+    requests = _requests(asking.known.dossier, asking.at, hard_limit)
+    more = len(requests) > REQUESTS
+    for thing, transaction in requests[:REQUESTS]:
+        outcome = asking.offer(thing, transaction)
+        if outcome.verdict is not Verdict.ALLOW:
+            why.append(_refused(thing, transaction, outcome))
+            continue
+        lawful.append(_allowed("requested", thing, transaction, outcome))
+        alike = list(islice(_alike(asking.known.register, thing, asking.at), SIBLINGS + 1))
+        more = more or len(alike) > SIBLINGS
+        for sibling in alike[:SIBLINGS]:
+            outcome = asking.offer(sibling, transaction)
+            if outcome.verdict is Verdict.ALLOW and (sibling, transaction) not in requests:
+                lawful.append(_allowed("same_type", sibling, transaction, outcome))
+    if not requests:
+        why = [_refused(Thing(), None, asking.offer(Thing("transfer"), None))]
+    return lawful, why, more
+
+
+def _requests(dossier: Dossier, at: Instant, hard_limit: Instant) -> list[tuple[Thing, str]]:
+    """What was asked for and in which transaction, latest first; where all windows are shut the latest of each service."""
+    scopes = sorted((s for s in dossier.scopes if s.opened <= at), key=lambda s: s.rank, reverse=True)
+    recent = [s for s in scopes if at - s.opened < hard_limit] or list(_latest(scopes))
+    return list(dict.fromkeys((s.thing, s.transaction) for s in recent))
+
+
+def _latest(scopes: list[Scope]) -> Iterator[Scope]:
+    found: set[str] = set()
+    for scope in scopes:
+        if scope.service not in found:
+            found.add(scope.service)
+            yield scope
+
+
+def _alike(register: Register, asked: Thing, at: Instant) -> Iterator[Thing]:
+    """Things of the type that was asked for, as far as the register tells: another asset, or another product."""
+    if asked.asset:
+        for asset in register.assets():
+            if asset != asked.asset and compare(register, asset, asked.asset, at)[0] is Pair.SAME:
+                yield Thing(asked.service, asset, asked.product)
+    if asked.product and asked.service:
+        for product in register.products():
+            one = register.maps(product, asked.product, asked.service, at)
+            if product != asked.product and (one or register.maps(asked.product, product, asked.service, at)):
+                yield Thing(asked.service, asked.asset, product)
+
+
+def _thing(thing: Thing, transaction: str | None) -> Entry:
+    return {"service": thing.service, "asset": thing.asset, "product": thing.product, "transaction": transaction}
+
+
+def _allowed(kind: str, thing: Thing, transaction: str | None, outcome: Outcome) -> Entry:
+    by = None if outcome.send_by is None else moment(outcome.send_by)
+    return {**_thing(thing, transaction), "kind": kind, "send_by": by, "because": _leading(outcome)}
+
+
+def _refused(thing: Thing, transaction: str | None, outcome: Outcome) -> Entry:
+    return {**_thing(thing, transaction), "verdict": outcome.verdict.word, **_leading(outcome)}
+
+
+def _passing(asking: _Asking, content: _Content) -> Entry:
+    outcome = asking.message(content)
+    return {"content": content, "may_send": outcome.verdict is Verdict.ALLOW, "because": _leading(outcome)}
+
+
+def _leading(outcome: Outcome) -> Entry:
+    reason = outcome.reasons[0]
+    facts = [f for f in dict.fromkeys(reason.facts) if f != "may-send"]
+    return {"leading": reason.code, "said": reason.said, "law": DUTIES[reason.code].law, "facts": facts}

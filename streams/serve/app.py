@@ -1,0 +1,193 @@
+"""The HTTP application of the embedded gate: events in, what came out to read on, and the synchronous question."""
+
+import asyncio
+import base64
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import structlog
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from gate.instants import moment
+from state.journal import Kept, Out
+from streams.ask.routes import ask_routes, probes
+from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, STRUCTURED, arrivals
+from streams.serve.intake import Intake, Result
+from streams.serve.reader import EmbeddedReader
+from streams.web.access import Access
+from streams.web.clock import Clock, now
+from streams.web.metrics import Metrics
+from streams.web.problems import Problem, say_problems
+from streams.web.requests import body_of
+
+T = TypeVar("T")
+WAKE_SECONDS = 1.0
+HEARTBEAT_SECONDS = 15.0
+AT_ONCE = 32
+"""Requests whose bodies are held in memory at one time; others wait."""
+After = Annotated[int, Query(ge=0, le=2**62)]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+Wait = Annotated[float, Query(ge=0, le=60)]
+_JSON = "application/json"
+_BODIES = {"requestBody": {"required": True, "content": {kind: {} for kind in (STRUCTURED, BATCH, LINES[0])}}}
+_log = structlog.get_logger("gate61.serve")
+
+
+class _Bell:
+    """Wakes whoever waits for something to come out."""
+
+    def __init__(self) -> None:
+        self.next = asyncio.Event()
+
+    def ring(self) -> None:
+        self.next.set()
+        self.next = asyncio.Event()
+
+
+class Service:
+    """One gate as an application."""
+
+    def __init__(self, intake: Intake, access: Access, clock: Clock = now, budget: float = 2.0) -> None:
+        self._intake = intake
+        self._access = access
+        self._metrics = Metrics()
+        self._reader = EmbeddedReader(intake)
+        self._bell = _Bell()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self.app = FastAPI(title="gate61", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        say_problems(self.app)
+        self._metrics.measure(self.app)
+        self.app.include_router(ask_routes(self._reader, access, self._metrics, clock, budget))
+        self._routes()
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        timer = asyncio.create_task(self._wake())
+        yield
+        timer.cancel()
+        with suppress(asyncio.CancelledError):
+            await timer
+        self._intake.close()
+
+    async def _wake(self) -> None:
+        while True:
+            await asyncio.sleep(WAKE_SECONDS)
+            try:
+                self._came_out(await self._do(self._intake.wake))
+            except Exception as error:
+                _log.error("scopes could not be closed; it is tried again", cause=type(error).__name__)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """Have the gate's thread do something; its store failing is no failure of the request."""
+        try:
+            return await asyncio.wrap_future(self._intake.run(work))
+        except sqlite3.Error as error:
+            detail = f"the store cannot be used ({error}); nothing was taken, send it again. See to its disk"
+            raise Problem(503, detail, {"Retry-After": "5"}) from None
+
+    def _came_out(self, outs: list[Out]) -> None:
+        if outs:
+            self._metrics.published(out.data for out in outs)
+            self._bell.ring()
+
+    def _routes(self) -> None:
+        app, needs = self.app, self._access.needs
+        reading, writing = [Depends(needs("ask"))], [Depends(needs("publish"))]
+        anybody = [Depends(needs("ask", "publish"))]
+        app.post("/v1/events", dependencies=writing, openapi_extra=_BODIES, summary="Take events in.")(self._events)
+        app.get("/v1/out", dependencies=reading, summary="What came out, in order, to read on from a number.")(
+            self._out
+        )
+        app.get("/v1/rejected", dependencies=reading, summary="What could not be taken, as it came.")(self._rejected)
+        app.include_router(probes(self._reader))
+        app.get("/metrics", dependencies=anybody, summary="Counters for Prometheus.")(self._metrics.page)
+
+    async def _events(self, request: Request) -> Response:
+        """All events of a request are one transaction, which lasts before the answer is given."""
+        async with self._room:
+            found = arrivals(request, await body_of(request, BODY_LIMIT))
+            results = await self._do(lambda: self._intake.take(found))
+        for result in results:
+            self._metrics.received(result.status, result.reason)
+        self._came_out([out for result in results if not result.again for out in result.out])
+        rejected = sum(r.status == "rejected" for r in results)
+        status = 200 if not rejected else 422 if rejected == len(results) else 207
+        return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)
+
+    async def _out(
+        self,
+        request: Request,
+        after: After = 0,
+        limit: Limit = 100,
+        wait: Wait = 0,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """As JSON, waiting up to `wait` seconds for something; or as server-sent events, without end."""
+        if "text/event-stream" in request.headers.get("accept", ""):
+            if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
+                after = min(int(last_event_id[:19]), 2**62)
+            return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
+        bell = self._bell.next
+        outs = await self._do(lambda: self._intake.out(after, limit))
+        if not outs and wait:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), wait)
+            outs = await self._do(lambda: self._intake.out(after, limit))
+        last = outs[-1].number if outs else after
+        body = {"events": [_out(out) for out in outs], "next_after": last}
+        return Response(msgspec.json.encode(body), media_type=_JSON)
+
+    async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
+        """A key that is revoked ends the stream at the latest with the next heartbeat."""
+        allowed = self._access.needs("ask")
+        with suppress(Problem):
+            while True:
+                await allowed(request)
+                bell = self._bell.next
+                outs = await self._do(lambda after=after: self._intake.out(after, 100))  # type: ignore[misc]
+                for out in outs:
+                    yield b"id: %d\ndata: %s\n\n" % (out.number, out.data)
+                    after = out.number
+                if outs:
+                    continue
+                try:
+                    await asyncio.wait_for(bell.wait(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": nothing new\n\n"
+
+    async def _rejected(self, after: After = 0, limit: Limit = 100) -> Response:
+        kept = await self._do(lambda: self._intake.rejected(after, limit))
+        last = kept[-1].number if kept else after
+        body = {"rejected": [_kept(k) for k in kept], "next_after": last}
+        return Response(msgspec.json.encode(body), media_type=_JSON)
+
+
+def _out(out: Out) -> dict[str, Any]:
+    return {"number": out.number, "event": msgspec.Raw(out.data)}
+
+
+def _result(result: Result) -> dict[str, Any]:
+    recorded = None if result.recorded is None else moment(result.recorded)
+    told: dict[str, Any] = {"status": result.status, "source": result.source, "id": result.id, "recorded_at": recorded}
+    told |= {"reason": result.reason, "message": result.message, "rejected": result.number}
+    return {k: v for k, v in told.items() if v is not None} | {"out": [_out(out) for out in result.out]}
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "number": kept.number,
+        "received_at": moment(kept.at),
+        "times": kept.times,
+        "reason": kept.reason,
+    }
+    told |= {"message": kept.message, "source": kept.source, "id": kept.id}
+    told["headers"] = None if kept.headers is None else msgspec.Raw(kept.headers.encode())
+    try:
+        told["raw"] = kept.raw.decode()
+    except UnicodeDecodeError:
+        told["raw_base64"] = base64.b64encode(kept.raw).decode()
+    return {k: v for k, v in told.items() if v is not None}

@@ -1,0 +1,171 @@
+"""The gate behind HTTP: one thread owns it and its store, one request is one transaction.
+
+The numbered order of effects is that of `streams.embedded`; 5 commit stands before the answer, so whoever has the
+answer can rely on it, and whoever lost it sends the same again and gets the answer that stands.
+It looks at the clock: what is received now is recorded now, as Kafka's append time would be.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from msgspec import Struct
+
+from gate.effects import Answer
+from gate.facts import Instant
+from gate.policy import Policy
+from state import Journal
+from state.journal import Kept, Out
+from streams.embedded import Effect, Gate
+from streams.serve.bodies import Arrival
+from streams.web.clock import Clock, now
+from streams.wire import SIZE_LIMIT, Read, Rejected
+
+T = TypeVar("T")
+_log = structlog.get_logger("gate61.serve")
+
+
+class InUse(Exception):
+    """Another process has this store."""
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """What became of one event."""
+
+    status: str
+    source: str | None = None
+    id: str | None = None
+    recorded: Instant | None = None
+    reason: str | None = None
+    message: str | None = None
+    number: int | None = None
+    """Of a reject: where it is kept."""
+    out: tuple[Out, ...] = ()
+    """What came out; of a repeated offer the answer that stands."""
+    again: bool = False
+    """Whether what stands in `out` had come out before."""
+
+
+class Intake:
+    """Takes requests in, one after the other."""
+
+    def __init__(self, policy: Policy, path: Path, clock: Clock = now, trust_recordedtime: bool = False) -> None:
+        self.policy = policy
+        self._path = path
+        self._clock = clock
+        self._trust = trust_recordedtime
+        self._lock = _locked(path)
+        self._thread = ThreadPoolExecutor(1, "gate61")
+        self._thread.submit(self._open).result()
+
+    def _open(self) -> None:
+        """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`."""
+        self.journal = Journal(self._path)
+        self.gate = Gate(self.policy, self.journal)
+
+    def run(self, work: Callable[[], T]) -> Future[T]:
+        """Have something done by the thread that owns the gate, after all that waits before it."""
+        return self._thread.submit(work)
+
+    def close(self) -> None:
+        """Let go, after all that waits is done."""
+        self._thread.submit(lambda: self.journal.close()).result()
+        self._thread.shutdown()
+        os.close(self._lock)
+
+    def take(self, arrivals: list[Arrival]) -> list[Result]:
+        """Everything of one request, or nothing of it."""
+        return self._lasting(lambda: [self._one(arrival) for arrival in arrivals])
+
+    def wake(self) -> list[Out]:
+        """Close the scopes whose hard limit passed while nothing came. Trusted recorded times are the only clock."""
+        at = self._clock()
+        if self._trust or not self.gate.due(at):
+            return []
+        return self._lasting(lambda: self._published(self.gate.wake(at)))
+
+    def out(self, after: int, limit: int) -> list[Out]:
+        """What came out after that number."""
+        return self.journal.published(after, limit)
+
+    def rejected(self, after: int, limit: int) -> list[Kept]:
+        """What could not be taken after that number."""
+        return list(self.journal.rejected(after, limit))
+
+    def _lasting(self, work: Callable[[], T]) -> T:
+        """Do it and commit. After an error nothing of it is there, in the store or in memory."""
+        try:
+            done = work()
+            self.gate.commit()
+        except BaseException as error:
+            _log.error("nothing was taken", cause=type(error).__name__, do="see that the disk can be written")
+            self._again()
+            raise
+        return done
+
+    def _again(self) -> None:
+        """Begin anew from what was committed; a store that failed may have to be opened again."""
+        try:
+            self.journal.rollback()
+            self.gate = Gate(self.policy, self.journal)
+        except sqlite3.Error:
+            self.journal.close()
+            self._open()
+
+    def _one(self, arrival: Arrival) -> Result:
+        if arrival.refused is not None:
+            return self._reject(arrival, arrival.refused)
+        event = self.gate.read(arrival.raw, None if self._trust else self._clock(), arrival.attributes)
+        if isinstance(event, Rejected):
+            return self._reject(arrival, event)
+        followed = self.gate.fold(event)
+        if isinstance(followed, Rejected):
+            return self._reject(arrival, followed)
+        fact = event.fact
+        if followed is None:
+            stands = self.journal.last_about(_of_event(event))
+            return Result("duplicate", fact.source, fact.id, out=(stands,) if stands else (), again=True)
+        return Result("taken", fact.source, fact.id, fact.recorded, out=tuple(self._published(followed)))
+
+    def _published(self, effects: list[Effect]) -> list[Out]:
+        return [self.journal.publish(self.gate.line_of(e), _about(e)) for e in effects]
+
+    def _reject(self, arrival: Arrival, reject: Rejected) -> Result:
+        at = max(self._clock(), self.gate.recorded)
+        kept = Kept(at, reject.reason, reject.message, reject.source, reject.id, arrival.headers, arrival.raw)
+        number = self.journal.reject(kept)
+        out, again = self._answer(reject, arrival.raw[: SIZE_LIMIT + 1] + (arrival.headers or "").encode())
+        told = (out,) if out else ()
+        return Result("rejected", reject.source, reject.id, None, reject.reason, reject.message, number, told, again)
+
+    def _answer(self, reject: Rejected, line: bytes) -> tuple[Out | None, bool]:
+        """The block of an offer that cannot be read, also where it was given before."""
+        answer = self.gate.answer_to_reject(reject, line, None if self._trust else self._clock())
+        about = f"bytes {self.gate.decision_on_reject(line)}"
+        if answer is not None:
+            return self.journal.publish(answer, about), False
+        return self.journal.last_about(about), True
+
+
+def _of_event(event: Read) -> str:
+    return f"event {event.fact.source} {event.fact.id}"
+
+
+def _about(effect: Effect) -> str | None:
+    return f"event {effect.offer.source} {effect.offer.id}" if isinstance(effect, Answer) else None
+
+
+def _locked(path: Path) -> int:
+    """Two gates on one store would each know half of it."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise InUse(f"another gate serves `{path}`; stop it, or name another file") from None
+    return lock

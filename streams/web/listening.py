@@ -1,0 +1,59 @@
+"""How a service listens: one process, on the loopback unless keys are demanded, with limits against who dawdles."""
+
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from streams.keys import Keys, KeysRefused
+from streams.web.access import is_loopback
+
+CONNECTIONS = 1_000
+IDLE_SECONDS = 15
+STOP_SECONDS = 10
+
+
+class ListeningRefused(Exception):
+    """The service does not start, with what to do."""
+
+
+def keys_for(host: str, path: Path | None) -> Keys | None:
+    """The keys to demand; ListeningRefused where there should be some and are none."""
+    if path is None:
+        if is_loopback(host):
+            return None
+        advice = "make one with `gate61 keys add` and name its file in GATE61_KEYS, or listen on 127.0.0.1"
+        raise ListeningRefused(f"`{host}` can be reached from elsewhere and no keys are configured; {advice}")
+    keys = Keys(path)
+    try:
+        if not keys.all():
+            raise ListeningRefused(f"`{path}` holds no key; make one with `gate61 keys add`")
+    except KeysRefused as refused:
+        raise ListeningRefused(f"{refused}; keys are made with `gate61 keys add`") from None
+    return keys
+
+
+def listen(app: FastAPI, host: str, port: int, name: str) -> None:
+    """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        raise ListeningRefused(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=32 * 1024,
+        ws="none",
+    )
+    where = f"{host}:{listener.getsockname()[1]}"
+    print(f"gate61: {name} on http://{where}", file=sys.stderr, flush=True)
+    uvicorn.Server(config).run(sockets=[listener])

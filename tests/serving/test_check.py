@@ -1,0 +1,239 @@
+"""The synchronous question: the answer of the same gate, without a trace, and never an allow without state."""
+
+import json
+import sqlite3
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+from gate import HISTORY_NEEDED
+from streams.ask import check
+from tests.promises.histories import ASSETS, PRODUCTS, SERVICES, History, history
+from tests.serving.service import Clock, Event, post, serving
+from tests.serving.test_events import NOW, OFFER, TOLD
+from tests.stories.telling import arrived, clean_client, in_order, located, product
+
+SHAPE = {"decision", "synchronous", "read_up_to", "recorded_at", "supersedes", "because"}
+"""What an answer to a question does not share with a decision."""
+
+
+SPOILING = tuple(
+    f"gate61.{n}" for n in ("campaign", "firm", "referral", "country", "offer.delivered", "client.merged", "relation")
+)
+"""What leaves little to be listed."""
+
+
+def bytes_of(path: Path) -> str:
+    """Everything that a store holds."""
+    with sqlite3.connect(path) as db:
+        return sha256("\n".join(db.iterdump()).encode()).hexdigest()
+
+
+def asked(client: httpx.Client, event: Event, **more: Any) -> Event:
+    """What is said to the question about an offer's event."""
+    body = {"client": event["subject"], "time": event["time"], **event["data"], **more}
+    response = client.post("/v1/check", json=body)
+    assert response.status_code == 200, response.text
+    told: Event = response.json()
+    return told
+
+
+def told(answer: Event) -> Event:
+    """What must agree."""
+    return {k: v for k, v in answer.items() if k not in SHAPE}
+
+
+def questions(made: History, seed: int) -> list[Event]:
+    """Offers like those of the history, some of them the same again: also about clients never seen."""
+    random = Random(seed)
+    own = [dict(e) for e in made.offers]
+    before = len(made.events)
+    for _ in range(10):
+        made.offer(random.choice([*made.clients, "nobody"]), made.time())
+    fresh = [e for _, e in made.events[before:]]
+    return random.sample(own, min(4, len(own))) + fresh
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_question_is_answered_like_the_event(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same verdict, sendability, limit, reasons, scope: at any point of any history, and the store is as before."""
+    events, made, random = history(seed), History(seed, 40), Random(seed)
+    path, verdicts, whole = tmp_path / "gate.db", Counter[str](), 0
+    step = check.step
+
+    def counted(*given: Any) -> Any:
+        nonlocal whole
+        found = step(*given)
+        whole += isinstance(found, str) and found == HISTORY_NEEDED
+        return found
+
+    monkeypatch.setattr(check, "step", counted)
+    with serving(path, trust=True) as client:
+        at = 0
+        for number, question in enumerate(questions(made, seed)):
+            upto = min(len(events), at + random.randrange(1, 12))
+            post(client, *events[at:upto])
+            at = upto
+            before = bytes_of(path)
+            answer = asked(client, question, channel=f"x{number}")
+            assert bytes_of(path) == before
+            assert (answer["decision"], answer["synchronous"], answer["supersedes"]) == (None, True, None)
+            same = {**question, **answer["event"], "recordedtime": events[at - 1]["recordedtime"]}
+            same["data"] = {**question["data"], "channel": f"x{number}"}
+            if question["time"] > same["recordedtime"]:
+                same["recordedtime"] = question["time"]
+            (result,) = post(client, same)
+            decided = next(
+                o["event"]["data"] for o in result["out"] if o["event"]["data"].get("event") == answer["event"]
+            )
+            assert told(answer) == told(decided), f"question {number}"
+            verdicts[answer["verdict"]] += 1
+    assert verdicts["block"]
+    if seed % 3 == 2:
+        assert whole, "facts in any order are to need the history sometimes"
+
+
+def test_planning_ahead_is_allowed(tmp_path: Path) -> None:
+    """An offer of tomorrow is judged as of tomorrow."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *TOLD)
+        tomorrow = asked(client, OFFER, time="2026-03-03T09:00:00Z")
+        assert (tomorrow["verdict"], tomorrow["leading"]) == ("flag", "WINDOW_SOFT_LIMIT")
+        in_time = asked(client, OFFER, time="2026-03-03T08:59:59Z")
+        assert in_time["may_send"] is True and in_time["send_by"] == "2026-03-03T09:00:00Z"
+        data = {k: v for k, v in OFFER["data"].items() if k != "offer"}
+        now = client.post("/v1/check", json={"client": "anna", **data}).json()
+        assert now["at"] == NOW and now["may_send"] is True
+        assert now["read_up_to"] == {"partition": None, "next_offset": 2, "recorded_at": NOW, "age_seconds": 0.0}
+
+
+def test_somebody_never_seen_is_blocked(tmp_path: Path) -> None:
+    """An empty dossier holds no initiative."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        answer = asked(client, {**OFFER, "subject": "nobody"})
+        assert (answer["verdict"], answer["may_send"], answer["leading"]) == ("block", False, "INITIATION_UNKNOWN")
+        listed = client.get("/v1/clients/nobody/may-send").json()
+        assert listed["may_send"] == [] and listed["why"][0]["leading"] == "INITIATION_UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({**OFFER["data"]}, "BAD_FIELD"),
+        ({"client": 7, **OFFER["data"]}, "BAD_FIELD"),
+        ({"client": "a b", **OFFER["data"]}, "BAD_FIELD"),
+        ({"client": "anna", **OFFER["data"], "service": "gambling"}, "BAD_FIELD"),
+        ({"client": "anna", **OFFER["data"], "time": "tomorrow"}, "BAD_TIME"),
+        ({"client": "anna", **OFFER["data"], "time": 7}, "BAD_TIME"),
+        ([], "BAD_FIELD"),
+        ('{"client": "anna", "client": "bert"}', "DUPLICATE_KEY"),
+        ('{"client": "\\ud800", "service": "custody"}', "BAD_FIELD"),
+        ('{"a":' * 50_000, "NOT_JSON"),
+    ],
+)
+def test_a_question_that_cannot_be_read_allows_nothing(tmp_path: Path, body: Any, reason: str) -> None:
+    """A problem with the border's reason, and `may_send` false for who reads nothing else."""
+    with serving(tmp_path / "gate.db") as client:
+        text = body if isinstance(body, str) else json.dumps(body)
+        refused = client.post("/v1/check", content=text)
+        problem = refused.json()
+        assert (refused.status_code, problem["reason"], problem["may_send"]) == (422, reason, False)
+        assert client.post("/v1/check", content=b" " * 300_000).status_code == 413
+
+
+def test_a_question_that_takes_too_long_is_not_answered(tmp_path: Path) -> None:
+    """The budget is kept: 503, nothing may be sent."""
+    with serving(tmp_path / "gate.db", budget=1e-9) as client:
+        refused = client.post("/v1/check", json={"client": "anna", **OFFER["data"]})
+        assert refused.status_code == 503 and refused.json()["may_send"] is False
+        assert client.get("/v1/clients/anna/may-send").json()["may_send"] is False
+        assert "gate61_unanswered_total 2.0" in client.get("/metrics").text
+
+
+def test_the_list_holds_what_was_asked_for_and_its_like(tmp_path: Path) -> None:
+    """Bitcoin was asked for: so litecoin, of one type group, but not ether; until the soft limit."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *TOLD)
+        listed = client.get("/v1/clients/anna/may-send").json()
+    shown = [
+        (e["kind"], e["service"], e["asset"], e["product"], e["transaction"], e["send_by"]) for e in listed["may_send"]
+    ]
+    until = "2026-03-03T09:00:00Z"
+    assert shown == [
+        ("requested", "exchange_funds", "btc", None, "t1", until),
+        ("same_type", "exchange_funds", "ltc", None, "t1", until),
+    ]
+    assert listed["may_send"][0]["because"]["leading"] == "WITHIN_WINDOW"
+    assert (listed["why"], listed["more"]) == ([], False)
+    assert [(e["content"], e["may_send"]) for e in listed["always"]] == [
+        ("service_notice", True),
+        ("exit_help", True),
+        ("education", True),
+    ]
+
+
+def test_mapped_products_are_listed(tmp_path: Path) -> None:
+    """Staking was asked for, and somebody mapped another product to it."""
+    words = [clean_client(product="staking"), product("earn", "staking"), product("margin")]
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *in_order(words))
+        listed = client.get("/v1/clients/anna/may-send").json()["may_send"]
+    assert [(e["asset"], e["product"]) for e in listed] == [("btc", "staking"), ("ltc", "staking"), ("btc", "earn")]
+
+
+def test_an_empty_list_says_why(tmp_path: Path) -> None:
+    """The window is shut; or somebody of the firm's chain sent her."""
+    clock = Clock("2026-03-20T00:00:00Z")
+    with serving(tmp_path / "late.db", clock) as client:
+        post(client, *TOLD)
+        listed = client.get("/v1/clients/anna/may-send").json()
+        assert listed["may_send"] == [] and [w["leading"] for w in listed["why"]] == ["WINDOW_EXPIRED"]
+    with serving(tmp_path / "sent.db", Clock(NOW)) as client:
+        post(client, *in_order([clean_client(), arrived(via="affiliate")]))
+        listed = client.get("/v1/clients/anna/may-send").json()
+        assert listed["may_send"] == [] and [w["leading"] for w in listed["why"]] == ["PERSON_CHAIN_SOLICITATION"]
+
+
+def test_a_client_out_of_territory_may_be_offered_anything(tmp_path: Path) -> None:
+    """The gate does not apply."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *in_order([located("US")]))
+        listed = client.get("/v1/clients/anna/may-send").json()["may_send"]
+    assert len(listed) == 10 and {(e["kind"], e["send_by"]) for e in listed} == {("anything", None)}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_list_is_what_the_question_allows(tmp_path: Path, seed: int) -> None:
+    """At any point of any history: all that is listed is allowed when asked; all of the client's own that is allowed
+    is listed."""
+    events, random = [e for e in history(seed, 60) if seed % 3 == 0 or not e["type"].startswith(SPOILING)], Random(seed)
+    clock = Clock("2026-03-01T00:00:00Z")
+    cut = random.randrange(len(events) // 2, len(events))
+    with serving(tmp_path / "gate.db", clock, trust=True) as client:
+        post(client, *events[:cut])
+        requests = [e for e in events[:cut] if e["type"] == "gate61.client.requested.v1"]
+        for request in random.sample(requests, min(6, len(requests))):
+            who = request["subject"]
+            clock.set(request["time"])
+            clock.now += random.choice([0, 600, 7_200, 90_000]) * 1_000_000
+            listed = client.get(f"/v1/clients/{who}/may-send").json()["may_send"]
+            found = {(e["service"], e["asset"], e["product"], e["transaction"]): e["send_by"] for e in listed}
+            anything = {e["kind"] for e in listed} == {"anything"}
+            for service in SERVICES:
+                for asset in (*ASSETS, None):
+                    for thing in (*PRODUCTS, None):
+                        for transaction in ("t1", "t2"):
+                            named = {"service": service, "asset": asset, "product": thing, "transaction": transaction}
+                            data = {k: v for k, v in named.items() if v} | {"channel": "x", "content": "offer"}
+                            answer = client.post("/v1/check", json={"client": who, **data}).json()
+                            key = (service, asset, thing, transaction)
+                            if key in found:
+                                assert answer["may_send"] and answer["send_by"] == found[key], (who, key)
+                            own = {k: request["data"].get(k) for k in named} == named
+                            if own and answer["may_send"] and not anything:
+                                assert key in found, (who, key)

@@ -1,0 +1,232 @@
+"""Events over HTTP: four kinds of bodies, and what each sender is told of each event."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from streams.serve.bodies import EVENT_LIMIT
+from streams.wire import SIZE_LIMIT
+from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, serving
+from tests.stories.telling import clean_client, in_order, offer
+
+NOW = "2026-03-02T12:00:00Z"
+TOLD = in_order([clean_client()])
+OFFER = offer(at="2 h")
+
+
+def binary(event: Event) -> dict[str, str]:
+    """The headers of a binary event."""
+    named = {f"ce-{k}": str(v) for k, v in event.items() if k != "data"}
+    return {**named, "content-type": "application/json"}
+
+
+@pytest.fixture
+def client(tmp_path: Path):  # type: ignore[no-untyped-def]
+    """A service at noon of the day Anna asks."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as made:
+        yield made
+
+
+def test_every_kind_of_body_gives_the_same_answer(tmp_path: Path) -> None:
+    """Structured, a batch, JSON lines and binary events say the same."""
+    found = []
+    for kind in ("structured", "batch", "lines", "binary"):
+        with serving(tmp_path / f"{kind}.db", Clock(NOW)) as client:
+            if kind == "structured":
+                for event in [*TOLD, OFFER]:
+                    client.post("/v1/events", content=json.dumps(event), headers=STRUCTURED).raise_for_status()
+            elif kind == "batch":
+                client.post("/v1/events", content=json.dumps([*TOLD, OFFER]), headers=BATCH).raise_for_status()
+            elif kind == "lines":
+                post(client, *TOLD, OFFER)
+            else:
+                for event in [*TOLD, OFFER]:
+                    body = json.dumps(event["data"])
+                    client.post("/v1/events", content=body, headers=binary(event)).raise_for_status()
+            found.append(everything(client))
+    assert found[0] and all(f == found[0] for f in found)
+    assert found[0][-1]["data"]["leading"] == "WITHIN_WINDOW"
+
+
+def test_the_answer_lists_what_became_of_each_event(client: TestClient) -> None:
+    """Taken with what came out, a duplicate with the answer that stands, rejected with the reason."""
+    post(client, *TOLD)
+    taken, again, wrong = post(client, OFFER, OFFER, "{")
+    assert taken["status"] == "taken" and taken["id"] == OFFER["id"] and taken["recorded_at"] == NOW
+    assert taken["out"][0]["event"]["data"]["may_send"] is True
+    assert again == {"status": "duplicate", "source": "//story", "id": OFFER["id"], "out": taken["out"]}
+    assert (wrong["status"], wrong["reason"], wrong["out"]) == ("rejected", "NOT_JSON", [])
+
+
+def test_a_repeated_offer_gets_the_answer_that_stands(client: TestClient) -> None:
+    """Not the allow that a later fact took back."""
+    post(client, *TOLD, OFFER)
+    contact = {**OFFER, "id": "c-1", "type": "gate61.firm.contacted.v1", "time": "2026-03-02T10:00:00Z"}
+    contact["data"] = {"by": "firm", "means": "email", "content": "marketing"}
+    post(client, contact)
+    (again,) = post(client, OFFER)
+    told = again["out"][0]["event"]["data"]
+    assert again["status"] == "duplicate" and told["supersedes"] and told["verdict"] == "flag"
+    assert len(everything(client)) == len({e["id"] for e in everything(client)})
+
+
+def test_the_status_says_whether_something_was_rejected(client: TestClient) -> None:
+    """200 for all taken, 207 for some, 422 for none: nobody overlooks a reject."""
+    statuses = [
+        client.post("/v1/events", content=b, headers=LINES).status_code
+        for b in (json.dumps(TOLD[0]), f"{json.dumps(TOLD[1])}\n{{", "{", "")
+    ]
+    assert statuses == [200, 207, 422, 200]
+
+
+def test_rejects_are_kept_byte_for_byte(client: TestClient) -> None:
+    """With the reason; the same bytes again are counted, headers stand beside."""
+    large = b'{"x": "' + b"y" * SIZE_LIMIT + b'"}'
+    for body in (b"\xff\x00", b"\xff\x00", large):
+        client.post("/v1/events", content=body, headers=STRUCTURED)
+    client.post("/v1/events", content=b"{} {}", headers={"ce-specversion": "1.0", "ce-id": "e%201"})
+    kept = client.get("/v1/rejected").json()["rejected"]
+    assert [(k["reason"], k["times"]) for k in kept] == [("NOT_UTF8", 2), ("TOO_LARGE", 1), ("NOT_JSON", 1)]
+    assert base64.b64decode(kept[0]["raw_base64"]) == b"\xff\x00"
+    assert kept[1]["raw"].encode() == large
+    assert kept[2]["raw"] == "{} {}" and kept[2]["headers"] == [["ce-specversion", "1.0"], ["ce-id", "e%201"]]
+    after = client.get("/v1/rejected", params={"after": kept[0]["number"], "limit": 1}).json()["rejected"]
+    assert after == [kept[1]]
+
+
+def test_an_offer_that_cannot_be_read_is_blocked_and_its_block_is_given_again(client: TestClient) -> None:
+    """A sender who repeats it sees the block, which came out once."""
+    bad = {**OFFER, "data": {**OFFER["data"], "service": "gambling"}}
+    first, second = (post(client, bad)[0] for _ in range(2))
+    assert first["reason"] == "BAD_FIELD" and first["out"] == second["out"]
+    told = first["out"][0]["event"]["data"]
+    assert (told["verdict"], told["leading"]) == ("block", "UNREADABLE_OFFER") and told["recorded_at"] == NOW
+    assert len(everything(client)) == 1
+
+
+def test_the_clock_of_receiving_is_the_recorded_time(tmp_path: Path) -> None:
+    """The sender's word is left aside; a clock that was set back is not followed; the future is rejected."""
+    clock = Clock(NOW)
+    with serving(tmp_path / "gate.db", clock) as client:
+        liar = {**OFFER, "recordedtime": "2020-01-01T00:00:00Z"}
+        assert post(client, liar)[0]["recorded_at"] == NOW
+        clock.set("2026-03-02T11:59:59Z")
+        assert post(client, TOLD[0])[0]["recorded_at"] == NOW
+        early = {**OFFER, "id": "o-2", "time": "2026-03-02T12:01:00.000001Z", "recordedtime": "2030-01-01T00:00:00Z"}
+        result = post(client, early)[0]
+        assert result["reason"] == "FROM_THE_FUTURE"
+        assert result["out"][0]["event"]["data"]["leading"] == "UNREADABLE_OFFER"
+        assert post(client, {**early, "time": "2026-03-02T12:01:00Z"})[0]["status"] == "taken"
+
+
+def test_trusted_recorded_times_are_those_of_the_events(tmp_path: Path) -> None:
+    """As from files."""
+    with serving(tmp_path / "gate.db", Clock(NOW), trust=True) as client:
+        told = {**OFFER, "recordedtime": "2026-03-05T00:00:00Z"}
+        assert post(client, told)[0]["recorded_at"] == "2026-03-05T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "text/plain"}, 415),
+        ({}, 415),
+        ({**STRUCTURED, "content-encoding": "gzip"}, 415),
+    ],
+)
+def test_what_is_no_event_is_refused_at_the_door(client: TestClient, headers: dict[str, str], status: int) -> None:
+    """As a problem with what to do; nothing is taken or kept."""
+    response = client.post("/v1/events", content=b"{}", headers=headers)
+    assert response.status_code == status and response.headers["content-type"] == "application/problem+json"
+    assert response.json()["status"] == status and response.json()["detail"]
+    assert client.get("/v1/rejected").json()["rejected"] == []
+
+
+def test_too_much_at_once_is_refused_whole(client: TestClient) -> None:
+    """Too many events, too many bytes: none of them is taken."""
+    many = b"\n".join([json.dumps(TOLD[0]).encode()] * (EVENT_LIMIT + 1))
+    assert client.post("/v1/events", content=many, headers=LINES).status_code == 413
+    assert client.post("/v1/events", content=b"x" * (8 * 2**20 + 1), headers=LINES).status_code == 413
+    assert client.get("/v1/rejected").json()["rejected"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{}, "subject": "other"', "NOT_JSON"),
+        (b"[" * 100_000, "NOT_JSON"),
+        (b"\xff", "NOT_UTF8"),
+        (b'{"a": 1, "a": 2}', "DUPLICATE_KEY"),
+        (b"7", "BAD_FIELD"),
+        (b"", "NOT_JSON"),
+    ],
+)
+def test_a_binary_body_is_data_and_nothing_else(client: TestClient, body: bytes, reason: str) -> None:
+    """It cannot pass for attributes, whatever stands in it."""
+    response = client.post("/v1/events", content=body, headers=binary(OFFER))
+    assert response.status_code == 422 and response.json()["results"][0]["reason"] == reason
+
+
+def test_an_attribute_given_twice_is_rejected(client: TestClient) -> None:
+    """Nobody could tell which counts."""
+    headers = [*binary(OFFER).items(), ("ce-id", "another")]
+    response = client.post("/v1/events", content=b"{}", headers=headers)
+    assert response.json()["results"][0]["reason"] == "REPEATED_HEADER"
+
+
+def test_each_binary_offer_that_cannot_be_read_is_answered(client: TestClient) -> None:
+    """Two with one body are two; the same again is one."""
+    body = json.dumps({**OFFER["data"], "service": "gambling"})
+    found = [
+        client.post("/v1/events", content=body, headers=binary({**OFFER, "id": id})).json()["results"][0]["out"]
+        for id in ("o-1", "o-2", "o-1")
+    ]
+    assert found[0] and found[1] and found[0] != found[1] and found[2] == found[0]
+    assert len(everything(client)) == 2
+
+
+def test_a_batch_that_is_none_is_kept_whole(client: TestClient) -> None:
+    """An object, a broken array, an element that is no event."""
+    for body, reason in ((b"{}", "NOT_JSON"), (b"[1,", "NOT_JSON"), (b"[1]", "NOT_A_CLOUDEVENT")):
+        response = client.post("/v1/events", content=body, headers=BATCH)
+        assert response.json()["results"][0]["reason"] == reason
+    assert [k["raw"] for k in client.get("/v1/rejected").json()["rejected"]] == ["{}", "[1,", "1"]
+
+
+_HEADERS = st.fixed_dictionaries({}, optional={f"ce-{n}": st.text(max_size=20) for n in ("id", "type", "data", "x")})
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=300)
+    | st.text(max_size=100).map(str.encode)
+    | st.sampled_from([b"[]", b"{}", b"\n\n", b""]),
+    kind=st.sampled_from([STRUCTURED, BATCH, LINES, {"content-type": "application/json"}, {}]),
+    more=_HEADERS,
+)
+def test_no_bytes_make_a_server_error(
+    client: TestClient, body: bytes, kind: dict[str, str], more: dict[str, str]
+) -> None:
+    """Whatever comes is rejected, kept and told, or refused at the door."""
+    headers = [(k, v.encode("utf-8")) for k, v in {**kind, **more}.items()]
+    response = client.post("/v1/events", content=body, headers=headers)
+    assert response.status_code in (200, 207, 415, 422)
+    asked = client.post("/v1/check", content=body)
+    assert asked.status_code == 422 and asked.json()["may_send"] is False
+
+
+def test_a_window_closes_without_a_new_event(tmp_path: Path) -> None:
+    """The timer says so, once, and a restart does not say it again."""
+    clock = Clock(NOW)
+    with serving(tmp_path / "gate.db", clock) as client:
+        post(client, *TOLD)
+        clock.set("2026-03-12T09:00:00Z")
+        page = client.get("/v1/out", params={"after": 1, "wait": 20}).json()
+        assert [e["event"]["type"] for e in page["events"]] == ["gate61.scope.closed.v1"]
+    with serving(tmp_path / "gate.db", clock) as client:
+        assert client.get("/v1/out", params={"after": 2, "wait": 2.5}).json() == {"events": [], "next_after": 2}

@@ -1,0 +1,120 @@
+"""Bearer keys: who may ask and publish, and that nothing listens beyond this machine without them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from streams.keys import Keys, KeysRefused
+from tests.commands.program import run
+from tests.serving.service import LINES, Clock, process, serving
+from tests.serving.test_events import NOW, OFFER, TOLD
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """The header of a key."""
+    return {"authorization": f"Bearer {secret}"}
+
+
+def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
+    """256 bits; the file is its owner's alone; a name is used once; what is revoked is gone."""
+    file = tmp_path / "keys"
+    made = run("keys", "add", "shop", "--publish", GATE61_KEYS=str(file))
+    secret = made.stdout.decode().strip()
+    assert made.returncode == 0 and re.fullmatch(r"g61_[A-Za-z0-9_-]{43}", secret)
+    assert secret not in file.read_text() and file.stat().st_mode & 0o777 == 0o600
+    again = run("keys", "add", "shop", "--file", str(file))
+    assert again.returncode == 2 and b"revoke it first" in again.stderr
+    assert b"gate61: " in run("keys", "add", "x", "--read-only", "--publish", "--file", str(file)).stderr
+    run("keys", "add", "desk", "--read-only", "--file", str(file))
+    listed = run("keys", "list", "--json", "--file", str(file)).stdout.splitlines()
+    assert [(k["name"], k["scopes"]) for k in map(json.loads, listed)] == [("shop", ["publish"]), ("desk", ["ask"])]
+    assert run("keys", "revoke", "shop", "--file", str(file)).returncode == 0
+    assert run("keys", "revoke", "shop", "--file", str(file)).returncode == 2
+    assert Keys(file).who(secret) is None
+
+
+def test_a_key_file_that_others_can_read_is_not_trusted(tmp_path: Path) -> None:
+    """Nor one that is no key file, or not there."""
+    keys = Keys(tmp_path / "keys")
+    keys.add("a", ("ask",))
+    keys.path.chmod(0o640)
+    with pytest.raises(KeysRefused, match="chmod 600"):
+        keys.all()
+    keys.path.chmod(0o600)
+    keys.path.write_text("[]")
+    with pytest.raises(KeysRefused, match="no key file"):
+        keys.all()
+    with pytest.raises(KeysRefused, match="cannot be read"):
+        Keys(tmp_path / "none").all()
+
+
+def test_every_route_asks_for_its_scope(tmp_path: Path) -> None:
+    """401 without a key or with a wrong one, 403 with one for something else; probes are open."""
+    keys = Keys(tmp_path / "keys")
+    ask, publish = keys.add("ask", ("ask",)), keys.add("publish", ("publish",))
+    line = json.dumps(TOLD[0])
+    check = {"client": "anna", **OFFER["data"]}
+    with serving(tmp_path / "gate.db", Clock(NOW), keys=keys) as client:
+        routes = [
+            ("publish", "POST", "/v1/events", {"content": line, "headers": LINES}),
+            ("ask", "GET", "/v1/out", {}),
+            ("ask", "GET", "/v1/rejected", {}),
+            ("ask", "POST", "/v1/check", {"json": check}),
+            ("ask", "GET", "/v1/clients/anna/may-send", {}),
+            ("either", "GET", "/metrics", {}),
+        ]
+        for scope, method, path, more in routes:
+            given = more.pop("headers", {})
+            for secret in ("", "g61_wrong", "ümlaut"):
+                headers = [(k, v.encode()) for k, v in {**given, **bearer(secret)}.items()]
+                refused = client.request(method, path, headers=headers, **more)
+                assert refused.status_code == 401 and "bearer" in refused.headers["www-authenticate"].lower()
+                assert refused.headers["content-type"] == "application/problem+json"
+            assert client.request(method, path, headers=given, **more).status_code == 401
+            for name, secret in (("ask", ask), ("publish", publish)):
+                status = client.request(method, path, headers={**given, **bearer(secret)}, **more).status_code
+                assert status == (200 if scope in (name, "either") else 403), (path, name)
+        assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+
+
+def test_a_revoked_key_opens_nothing_at_once_and_a_lost_file_lets_nobody_in(tmp_path: Path) -> None:
+    """Without a restart."""
+    keys = Keys(tmp_path / "keys")
+    secret, other = keys.add("a", ("ask",)), keys.add("b", ("ask",))
+    with serving(tmp_path / "gate.db", keys=keys) as client:
+        assert client.get("/v1/out", headers=bearer(secret)).status_code == 200
+        run("keys", "revoke", "a", "--file", str(keys.path))
+        assert client.get("/v1/out", headers=bearer(secret)).status_code == 401
+        assert client.get("/v1/out", headers=bearer(other)).status_code == 200
+        keys.path.unlink()
+        assert client.get("/v1/out", headers=bearer(other)).status_code == 503
+
+
+def test_without_keys_only_this_machine_by_its_own_address_is_answered(tmp_path: Path) -> None:
+    """A page of a browser here that reaches the service by another name is not."""
+    with serving(tmp_path / "gate.db") as client:
+        assert client.get("/v1/out", headers={"host": "evil.example"}).status_code == 403
+        assert client.get("/v1/out", headers={"host": "localhost:8061"}).status_code == 200
+        assert client.get("/v1/out", headers={"host": "[::1]:8061"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gate.example"])
+def test_nothing_listens_beyond_loopback_without_keys(tmp_path: Path, host: str) -> None:
+    """The program says what to do and exits with 2, also for an empty key file."""
+    state = str(tmp_path / "gate.db")
+    refused = run("serve", "--embedded", "--host", host, "--state", state)
+    assert refused.returncode == 2 and b"gate61 keys add" in refused.stderr
+    keys = Keys(tmp_path / "keys")
+    keys.add("a", ("ask",))
+    keys.revoke("a")
+    empty = run("serve", "--embedded", "--host", host, "--state", state, GATE61_KEYS=str(keys.path))
+    assert empty.returncode == 2 and b"holds no key" in empty.stderr
+
+
+def test_one_store_is_served_by_one_gate(tmp_path: Path) -> None:
+    """A second one would know half of it."""
+    with process("--state", tmp_path / "gate.db"):
+        second = run("serve", "--embedded", "--port", "0", "--state", tmp_path / "gate.db")
+    assert second.returncode == 2 and b"another gate serves" in second.stderr

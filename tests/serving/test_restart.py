@@ -1,0 +1,111 @@
+"""The program killed in the middle: nothing lost, nothing said twice, the same answers as from files."""
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+import streams.demo
+from tests.commands.program import events, run
+from tests.promises.histories import history
+from tests.serving.service import BATCH, LINES, STRUCTURED, Event, everything, post, process, serving
+from tests.serving.test_events import OFFER, TOLD
+
+MONTH = (Path(streams.demo.__file__ or "").parent / "month.jsonl").read_bytes().splitlines()
+
+
+def decided(tmp_path: Path, lines: list[bytes]) -> list[Event]:
+    """What `gate61 decide` says."""
+    file = tmp_path / "lines.jsonl"
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    return events(run("decide", file, "--rejects", tmp_path / "rejects").stdout)
+
+
+def test_killed_in_the_middle_it_says_what_files_say(tmp_path: Path) -> None:
+    """A month in requests of 30 lines, killed in every fourth; what was not answered is sent again."""
+    random, batches = Random(61), [MONTH[n : n + 30] for n in range(0, len(MONTH), 30)]
+    trust = "--trust-recordedtime"
+    done, doomed, unanswered = 0, list(range(1, len(batches), 4)), 0
+    while done < len(batches):
+        with (
+            process("--state", tmp_path / "gate.db", trust) as (running, where),
+            httpx.Client(base_url=where) as client,
+        ):
+            while done < len(batches) and running.poll() is None:
+                if done in doomed:
+                    doomed.remove(done)
+                    threading.Timer(random.random() * 0.025, running.kill).start()
+                try:
+                    body = b"\n".join(batches[done])
+                    results = client.post("/v1/events", content=body, headers=LINES).json()["results"]
+                except (httpx.TransportError, json.JSONDecodeError):
+                    unanswered += 1
+                    break
+                assert len(results) == len(batches[done])
+                done += 1
+    assert not doomed and unanswered
+    with process("--state", tmp_path / "gate.db", trust) as (_, where), httpx.Client(base_url=where) as client:
+        said = everything(client)
+    assert said == decided(tmp_path, MONTH)
+
+
+def test_a_lost_answer_is_given_again(tmp_path: Path) -> None:
+    """The sender who never saw the answer asks again after the crash and gets the same decision."""
+    with process("--state", tmp_path / "gate.db") as (_, where):
+        body = "\n".join(json.dumps(e) for e in [*TOLD, OFFER])
+        first = httpx.post(f"{where}/v1/events", content=body, headers=LINES).json()["results"][-1]
+    with process("--state", tmp_path / "gate.db") as (_, where):
+        again = httpx.post(f"{where}/v1/events", content=json.dumps(OFFER), headers=STRUCTURED).json()["results"][0]
+        said = httpx.get(f"{where}/v1/out").json()["events"]
+    assert (first["status"], again["status"]) == ("taken", "duplicate")
+    assert first["out"][0] == again["out"][0]
+    assert sum(e["event"]["type"] == "gate61.offer.decided.v1" for e in said) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_with_its_own_clock_it_says_what_files_say_with_those_recorded_times(tmp_path: Path, seed: int) -> None:
+    """The clock of receiving is written where `decide` reads it: every byte that came out agrees."""
+    told = history(seed)
+    with serving(tmp_path / "gate.db") as client:
+        results = client.post("/v1/events", content=json.dumps(told), headers=BATCH).json()["results"]
+        said = everything(client)
+    lines = [
+        json.dumps({**event, "recordedtime": result.get("recorded_at", "2026-06-01T00:00:00Z")}).encode()
+        for event, result in zip(told, results, strict=True)
+    ]
+    assert [e for e in said if e["data"].get("leading") != "UNREADABLE_OFFER"] == [
+        e for e in decided(tmp_path, lines) if e["data"].get("leading") != "UNREADABLE_OFFER"
+    ]
+
+
+def test_what_came_out_is_followed_live(tmp_path: Path) -> None:
+    """Server-sent events from any number on, numbered, without a gap."""
+    with process("--state", tmp_path / "gate.db") as (_, where), httpx.Client(base_url=where) as client:
+        post(client, *TOLD)
+        before = len(everything(client))
+        headers = {"accept": "text/event-stream", "last-event-id": str(before)}
+        with httpx.stream("GET", f"{where}/v1/out", headers=headers, timeout=20) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            post(client, OFFER)
+            lines = stream.iter_lines()
+            assert next(lines) == f"id: {before + 1}"
+            assert json.loads(next(lines).removeprefix("data: "))["data"]["event"]["id"] == OFFER["id"]
+
+
+def test_a_store_that_cannot_be_written_takes_nothing_and_says_so(tmp_path: Path) -> None:
+    """503 with what to do; once it can be written again, all goes on as if nothing had been sent."""
+    with serving(tmp_path / "gate.db") as client:
+        post(client, *TOLD)
+        before = everything(client)
+        blocker = sqlite3.connect(tmp_path / "gate.db", isolation_level=None)
+        blocker.execute("begin immediate")
+        refused = client.post("/v1/events", content=json.dumps(OFFER), headers=STRUCTURED)
+        assert refused.status_code == 503 and "nothing was taken" in refused.json()["detail"]
+        blocker.execute("rollback")
+        assert everything(client) == before
+        (taken,) = post(client, OFFER)
+        assert taken["status"] == "taken" and taken["out"]
