@@ -112,6 +112,9 @@ class RedisStore:
         self._token = ""
         self._next: int | None = None
         self._batch = 0
+        self._day = 0
+        self._buckets: set[int] = set()
+        """Days of which ids are stored."""
         self._cache: dict[str, Dossier] = {}
         self._counts: dict[str, int] = {}
         self.rollback()
@@ -127,10 +130,6 @@ class RedisStore:
         self._known_ids: dict[bytes, bytes | None] = {}
         self._new_ids: dict[bytes, bytes] = {}
         self._today = self._day
-
-    _day = 0
-    _buckets: set[int] = set()
-    """Days of which ids are stored."""
 
     def _key(self, name: str) -> str:
         return self._tag + name

@@ -19,8 +19,8 @@ from state import MemoryStore
 from streams.commands import keys as keys_of_services
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.commands.doctor import doctor
-from streams.commands.topics import topics
 from streams.commands.serve import serve
+from streams.commands.topics import topics
 from streams.commands.worker import worker
 from streams.demo.account import tell
 from streams.embedded import Gate
