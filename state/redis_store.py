@@ -66,6 +66,11 @@ return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or
 """
 
 
+def tag(partition: str) -> str:
+    """What the keys of a partition, `TOPIC:NUMBER`, begin with."""
+    return f"{{{partition}}}:"
+
+
 class Fenced(Exception):
     """Somebody else owns the partition now; nothing was written."""
 
@@ -105,7 +110,7 @@ class RedisStore:
 
     def __init__(self, client: Redis, partition: str, cached: int = CACHED_DOSSIERS) -> None:
         self._redis: Any = client
-        self._tag = f"{{{partition}}}:"
+        self._tag = tag(partition)
         self._limit = cached
         self._remember = client.register_script(_REMEMBER)
         self._assign = client.register_script(_ASSIGN)

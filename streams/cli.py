@@ -17,6 +17,7 @@ from gate.effects import Answer
 from gate.facts import Fact
 from state import MemoryStore
 from streams.commands import keys as keys_of_services
+from streams.commands.ask import ask
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.commands.doctor import doctor
 from streams.commands.serve import serve
@@ -38,6 +39,7 @@ app.command()(doctor)
 app.add_typer(topics, name="topics")
 app.add_typer(keys_of_services.app, name="keys")
 app.command()(serve)
+app.command()(ask)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,44 @@
+"""`gate61 ask`: the synchronous question beside a worker, over Redis and the register's topic; it only reads."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import Depends, FastAPI
+from redis.asyncio import Redis
+
+from state.redis_reader import RedisReader
+from streams.ask.over_redis import OverRedis
+from streams.ask.routes import ask_routes, probes
+from streams.ask.stream import KafkaStream
+from streams.settings import Settings
+from streams.topics import topics
+from streams.web.access import Access
+from streams.web.clock import Clock
+from streams.web.metrics import Metrics
+from streams.web.problems import say_problems
+
+
+def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget: float) -> FastAPI:
+    """The application; `lag` is for how long a worker may be behind the stream, `budget` what a question may take."""
+    redis = Redis.from_url(settings.redis, socket_timeout=budget, socket_connect_timeout=budget)
+    state = RedisReader(redis, topics(settings.prefix).actions.name)
+    stream = KafkaStream(settings, state, clock, lag)
+    reader, metrics = OverRedis(stream, state, lag), Metrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(stream.run())
+        yield
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await state.close()
+
+    app = FastAPI(title="gate61 ask", docs_url=None, redoc_url=None, lifespan=lifespan)
+    say_problems(app)
+    metrics.measure(app)
+    app.include_router(ask_routes(reader, access, metrics, clock, budget))
+    app.include_router(probes(reader))
+    app.get("/metrics", dependencies=[Depends(access.needs("ask", "publish"))])(metrics.page)
+    return app

@@ -1,0 +1,147 @@
+"""How far the stream is: register and policies followed to their ends, and how long partitions have been behind.
+
+The ask service has no group and commits nothing. While it cannot tell, questions are not answered.
+"""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from state.redis_reader import RedisReader
+from streams.settings import Settings
+from streams.topics import topics
+from streams.web.clock import Clock
+from streams.worker.following import Followed
+from streams.worker.kafka import follower
+from streams.worker.merge import Log
+
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+"""The longest wait before trying again."""
+_log = structlog.get_logger("gate61.ask")
+
+
+class Behind:
+    """Since when each partition has been behind an end that it has not reached yet."""
+
+    def __init__(self) -> None:
+        self._marks: dict[int, tuple[int, float]] = {}
+
+    def saw(self, partition: int, next_offset: int | None, end: int, waited: float, now: float) -> None:
+        """What was seen of a partition; `waited` bounds how long it may have been behind when it is first seen.
+
+        `next_offset` None: nothing is remembered of it, which is right for one that never held a record.
+        """
+        mark, reached = self._marks.get(partition), next_offset or 0
+        if reached >= end or (mark is not None and reached >= mark[0]):
+            self._marks[partition] = end, now
+        elif mark is None:
+            self._marks[partition] = end, now - waited
+
+    def seconds(self, partition: int, next_offset: int | None, now: float) -> float:
+        """How long it has been behind; 0 for one that has reached the end that was seen."""
+        mark = self._marks.get(partition)
+        if mark is not None and (next_offset or 0) >= mark[0]:
+            return 0.0
+        return float("inf") if mark is None or next_offset is None else now - mark[1]
+
+
+class Stream(Protocol):
+    """What a reader over Redis asks of the stream."""
+
+    followed: Followed
+    partitions: int
+
+    def trouble(self) -> str:
+        """Why questions cannot be answered; empty when they can."""
+
+    def behind(self, partition: int, next_offset: int | None) -> float:
+        """Seconds for which the worker of a partition has been behind its end."""
+
+
+class KafkaStream:
+    """The stream of one cluster, watched in the background."""
+
+    def __init__(self, settings: Settings, state: RedisReader, clock: Clock, lag: float) -> None:
+        self.followed = Followed()
+        self.partitions = 0
+        self._settings, self._state, self._clock, self._lag = settings, state, clock, lag
+        self._names = topics(settings.prefix)
+        self._behind = Behind()
+        self._looked = float("-inf")
+        self._why = "the stream was not read yet"
+
+    def trouble(self) -> str:
+        """See `Stream`."""
+        since = monotonic() - self._looked
+        return f"{self._why}; the last look at the stream is too old" if since > self._lag else ""
+
+    def behind(self, partition: int, next_offset: int | None) -> float:
+        """See `Stream`."""
+        return self._behind.seconds(partition, next_offset, monotonic())
+
+    async def run(self) -> None:
+        """Follow until cancelled; whatever trouble Kafka or Redis has is said and waited for."""
+        wait = 0.5
+        while True:
+            consumer = follower(self._settings.kafka, f"{self._settings.instance}-ask")
+            try:
+                await consumer.start()
+                await self._meet(consumer)
+                wait = 0.5
+                await self._follow(consumer)
+            except Exception as error:  # Whatever it is: questions stay unanswered until a look succeeds.
+                self._why = f"the stream cannot be read ({type(error).__name__})"
+                _log.warning("the stream cannot be read; it is tried again", cause=type(error).__name__, seconds=wait)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, PATIENCE_SECONDS)
+            finally:
+                with suppress(KafkaError, OSError):
+                    await consumer.stop()
+
+    async def _meet(self, consumer: AIOKafkaConsumer) -> None:
+        """How many partitions clients are spread over, and where to read the two logs on."""
+        cluster = await consumer._client.fetch_all_metadata()
+        name = self._names.actions.name
+        self.partitions = len(cluster.partitions_for_topic(name) or ())
+        missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
+        if missing:
+            raise KafkaError(f"topics are missing: {', '.join(missing)}")
+        logs = self._logs()
+        consumer.assign([*logs])
+        for place, log in logs.items():
+            consumer.seek(place, self.followed.read[log])
+
+    def _logs(self) -> dict[TopicPartition, Log]:
+        names = self._names
+        return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        logs, next_look = self._logs(), 0.0
+        actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
+        while True:
+            for place, records in (await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))).items():
+                for record in records:
+                    self.followed.add(logs[place], record)
+            for place, log in logs.items():
+                self.followed.read[log] = max(self.followed.read[log], await consumer.position(place))
+            if monotonic() >= next_look:
+                next_look = monotonic() + LOOK_SECONDS
+                await self._look(consumer, actions)
+
+    async def _look(self, consumer: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
+        """One look at all ends: what is asked from now on leans on it."""
+        began, logs = monotonic(), self._logs()
+        ends = await consumer.end_offsets([*actions, *logs])
+        for number, (next_offset, recorded) in enumerate(await self._state.places(self.partitions)):
+            waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000
+            self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
+        if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):
+            self._looked = began
+        else:
+            self._why = "the register is not read to its end yet"
