@@ -18,10 +18,16 @@ Bounds = Mapping[int, tuple[int, int]]
 
 
 class Stored(NamedTuple):
-    """The next offsets of a partition, None if it has none stored: of what happens around clients, of messages."""
+    """What Redis holds of a partition; None is nothing."""
 
     actions: int | None
+    """The next offset of what happens around clients."""
     between: int | None
+    """The next offset of the messages between merged clients."""
+    counted: int | None
+    """Clients that were there at the last write."""
+    clients: int
+    """Clients that are there."""
 
 
 def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
@@ -36,6 +42,7 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
     wrong = [
         *_outside(names.actions, {p: s.actions for p, s in stored.items()}, actions.bounds),
         *_outside(names.between, {p: s.between for p, s in stored.items()}, between.bounds if between else {}),
+        *_lost(stored),
         *_elsewhere(client, tag, actions.partitions),
     ]
     yield from wrong
@@ -47,12 +54,22 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
 
 
 def _stored(client: Redis, tag: str, partitions: int) -> dict[int, Stored]:
-    pipe = client.pipeline(transaction=False)
+    pipe = client.pipeline(transaction=True)  # A worker may write meanwhile: all of it is of one moment.
     for number in range(partitions):
-        pipe.hget(f"{{{tag}:{number}}}:meta", "next")
+        pipe.hmget(f"{{{tag}:{number}}}:meta", "next", "clients")
         pipe.hget(f"{{{tag}:{number}}}:notes", "between")
-    found: list[Any] = [int(value) if value else None for value in pipe.execute()]
-    return {number: Stored(*found[2 * number : 2 * number + 2]) for number in range(partitions)}
+        pipe.hlen(f"{{{tag}:{number}}}:dossiers")
+    told: list[Any] = pipe.execute()
+    return {
+        number: Stored(_number(next_), _number(between), _number(counted), clients)
+        for number, ((next_, counted), between, clients) in enumerate(
+            zip(told[::3], told[1::3], told[2::3], strict=True)
+        )
+    }
+
+
+def _number(stored: bytes | None) -> int | None:
+    return int(stored) if stored else None
 
 
 def _outside(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> Iterator[Finding]:
@@ -81,6 +98,20 @@ def _outside(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> 
         yield _wrong(
             f"`{topic.name}` has lost its first records, and nothing was kept of them, in partition {_few(unread)}",
             "restore the state that was made from them, or start anew under another GATE61_PREFIX and publish again",
+        )
+
+
+def _lost(stored: Mapping[int, Stored]) -> Iterator[Finding]:
+    """Partitions that lost clients since they were written last: somebody or something deleted them."""
+    lost = [
+        f"{number} ({s.clients} of {s.counted or 0} clients)"
+        for number, s in stored.items()
+        if s.clients != (s.counted or 0)
+    ]
+    if lost:
+        yield _wrong(
+            f"state is not whole, in partition {_few(lost)}: something else than the gate changed it",
+            "make the state anew: `gate61 rebuild`, and keep others and eviction away from this Redis",
         )
 
 

@@ -16,7 +16,8 @@ from streams.administration import administrator, apply, plan
 from streams.doctor import clocks
 from streams.policy_file import DEFAULT, load
 from streams.settings import Settings, settings
-from tests.commands.program import on_terminal, run
+from tests.commands.program import case, on_terminal, run
+from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
 
@@ -66,6 +67,24 @@ def test_a_gate_in_order_is_said_to_be(environment: Environment) -> None:
     shown = on_terminal("doctor", **environment)
     assert b"\x1b[32mok" in shown and b"0 wrong" in shown
     assert b"\x1b[32m" not in on_terminal("doctor", NO_COLOR="1", **environment)
+
+
+def test_a_gate_at_work_is_in_order(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:
+    """A worker has put its policy in force and kept state; topics that others made are mended without losing it."""
+    setting = Setting(kafka, redis, prefix, tmp_path)
+    worker = setting.worker()
+    environment = {k: v for k, v in (worker.environment or {}).items() if k.startswith("GATE61_")}
+    assert run("topics", "apply", **environment).returncode == 0
+    worker.start()
+    try:
+        setting.publish(json.loads(line) for line in case("03").splitlines())
+        setting.caught_up()
+        done = run("doctor", **environment)
+    finally:
+        worker.stop()
+    assert done.returncode == 0, done.stdout.decode()
+    assert f"in force is version {load().version}".encode() in done.stdout
+    assert b"4 of 4 partitions have state; 0 records are to be read" in done.stdout
 
 
 # Settings
@@ -297,6 +316,15 @@ def test_state_of_other_topics_is_wrong(
     _put(environment, "client-actions.v1", b"1", b"2")
     _stored(environment, redis, partition, next_, between)
     assert said in _only(environment, "state").what
+
+
+def test_state_that_lost_a_client_is_wrong(environment: Environment, redis: Redis) -> None:
+    """Whoever deleted it: an offer of that client would be judged on nothing."""
+    _put(environment, "client-actions.v1", b"1")
+    _stored(environment, redis, 0, 1)
+    with redis.client() as client:
+        client.hset(f"{{{environment['GATE61_PREFIX']}gate61.client-actions.v1:0}}:meta", "clients", 1)
+    assert "0 of 1 clients" in _only(environment, "state").what
 
 
 @pytest.mark.parametrize(("next_", "said"), [(1, "deleted before they were read"), (None, "lost its first records")])
