@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
-from ssl import create_default_context
 from time import monotonic
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
+from streams.connection import connection
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
@@ -23,17 +22,6 @@ BATCH_BYTES = 512 * 1024
 """Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
 LARGEST_REQUEST = 32 * 1024 * 1024
-
-
-def connection(kafka: Kafka) -> dict[str, Any]:
-    """How aiokafka connects to these brokers."""
-    found: dict[str, Any] = {"bootstrap_servers": list(kafka.servers), "security_protocol": kafka.security}
-    if kafka.security.endswith("SSL"):
-        found["ssl_context"] = create_default_context(cafile=str(kafka.ca) if kafka.ca else None)
-    if kafka.security.startswith("SASL"):
-        found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
-        found["sasl_plain_password"] = kafka.password
-    return found
 
 
 class NotAssigned(Exception):
