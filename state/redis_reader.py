@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from gate.dossier import Dossier
 from gate.history import Record
-from state.codec import dossier_from_bytes, record_from_bytes
-from state.redis_store import tag
+from state.codec import record_from_bytes
+from state.redis_store import StateLost, tag, unpacked
 
 
 class Remembered(NamedTuple):
@@ -35,14 +35,22 @@ class RedisReader:
         return tag(f"{self._topic}:{partition}")
 
     async def read(self, partition: int, client: str, notes: Sequence[str], whole: bool) -> Remembered:
-        """A client's dossier (empty for somebody never seen), with the notes of his partition; `whole`: and his history."""
+        """A client's dossier (empty for somebody never seen), with notes of his partition; `whole`: and his history.
+
+        Raises `StateLost` where Redis no longer holds all that was written to it.
+        """
         at = self._tag(partition)
         asked = self._redis.pipeline(transaction=True)
-        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", notes).hget(f"{at}dossiers", client)
+        asked.hmget(f"{at}meta", "next", "clients").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
+        asked.hget(f"{at}dossiers", client)
         if whole:
             asked.lrange(f"{at}history:{client}", 0, -1)
-        next_, values, packed, *records = await asked.execute()
-        dossier = dossier_from_bytes(packed) if packed else Dossier(client)
+        (next_, clients), dossiers, values, packed, *records = await asked.execute()
+        if int(clients or 0) != dossiers or (next_ and not any(values)):
+            raise StateLost(f"{at} holds {dossiers} clients of {int(clients or 0)}, or no notes")
+        dossier, count = unpacked(client, packed)
+        if whole and len(records[0]) != count:
+            raise StateLost(f"{at} holds {len(records[0])} records of a client who had {count}")
         history = [record_from_bytes(r) for r in records[0]] if whole else None
         known = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
         return Remembered(int(next_) if next_ else None, known, dossier, history)

@@ -15,6 +15,7 @@ from gate.facts import Fact
 from gate.instants import LATEST
 from state.codec import UnknownLayout
 from state.redis_reader import RedisReader, Remembered
+from state.redis_store import StateLost
 from streams.ask.reader import Judge, ReadUpTo, Seen, T, Unreadable, judged
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
@@ -50,6 +51,8 @@ class OverRedis:
             seen = await self._seen(client, register, True)
         except (RedisError, OSError) as error:
             raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
+        except StateLost as error:
+            raise Unreadable(f"state was lost: {error}; see to Redis, then `gate61 rebuild`") from None
         except (UnknownLayout, MsgspecError) as error:
             raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
         assert seen is not None, "with the history everything can be seen"

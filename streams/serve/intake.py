@@ -161,7 +161,8 @@ def _about(effect: Effect) -> str | None:
 
 
 def _locked(path: Path) -> int:
-    """Two gates on one store would each know half of it."""
+    """Two gates on one store would each know half of it. What a new one holds of clients is its owner's alone to read."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

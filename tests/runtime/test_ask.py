@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from kafka import KafkaProducer
 from redis import Redis as Client
 from redis.asyncio import Redis as AsyncClient
 
@@ -25,13 +24,13 @@ from streams.ask.reader import Seen, Unreadable
 from streams.ask.stream import Behind
 from streams.kafka_record import partition_of
 from streams.policy_file import DEFAULT
-from streams.topics import Topic, topics
 from streams.wire import instant
 from streams.worker.following import Followed
 from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS
 from streams.worker.partition import Partition
 from tests.promises.histories import History, history
+from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
 from tests.serving.service import process
@@ -203,8 +202,10 @@ def test_nothing_is_answered_without_state(client: Client, redis: Redis) -> None
     assert why() == "Kafka is away"
     worker.why = ""
     number = partition_of(b"anna", PARTITIONS)
-    client.hset(f"{{actions:{number}}}:dossiers", "anna", b"\x99")
+    client.hset(f"{{actions:{number}}}:dossiers", "anna", b"\0\0\0\1\x99")
     assert "layout 99" in why()
+    client.hdel(f"{{actions:{number}}}:dossiers", "anna")
+    assert "state was lost" in why()
     worker.followed.policies.clear()
     assert "no policy" in why()
 
@@ -251,42 +252,47 @@ def test_how_long_a_partition_is_behind() -> None:
     assert behind.seconds(2, None, now=101.0) == 0, "it never held a record"
 
 
-def test_the_service_beside_a_real_broker(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:
-    """It reads register and policy from their topics, follows them, and stops answering when no worker works."""
-    names = topics(prefix)
-    kafka.create({t.name: t.partitions or PARTITIONS for t in names})
-    sender = KafkaProducer(bootstrap_servers=kafka.servers, acks="all")
-
-    def send(topic: Topic, value: bytes, key: bytes | None = None) -> None:
-        number = 0 if key is None else partition_of(key, PARTITIONS)
-        sender.send(topic.name, value, key, headers=[CONTENT_TYPE], partition=number).get(20)
-
-    send(names.policy, DEFAULT.read_bytes())
+def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:
+    """It answers what the worker then decides, follows the register, and says nothing while no worker works."""
+    setting = Setting(kafka, redis, prefix, tmp_path, PARTITIONS)
+    worker = setting.worker()
     places = {"GATE61_KAFKA": kafka.servers, "GATE61_REDIS": redis.url, "GATE61_PREFIX": prefix}
-    offered = {"client": "anna", **OFFER["data"], "by": "sister"}
+    offered = {"client": "anna", "time": OFFER["time"], **OFFER["data"]}
     with (
-        process("--lag", "1", command="ask", **places) as (_, where),
+        process("--lag", "2", command="ask", **places) as (_, where),
         httpx.Client(base_url=where, timeout=20) as client,
     ):
 
-        def check(until: Callable[[httpx.Response], bool]) -> httpx.Response:
-            for _ in range(200):
-                response = client.post("/v1/check", json=offered)
+        def check(until: Callable[[httpx.Response], bool], **more: str) -> dict[str, Any]:
+            for _ in range(300):
+                response = client.post("/v1/check", json={**offered, **more})
                 assert response.status_code == 200 or response.json()["may_send"] is False
                 if until(response):
-                    return response
+                    found: dict[str, Any] = response.json()
+                    return found
                 time.sleep(0.1)
             raise AssertionError(response.text)
 
-        first = check(lambda r: r.status_code == 200).json()
-        assert (first["leading"], first["read_up_to"]["next_offset"]) == ("INITIATION_UNKNOWN", 0)
-        assert client.get("/readyz").status_code == client.get("/livez").status_code == 200
-        sister = entity("sister", "eu_authorised", services=["exchange_funds"])
-        send(names.register, json.dumps(sister).encode())
-        assert check(lambda r: r.json().get("leading") == "AUTHORISED_ENTITY").json()["may_send"] is True
-        assert client.get("/v1/clients/anna/may-send").json()["may_send"] == []
-        send(names.actions, json.dumps(TOLD[-1]).encode(), b"anna")
-        late = check(lambda r: r.status_code == 503)
-        assert "behind the stream" in late.json()["detail"]
+        assert client.get("/livez").status_code == 200
+        check(lambda r: r.status_code == 503)
+        worker.start()
+        try:
+            setting.publish([*TOLD, entity("sister", "eu_authorised", services=["exchange_funds"])])
+            answer = check(lambda r: r.json().get("leading") == "WITHIN_WINDOW")
+            assert answer["may_send"] is True and client.get("/readyz").status_code == 200
+            setting.publish([{**OFFER, **answer["event"]}])
+            setting.caught_up()
+            (decided,) = setting.decisions().values()
+            assert shared(answer) == shared(decided)
+            check(lambda r: r.json().get("leading") == "AUTHORISED_ENTITY", by="sister")
+            (refused,) = client.get("/v1/clients/anna/may-send").json()["why"]
+            assert refused["leading"] == "WINDOW_EXPIRED"
+            worker.kill()
+            setting.publish([{**OFFER, "id": "another"}])
+            late = check(lambda r: r.status_code == 503)
+            assert "behind the stream" in late["detail"] and late["may_send"] is False
+            worker.start()
+            check(lambda r: r.status_code == 200)
+        finally:
+            worker.stop()
         assert "gate61_checks_total" in client.get("/metrics").text
-    sender.close()

@@ -8,7 +8,7 @@ import pytest
 
 from streams.keys import Keys, KeysRefused
 from tests.commands.program import run
-from tests.serving.service import LINES, Clock, process, serving
+from tests.serving.service import LINES, Clock, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
 
 
@@ -118,3 +118,22 @@ def test_one_store_is_served_by_one_gate(tmp_path: Path) -> None:
     with process("--state", tmp_path / "gate.db"):
         second = run("serve", "--embedded", "--port", "0", "--state", tmp_path / "gate.db")
     assert second.returncode == 2 and b"another gate serves" in second.stderr
+
+
+def test_metrics_name_nobody(tmp_path: Path) -> None:
+    """Counts by verdict, reason and route; no client, offer, key or event is in them."""
+    keys = Keys(tmp_path / "keys")
+    key = bearer(keys.add("shop-key", ("ask", "publish")))
+    with serving(tmp_path / "gate.db", Clock(NOW), keys=keys) as client:
+        client.headers.update(key)
+        post(client, *TOLD, OFFER, OFFER, "{")
+        client.post("/v1/check", json={"client": "anna", **OFFER["data"]})
+        client.get("/v1/clients/anna/may-send")
+        client.get("/anna")
+        page = client.get("/metrics").text
+    assert 'gate61_events_total{result="duplicate"} 1.0' in page
+    assert 'gate61_rejected_total{reason="NOT_JSON"} 1.0' in page
+    assert 'gate61_decisions_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
+    assert 'gate61_checks_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
+    assert 'gate61_http_seconds_count{route="/v1/clients/{client:path}/may-send",status="200"} 1.0' in page
+    assert not [word for word in ("anna", "of-anna", "shop-key", OFFER["id"], key["authorization"]) if word in page]

@@ -1,0 +1,51 @@
+"""The journal beside the state: what came out and what was rejected lasts with it, or not at all."""
+
+from pathlib import Path
+
+from gate.dossier import Dossier
+from state.journal import Journal, Kept, Out
+
+
+def _kept(raw: bytes, headers: str | None = None) -> Kept:
+    return Kept(5, "NOT_JSON", "no", None, "e-1", headers, raw)
+
+
+def test_what_came_out_is_numbered_and_found_again(tmp_path: Path) -> None:
+    """Numbers grow; pages go on from any of them; the last about something is found."""
+    journal = Journal(tmp_path / "gate.db")
+    assert (journal.last_number(), journal.published(0, 9), journal.last_about("x")) == (0, [], None)
+    outs = [journal.publish(b"%d" % n, "x" if n < 3 else None) for n in range(1, 5)]
+    assert [o.number for o in outs] == [1, 2, 3, 4] and journal.last_number() == 4
+    assert journal.published(1, 2) == outs[1:3]
+    assert journal.last_about("x") == Out(2, b"2")
+
+
+def test_rejects_are_kept_once_and_counted(tmp_path: Path) -> None:
+    """Same bytes, same reason, same headers: one entry; anything else is another."""
+    journal = Journal(tmp_path / "gate.db")
+    numbers = [journal.reject(k) for k in (_kept(b"\xff\0"), _kept(b"\xff\0"), _kept(b"\xff\0", "[]"), _kept(b"{"))]
+    assert numbers == [1, 1, 2, 3]
+    assert [(k.raw, k.headers, k.times) for k in journal.rejected(0, 9)] == [
+        (b"\xff\0", None, 2),
+        (b"\xff\0", "[]", 1),
+        (b"{", None, 1),
+    ]
+    assert [k.number for k in journal.rejected(1, 1)] == [2]
+
+
+def test_all_of_it_lasts_together(tmp_path: Path) -> None:
+    """What was not committed is gone with the state it came from, and its numbers were never seen by anybody."""
+    path = tmp_path / "gate.db"
+    journal = Journal(path)
+    journal.publish(b"one")
+    journal.commit()
+    journal.publish(b"two")
+    journal.reject(_kept(b"{"))
+    journal.keep(Dossier("cl-1", horizon=3))
+    journal.close()
+    again = Journal(path)
+    assert again.published(0, 9) == [Out(1, b"one")]
+    assert again.rejected(0, 9) == [] and list(again.dossiers()) == []
+    again.publish(b"three")
+    again.rollback()
+    assert again.published(1, 9) == []
