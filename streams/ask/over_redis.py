@@ -19,6 +19,7 @@ from state.redis_store import StateLost
 from streams.ask.reader import Judge, ReadUpTo, Seen, T, Unreadable, judged
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
+from streams.worker.merge import Log
 
 _NOTES = ("recorded", "register", "walk")
 """What a worker notes of a partition: the last recorded time, the register's next offset, what it is walking behind."""
@@ -93,12 +94,9 @@ class OverRedis:
         """Whether a change of the register concerns the client behind which he may not have been judged again yet."""
         applied, walking = found.notes.get("register", 0), found.notes.get("walk", -1)
         followed = self._stream.followed
-        for arrival in followed.register:
-            if arrival.offset >= applied or arrival.offset == walking:
-                fact = followed.fact(arrival.offset)
-                if isinstance(fact, Fact) and _reaches(found.dossier, fact, register):
-                    return True
-        return False
+        arrivals, _ = followed.since(Log.REGISTER, applied if walking < 0 else min(applied, walking))
+        facts = [followed.fact(arrival.offset) for arrival in arrivals]
+        return any(isinstance(fact, Fact) and _reaches(found.dossier, fact, register) for fact in facts)
 
 
 def _reaches(dossier: Dossier, fact: Fact, register: Register) -> bool:
