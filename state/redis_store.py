@@ -108,9 +108,10 @@ def unpacked(client: str, stored: bytes | None) -> tuple[Dossier, int]:
 class RedisStore:
     """A `Store` over one partition. Nothing reaches Redis before `commit`; after a failure call `assign` again."""
 
-    def __init__(self, client: Redis, partition: str, cached: int = CACHED_DOSSIERS) -> None:
+    def __init__(self, client: Redis, partition: str, cached: int = CACHED_DOSSIERS, below: str = "") -> None:
+        """`below` is for a second state of the same partition, kept beside the first."""
         self._redis: Any = client
-        self._tag = tag(partition)
+        self._tag = tag(partition) + below
         self._limit = cached
         self._remember = client.register_script(_REMEMBER)
         self._assign = client.register_script(_ASSIGN)
@@ -291,6 +292,32 @@ class RedisStore:
         for client in list(self._cache)[: max(0, len(self._cache) - self._limit)]:
             del self._cache[client]
             self._counts.pop(client, None)
+
+    def stored_next(self) -> int | None:
+        """The next offset as stored, asked without becoming the owner."""
+        found = self._redis.hget(self._key("meta"), "next")
+        return int(found) if found else None
+
+    def count(self) -> int:
+        """How many clients are stored."""
+        return int(self._redis.hlen(self._key("dossiers")))
+
+    def clear(self) -> None:
+        """Remove everything; a second state below this one too."""
+        for key in self._redis.scan_iter(match=f"{self._tag}*", count=1000):
+            self._redis.unlink(key)
+        self.rollback()
+
+    def differences(self, other: "RedisStore") -> Iterator[str]:
+        """Clients whose dossier or history is not the same, byte for byte, in another state of the same partition."""
+        mine, theirs = (set(s._redis.hkeys(s._key("dossiers"))) for s in (self, other))
+        for client in sorted(mine | theirs):
+            if self._bytes_of(client) != other._bytes_of(client):
+                yield client.decode()
+
+    def _bytes_of(self, client: bytes) -> tuple[bytes | None, list[bytes]]:
+        history = self._redis.lrange(self._key(f"history:{client.decode()}"), 0, -1)
+        return self._redis.hget(self._key("dossiers"), client), history
 
     def close(self) -> None:
         """See `Store`."""

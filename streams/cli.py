@@ -20,6 +20,8 @@ from streams.commands import keys as keys_of_services
 from streams.commands.ask import ask
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.commands.doctor import doctor
+from streams.commands.policy import policies
+from streams.commands.rebuild import rebuild
 from streams.commands.serve import serve
 from streams.commands.topics import topics
 from streams.commands.worker import worker
@@ -27,14 +29,13 @@ from streams.demo.account import tell
 from streams.embedded import Gate
 from streams.explain import explain as explained
 from streams.explain import explain_unreadable
-from streams.policy_file import differences
 from streams.progress import Progress
 from streams.wire import SIZE_LIMIT, Rejected
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 app.add_typer(policies, name="policy")
 app.command()(worker)
+app.command()(rebuild)
 app.command()(doctor)
 app.add_typer(topics, name="topics")
 app.add_typer(keys_of_services.app, name="keys")
@@ -214,18 +215,6 @@ def demo(
 ) -> None:
     """Play a shipped month of a fictional platform through the gate, and say what was held and why."""
     tell(policy_or_refuse(policy), console())
-
-
-@policies.command()
-def check(file: Path) -> None:
-    """Check a policy file, and print what it changes against the default."""
-    policy, default = policy_or_refuse(file), policy_or_refuse(None)
-    print(f"policy {policy.version} may be used; digest {policy.digest}")
-    changed = differences(policy, default)
-    for name, ours, theirs in changed:
-        print(f"  {name}: {ours} -> {theirs}")
-    if not changed:
-        print("  the same as the default")
 
 
 def main() -> None:

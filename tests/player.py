@@ -74,3 +74,17 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
 def codes(answer: dict[str, Any]) -> list[str]:
     """The reason codes of an answer, gravest first."""
     return [r["code"] for r in answer["reasons"]]
+
+
+def told(played: Played) -> dict[tuple[str, str], dict[str, Any]]:
+    """The answer that stands for every offer."""
+    return {offer: answers[-1] for offer, answers in played.answers.items()}
+
+
+def asked_again(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What all the facts together say of every offer: each is proposed again, as another event, after everything."""
+    asked = [e for e in events if e["type"] == "gate61.offer.proposed.v1"]
+    again = [{**e, "id": f"again-{e['id']}", "recordedtime": "2026-12-31T00:00:00Z"} for e in asked]
+    others = [e for e in events if e["type"] != "gate61.offer.proposed.v1"]
+    answers = told(play([*others, *again]))
+    return {(source, id.removeprefix("again-")): answer for (source, id), answer in answers.items()}

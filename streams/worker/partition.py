@@ -69,6 +69,20 @@ class Assumed(NamedTuple):
     new: bool
 
 
+class OtherPartitions(Exception):
+    """The topic's number of partitions is not that of the state: clients would be looked for in the wrong place."""
+
+
+class Place(NamedTuple):
+    """How far a partition has come: by `Log` the next offset, and how many clients wait to be reopened."""
+
+    policy: int
+    register: int
+    between: int
+    actions: int
+    walk: int
+
+
 class Partition:
     """The clients of one partition of one worker."""
 
@@ -87,6 +101,12 @@ class Partition:
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
         assigned = self._store.assign()
+        spread = self._noted("partitions", self._partitions)
+        if spread != self._partitions:
+            raise OtherPartitions(
+                f"the state was made with clients spread over {spread} partitions, and the topic has {self._partitions}: "
+                "their number is fixed for the life of the state"
+            )
         self._next: int = assigned.next or 0
         self._between = self._noted("between", 0)
         self._applied = self._noted("register", 0)
@@ -191,21 +211,42 @@ class Partition:
         begun = perf_counter()
         self.refused = 0
         outputs: list[Output] = []
-        before = self._place()
+        before = self.place
         while (arrival := self._merge.next(ends)) is not None:
-            self._merge.drop(arrival)
-            self._recorded = max(self._recorded, arrival.at)
-            self._store.recorded(self._recorded)
-            _TURNS[arrival.log](self, arrival, outputs)
+            self._turn(arrival, outputs)
         self._walk_on(WALKED_AT_ONCE, outputs)
         self._close(now, outputs)
         self.counts["seconds", "step"] += perf_counter() - begun  # type: ignore[assignment]
-        if outputs or before != self._place():
+        if outputs or before != self.place:
             self._remember(outputs)
         return outputs
 
-    def _place(self) -> tuple[int, ...]:
-        return self._next, self._between, self._applied, self._policy_next, len(self._walk)
+    def rework(self, ends: Ends, until: "Place") -> bool:
+        """Judge again what was judged before, up to that place, and remember it; what was published is not again.
+
+        True once the place is reached.
+        """
+        reached = False
+        while not reached and (arrival := self._merge.next(ends)) is not None:
+            reached = arrival.offset >= until[arrival.log]
+            if not reached:
+                self._turn(arrival, [])
+        reached = reached or self.place[:4] == until[:4]
+        if reached and not until.walk:
+            self._walk_on(len(self._walk), [])
+        self._remember([])
+        return reached
+
+    def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
+        self._merge.drop(arrival)
+        self._recorded = max(self._recorded, arrival.at)
+        self._store.recorded(self._recorded)
+        _TURNS[arrival.log](self, arrival, outputs)
+
+    @property
+    def place(self) -> "Place":
+        """How far this partition has come."""
+        return Place(self._policy_next, self._applied, self._between, self._next, len(self._walk))
 
     def _remember(self, outputs: list[Output]) -> None:
         note = self._store.note
@@ -218,6 +259,7 @@ class Partition:
             ("policy", self._policy_next),
             ("recorded", self._recorded),
             ("closed", self._closed),
+            ("partitions", self._partitions),
             ("walk", self._applied - 1 if self._walk else -1),
         ):
             note(name, b"%d" % value)

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.player import Played, play
+from tests.player import asked_again, play, told
 from tests.promises.histories import history
 
 SEEDS = range(300)
 GRAVITY = {"allow": 0, "flag": 1, "block": 2}
 Event = dict[str, Any]
-Standing = dict[tuple[str, str], dict[str, Any]]
-
-
-def told(played: Played) -> Standing:
-    """The answer that stands for every offer."""
-    return {offer: answers[-1] for offer, answers in played.answers.items()}
 
 
 def without_people(seed: int) -> list[Event]:
@@ -41,22 +35,13 @@ def in_order(events: list[Event]) -> list[Event]:
     return [{**e, "recordedtime": "2026-12-31T00:00:00Z"} for e in sorted(events, key=effective)]
 
 
-def fresh(events: list[Event]) -> Standing:
-    """What all the facts together say of every offer: each is proposed again, as another event, after everything."""
-    asked = [e for e in events if e["type"] == "gate61.offer.proposed.v1"]
-    again = [{**e, "id": f"again-{e['id']}", "recordedtime": "2026-12-31T00:00:00Z"} for e in asked]
-    others = [e for e in events if e["type"] != "gate61.offer.proposed.v1"]
-    answers = told(play([*others, *again]))
-    return {(source, id.removeprefix("again-")): answer for (source, id), answer in answers.items()}
-
-
 @pytest.mark.parametrize("chunk", range(3))
 def test_p1_the_standing_answer_is_never_softer_than_what_the_facts_say(chunk: int) -> None:
     """After every arrival: an offer asked anew on all of them would get no graver answer than the one that stands."""
     for seed in SEEDS[chunk::3]:
         events = [e for e in without_people(seed) if e["type"] != "gate61.offer.delivered.v1"]
         for end in (len(events) // 3, 2 * len(events) // 3, len(events)):
-            standing, said = told(play(events[:end])), fresh(events[:end])
+            standing, said = told(play(events[:end])), asked_again(events[:end])
             for offer, answer in standing.items():
                 assert GRAVITY[answer["verdict"]] >= GRAVITY[said[offer]["verdict"]], f"seed {seed}, {end}, {offer}"
 
@@ -88,7 +73,7 @@ def test_p3_facts_in_the_order_of_effective_time_are_answered_as_they_say() -> N
         arrived = in_order(events)
         played = play(arrived)
         assert all(len(answers) == 1 for answers in played.answers.values()), f"seed {seed}"
-        for offer, answer in fresh(arrived).items():
+        for offer, answer in asked_again(arrived).items():
             there = played.answers[offer][0]
             assert (there["verdict"], there["leading"]) == (answer["verdict"], answer["leading"]), (
                 f"seed {seed}, {offer}"

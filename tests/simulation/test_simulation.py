@@ -8,12 +8,14 @@ import pytest
 
 from streams.wire import instant
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES
+from tests.player import asked_again
 from tests.promises.histories import history
 from tests.simulation.run import PARTITIONS, plan, simulate
 from tests.simulation.world import World
 
 SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
 FAULTS = 0.02
+_OF_PEOPLE = ("gate61.review.released.v1", "gate61.offer.delivered.v1")
 VERDICTS = ("allow", "flag", "block")
 
 
@@ -32,12 +34,12 @@ def _by_id(lines: list[bytes], *kinds: str) -> dict[str, bytes]:
     return {e["id"]: line for line in lines if (e := json.loads(line))["type"].startswith(kinds)}
 
 
-def _stands(lines: dict[str, bytes]) -> dict[tuple[str, str], tuple[str, bool]]:
-    """Verdict and leave to send of the answer to every offer that no other supersedes."""
+def _stands(lines: dict[str, bytes]) -> dict[tuple[str, str], str]:
+    """The verdict of the answer to every offer that no other supersedes."""
     told = [json.loads(line)["data"] for line in lines.values()]
     replaced = {d["supersedes"] for d in told}
     standing = [d for d in told if d["decision"] not in replaced and d["leading"] != "UNREADABLE_OFFER"]
-    return {(d["event"]["source"], d["event"]["id"]): (d["verdict"], d["may_send"]) for d in standing}
+    return {(d["event"]["source"], d["event"]["id"]): d["verdict"] for d in standing}
 
 
 @pytest.mark.parametrize("chunk", range(10))
@@ -66,15 +68,11 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 def test_what_merged_clients_tell_each_other_arrives() -> None:
-    """It takes a while. An answer given meanwhile may stay harder than if it had been known at once, never softer."""
-    harder = 0
+    """It takes a while; in the end no answer that stands is softer than all the facts together say (P1)."""
     for seed in range(SEEDS // 5):
-        planned, said = plan(history(seed, 60))
+        events = [e for e in history(seed, 60) if e["type"] not in _OF_PEOPLE]
+        planned, _ = plan(events)
         world = asyncio.run(simulate(seed, planned, FAULTS))
-        have, want = _stands(_published(world, DECISIONS)), _stands(_by_id(said, "gate61.offer"))
-        assert have.keys() == want.keys(), f"seed {seed}"
-        for offer, (verdict, may_send) in want.items():
-            assert VERDICTS.index(have[offer][0]) >= VERDICTS.index(verdict), f"seed {seed}, {offer}"
-            assert may_send or not have[offer][1], f"seed {seed}, {offer}"
-            harder += have[offer] != (verdict, may_send)
-    assert harder <= SEEDS // 20, "hardly ever"
+        have = _stands(_published(world, DECISIONS))
+        for offer, answer in asked_again([json.loads(p.line) for p in planned]).items():
+            assert VERDICTS.index(have[offer]) >= VERDICTS.index(answer["verdict"]), f"seed {seed}, {offer}"

@@ -1,0 +1,66 @@
+"""`gate61 rebuild`: state from the topics, the same to the byte."""
+
+import json
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from streams.commands.common import AsJson, refuse, settings_or_refuse
+
+
+def rebuild(
+    check: Annotated[bool, typer.Option("--check", help="only compare what would be made with what there is")] = False,
+    only: Annotated[list[int] | None, typer.Option("--partition", help="only this partition; may be repeated")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before state is removed")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the state in Redis anew from the topics, where Redis lost it; with --check, compare byte for byte.
+
+    Publishes nothing. Exit 1 if a check found differences, or if it could not be done.
+    """
+    settings = settings_or_refuse()
+    from kafka.errors import KafkaError
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    from streams.worker.rebuild import Rebuild, StillRunning
+
+    logging.getLogger("kafka").addHandler(logging.NullHandler())
+    if not (check or yes) and not typer.confirm("Remove the state in Redis and make it anew from the topics?"):
+        raise refuse("nothing was done", 1)
+    differ = 0
+    try:
+        work = Rebuild(settings, Redis.from_url(settings.redis), _progress)
+        partitions = work.begin()
+        for number in only if only else range(partitions):
+            if not 0 <= number < partitions:
+                raise refuse(f"there is no partition {number}; there are {partitions}, from 0")
+            done = work.check(number, partitions) if check else work.make(number, partitions)
+            differ += len(done.differs or ())
+            print(json.dumps(_record(done)) if as_json else _said(done))
+    except StillRunning as error:
+        raise refuse(str(error), 1) from None
+    except (KafkaError, RedisError) as error:
+        raise refuse(f"not finished: {type(error).__name__}: {error}; see `gate61 doctor`, then again", 1) from None
+    if differ:
+        raise refuse(f"{differ} clients have other bytes than the topics say; make the state anew without --check", 1)
+
+
+def _progress(partition: int, done: int, all: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\rpartition {partition}: {done:,} of {all:,} events", end="\033[K\r", file=sys.stderr, flush=True)
+
+
+def _record(done: object) -> dict[str, object]:
+    return {name: getattr(done, name) for name in ("partition", "events", "clients", "differs")}
+
+
+def _said(done: object) -> str:
+    found = _record(done)
+    said = f"partition {found['partition']}: {found['events']:,} events, {found['clients']:,} clients"
+    differs = found["differs"]
+    if isinstance(differs, tuple):
+        said += ", the same to the byte" if not differs else f", {len(differs)} differ: {', '.join(differs[:5])}"
+    return said
