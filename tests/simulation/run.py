@@ -124,15 +124,15 @@ async def simulate(seed: int, planned: list[Planned], faults: float) -> World:
     world.faults = 0.0
     while len(processes) > 1:
         await processes.pop().kill()
+    quiet = 0
     for _ in range(20_000):
         await asyncio.sleep(0)
         if processes[0].dead:
             await processes.pop().kill()
             processes.append(Process(world))
-        if processes[0].idle():
+        quiet = quiet + 1 if processes[0].idle() else 0
+        if quiet > 50:
             break
-    for _ in range(50):
-        await asyncio.sleep(0)
     assert processes[0].idle(), [(p.state, p.partition.next, p.partition.waits) for p in processes[0].loops]
     await processes[0].kill()
     return world
