@@ -1,5 +1,6 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
+from asyncio import sleep
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -21,6 +22,8 @@ BATCH = 2_000
 BATCH_BYTES = 512 * 1024
 """Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
+TICK_SECONDS = 0.001
+"""The unit of append times."""
 LARGEST_REQUEST = 32 * 1024 * 1024
 
 
@@ -34,6 +37,7 @@ class KafkaSource:
     def __init__(self, consumer: AIOKafkaConsumer, names: Names, number: int) -> None:
         self._consumer = consumer
         self._acknowledged = 0.0
+        self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
         self._policy, self._register = (TopicPartition(t.name, 0) for t in (names.policy, names.register))
@@ -55,11 +59,15 @@ class KafkaSource:
         """See `Source`."""
         both = (self._actions, self._between)
         found = await self._consumer.getmany(*both, timeout_ms=int(seconds * 1000), max_records=BATCH)
+        self._fetched = monotonic()
         actions, between = [Fetched(found.get(p, ()), await self._consumer.position(p)) for p in both]
         return actions, between
 
     async def ends(self) -> Ends:
         """See `Source`."""
+        early = self._fetched + TICK_SECONDS - monotonic()
+        if early > 0:
+            await sleep(early)
         asked = [self._policy, self._register, self._between, self._actions]
         found = await self._consumer.end_offsets(asked)
         return [found[p] for p in asked]

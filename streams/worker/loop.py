@@ -57,7 +57,10 @@ class Source(Protocol):
         """The next records of both, as soon as there are some."""
 
     async def ends(self) -> Ends:
-        """By `Log`: the offset after the last record, asked now."""
+        """By `Log`: the offset after the last record, asked now, and a millisecond or more after the last `read` ended.
+
+        So whatever is appended after this was asked has a later append time than all that was read, in milliseconds.
+        """
 
     async def acknowledge(self, actions: int, between: int) -> None:
         """Tell lag tools; may fail without harm."""

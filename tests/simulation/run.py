@@ -44,7 +44,7 @@ def plan(events: list[dict[str, Any]]) -> tuple[list[Planned], list[bytes]]:
     decisions: dict[str, list[str]] = {}
     for event in events:
         stated = [instant(event[k]) for k in ("time", "recordedtime") if isinstance(event.get(k), str)]
-        at = max(at + 1000, *(-(-t // 1000) * 1000 for t in stated))
+        at = max(at + 100_000, *(-(-t // 1000) * 1000 for t in stated))
         event = {**event, "recordedtime": text(at)}
         line = fill(event, decisions)
         register = event["type"].removeprefix("gate61.").startswith(OF_REGISTER)

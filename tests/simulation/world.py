@@ -50,7 +50,12 @@ class World:
         self.happened: list[str] = []
 
     def append(self, topic: int, partition: int, key: bytes | None, value: bytes | None, headers: Any = ()) -> None:
-        """A broker appends and says when."""
+        """A broker appends and says when.
+
+        A message between clients is appended a millisecond or more after what it follows from was read (see `Source`).
+        """
+        if topic == BETWEEN:
+            self.clock += 1000
         log = self.logs.setdefault((topic, partition), [])
         name = Names._fields[topic]
         log.append(Record(name, partition, len(log), self.clock // 1000, key, value, tuple(headers)))
