@@ -1,0 +1,73 @@
+"""What is shipped: whole, under names that nobody else owns, from locked parts, and speaking of itself alone."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from zipfile import ZipFile
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("gate", "state", "streams")
+
+
+def tracked() -> list[Path]:
+    """The files of the project."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_a_wheel_holds_all_that_runs(tmp_path: Path) -> None:
+    """Policy, demo month and pages travel with the code."""
+    words = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run([sys.executable, "-m", "pip", *words], check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("gate61-*.whl")
+    held = set(ZipFile(wheel).namelist())
+    code = {str(p.relative_to(ROOT)) for name in PACKAGES for p in tracked() if p.is_relative_to(ROOT / name)}
+    assert code - held == set()
+    assert "deploy/policy/default.toml" in held
+    assert not any(name.startswith("tests/") for name in held)
+
+
+def test_nobody_else_owns_our_names() -> None:
+    """`gate`, `state` and `streams` are words that anyone could install."""
+    owners = packages_distributions()
+    for name in PACKAGES:
+        assert set(owners.get(name, ["gate61"])) == {"gate61"}
+
+
+def test_locks_name_every_part_with_its_hash_and_no_place() -> None:
+    """What is installed is what was locked, from wherever the machine fetches."""
+    for lock in sorted((ROOT / "deploy" / "lock").glob("*.txt")):
+        text = lock.read_text()
+        parts = re.findall(r"^([A-Za-z0-9._-]+(?:\[[a-z0-9,]+\])?)==", text, re.MULTILINE)
+        assert len(parts) > 5
+        assert "://" not in text and "--index" not in text
+        for entry in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]:
+            assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_no_file_speaks_of_a_machine_or_of_work_to_come() -> None:
+    """No folders of anybody's machine, no hosts of registries, nothing left for later."""
+    places = ["/" + name + "/" for name in ("root", "work", "home")]
+    hosts = ["pypi" + ".org", "pythonhosted" + ".org", "repo.maven" + ".apache"]
+    later = ["TO" + "DO", "FIX" + "ME", "XX" + "X"]
+    for path in tracked():
+        text = path.read_text(errors="replace")
+        for word in (*places, *hosts, *later):
+            assert word not in text, f"{path.relative_to(ROOT)} says `{word}`"
+
+
+def test_everything_public_says_what_it_is() -> None:
+    """Modules, classes and functions that others may use have a docstring."""
+    silent = []
+    for path in (p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in PACKAGES):
+        tree = ast.parse(path.read_text())
+        named = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+        inner = [m for c in named if isinstance(c, ast.ClassDef) and not c.name.startswith("_") for m in c.body]
+        named += [m for m in inner if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef)]
+        public = [n for n in named if not n.name.startswith("_")]
+        silent += [f"{path.relative_to(ROOT)}:{n.lineno} {n.name}" for n in public if not ast.get_docstring(n)]
+        assert ast.get_docstring(tree) or not tree.body, path
+    assert not silent
