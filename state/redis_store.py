@@ -33,13 +33,14 @@ SEEN_DAYS = 8
 """Ids are recognised for seven whole days; whoever repeats an event later than that asks the history."""
 
 _REMEMBER = """
-local meta, dossiers = KEYS[1], KEYS[3]
+local meta, dossiers, notes = KEYS[1], KEYS[3], KEYS[4]
 if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 'FENCED' end
 if (redis.call('HGET', meta, 'batch') or '0') ~= ARGV[2] then return 'MOVED' end
 if (redis.call('HGET', meta, 'clients') or '0') ~= tostring(redis.call('HLEN', dossiers)) then return 'LOST' end
+if (redis.call('HGET', meta, 'notes') or '0') ~= tostring(redis.call('HLEN', notes)) then return 'LOST' end
 redis.call('SET', KEYS[2], ARGV[4])
 local at = 5
-for key = 4, #KEYS do
+for key = 5, #KEYS do
   local kind, count = ARGV[at], tonumber(ARGV[at + 1])
   at = at + 2
   if kind == 'drop' then
@@ -56,13 +57,16 @@ for key = 4, #KEYS do
     end
   end
 end
-redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1, 'clients', redis.call('HLEN', dossiers))
+redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1,
+  'clients', redis.call('HLEN', dossiers), 'notes', redis.call('HLEN', notes))
 return 'OK'
 """
 _ASSIGN = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or '',
-  redis.call('HGET', KEYS[1], 'batch') or '0'}
+  redis.call('HGET', KEYS[1], 'batch') or '0',
+  (redis.call('HGET', KEYS[1], 'clients') or '0') == tostring(redis.call('HLEN', KEYS[3])) and
+  (redis.call('HGET', KEYS[1], 'notes') or '0') == tostring(redis.call('HLEN', KEYS[4])) and 1 or 0}
 """
 
 
@@ -143,17 +147,25 @@ class RedisStore:
     def assign(self) -> Assigned:
         """Become the owner: from now on nobody else's writes go through."""
         self.rollback()
+        return self._own()
+
+    def _own(self) -> Assigned:
         self._token = token_hex(16)
-        next_, outbox, batch = self._assign(keys=[self._key("meta"), self._key("outbox")], args=[self._token])
+        next_, outbox, batch, whole = self._assign(keys=self._fixed(), args=[self._token])
         self._next, self._batch = int(next_) if next_ else None, int(batch)
-        if self._batch and not self._redis.hlen(self._key("notes")):
-            raise StateLost(f"{self._tag} holds no notes although it was written to {self._batch} times")
+        if not whole:
+            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
         day = self._redis.hget(self._key("notes"), "day")
-        self._day = self._today = int(day) if day else 0
+        self._day = int(day) if day else 0
+        self._today = max(self._today, self._day)
         self._buckets = {
             d for d in range(self._day - SEEN_DAYS, self._day + 1) if self._redis.exists(self._key(f"seen:{d}"))
         }
         return Assigned(self._next, outbox)
+
+    def _fixed(self) -> list[str]:
+        """The keys that every write looks at."""
+        return [self._key(name) for name in ("meta", "outbox", "dossiers", "notes")]
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
         """Fetch in one round trip what a batch will ask for."""
@@ -173,6 +185,8 @@ class RedisStore:
             self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
 
     def _days(self) -> list[int]:
+        if not self._token:
+            self._own()
         return sorted((d for d in self._buckets if d >= self._today - SEEN_DAYS), reverse=True)
 
     def recorded(self, at: Instant) -> None:
@@ -247,12 +261,12 @@ class RedisStore:
         Raises `Fenced` or `Moved`; then, as after any other error, only `assign` helps.
         """
         if not self._token:
-            self.assign()
+            self._own()
         then = self._next if next_offset is None else next_offset
         if self._today != self._day:
             self.note("day", str(self._today).encode())
         after = "" if then is None else str(then)
-        keys = [self._key("meta"), self._key("outbox"), self._key("dossiers")]
+        keys = self._fixed()
         args: list[str | bytes | int] = [self._token, self._batch, after, outbox]
         for key, kind, values in self._changes():
             keys.append(key)

@@ -10,6 +10,7 @@ from gate.dossier import Dossier, Scope
 from gate.facts import Asked, Fact
 from gate.history import Record
 from state import MemoryStore, SqliteStore, Store
+from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.wire import Rejected
 from tests.player import POLICY
@@ -22,12 +23,14 @@ def _fact(n: int, client: str = "cl-1") -> Fact:
     return Fact("//s", f"ask-{n}", client, n, n, Asked("chat"))
 
 
-@pytest.fixture(params=["memory", "memory packed", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(params=["memory", "memory packed", "sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterator[Store]:
     """Each store, new."""
     made: Store
     if request.param == "sqlite":
         made = SqliteStore(tmp_path / "gate.db")
+    elif request.param == "redis":
+        made = RedisStore(request.getfixturevalue("redis").client(), f"{prefix}t:0")
     else:
         made = MemoryStore(live=1 if "packed" in request.param else 100)
     yield made
@@ -107,21 +110,30 @@ def test_sqlite_survives_a_restart_with_what_was_committed_and_no_more(tmp_path:
     again.close()
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_a_gate_that_restarts_after_every_event_says_the_same(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_gate_that_restarts_after_every_event_says_the_same(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, prefix: str
+) -> None:
     """Nothing that an answer needs lives in the process alone."""
-    path = tmp_path / "gate.db"
-    lines = [json.dumps(e).encode() for e in history(seed)]
+    for seed in range(30):
+        lines = [json.dumps(e).encode() for e in history(seed)]
 
-    def run(restart: bool, store: Store) -> Iterator[object]:
-        gate = Gate(POLICY, store)
-        for line in lines:
-            if restart:
-                gate.commit()
-                store.close()
-                store = SqliteStore(path)
-                gate = Gate(POLICY, store)
-            taken = gate.take(line)
-            yield taken if isinstance(taken, Rejected) else [gate.line_of(effect) for effect in taken]
+        def opened(seed: int = seed) -> Store:
+            if kind == "sqlite":
+                return SqliteStore(tmp_path / f"gate-{seed}.db")
+            return RedisStore(request.getfixturevalue("redis").client(), f"{prefix}{seed}:0")
 
-    assert list(run(True, SqliteStore(path))) == list(run(False, MemoryStore()))
+        def run(lines: list[bytes], opened: Opener, restart: bool) -> Iterator[object]:
+            store = opened()
+            gate = Gate(POLICY, store)
+            for line in lines:
+                if restart:
+                    gate.commit()
+                    store.close()
+                    store = opened()
+                    gate = Gate(POLICY, store)
+                taken = gate.take(line)
+                yield taken if isinstance(taken, Rejected) else [gate.line_of(effect) for effect in taken]
+            store.close()
+
+        assert list(run(lines, opened, True)) == list(run(lines, MemoryStore, False)), f"seed {seed}"

@@ -186,7 +186,11 @@ class FakeRedis:
     def _assign(self, keys: list[str], args: list[str]) -> list[bytes]:
         meta = self.data.setdefault(keys[0], {})
         meta["token"] = args[0]
-        return [meta.get("next", b""), self.data.get(keys[1], b""), meta.get("batch", b"0")]
+        return [meta.get("next", b""), self.data.get(keys[1], b""), meta.get("batch", b"0"), self._whole(keys)]
+
+    def _whole(self, keys: list[str]) -> bool:
+        meta = self.data.get(keys[0], {})
+        return all(int(meta.get(n, 0)) == len(self.data.get(k, {})) for n, k in zip(("clients", "notes"), keys[2:4], strict=False))
 
     def _remember(self, keys: list[str], args: list[Any]) -> bytes:
         meta = self.data.setdefault(keys[0], {})
@@ -194,12 +198,12 @@ class FakeRedis:
             return b"FENCED"
         if int(meta.get("batch", b"0")) != args[1]:
             return b"MOVED"
-        if int(meta.get("clients", 0)) != len(self.data.get(keys[2], {})):
+        if not self._whole(keys):
             return b"LOST"
         meta["next"], meta["batch"] = str(args[2]).encode(), str(args[1] + 1).encode()
         self.data[keys[1]] = args[3]
         at = 4
-        for key in keys[3:]:
+        for key in keys[4:]:
             kind, count = args[at], args[at + 1]
             at += 2
             if kind == "drop":
@@ -211,7 +215,7 @@ class FakeRedis:
                 pairs = args[at : at + 2 * count]
                 self.data.setdefault(key, {}).update(zip(map(_bytes, pairs[::2]), pairs[1::2], strict=True))
                 at += 2 * count
-        meta["clients"] = len(self.data.get(keys[2], {}))
+        meta["clients"], meta["notes"] = len(self.data.get(keys[2], {})), len(self.data.get(keys[3], {}))
         return b"OK"
 
     def hget(self, key: str, field: str) -> Any:

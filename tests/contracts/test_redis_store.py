@@ -1,0 +1,132 @@
+"""What the store of a partition promises beyond every store's contract, on a real Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gate.dossier import Dossier
+from gate.facts import Asked, Fact
+from gate.history import Record
+from gate.policy import DAY
+from state.redis_store import Fenced, Moved, RedisStore, StateLost
+from tests.runtime.redis import Redis
+
+
+def _fact(n: int) -> Fact:
+    return Fact("//s", f"ask-{n}", "cl-1", n, n, Asked("chat"))
+
+
+@pytest.fixture
+def place(prefix: str) -> str:
+    return f"{prefix}t:3"
+
+
+@pytest.fixture
+def store(redis: Redis, place: str) -> Iterator[RedisStore]:
+    made = RedisStore(redis.client(), place)
+    made.assign()
+    yield made
+    made.close()
+
+
+def _keys(redis: Redis, place: str) -> dict[bytes, bytes]:
+    with redis.client() as client:
+        return {key: client.dump(key) for key in client.scan_iter(match=f"{{{place}}}*")}  # type: ignore[misc]
+
+
+def test_a_batch_is_written_with_the_next_offset_and_the_outbox(store: RedisStore, redis: Redis, place: str) -> None:
+    """And nothing of it before; the next owner finds all of it."""
+    assert store.assign() == (None, b"")
+    before = _keys(redis, place)
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.seen(bytes(8), bytes(8))
+    store.note("between", b"5")
+    assert _keys(redis, place) == before
+    store.commit(42, b"outputs")
+    again = RedisStore(redis.client(), place)
+    assert again.assign() == (42, b"outputs")
+    assert again.dossier("cl-1").horizon == 3 and again.history("cl-1") == [Record(_fact(1))]
+    assert again.seen(bytes(8), bytes(8)) is True and again.noted("between") == b"5"
+    again.close()
+
+
+def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Redis, place: str) -> None:
+    """A zombie wakes up and finds the door shut."""
+    store.keep(Dossier("cl-1", horizon=3))
+    store.commit(1)
+    with RedisStoreOf(redis, place) as newer:
+        newer.assign()
+        store.keep(Dossier("cl-1", horizon=4))
+        before = _keys(redis, place)
+        with pytest.raises(Fenced):
+            store.commit(2)
+        assert _keys(redis, place) == before
+        assert newer.dossier("cl-1").horizon == 3
+
+
+def test_a_redis_that_went_back_is_found_out(store: RedisStore, redis: Redis, place: str) -> None:
+    """Though the token is the same, and even if the offset is."""
+    store.keep(Dossier("cl-1", horizon=3))
+    store.commit(7)
+    old = _keys(redis, place)
+    store.keep(Dossier("cl-1", horizon=4))
+    store.commit(7)
+    with redis.client() as client:
+        for key, value in old.items():
+            client.restore(key, 0, value, replace=True)
+    store.keep(Dossier("cl-1", horizon=5))
+    with pytest.raises(Moved):
+        store.commit(8)
+    store.assign()
+    assert store.dossier("cl-1").horizon == 3
+
+
+@pytest.mark.parametrize("what", ["a dossier", "all dossiers", "a history", "notes"])
+def test_what_was_evicted_or_removed_is_found_out(store: RedisStore, redis: Redis, place: str, what: str) -> None:
+    """Nothing is decided on what is left."""
+    for n in range(5):
+        store.keep(Dossier(f"cl-{n}"), Record(_fact(n)))
+    store.note("between", b"0")
+    store.commit(1)
+    with redis.client() as client:
+        match what:
+            case "a dossier":
+                client.hdel(f"{{{place}}}:dossiers", "cl-3")
+            case "all dossiers":
+                client.delete(f"{{{place}}}:dossiers")
+            case "a history":
+                client.delete(f"{{{place}}}:history:cl-1")
+            case _:
+                client.delete(f"{{{place}}}:notes")
+    with pytest.raises(StateLost):
+        store.assign()
+        store.history("cl-1")
+        store.keep(Dossier("cl-9"))
+        store.commit(2)
+
+
+def test_ids_are_recognised_for_seven_days_and_then_let_go(store: RedisStore, redis: Redis, place: str) -> None:
+    """Memory does not grow for ever."""
+    begin = 20_000 * DAY
+    for day in range(20):
+        store.recorded(begin + day * DAY)
+        assert store.seen(day.to_bytes(8, "big"), bytes(8)) is None
+        store.commit(day)
+        store.assign()
+        for back in range(min(day, 7) + 1):
+            assert store.seen((day - back).to_bytes(8, "big"), bytes(8)) is True, (day, back)
+    kept = [key for key in _keys(redis, place) if b":seen:" in key]
+    assert len(kept) <= 9
+
+
+class RedisStoreOf:
+    """Another owner, who lets go in the end."""
+
+    def __init__(self, redis: Redis, place: str) -> None:
+        self.store = RedisStore(redis.client(), place)
+
+    def __enter__(self) -> RedisStore:
+        return self.store
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
