@@ -240,6 +240,8 @@ class Partition:
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)
         self._recorded = max(self._recorded, arrival.at)
+        if self._born == BEFORE_EVERYTHING:
+            self._born = self._recorded
         self._store.recorded(self._recorded)
         _TURNS[arrival.log](self, arrival, outputs)
 
@@ -250,9 +252,6 @@ class Partition:
 
     def _remember(self, outputs: list[Output]) -> None:
         note = self._store.note
-        if self._born == BEFORE_EVERYTHING:
-            self._born = self._recorded
-            note("born", b"%d" % self._born)
         for name, value in (
             ("between", self._between),
             ("register", self._applied),
@@ -260,6 +259,7 @@ class Partition:
             ("recorded", self._recorded),
             ("closed", self._closed),
             ("partitions", self._partitions),
+            ("born", self._born),
             ("walk", self._applied - 1 if self._walk else -1),
         ):
             note(name, b"%d" % value)
