@@ -1,15 +1,20 @@
 """Kafka records in: structured and binary CloudEvents (contract section 1), and where a client's records belong.
 
 The Kafka protocol binding of CloudEvents says by `content-type` which mode it is: `application/cloudevents+json` is
-structured, anything else with `ce_` headers is binary. A record with neither is no CloudEvent.
+structured, anything else with `ce_` headers is binary. A record with neither is no CloudEvent, whatever its value holds:
+a sender who leaves the mode out may have left more out. An offer that can still be read in it is answered with a block.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from gate.facts import Instant
+from streams.wire import REASONS as OF_EVENTS
 from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected
 
+REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
+"""Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
 Headers = Sequence[tuple[str, bytes | None]]
 STRUCTURED = b"application/cloudevents+json"
 _MINE = "content-type"
@@ -74,14 +79,16 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
             attributes[name.removeprefix(_PREFIX)] = (content or b"").decode(errors="replace")
     if kind is not None and _media(kind) == STRUCTURED:
         attributes = {}
-    if repeated is not None:
-        return rejected("REPEATED_HEADER", f"header `{repeated[:64]}` stands twice", attributes, data)
     if size > SIZE_LIMIT:
         return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, b"")
+    if repeated is not None:
+        return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
     if kind is not None and _media(kind) == STRUCTURED:
         return read(data, appended, tolerance, appended)
     if "specversion" not in attributes:
-        message = "neither `content-type: application/cloudevents+json` nor `ce_` headers: no mode of a CloudEvent"
+        message = (
+            "neither `content-type: application/cloudevents+json` nor header `ce_specversion`: no mode of a CloudEvent"
+        )
         return rejected("NOT_A_CLOUDEVENT", message, attributes, data)
     if kind is not None and _media(kind) != b"application/json":
         return rejected("BAD_FIELD", "`content-type` of a binary event must be application/json", attributes, data)
@@ -116,4 +123,4 @@ def murmur2(key: bytes) -> int:
 
 def dead_letter_headers(**errors: object) -> list[tuple[str, bytes]]:
     """What is added to the headers of a record that could not be taken: why, where it came from, and by whom."""
-    return [(f"gate61.errors.{name}", str(said).encode()) for name, said in errors.items()]
+    return [(f"gate61.errors.{name}", str(said).encode(errors="backslashreplace")) for name, said in errors.items()]

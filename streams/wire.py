@@ -227,9 +227,9 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: In
         if data.count(b'":') != keys + len(said) or not _named(event.id, event.source, event.subject):
             return None
         at = instant(event.time)
-        recorded = None if event.recordedtime is None else instant(event.recordedtime)
-        if appended is not None:
-            recorded = appended
+        recorded = appended
+        if recorded is None and event.recordedtime is not None:
+            recorded = instant(event.recordedtime)
         when = recorded if recorded is not None else max(at, previous)
         if at > when + tolerance:
             return None
@@ -317,9 +317,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
         raise _Trouble("BAD_FIELD", "`data` must be a JSON object")
     stated = _canonical(data)
     said = _said(kind, data)
-    at, recorded = _times(event)
-    if appended is not None:
-        recorded = appended
+    at, recorded = _times(event, appended)
     when = recorded if recorded is not None else max(at, previous)
     if at > when + tolerance:
         raise _Trouble("FROM_THE_FUTURE", "`time` is later than when the event was recorded")
@@ -333,10 +331,12 @@ def _canonical(data: dict[str, Any]) -> bytes:
         raise _Trouble("BAD_FIELD", "`data` holds text that is not Unicode, or a number beyond 64 bits") from None
 
 
-def _times(event: dict[str, Any]) -> tuple[Instant, Instant | None]:
+def _times(event: dict[str, Any], appended: Instant | None) -> tuple[Instant, Instant | None]:
     try:
         name = "time"
         at = instant(event.get("time"))
+        if appended is not None:
+            return at, appended
         name = "recordedtime"
         given = event.get("recordedtime")
         return at, None if given is None else instant(given)

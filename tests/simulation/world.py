@@ -190,7 +190,10 @@ class FakeRedis:
 
     def _whole(self, keys: list[str]) -> bool:
         meta = self.data.get(keys[0], {})
-        return all(int(meta.get(n, 0)) == len(self.data.get(k, {})) for n, k in zip(("clients", "notes"), keys[2:4], strict=False))
+        return all(
+            int(meta.get(n, 0)) == len(self.data.get(k, {}))
+            for n, k in zip(("clients", "notes"), keys[2:4], strict=False)
+        )
 
     def _remember(self, keys: list[str], args: list[Any]) -> bytes:
         meta = self.data.setdefault(keys[0], {})
