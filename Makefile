@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev parts demo test check bench format
+.PHONY: help setup dev parts demo test check bench bench-decide bench-stream format
 
 help:  ## this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.run: deploy/lock/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "gate61 needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
@@ -42,8 +42,14 @@ check: dev parts  ## format, lint, strict types, import directions, tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-bench: dev  ## measures speed and memory, prints the figures
+bench: bench-decide bench-stream  ## measures everything, some 25 minutes
+
+bench-decide: dev  ## measures `gate61 decide` on files, prints the figures
 	$(BIN)/python -m tests.bench
+
+bench-stream: dev parts  ## the worker beside its rivals on one broker; report in deploy/bench (ARGS=--quick, --help)
+	@sh tests/bench/stream/rivals.sh
+	$(BIN)/python -m tests.bench.stream $(ARGS)
 
 format: dev  ## formats the code
 	$(BIN)/ruff format $(CODE)

@@ -1,4 +1,4 @@
-"""`make bench`: speed and memory of `gate61 decide`, printed with where the time goes."""
+"""`make bench-decide`: speed and memory of `gate61 decide`, printed with where the time goes."""
 
 import gc
 import os

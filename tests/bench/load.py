@@ -92,13 +92,13 @@ def client_month(n: int, random: Random) -> Iterator[tuple[datetime, str, str, d
     yield offered + timedelta(hours=5), "offer.proposed", f"not-{n}", notice
 
 
-def mixed(clients: int, seed: int = 61) -> Iterator[str]:
-    """The month of many clients, ten events each, merged by time."""
+def mixed(clients: int, seed: int = 61, shift: timedelta = timedelta()) -> Iterator[str]:
+    """The month of many clients, ten events each, merged by time; `shift` moves the month."""
     random = Random(seed)
     months = [(at, f"cl-{n:06d}", k, i, d) for n in range(clients) for at, k, i, d in client_month(n, random)]
     months.sort(key=lambda m: (m[0], m[3]))
     for at, client, kind, id, data in months:
-        yield event(kind, id, client, at, data)
+        yield event(kind, id, client, at + shift, data)
 
 
 def main() -> None:

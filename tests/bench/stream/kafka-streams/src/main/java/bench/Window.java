@@ -1,0 +1,101 @@
+package bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.OffsetDateTime;
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
+
+/** The trivial rule on Kafka Streams: an offer goes out if the client asked for the service within 24 hours before. */
+public final class Window {
+    private static final String REQUESTS = "requests";
+    private static final long WINDOW = 24L * 3600 * 1000;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private Window() {}
+
+    /** One event in; for an offer, one answer out. State: when a client last asked for a service, in RocksDB. */
+    static final class Rule implements Processor<byte[], byte[], byte[], byte[]> {
+        private ProcessorContext<byte[], byte[]> context;
+        private KeyValueStore<String, Long> requests;
+
+        @Override
+        public void init(ProcessorContext<byte[], byte[]> context) {
+            this.context = context;
+            this.requests = context.getStateStore(REQUESTS);
+        }
+
+        @Override
+        public void process(Record<byte[], byte[]> record) {
+            try {
+                JsonNode event = JSON.readTree(record.value());
+                switch (event.get("type").textValue()) {
+                    case "gate61.client.requested.v1" -> requests.put(asked(event), time(event));
+                    case "gate61.offer.proposed.v1" -> context.forward(record.withValue(answer(event)));
+                    default -> { }
+                }
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
+            }
+        }
+
+        private byte[] answer(JsonNode event) throws IOException {
+            Long requested = requests.get(asked(event));
+            boolean allowed = requested != null && time(event) - requested < WINDOW;
+            ObjectNode said = JSON.createObjectNode();
+            said.put("event", event.get("id").textValue());
+            said.put("offer", event.get("data").get("offer").textValue());
+            said.put("verdict", allowed ? "allow" : "block");
+            return JSON.writeValueAsBytes(said);
+        }
+
+        private static String asked(JsonNode event) {
+            return event.get("subject").textValue() + "|" + event.get("data").get("service").textValue();
+        }
+
+        private static long time(JsonNode event) {
+            return OffsetDateTime.parse(event.get("time").textValue()).toInstant().toEpochMilli();
+        }
+    }
+
+    private static Topology topology(String input, String output) {
+        return new Topology()
+                .addSource("events", Serdes.ByteArray().deserializer(), Serdes.ByteArray().deserializer(), input)
+                .addProcessor("rule", Rule::new, "events")
+                .addStateStore(
+                        Stores.keyValueStoreBuilder(
+                                        Stores.persistentKeyValueStore(REQUESTS), Serdes.String(), Serdes.Long())
+                                .withCachingEnabled(),
+                        "rule")
+                .addSink("answers", output, Serdes.ByteArray().serializer(), Serdes.ByteArray().serializer(), "rule");
+    }
+
+    public static void main(String[] arguments) {
+        Properties set = new Properties();
+        set.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, System.getenv("BENCH_KAFKA"));
+        set.put(StreamsConfig.APPLICATION_ID_CONFIG, System.getenv("BENCH_GROUP"));
+        set.put(StreamsConfig.STATE_DIR_CONFIG, System.getenv("BENCH_FOLDER"));
+        set.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, System.getenv("BENCH_GUARANTEE"));
+        set.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, System.getenv("BENCH_THREADS"));
+        set.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), "5");
+        set.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), "131072");
+        set.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), "2000");
+        KafkaStreams streams =
+                new KafkaStreams(topology(System.getenv("BENCH_INPUT"), System.getenv("BENCH_OUTPUT")), set);
+        Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+        streams.start();
+    }
+}
