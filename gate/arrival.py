@@ -76,7 +76,7 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
     trim(dossier, policy.hard_limit)
-    answer = Answer(fact, outcome, standing, fact.recorded)
+    answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = people.to_kin(dossier, fact, Record(fact))
     return Step(dossier, Record(fact, answers=(given(standing, outcome),)), (answer,), cases=cases, forwards=forwards)
 

@@ -222,6 +222,10 @@ class Dossier(Struct, array_like=True):
         """Own first, then all who are the same person."""
         return (self.own, *self.kin.values()) if self.kin else (self.own,)
 
+    def located(self) -> tuple[str, ...]:
+        """Wherever the client, or who is the same person, was ever located; sorted."""
+        return tuple(sorted({c for reached in self.members() for c in reached.countries}))
+
     def scope(self, source: str, id: str) -> Scope | None:
         """The scope that a request opened."""
         return next((s for s in self.scopes if s.id == id and s.source == source), None)

@@ -19,6 +19,8 @@ class Answer(Struct, frozen=True):
     recorded: Instant
     supersedes: str | None = None
     because: Fact | None = None
+    countries: tuple[str, ...] = ()
+    """Wherever the client was ever located, by all that was known when the answer was given; sorted."""
 
 
 class Notice(Struct, frozen=True):

@@ -130,7 +130,9 @@ def refused(fact: Fact, why: str) -> Case:
     return case_of("RELEASE_REFUSED", why, fact.client, fact, decisions=(said.decision,))
 
 
-def released(offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy: Policy) -> Answer:
+def released(
+    offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy: Policy, countries: tuple[str, ...]
+) -> Answer:
     """The answer after a release: a flag that may be sent, led by RELEASED before the reasons it had."""
     said = fact.said
     assert isinstance(said, Released)
@@ -146,7 +148,7 @@ def released(offer: Fact, fact: Fact, outcome: Outcome, before: Standing, policy
         releasable=False,
         released_at=fact.at,
     )
-    return Answer(offer, outcome, standing, fact.recorded, before.decision, fact)
+    return Answer(offer, outcome, standing, fact.recorded, before.decision, fact, countries)
 
 
 def takes_back(given: Outcome, fresh: Outcome) -> bool:

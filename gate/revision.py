@@ -180,12 +180,15 @@ def _answer(
 ) -> Answer | None:
     """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
     standing = standing_of(known, offer, because, outcome, policy)
+    countries = known.dossier.located()
     if before is None:
-        return Answer(offer, outcome, standing, because.recorded)
+        return Answer(offer, outcome, standing, because.recorded, countries=countries)
     softer = outcome.verdict > before.standing.verdict
     if before.standing.released_at is not None and before.outcome is not None:
         softer = people.takes_back(before.outcome, outcome)
-    return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because) if softer else None
+    if not softer:
+        return None
+    return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
 
 
 def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
@@ -237,6 +240,6 @@ def _release(
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)
-    answer = people.released(offer, fact, outcome, standing, policy)
+    answer = people.released(offer, fact, outcome, standing, policy, dossier.located())
     dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
     return Step(dossier, Record(fact, answers=(given(answer.standing, answer.outcome),)), (answer,))

@@ -19,6 +19,7 @@ from state import MemoryStore
 from streams.commands import keys as keys_of_services
 from streams.commands.ask import ask
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.dlq import dlq
 from streams.commands.doctor import doctor
 from streams.commands.policy import policies
 from streams.commands.rebuild import rebuild
@@ -38,6 +39,7 @@ app.command()(worker)
 app.command()(rebuild)
 app.command()(doctor)
 app.add_typer(topics, name="topics")
+app.add_typer(dlq, name="dlq")
 app.add_typer(keys_of_services.app, name="keys")
 app.command()(serve)
 app.command()(ask)
@@ -49,14 +51,19 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+_ON_FILES = ("decide", "explain", "demo")
+"""Commands that hold no connections: elsewhere that signal would also come from a broker or client who hangs up."""
+
+
 @app.callback()
 def program(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
     """The gate of MiCA Art. 61: may this offer be sent to this client now?"""
-    if hasattr(signal, "SIGPIPE"):
+    if context.invoked_subcommand in _ON_FILES and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader who has had enough ends the program, quietly.
 
 

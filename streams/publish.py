@@ -75,6 +75,7 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
         "recorded_at": moment(answer.recorded),
         "supersedes": answer.supersedes,
         "because": {"source": because.source, "id": because.id} if because else None,
+        "countries": list(answer.countries),
     }
 
 

@@ -1,7 +1,6 @@
 """`gate61 topics plan` and `apply`: what the gate needs of Kafka."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, console, refuse, settings_or_refuse
+from streams.commands.common import AsJson, console, kafka_or_refuse, refuse, settings_or_refuse
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,24 +47,16 @@ def apply(as_json: AsJson = False) -> None:
 @contextmanager
 def _kafka(settings: Settings) -> Iterator[Any]:
     """A client; trouble with Kafka ends the program with exit code 1 and what to do."""
-    from kafka.errors import KafkaError
-
     from streams.administration import NotApplied, administrator
 
-    logging.getLogger("kafka").addHandler(logging.NullHandler())  # What fails is said once, by us.
-    try:
+    with kafka_or_refuse(settings):
         admin = administrator(settings.kafka)
         try:
             yield admin
+        except NotApplied as error:
+            raise refuse(f"Kafka did not do all of it: {error}; mend that, then apply again", 1) from None
         finally:
             admin.close()
-    except NotApplied as error:
-        raise refuse(f"Kafka did not do all of it: {error}; mend that, then apply again", 1) from None
-    except KafkaError as error:
-        where = ", ".join(settings.kafka.servers)
-        raise refuse(
-            f"Kafka at {where}: {error}; see that it runs, GATE61_KAFKA and the rights of its user", 1
-        ) from None
 
 
 def _show(found: "list[Planned]", as_json: bool) -> None:

@@ -1,0 +1,191 @@
+"""Dead letters: records that could not be taken, as they came, with why (contract section 4).
+
+Two topics hold them, one for what happens around clients and one for register and policies. A dead letter is named by its
+place: `PARTITION:OFFSET`, or `register:OFFSET`. When one is replayed, a note is put behind it in the same partition of
+the same topic, so that it is remembered where it lies: a record with the header `gate61.replayed` and without
+`gate61.errors.*`, which all dead letters carry because the worker adds them last.
+"""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from kafka import KafkaConsumer
+from msgspec import Struct
+
+from gate.facts import Instant
+from gate.instants import text
+from streams.reading import Extent, extent, records
+from streams.topics import Names
+
+Headers = tuple[tuple[str, bytes | None], ...]
+ERRORS: Final = "gate61.errors."
+REPLAY: Final = "gate61.replay"
+"""Header of a copy: the place of the dead letter that it was made of."""
+REPLAYED: Final = "gate61.replayed"
+"""Header of a note: the place of the dead letter that was replayed."""
+REPLAYED_AS: Final = "gate61.replayed.as"
+"""Header of a note: `TOPIC:PARTITION:OFFSET` of the copy."""
+REGISTER: Final = "register"
+NO_REASON: Final = "NOT_OF_THE_GATE"
+"""Shown for a record that somebody else put there."""
+MILLISECOND: Final = 1_000
+_PLACE = re.compile(r"([0-9]{1,9}|register):([0-9]{1,18})")
+
+
+class DeadLetter(Struct, frozen=True):
+    """A record that could not be taken."""
+
+    place: str
+    topic: str
+    partition: int
+    offset: int
+    """Where it lies now; where it came from is in `errors`."""
+    at: Instant
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    """As they came, without what the worker said."""
+    errors: dict[str, str]
+    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy."""
+
+    @property
+    def reason(self) -> str:
+        """A code of the closed list."""
+        return self.errors.get("reason", NO_REASON)
+
+    @property
+    def message(self) -> str:
+        """The reason for people."""
+        return self.errors.get("message", "")
+
+
+class Note(Struct, frozen=True):
+    """That a dead letter was replayed, when, and as which record."""
+
+    place: str
+    at: Instant
+    copy: str
+
+
+class Choice(Struct, frozen=True):
+    """Which dead letters; what is empty or None chooses all."""
+
+    places: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    clients: frozenset[str] = frozenset()
+    since: Instant | None = None
+
+    def takes(self, letter: DeadLetter) -> bool:
+        """Whether the letter is one of those."""
+        return (
+            (not self.places or letter.place in self.places)
+            and (not self.reasons or letter.reason in self.reasons)
+            and (not self.clients or (letter.key or b"").decode(errors="replace") in self.clients)
+            and (self.since is None or letter.at >= self.since)
+        )
+
+
+class Survey(Struct, frozen=True):
+    """What the topics held when they were looked through: what was chosen, and what was replayed already."""
+
+    extents: tuple[Extent, ...]
+    found: dict[str, str]
+    """Place and reason of each that was chosen."""
+    notes: dict[str, Note]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many were chosen, by reason."""
+        return Counter(self.found.values())
+
+
+def place_of(said: str) -> str:
+    """A place as it is written in one way only; raises ValueError."""
+    match = _PLACE.fullmatch(said.strip())
+    if match is None:
+        raise ValueError(f"`{said}` is no place; say PARTITION:OFFSET, such as 3:1742, or register:OFFSET")
+    return f"{match[1] if match[1] == REGISTER else int(match[1])}:{int(match[2])}"
+
+
+def read(record: Any, register: bool) -> DeadLetter | Note:
+    """What a record of one of the two topics is."""
+    said: dict[str, str] = {}
+    replayed = copy = None
+    kept: list[tuple[str, bytes | None]] = []
+    for name, value in record.headers:
+        if name.startswith(ERRORS):
+            said[name.removeprefix(ERRORS)] = (value or b"").decode(errors="replace")
+            continue
+        kept.append((name, value))
+        replayed = value if name == REPLAYED else replayed
+        copy = value if name == REPLAYED_AS else copy
+    at = record.timestamp * MILLISECOND
+    if replayed is not None and not said:
+        return Note(replayed.decode(errors="replace"), at, (copy or b"").decode(errors="replace"))
+    place = f"{REGISTER if register else record.partition}:{record.offset}"
+    return DeadLetter(
+        place, record.topic, record.partition, record.offset, at, record.key, record.value, tuple(kept), said
+    )
+
+
+def survey(consumer: KafkaConsumer, names: Names, choice: Choice) -> Survey:
+    """Look through both topics. Raises `KafkaError`."""
+    extents = extent(consumer, names.rejected.name), extent(consumer, names.register_rejected.name)
+    found: dict[str, str] = {}
+    notes: dict[str, Note] = {}
+    for each in _all(consumer, names, extents):
+        if isinstance(each, Note):
+            notes[each.place] = each
+        elif choice.takes(each):
+            found[each.place] = each.reason
+    return Survey(extents, found, notes)
+
+
+def letters(consumer: KafkaConsumer, names: Names, surveyed: Survey) -> Iterator[DeadLetter]:
+    """The chosen ones themselves, one after the other: they may be many and large. Raises `KafkaError`."""
+    for each in _all(consumer, names, surveyed.extents):
+        if isinstance(each, DeadLetter) and each.place in surveyed.found:
+            yield each
+
+
+def _all(consumer: KafkaConsumer, names: Names, extents: Iterable[Extent]) -> Iterator[DeadLetter | Note]:
+    for held in extents:
+        for record in records(consumer, held):
+            yield read(record, held.topic == names.register_rejected.name)
+
+
+def said_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
+    """A dead letter for other programs, without its headers and value."""
+    errors = letter.errors
+    return {
+        "place": letter.place,
+        "topic": letter.topic,
+        "at": text(letter.at),
+        "reason": letter.reason,
+        "message": letter.message,
+        **_bytes("key", letter.key),
+        "came_from": {name: errors.get(name) for name in ("topic", "partition", "offset")},
+        "stage": errors.get("stage"),
+        "attempts": errors.get("attempts"),
+        "version": errors.get("version"),
+        "policy": errors.get("policy"),
+        "bytes": len(letter.value or b""),
+        "replayed": {"at": text(note.at), "as": note.copy} if note else None,
+    }
+
+
+def all_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
+    """A dead letter for other programs, whole."""
+    headers = [{"name": name, **_bytes("value", value)} for name, value in letter.headers]
+    return {**said_of(letter, note), "headers": headers, **_bytes("value", letter.value)}
+
+
+def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
+    """As text, or in base64 under another name where it is no UTF-8."""
+    try:
+        return {name: None if data is None else data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data or b"").decode()}
