@@ -19,6 +19,9 @@ def worker() -> None:
     from streams.worker.app import application
 
     gc.freeze()
+    gc.set_threshold(
+        100_000, 50, 100
+    )  # Facts and answers form no cycles; looking for some at each batch costs a tenth.
     app, _ = application(settings)
     app.finalize()
     Worker(

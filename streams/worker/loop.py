@@ -82,6 +82,9 @@ class Surroundings(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
+    def held(self) -> str:
+        """Why nothing may be decided now, whatever works; empty if nothing is wrong."""
+
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
         """Do blocking work without holding up other partitions."""
 
@@ -144,6 +147,11 @@ class PartitionLoop:
         """One round; whether anything was done."""
         partition, world = self.partition, self._world
         self.beat = world.now()
+        if world.held():
+            self.state = f"waiting: {world.held()}"
+            await world.sleep(POLL)
+            return False
+        self.state = "running"
         actions, between = await self._source.read(0.0 if partition.waits else POLL)
         await self._apart(partition.read, *actions, *between)
         ends = await self._source.ends() if partition.waits else _NOTHING

@@ -22,6 +22,9 @@ class Log(IntEnum):
     ACTIONS = 3
 
 
+_ORDER = tuple(range(len(Log)))
+
+
 class Arrival(NamedTuple):
     """One record of a log. `at` is its append time, never before that of the record before it."""
 
@@ -58,7 +61,8 @@ class Merge:
     def next(self, ends: Ends) -> Arrival | None:
         """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
         earliest = None
-        for log, waiting in zip(Log, self._waiting, strict=True):
+        for log in _ORDER:
+            waiting = self._waiting[log]
             if not waiting:
                 if self.read[log] < ends[log]:
                     return None

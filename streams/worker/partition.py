@@ -276,8 +276,11 @@ class Partition:
                 seen = self._seen(event)
                 if seen is None:
                     self.counts["taken", ""] += 1
-                    self._reopen(event.fact.client, outputs)
-                    self._tell(self._known_clients.learn(event.fact), arrival, outputs)
+                    if self._walk:
+                        self._reopen(event.fact.client, outputs)
+                    effects = self._known_clients.learn(event.fact)
+                    if effects:
+                        self._tell(effects, arrival, outputs)
                     return
                 if seen:
                     self.counts["repeated", ""] += 1

@@ -41,6 +41,13 @@ T = TypeVar("T")
 class Here:
     """The real surroundings of a loop."""
 
+    unfit: tuple[str, ...] = ()
+    """Why Redis may not hold state, as it was found last."""
+
+    def held(self) -> str:
+        """What is wrong with Redis."""
+        return "; ".join(self.unfit)
+
     def now(self) -> Instant:
         """Microseconds since 1970."""
         return int(time() * 1_000_000)
@@ -209,6 +216,17 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             with suppress(KafkaError, RuntimeError):
                 await client.stop()
         await asyncio.to_thread(self._redis.close)
+
+    @Service.timer(2.0)
+    async def _examine(self) -> None:
+        """Redis may be changed while it runs: what it must be is asked again and again."""
+        try:
+            found = tuple(await asyncio.to_thread(complaints, self._redis))
+        except (RedisError, OSError):
+            return  # The loops meet that themselves.
+        if found != self._world.unfit:
+            log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
+        self._world.unfit = found
 
     @Service.timer(5.0)
     async def _measure(self) -> None:

@@ -109,10 +109,11 @@ class Process:
 _BETWEEN = 3
 
 
-async def simulate(seed: int, planned: list[Planned], faults: float) -> World:
-    """Feed the plan to workers in trouble, then let one catch up in peace."""
+async def simulate(seed: int, planned: list[Planned], faults: float, fault: tuple[int, str] | None = None) -> World:
+    """Feed the plan to workers in trouble, then let one catch up in peace. `fault` is the only one: which effect, how."""
     rng = Random(seed)
     world = World(rng, faults)
+    world.planned = dict([fault]) if fault else {}
     world.append(POLICY, 0, None, DEFAULT.read_bytes())
     processes = [Process(world)]
     for event in planned:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections import Counter
 
 import pytest
 
@@ -11,7 +12,8 @@ from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES
 from tests.player import asked_again
 from tests.promises.histories import history
 from tests.simulation.run import PARTITIONS, plan, simulate
-from tests.simulation.world import World
+from tests.simulation.world import KINDS, World
+from tests.stories.telling import clean_client, contacted, offer
 
 SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
 FAULTS = 0.02
@@ -74,5 +76,27 @@ def test_what_merged_clients_tell_each_other_arrives() -> None:
         planned, _ = plan(events)
         world = asyncio.run(simulate(seed, planned, FAULTS))
         have = _stands(_published(world, DECISIONS))
-        for offer, answer in asked_again([json.loads(p.line) for p in planned]).items():
-            assert VERDICTS.index(have[offer]) >= VERDICTS.index(answer["verdict"]), f"seed {seed}, {offer}"
+        for asked, answer in asked_again([json.loads(p.line) for p in planned]).items():
+            assert VERDICTS.index(have[asked]) >= VERDICTS.index(answer["verdict"]), f"seed {seed}, {asked}"
+
+
+def test_each_error_of_each_effect_fails_closed() -> None:
+    """Row 11: one offer that must be blocked, one that may be sent; whatever fails, whenever, no answer is another."""
+    told = [*clean_client(), contacted(at="-3 h"), offer(at="4 h"), *clean_client("ben"), offer(who="ben")]
+    planned, said = plan(told)
+    expected = _by_id(said, "gate61.offer")
+    assert sorted(json.loads(line)["data"]["verdict"] for line in expected.values()) == ["allow", "block"]
+    calm = asyncio.run(simulate(1, planned, 0.0))
+    names = Counter(calm.effects)
+    assert {"assume", "open", "bounds", "read", "ends", "work", "publish", "acknowledge"} <= names.keys()
+    tried = 0
+    seen: Counter[str] = Counter()
+    for number, name in enumerate(calm.effects, 1):
+        seen[name] += 1
+        if seen[name] > 12 and name in ("read", "acknowledge", "work", "ends"):
+            continue  # Idle rounds: nothing is under way.
+        for kind in KINDS:
+            world = asyncio.run(simulate(1, planned, 0.0, (number, kind)))
+            assert _published(world, DECISIONS) == expected, f"{kind} at {name}, effect {number}"
+            tried += 1
+    assert tried > 200

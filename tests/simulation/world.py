@@ -17,6 +17,9 @@ PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
 
 
+KINDS = ("crash", "crash after", "fail", "fail after", "slow")
+
+
 class Crash(BaseException):
     """The process is gone: no handler of it runs."""
 
@@ -48,6 +51,9 @@ class World:
         self.redis = FakeRedis()
         self.copies: list[dict[str, Any]] = []
         self.happened: list[str] = []
+        self.effects: list[str] = []
+        self.planned: dict[int, str] = {}
+        """By number of effect: what goes wrong there; instead of chance."""
 
     def append(self, topic: int, partition: int, key: bytes | None, value: bytes | None, headers: Any = ()) -> None:
         """A broker appends and says when.
@@ -62,8 +68,11 @@ class World:
 
     async def effect(self, name: str, done: Callable[[], Any]) -> Any:
         """Something that a process does to the world: it may crash before or after it, or be told that it failed."""
-        fault = self.rng.random() < self.faults
-        kind = self.rng.choice(["crash", "crash after", "fail", "fail after", "slow"]) if fault else ""
+        self.effects.append(name)
+        if self.planned:
+            kind = self.planned.pop(len(self.effects), "")
+        else:
+            kind = self.rng.choice(KINDS) if self.rng.random() < self.faults else ""
         await asyncio.sleep(0)
         if kind:
             self.happened.append(f"{kind} at {name}")
@@ -104,6 +113,9 @@ class Surroundings:
     async def sleep(self, seconds: float) -> None:
         for _ in range(max(1, int(seconds * 8))):
             await asyncio.sleep(0)
+
+    def held(self) -> str:
+        return ""
 
     async def apart(self, work: Callable[..., Any], *given: Any) -> Any:
         return await self.world.effect(work.__name__, lambda: work(*given))
