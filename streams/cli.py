@@ -25,6 +25,7 @@ from streams.commands.policy import policies
 from streams.commands.rebuild import rebuild
 from streams.commands.serve import serve
 from streams.commands.topics import topics
+from streams.commands.watch import watch
 from streams.commands.worker import worker
 from streams.demo.account import tell
 from streams.embedded import Gate
@@ -41,6 +42,7 @@ app.command()(doctor)
 app.add_typer(topics, name="topics")
 app.add_typer(dlq, name="dlq")
 app.add_typer(keys_of_services.app, name="keys")
+app.command()(watch)
 app.command()(serve)
 app.command()(ask)
 

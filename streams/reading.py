@@ -35,6 +35,7 @@ def reader(kafka: Kafka, seconds: float = SECONDS) -> KafkaConsumer:
         auto_offset_reset="none",
         isolation_level="read_committed",
         allow_auto_create_topics=False,
+        reconnect_backoff_max_ms=2_000,
         bootstrap_timeout_ms=int(seconds * 1000),
     )
 

@@ -33,7 +33,10 @@ def test_a_senseless_policy_is_refused_with_exit_2(tmp_path: Path) -> None:
     assert len([line for line in done.stderr.splitlines() if line.startswith(b"  - ")]) >= 8
 
 
-@pytest.mark.parametrize("command", [[], ["decide"], ["explain"], ["demo"], ["policy"], ["policy", "check"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["decide"], ["explain"], ["demo"], ["policy"], ["policy", "check"], ["dlq"], ["dlq", "replay"], ["watch"]],
+)
 def test_help_fits_the_command(command: list[str]) -> None:
     """Exit 0, one sentence of what it does, every option with its meaning."""
     done = run(*command, "--help", NO_COLOR="1", COLUMNS="120")

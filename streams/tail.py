@@ -1,0 +1,106 @@
+"""A topic followed as it grows, all partitions, without a group. Trouble with Kafka is waited out; it is said by `trouble`.
+
+Records of a partition come in their order; those of several partitions come mixed.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from time import monotonic, sleep
+from typing import Any, Final, TypeVar
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import AuthorizationError, KafkaError, LogTruncationError, OffsetOutOfRangeError
+
+from gate.facts import Instant
+from streams.reading import partitions
+
+ASKED_SECONDS: Final = 5.0
+"""After so long a silence Kafka is asked whether it is there."""
+ANSWER_MILLISECONDS: Final = 2_000
+T = TypeVar("T")
+
+
+class Tail:
+    """Where the reading has come to."""
+
+    def __init__(self, consumer: KafkaConsumer, topic: str, tell: Callable[[str | None], None]) -> None:
+        """`tell` hears of trouble when it begins, and None when it is over. Raises `NotRead`, `KafkaError`."""
+        self._consumer = consumer
+        self._tell = tell
+        self._trouble = False
+        self._heard = monotonic()
+        self._places = partitions(consumer, topic)
+        self._next: dict[TopicPartition, int] = {}
+
+    def begin(self, since: Instant | None, from_start: bool = False) -> None:
+        """Read from a time on, from the first record there is, or (None) what comes from now on."""
+        consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
+        if from_start:
+            self._next = self._patiently(lambda: consumer.beginning_offsets(places, limit))
+        else:
+            self._next = self._patiently(lambda: consumer.end_offsets(places, limit))
+        if since is not None:
+            asked = dict.fromkeys(places, max(0, since // 1_000))
+            found = self._patiently(lambda: consumer.offsets_for_times(dict(asked), limit))
+            self._next |= {place: at.offset for place, at in found.items() if at is not None}
+        consumer.assign(places)
+        for place, offset in self._next.items():
+            consumer.seek(place, offset)
+
+    def poll(self, seconds: float) -> list[Any]:
+        """What has come, by the time of its publishing; empty after so many seconds. Raises `KafkaError` for no rights."""
+        try:
+            found = self._consumer.poll(int(seconds * 1000))
+            if found:
+                self._over()
+            elif monotonic() - self._heard > ASKED_SECONDS:
+                self._consumer.end_offsets(self._places, ANSWER_MILLISECONDS)
+                self._over()
+        except (OffsetOutOfRangeError, LogTruncationError):
+            self._go_on()
+            return []
+        except KafkaError as error:
+            self._suffer(error)
+            return []
+        for place, records in found.items():
+            self._next[place] = records[-1].offset + 1
+        return sorted((r for records in found.values() for r in records), key=attrgetter("timestamp"))
+
+    def _go_on(self) -> None:
+        """Records were removed before they were read, or a broker lost its last ones."""
+        consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
+        first = self._patiently(lambda: consumer.beginning_offsets(places, limit))
+        end = self._patiently(lambda: consumer.end_offsets(places, limit))
+        for place in places:
+            there = min(max(self._next[place], first[place]), end[place])
+            if there != self._next[place]:
+                gone = f"partition {place.partition} has no record {self._next[place]} any more; going on at {there}"
+                self._tell(gone)
+                self._next[place] = there
+            consumer.seek(place, there)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        while True:
+            try:
+                found = ask()
+            except KafkaError as error:
+                self._suffer(error)
+                sleep(0.5)
+            else:
+                self._over()
+                return found
+
+    def _suffer(self, error: KafkaError) -> None:
+        """Wait, unless waiting does not help."""
+        if isinstance(error, AuthorizationError):
+            raise error
+        self._heard = monotonic()
+        if not self._trouble:
+            self._trouble = True
+            self._tell(f"Kafka does not answer ({error}); waiting, nothing is lost")
+
+    def _over(self) -> None:
+        self._heard = monotonic()
+        if self._trouble:
+            self._trouble = False
+            self._tell(None)

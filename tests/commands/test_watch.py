@@ -1,0 +1,210 @@
+"""Flagged offers as they are watched, without a broker: what is read, wanted, seen before, and how it looks."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gate.instants import text
+from gate.policy import SECOND
+from streams.watch import Flagged, Wanted, Watched, read
+from streams.watch_views import Screen, line_of
+from tests.commands.program import run
+
+NOW = 1_772_445_600_000_000
+"""2 March 2026, 10:00 UTC."""
+
+
+def data(**changed: Any) -> dict[str, Any]:
+    """An answer that blocks."""
+    reasons = [
+        {
+            "code": "NEW_SERVICE_TYPE",
+            "rule": "R10",
+            "law": "MiCA 61",
+            "verdict": "block",
+            "said": "nobody asked",
+            "facts": [],
+        },
+        {"code": "LOCATION_UNKNOWN", "rule": "R2", "law": "MiCA 61", "verdict": "flag", "said": "where?", "facts": []},
+    ]
+    answer = {"decision": "dec-1", "client": "anna", "offer": "of-1", "verdict": "block", "may_send": False}
+    answer |= {"send_by": None, "leading": "NEW_SERVICE_TYPE", "reasons": reasons, "supersedes": None}
+    return {**answer, "recorded_at": "2026-03-02T09:58:00Z", "countries": ["DE", "SG"], **changed}
+
+
+def event(**changed: Any) -> bytes:
+    """The record of it."""
+    return json.dumps({"specversion": "1.0", "type": "gate61.offer.decided.v1", "data": data(**changed)}).encode()
+
+
+def flagged(**changed: Any) -> Flagged:
+    """As it is read."""
+    found = read(event(**changed))
+    assert found is not None
+    return found
+
+
+def test_what_is_read_of_an_answer() -> None:
+    """State in three words, the sentence of the leading reason, times as instants."""
+    found = flagged()
+    assert (found.state, found.said, found.recorded) == ("blocked", "nobody asked", NOW - 120 * SECOND)
+    assert flagged(verdict="flag").state == "held"
+    released = flagged(verdict="flag", may_send=True, send_by="2026-03-02T10:00:00.000001Z")
+    assert (released.state, released.until) == ("released", NOW + 1)
+    assert text(flagged(recorded_at="2026-03-02T09:58:00.123457Z").recorded) == "2026-03-02T09:58:00.123457Z"
+
+
+def test_an_answer_without_countries_is_one_too() -> None:
+    """An offer that could not be read has none."""
+    said = data()
+    del said["countries"]
+    found = read(json.dumps({"type": "gate61.offer.decided.v1", "data": said}).encode())
+    assert found is not None and found.countries == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"type": "gate61.offer.decided.v1"}',
+        event(recorded_at="2026-03-02T09:58:00"),
+        event(send_by="2026-03-02T09:58:00"),
+        event(recorded_at=3),
+        event(reasons=None),
+        event().replace(b"offer.decided", b"case.opened"),
+        b"[" * 100_000,
+    ],
+)
+def test_anything_else_is_none(value: bytes | None) -> None:
+    """Whoever may write to the topic cannot stop the watching."""
+    assert read(value) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "takes"),
+    [
+        (Wanted(), True),
+        (Wanted(reasons=frozenset({"LOCATION_UNKNOWN"})), True),
+        (Wanted(reasons=frozenset({"WINDOW_EXPIRED"})), False),
+        (Wanted(countries=frozenset({"SG", "FR"})), True),
+        (Wanted(countries=frozenset({"FR", "NONE"})), False),
+        (Wanted(clients=frozenset({"ann"})), False),
+        (Wanted(frozenset({"NEW_SERVICE_TYPE"}), frozenset({"DE"}), frozenset({"anna"})), True),
+        (Wanted(frozenset({"NEW_SERVICE_TYPE"}), frozenset({"DE"}), frozenset({"ben"})), False),
+    ],
+)
+def test_which_are_wanted(wanted: Wanted, takes: bool) -> None:
+    """Every kind of filter must agree; within one any value is enough."""
+    assert wanted.takes(flagged()) is takes
+
+
+def test_clients_whom_nothing_locates_can_be_asked_for() -> None:
+    """Else nobody who watches a country would ever see them."""
+    assert Wanted(countries=frozenset({"NONE"})).takes(flagged(countries=[]))
+
+
+def test_copies_are_dropped_and_memory_is_bounded() -> None:
+    """A copy is one only within what is remembered."""
+    watched = Watched(Wanted(), remembered=2)
+    assert [watched.take(flagged(decision=d)) for d in ("a", "b", "a", "b", "c", "c", "a")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert len(watched._seen) == 2
+
+
+def test_what_replaces_a_shown_answer_is_shown_whatever_the_filter() -> None:
+    """Nobody is left looking at an answer that no longer stands."""
+    watched = Watched(Wanted(reasons=frozenset({"NEW_SERVICE_TYPE"})))
+    other = {"reasons": [{"code": "EXIT_ONLY", "said": "over"}], "leading": "EXIT_ONLY"}
+    assert watched.take(flagged())
+    assert watched.take(flagged(decision="dec-2", supersedes="dec-1", **other))
+    assert watched.take(flagged(decision="dec-3", supersedes="dec-2", **other))
+    assert not watched.take(flagged(decision="dec-5", supersedes="dec-4", **other))
+
+
+def test_a_line() -> None:
+    """When, how long ago, what, why, to whom, where, until when."""
+    assert line_of(flagged(), NOW) == (
+        "2026-03-02T09:58:00Z (2 min ago) blocked NEW_SERVICE_TYPE: nobody asked; offer of-1 to anna; in DE,SG; dec-1"
+    )
+    released = flagged(
+        verdict="flag",
+        may_send=True,
+        send_by="2026-03-02T12:00:00Z",
+        supersedes="dec-0",
+        countries=[],
+        decision="dec-9",
+    )
+    assert line_of(released, NOW).endswith("in no known country; send by 2026-03-02T12:00:00Z; supersedes dec-0; dec-9")
+
+
+EVIL = "[red]\x1b[2J\u202e\r\n[/nothing]"
+
+
+def _evil() -> Flagged:
+    said = [{"code": EVIL, "said": EVIL}]
+    names = dict.fromkeys(("decision", "client", "offer", "leading"), EVIL)
+    return flagged(**names, reasons=said, countries=[EVIL], supersedes=EVIL)
+
+
+def test_text_of_others_steers_no_terminal() -> None:
+    """Control characters are escaped, and markup is shown as it is."""
+    line = line_of(_evil(), NOW)
+    assert all(c.isprintable() for c in line) and "[red]\\x1b[2J" in line
+    screen, shown = _screen()
+    screen.show(_evil(), b"", NOW)
+    screen.tell(EVIL)
+    screen._console.print(screen.table(NOW))
+    assert "[red]\\x1b[2J\\u202e" in shown.getvalue() and "\u202e" not in shown.getvalue()
+    assert "\x1b" not in shown.getvalue() and "\r" not in shown.getvalue()
+
+
+def _screen(height: int = 12) -> tuple[Screen, io.StringIO]:
+    shown = io.StringIO()
+    return Screen(Console(file=shown, width=400, height=height, no_color=True), "flagged offers"), shown
+
+
+def test_the_table_is_newest_first_bounded_and_marks_what_no_longer_stands() -> None:
+    """As many rows as the terminal has room for."""
+    screen, shown = _screen()
+    for minute in range(30):
+        at = f"2026-03-02T09:{minute:02}:00Z"
+        screen.show(flagged(decision=f"dec-{minute}", offer=f"of-{minute}", recorded_at=at), b"", NOW)
+    screen.show(
+        flagged(decision="dec-x", offer="of-x", supersedes="dec-29", recorded_at="2026-03-02T09:59:00Z"), b"", NOW
+    )
+    screen._console.print(screen.table(NOW))
+    lines = shown.getvalue().splitlines()
+    assert len(lines) <= 12 - 1
+    rows = [line.split("│")[1:-1] for line in lines if "of-" in line]
+    assert [row[4].strip() for row in rows[:3]] == ["of-x", "of-29", "of-28"]
+    assert [row[1].strip() for row in rows[:3]] == ["blocked", "superseded", "blocked"]
+    assert rows[0][0].strip() == "1 min" and "31 so far" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--reason", "NEW_SERVICE"], b"NEW_SERVICE_TYPE"),
+        (["--country", "Germany"], b"two letters"),
+        (["--since", "soon"], b"say how long ago"),
+        (["--since", "1h", "--from-start"], b"choose"),
+    ],
+)
+def test_a_filter_that_would_show_nothing_is_refused(words: list[str], said: bytes) -> None:
+    """Exit 2, one line, before Kafka is asked."""
+    done = run("watch", *words, GATE61_KAFKA="127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, b"") and said in done.stderr and done.stderr.count(b"\n") == 1
