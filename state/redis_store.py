@@ -167,6 +167,14 @@ class RedisStore:
         """The keys that every write looks at."""
         return [self._key(name) for name in ("meta", "outbox", "dossiers", "notes")]
 
+    def verify(self) -> None:
+        """Whether what this owner wrote last is what is stored; raises `Fenced` or `Moved` if not."""
+        token, batch = self._redis.hmget(self._key("meta"), ["token", "batch"])
+        if (token or b"").decode() != self._token:
+            raise Fenced(self._tag)
+        if int(batch or 0) != self._batch:
+            raise Moved(self._tag)
+
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
         """Fetch in one round trip what a batch will ask for."""
         wanted = [c for c in dict.fromkeys(clients) if c not in self._cache and c not in self._dirty]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.facts import Instant
+from gate.policy import SECOND
 from state.redis_store import Fenced
 from streams.worker.merge import Ends
 from streams.worker.outputs import Output
@@ -22,6 +23,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds before the partition is assumed again after an error, doubled up to the longest."""
 POLL = 0.25
 """Seconds that an idle partition waits for records before it looks at deadlines and the register."""
+VERIFY = 5 * SECOND
+"""After so long an idle partition asks whether what it wrote is still there."""
 
 T = TypeVar("T")
 
@@ -107,6 +110,7 @@ class PartitionLoop:
         self._publisher = publisher
         self._world = world
         self._storm = Storm()
+        self._verified: Instant = world.now()
 
     async def run(self) -> None:
         """Go round until `stopping`; errors are said, waited out and never passed over."""
@@ -160,6 +164,9 @@ class PartitionLoop:
             await self._publisher.publish(outputs)
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
+        elif world.now() - self._verified > VERIFY:
+            await self._apart(partition.verify)
+            self._verified = world.now()
         self.told(partition)
         await self._calm(len(actions.records))
         return bool(outputs or actions.records)

@@ -48,6 +48,9 @@ class PartitionStore(Store, Protocol):
     def assign(self) -> Any:
         """Become the owner; `next` offset (None: a new partition) and `outbox` as stored."""
 
+    def verify(self) -> None:
+        """Raises if somebody else owns it, or what is stored is not what was written last."""
+
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
         """Fetch what a batch will ask for."""
 
@@ -236,6 +239,10 @@ class Partition:
             self._walk_on(len(self._walk), [])
         self._remember([])
         return reached
+
+    def verify(self) -> None:
+        """An idle partition finds out too that Redis forgot, or that somebody else has taken over."""
+        self._store.verify()
 
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)

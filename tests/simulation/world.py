@@ -240,7 +240,9 @@ class FakeRedis:
         return len(self.data.get(key, {}))
 
     def hmget(self, key: str, fields: Sequence[Any]) -> list[Any]:
-        return [self.data.get(key, {}).get(_bytes(f)) for f in fields]
+        held = self.data.get(key, {})
+        found = [held.get(f, held.get(_bytes(f))) for f in fields]
+        return [None if value is None else _bytes(value) for value in found]
 
     def exists(self, key: str) -> bool:
         return key in self.data

@@ -1,0 +1,135 @@
+"""Row 5 of the proofs: Redis is down, slow, full, emptied, restored from an old copy, or evicts; nothing is allowed on it."""
+
+import os
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.bench.load import mixed, register
+from tests.runtime.gate import Setting
+from tests.runtime.kafka import Kafka
+from tests.runtime.process import wait_until
+from tests.runtime.redis import Redis
+
+WINDOWS = int(os.environ.get("GATE61_REDIS_WINDOWS", "20"))
+EVENTS = 1_000 * WINDOWS
+
+
+@pytest.fixture
+def setting(kafka: Kafka, prefix: str, tmp_path: Path) -> Setting:
+    """A Redis of this test's own: it breaks it."""
+    redis = Redis(tmp_path / "redis")
+    redis.start()
+    return Setting(kafka, redis, prefix, tmp_path)
+
+
+class Trouble:
+    """What Redis can do to those who trust it."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.redis = setting.redis
+
+    def down(self) -> None:
+        self.redis.kill()
+        time.sleep(1)
+        self.redis.start()
+
+    def slow(self) -> None:
+        self.redis.pause()
+        time.sleep(1)
+        self.redis.resume()
+
+    def full(self) -> None:
+        self._set(maxmemory="1mb")
+        time.sleep(1)
+        self._set(maxmemory="0")
+
+    def emptied(self) -> None:
+        with self.redis.client() as client:
+            client.flushall()
+
+    def old_copy(self) -> None:
+        self.redis.stop()
+        self.redis.copy("old")
+        self.redis.start()
+        time.sleep(1)
+        self.redis.stop()
+        self.redis.restore("old")
+        self.redis.start()
+        for old in (self.redis.folder / "old").iterdir():
+            old.unlink()
+        (self.redis.folder / "old").rmdir()
+
+    def evicting(self) -> None:
+        """It drops keys; when it is mended, what is left of the state is removed, as `gate61 rebuild` does."""
+        with self.redis.client() as client:
+            room = int(client.info("memory")["used_memory"]) - 200_000
+            client.config_set("maxmemory-policy", "allkeys-random")
+            client.config_set("maxmemory", room)
+            time.sleep(2.5)
+            client.config_set("maxmemory", 0)
+            client.config_set("maxmemory-policy", "noeviction")
+            client.flushall()
+
+    def _set(self, **settings: str) -> None:
+        with self.redis.client() as client:
+            for name, value in settings.items():
+                client.config_set(name, value)
+
+
+def test_nothing_is_allowed_without_state_and_nothing_is_lost(setting: Setting) -> None:
+    """Twenty windows of trouble under load; every answer is the one that `gate61 decide` gives."""
+    worker = setting.worker()
+    worker.start()
+    lines = [line.encode() for line in (*register(), *mixed(EVENTS // 10))]
+    setting.publish(lines[:1000])
+    going = True
+
+    def load() -> None:
+        for start in range(1000, len(lines), 200):
+            setting.publish(lines[start : start + 200])
+            time.sleep(0.1 if going else 0)
+
+    publishing = Thread(target=load)
+    publishing.start()
+    trouble = Trouble(setting)
+    kinds = (trouble.down, trouble.slow, trouble.full, trouble.emptied, trouble.old_copy, trouble.evicting)
+    for number in range(WINDOWS):
+        time.sleep(0.3)
+        kinds[number % len(kinds)]()
+    going = False
+    publishing.join()
+    setting.caught_up(90)
+    assert setting.differences() == []
+    assert "waiting" in worker.said()
+    assert worker.stop() == 0
+
+
+def test_a_redis_that_would_forget_is_refused(setting: Setting, tmp_path: Path) -> None:
+    """At the start; and when it is changed while the gate runs, nothing is decided until it is mended."""
+    careless = Redis(tmp_path / "careless", appendonly="no")
+    careless.start()
+    worker = setting.worker("w0", GATE61_REDIS=careless.url)
+    worker.start()
+    wait_until(lambda: not worker.alive, 30)
+    assert "appendonly yes" in worker.said()
+    careless.stop()
+    worker = setting.worker("w1")
+    worker.start()
+    lines = [line.encode() for line in (*register(), *mixed(40))]
+    setting.publish(lines[:200])
+    setting.caught_up()
+    with setting.redis.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        wait_until(lambda: "not fit" in worker.said(), 20)
+        time.sleep(0.6)
+        before = setting.stored()
+        setting.publish(lines[200:])
+        time.sleep(1.5)
+        assert setting.stored() == before
+        client.config_set("maxmemory-policy", "noeviction")
+    setting.caught_up()
+    assert setting.differences() == []
+    assert worker.stop() == 0
