@@ -365,14 +365,14 @@ def _typed(kind: type, data: dict[str, Any]) -> Any:
     try:
         return msgspec.convert([tag, *map(data.get, names)], kind)
     except msgspec.ValidationError as error:
-        raise _Trouble("BAD_FIELD", _by_name(str(error), names)) from None
+        raise _Trouble("BAD_FIELD", _by_name(str(error), _fields(kind))) from None
 
 
 def _nested(name: str, items: object) -> object:
     """A list of objects as the gate packs them; what is no list of objects is left for the types to refuse."""
     if not isinstance(items, list):
         return items
-    return [[item.get(n) for n in _NESTED[name]] if isinstance(item, dict) else item for item in items]
+    return [[item.get(n) for n in NESTED[name]] if isinstance(item, dict) else item for item in items]
 
 
 def _by_name(message: str, names: tuple[str, ...]) -> str:
@@ -381,23 +381,32 @@ def _by_name(message: str, names: tuple[str, ...]) -> str:
     if place is None:
         return message[:400]
     name = names[int(place[1]) - 1]
-    shown = "class" if name == "kind" and "class" in message else name
     if "got `null`" in message:
-        return f"`data.{shown}` is missing"
-    return f"`data.{shown}`: {message[: place.start()].strip().removesuffix('- at').strip()}"[:400]
+        return f"`data.{name}` is missing"
+    return f"`data.{name}`: {message[: place.start()].strip().removesuffix('- at').strip()}"[:400]
 
 
 _POSITION = re.compile(r"`\$\[(\d+)\]")
-_NESTED: Final = {
+NESTED: Final = {
     "promotes": ("service", "asset", "product"),
     "leaves": ("service", "asset", "product"),
     "excludes": ("country", "geo_blocked"),
 }
+"""Fields of data that are lists of objects, and the fields of those."""
 
 
 def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
-    return kind.__struct_config__.tag, names, tuple(n for n in names if n in _NESTED)  # type: ignore[attr-defined]
+    return kind.__struct_config__.tag, names, tuple(n for n in names if n in NESTED)  # type: ignore[attr-defined]
 
 
 _LAYOUT: Final = {kind: _layout(kind) for kind in TYPES.values()}
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    names = _LAYOUT[kind][1]
+    return tuple("class" if name == "kind" else name for name in names) if kind is AssetClassified else names
+
+
+FIELDS: Final = {name: _fields(kind) for name, kind in TYPES.items()}
+"""By event name, the fields of data that the gate looks at."""

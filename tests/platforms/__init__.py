@@ -1,0 +1,1 @@
+"""What platforms use: the publishing client and the schemas."""
