@@ -11,7 +11,7 @@ README = Path(__file__).parent.parent.parent / "README.md"
 def test_the_example_prints_what_the_readme_says() -> None:
     """A reader who copies it sees the same."""
     text = README.read_text()
-    code = re.search(r"```python\n(.*?)```\n\nprints `(.*?)`", text, re.DOTALL)
+    code = re.search(r"test_readme.py -->\n```python\n(.*?)```\n\nprints `(.*?)`", text, re.DOTALL)
     assert code is not None
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
