@@ -11,7 +11,7 @@ from tests.bench.stream.rivals import RIVALS
 WIDTH, LABEL, BAR, GAP = 900, 270, 18, 8
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.t{font-weight:600;font-size:15px}.b{fill:#8aa0b8}"
-    ".o{fill:#1f6f54}.l{opacity:.55}rect.p{fill:#fff}"
+    ".o{fill:#1f6f54}rect.p{fill:#fff}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}rect.p{fill:#181a1c}.b{fill:#62788f}.o{fill:#3aa981}}"
 )
 
@@ -50,7 +50,7 @@ def panels(results: Results) -> list[Panel]:
         at = [each for each in results.latencies if each.rate == rate]
         bars = [Bar(e.rival, e.p50, e.p99, f"{e.p50:.0f} - {e.p99:.0f}") for e in at]
         found.append(
-            Panel(f"Produce to answer at {rate:,} events a second: p50 to p99, ms (further left is better)", bars, True)
+            Panel(f"Produce to answer at {rate:,} events a second: p50 to p99, ms, logarithmic (further left is better)", bars, True)
         )
     return [panel for panel in found if panel.bars]
 
