@@ -42,7 +42,7 @@ check: dev parts  ## format, lint, strict types, import directions, tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-bench: bench-decide bench-stream  ## measures everything, some 25 minutes
+bench: bench-decide bench-stream  ## measures everything, some 30 minutes
 
 bench-decide: dev  ## measures `gate61 decide` on files, prints the figures
 	$(BIN)/python -m tests.bench

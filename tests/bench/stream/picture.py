@@ -50,7 +50,11 @@ def panels(results: Results) -> list[Panel]:
         at = [each for each in results.latencies if each.rate == rate]
         bars = [Bar(e.rival, e.p50, e.p99, f"{e.p50:.0f} - {e.p99:.0f}") for e in at]
         found.append(
-            Panel(f"Produce to answer at {rate:,} events a second: p50 to p99, ms, logarithmic (further left is better)", bars, True)
+            Panel(
+                f"Produce to answer at {rate:,} events a second: p50 to p99, ms, logarithmic (further left is better)",
+                bars,
+                True,
+            )
         )
     return [panel for panel in found if panel.bars]
 

@@ -162,7 +162,7 @@ def _growth(results: Results) -> Sheet:
                 f"{now.processor:.1f}",
                 f"{now.processor / base.processor:.2f}",
                 f"{now.memory / 1e6:.0f}",
-                f"{now.redis_memory / each.clients:,.0f}",
+                f"{now.redis_memory / each.clients:,.0f}" if each.what == "clients" else "",
             )
         )
     columns = (
