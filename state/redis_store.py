@@ -147,6 +147,7 @@ class RedisStore:
     def assign(self) -> Assigned:
         """Become the owner: from now on nobody else's writes go through."""
         self.rollback()
+        self._today = self._day = 0  # Redis may have gone back: what it says counts, not what was known before.
         return self._own()
 
     def _own(self) -> Assigned:
