@@ -44,7 +44,7 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(40_000, 3, 45, 40, growth.Sizes())
-QUICK = Plan(20_000, 1, 10, 5, growth.Sizes((1_000, 4_000), (10, 300), 300, (0, 500), 4_000))
+QUICK = Plan(20_000, 1, 20, 5, growth.Sizes((1_000, 4_000), (10, 300), 300, (0, 500), 4_000))
 
 
 class Bench:

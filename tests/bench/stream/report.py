@@ -123,7 +123,7 @@ def _memory(results: Results) -> Sheet:
     clients = results.ground.clients
     rows = [
         (
-            TITLES[middle.rival],
+            TITLES[middle.rival] + ("" if middle.whole else " *"),
             f"{middle.memory / 1e6:.0f}",
             f"{middle.grown / clients:,.0f}",
             f"{middle.redis_memory / clients:,.0f}" if middle.redis_memory else "",
