@@ -121,6 +121,7 @@ class PartitionLoop:
                 while not self.stopping:
                     if await self._batch():
                         wait = FIRST_WAIT
+                await self._apart(self.partition.part)
             except Exception as error:
                 self._trouble(error)
                 await self._world.sleep(wait)

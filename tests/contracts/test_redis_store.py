@@ -119,6 +119,28 @@ def test_ids_are_recognised_for_seven_days_and_then_let_go(store: RedisStore, re
     assert len(kept) <= 9
 
 
+def test_ids_are_recognised_where_redis_went_back_by_weeks(store: RedisStore, redis: Redis, place: str) -> None:
+    """The day is that of what is stored, not the later one that was known before."""
+    key = bytes(8)
+    store.recorded(20_000 * DAY)
+    store.seen(key, key)
+    store.commit(1)
+    old = _keys(redis, place)
+    store.recorded(20_030 * DAY)
+    store.seen(b"\1" * 8, key)
+    store.commit(2)
+    with redis.client() as client:
+        for name in client.scan_iter(match=f"{{{place}}}*"):
+            client.unlink(name)
+        for name, value in old.items():
+            client.restore(name, 0, value, replace=True)
+    store.assign()
+    store.recorded(20_000 * DAY)
+    store.commit(3)
+    store.assign()
+    assert store.seen(key, key) is True
+
+
 class RedisStoreOf:
     """Another owner, who lets go in the end."""
 

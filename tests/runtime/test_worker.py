@@ -46,12 +46,14 @@ def run(worker: Worker, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def page(worker: Worker, name: str) -> tuple[int, str]:
-    """A page for probes and metrics."""
+    """A page for probes and metrics; status 0 while nobody serves it."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/{name}", timeout=5) as found:
             return found.status, found.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
 
 
 def test_the_same_answers_as_on_files_and_state_that_can_be_made_again(setting: Setting) -> None:
@@ -66,6 +68,11 @@ def test_the_same_answers_as_on_files_and_state_that_can_be_made_again(setting: 
     said = Counter(answer["verdict"] for answer in setting.decisions().values())
     assert said["allow"] > 5 and said["block"] > 5
     assert worker.stop() == 0
+    told = len(setting.read(setting.names.decisions.name))
+    worker.start()
+    wait_until(lambda: page(worker, "readyz")[0] == 200, 30)
+    assert worker.stop() == 0
+    assert len(setting.read(setting.names.decisions.name)) == told, "who ended well says nothing again"
     checked = run(worker, "rebuild", "--check")
     assert checked.returncode == 0 and checked.stdout.count("the same to the byte") == setting.partitions, checked
 
