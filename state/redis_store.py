@@ -176,8 +176,8 @@ class RedisStore:
         if int(batch or 0) != self._batch:
             raise Moved(self._tag)
 
-    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
-        """Fetch in one round trip what a batch will ask for."""
+    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
+        """Fetch in one round trip what a batch will ask for; returns how many clients were not in memory."""
         wanted = [c for c in dict.fromkeys(clients) if c not in self._cache and c not in self._dirty]
         unknown = [i for i in dict.fromkeys(ids) if i not in self._known_ids]
         pipe = self._redis.pipeline(transaction=False)
@@ -192,6 +192,7 @@ class RedisStore:
                 self._cache[client], self._counts[client] = unpacked(client, packed)
         for place, key in enumerate(unknown):
             self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
+        return len(wanted)
 
     def _days(self) -> list[int]:
         if not self._token:

@@ -9,6 +9,7 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.facts import Instant
@@ -103,6 +104,8 @@ class PartitionLoop:
         self.state = "starting"
         self.told: Callable[[Partition], None] = lambda _: None
         """Called after each batch, for metrics."""
+        self.seconds: Callable[[float], None] = lambda _: None
+        """Called with how long a batch took that had something to do, from read to acknowledged."""
         self.stopping = False
         self.beat: Instant = world.now()
         """When the loop last went round."""
@@ -158,6 +161,7 @@ class PartitionLoop:
             return False
         self.state = "running"
         actions, between = await self._source.read(0.0 if partition.waits else POLL)
+        begun = perf_counter()
         await self._apart(partition.read, *actions, *between)
         ends = await self._source.ends() if partition.waits else _NOTHING
         outputs = await self._apart(partition.work, ends, world.now())
@@ -168,6 +172,8 @@ class PartitionLoop:
         elif world.now() - self._verified > VERIFY:
             await self._apart(partition.verify)
             self._verified = world.now()
+        if actions.records or between.records or outputs:
+            self.seconds(perf_counter() - begun)
         self.told(partition)
         await self._calm(len(actions.records))
         return bool(outputs or actions.records)

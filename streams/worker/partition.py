@@ -51,8 +51,8 @@ class PartitionStore(Store, Protocol):
     def verify(self) -> None:
         """Raises if somebody else owns it, or what is stored is not what was written last."""
 
-    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> None:
-        """Fetch what a batch will ask for."""
+    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
+        """Fetch what a batch will ask for; returns how many clients were not in memory."""
 
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
@@ -184,7 +184,12 @@ class Partition:
         events = [a.event for a in arrivals if isinstance(a.event, Read)]
         clients = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
         if clients:
-            self._store.recall(clients, [e.key for e in events])
+            self._recall(clients, [e.key for e in events])
+
+    def _recall(self, clients: Sequence[str], ids: Sequence[bytes]) -> None:
+        asked, fetched = len(set(clients)), self._store.recall(clients, ids)
+        self.counts["recalled", "fetched"] += fetched
+        self.counts["recalled", "cached"] += asked - fetched
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
         at = self._clamped[log] = max(record.timestamp * MILLISECOND, self._clamped[log])

@@ -193,6 +193,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         source = kafka.KafkaSource(self._consumer, self._names, number)
         loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
         loop.told = self.metrics.took
+        loop.seconds = self.metrics.batch.observe
         self.loops[number] = loop
         self._running[number] = asyncio.create_task(loop.run(), name=f"partition {number}")
 
