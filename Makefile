@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev parts demo test check bench bench-decide bench-stream format
+.PHONY: help setup dev parts demo test check bench bench-decide bench-stream prove format
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench-decide: dev  ## measures `gate61 decide` on files, prints the figures
 bench-stream: dev parts  ## the worker beside its rivals on one broker; report in deploy/bench (ARGS=--quick, --help)
 	@sh tests/bench/stream/rivals.sh
 	$(BIN)/python -m tests.bench.stream $(ARGS)
+
+prove: dev parts  ## the promises at full size, hours; report in deploy/proofs (ARGS="--rows 3,4 --share 0.1")
+	$(BIN)/python -m tests.proofs $(ARGS)
 
 format: dev  ## formats the code
 	$(BIN)/ruff format $(CODE)

@@ -1,0 +1,103 @@
+"""`make prove`: the promises at their full sizes, hours long, with a progress line and a written report.
+
+`make test` runs the same tests at sizes for every change.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Proof(NamedTuple):
+    """One row: what is shown, by which tests, at which sizes."""
+
+    row: str
+    what: str
+    tests: str
+    sizes: dict[str, int]
+
+
+PROOFS = (
+    Proof(
+        "1", "the gate agrees with an independent model", "tests/promises/test_model.py", {"GATE61_HISTORIES": 500_000}
+    ),
+    Proof("2", "every store does what a naive one does", "tests/contracts", {"GATE61_MACHINES": 50_000}),
+    Proof("3", "no trouble changes an answer, simulated", "tests/simulation", {"GATE61_SIMULATIONS": 20_000}),
+    Proof(
+        "4",
+        "killed, frozen and robbed parts under load",
+        "tests/runtime/test_crash.py",
+        {"GATE61_CRASH_EVENTS": 1_000_000, "GATE61_CRASH_FAULTS": 100},
+    ),
+    Proof("5", "Redis in trouble", "tests/runtime/test_redis_trouble.py", {"GATE61_REDIS_WINDOWS": 200}),
+    Proof("6", "hostile bytes", "tests/promises/test_border.py", {"GATE61_FUZZ": 1_000_000}),
+    Proof("8", "1, 2 and 4 workers alike", "tests/runtime/test_worker.py", {"GATE61_REPLAYED": 1_000_000}),
+)
+
+
+def _run(proof: Proof, share: float) -> tuple[bool, float, str]:
+    """One proof; whether it held, how many seconds it took, and what it said last."""
+    sizes = {name: str(max(1, int(size * share))) for name, size in proof.sizes.items()}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-W", "ignore", "--color=no", proof.tests]
+    begun, last = time.monotonic(), ""
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | sizes, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        last = line.strip() or last
+        if sys.stdout.isatty():
+            print(f"\r  {time.monotonic() - begun:7.0f} s  {last[-90:]}", end="\033[K", flush=True)
+    return child.wait() == 0, time.monotonic() - begun, last
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def main() -> int:
+    """Run them all, or some rows; write the report."""
+    asked = ArgumentParser(prog="make prove")
+    asked.add_argument("--rows", default="", help="only these, such as 3,4")
+    asked.add_argument("--share", type=float, default=1.0, help="of the full sizes")
+    asked.add_argument("--report", type=Path, default=ROOT / "deploy" / "proofs" / "report.md")
+    given = asked.parse_args()
+    rows = [p for p in PROOFS if not given.rows or p.row in given.rows.split(",")]
+    lines = [
+        "# Proofs at full size" if given.share == 1 else f"# Proofs at {given.share:g} of full size",
+        "",
+        f"Commit {_said('git', 'rev-parse', '--short=12', 'HEAD')}, begun {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}. Seeds are numbered from 0.",
+        "",
+        "| row | shown | sizes | held | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    failed = 0
+    for number, proof in enumerate(rows, 1):
+        print(f"[{number} of {len(rows)}] {proof.what}: {proof.tests}", flush=True)
+        held, seconds, last = _run(proof, given.share)
+        failed += not held
+        done = "held" if held else f"FAILED: {last}"
+        print(f"\r  {done} after {seconds:.0f} s\033[K" if sys.stdout.isatty() else f"  {done} after {seconds:.0f} s")
+        sizes = ", ".join(
+            f"{n.removeprefix('GATE61_').lower()} {int(s * given.share):,}" for n, s in proof.sizes.items()
+        )
+        lines.append(
+            f"| {proof.row} | {proof.what} | {sizes} | {'yes' if held else '**no**: ' + last} | {seconds:.0f} |"
+        )
+        given.report.parent.mkdir(parents=True, exist_ok=True)
+        given.report.write_text("\n".join(lines) + "\n")
+    print(f"report: {given.report}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
