@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev parts demo test check bench bench-decide bench-stream prove format
+.PHONY: help setup dev parts demo test check bench bench-decide bench-stream prove format schemas
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,3 +57,6 @@ prove: dev parts  ## the promises at full size, hours; report in deploy/proofs (
 format: dev  ## formats the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+schemas: setup  ## writes deploy/schemas anew from the types
+	@$(BIN)/gate61 schemas --write deploy/schemas

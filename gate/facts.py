@@ -279,7 +279,7 @@ class CampaignStarted(_Said, frozen=True, tag=21):
         "website",
         "eu_feature",
     ]
-    countries: tuple[Country | Literal["EEA", "*"], ...] | Literal["EEA", "*"]
+    countries: tuple[Country, ...] | Literal["EEA", "*"]
     excludes: tuple[Exclusion, ...] | None = None
     languages: tuple[Text, ...] | None = None
     channels: tuple[Text, ...] | None = None

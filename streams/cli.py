@@ -23,6 +23,7 @@ from streams.commands.dlq import dlq
 from streams.commands.doctor import doctor
 from streams.commands.policy import policies
 from streams.commands.rebuild import rebuild
+from streams.commands.schemas import schemas
 from streams.commands.serve import serve
 from streams.commands.topics import topics
 from streams.commands.watch import watch
@@ -45,6 +46,7 @@ app.add_typer(keys_of_services.app, name="keys")
 app.command()(watch)
 app.command()(serve)
 app.command()(ask)
+app.command()(schemas)
 
 
 def _version(asked: bool) -> None:

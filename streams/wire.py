@@ -40,17 +40,18 @@ REASONS: Final = (
     "FROM_THE_FUTURE",
     "ID_REUSED",
 )
-_IDENT = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
-_SOURCE = re.compile(r"[!-~]{1,512}")
-_TIME = re.compile(
+IDENT = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+SOURCE = re.compile(r"[!-~]{1,512}")
+TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,32})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
-_TIMES_INSIDE: Final[dict[type, str]] = {
+TIMES_INSIDE: Final[dict[type, str]] = {
     Located: "until",
     EvidenceFiled: "solicited_at",
     Released: "expires",
     EntityRegistered: "until",
 }
+"""The field of data that is a time, of those types that have one."""
 _BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
 
 
@@ -94,7 +95,7 @@ class _Duplicate(_Trouble):
 
 def instant(text: object) -> Instant:
     """An RFC 3339 time with zone, in microseconds (finer digits are cut, so a limit is never passed); ValueError if not."""
-    if not isinstance(text, str) or _TIME.fullmatch(text) is None:
+    if not isinstance(text, str) or TIME.fullmatch(text) is None:
         raise ValueError("is not an RFC 3339 time with zone, such as 2026-03-02T10:14:07Z")
     try:
         since = datetime.fromisoformat(text.upper()) - EPOCH
@@ -152,12 +153,12 @@ def _rejected(trouble: _Trouble, event: object) -> Rejected:
     data = event.get("data")
     if event.get("type") == "gate61.offer.proposed.v1" and isinstance(data, dict):
         named = data.get("offer")
-        offer = named if isinstance(named, str) and _IDENT.fullmatch(named) else None
+        offer = named if isinstance(named, str) and IDENT.fullmatch(named) else None
     try:
         at = instant(event.get("time"))
     except ValueError:
         at = None
-    source, id, client = attribute("source", _SOURCE), attribute("id", _IDENT), attribute("subject", _IDENT)
+    source, id, client = attribute("source", SOURCE), attribute("id", IDENT), attribute("subject", IDENT)
     return Rejected(trouble.reason, str(trouble), source, id, client, offer, at)
 
 
@@ -241,12 +242,12 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: In
 
 
 def _named(id: str, source: str, client: str) -> bool:
-    return bool(_IDENT.fullmatch(id) and _IDENT.fullmatch(client) and _is_source(source))
+    return bool(IDENT.fullmatch(id) and IDENT.fullmatch(client) and _is_source(source))
 
 
 @lru_cache(1024)
 def _is_source(source: str) -> bool:
-    return _SOURCE.fullmatch(source) is not None
+    return SOURCE.fullmatch(source) is not None
 
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
@@ -305,12 +306,12 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     kind = _BY_NAME.get(name)
     if kind is None:
         raise _Trouble("UNKNOWN_TYPE", f"type {name[:64]!a} is not one of the contract's")
-    if _IDENT.fullmatch(id) is None:
+    if IDENT.fullmatch(id) is None:
         raise _Trouble("BAD_FIELD", "`id` must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
     if not _is_source(source):
         raise _Trouble("BAD_FIELD", "`source` must have 1 to 512 printable characters without space")
     client = event.get("subject")
-    if not isinstance(client, str) or _IDENT.fullmatch(client) is None:
+    if not isinstance(client, str) or IDENT.fullmatch(client) is None:
         raise _Trouble("BAD_FIELD", "`subject` is missing, or not of 1 to 128 characters A-Z a-z 0-9 . _ : @ / -")
     data = event.get("data")
     if not isinstance(data, dict):
@@ -346,7 +347,7 @@ def _times(event: dict[str, Any], appended: Instant | None) -> tuple[Instant, In
 
 def _said(kind: type, data: dict[str, Any]) -> Any:
     """The typed content; unknown fields are left aside, null is as absent."""
-    inside = _TIMES_INSIDE.get(kind)
+    inside = TIMES_INSIDE.get(kind)
     if inside is not None and data.get(inside) is not None:
         try:
             data[inside] = instant(data[inside])
@@ -369,10 +370,12 @@ def _typed(kind: type, data: dict[str, Any]) -> Any:
 
 
 def _nested(name: str, items: object) -> object:
-    """A list of objects as the gate packs them; what is no list of objects is left for the types to refuse."""
+    """A list of objects as the gate packs them; what is no list is left for the types to refuse."""
     if not isinstance(items, list):
         return items
-    return [[item.get(n) for n in NESTED[name]] if isinstance(item, dict) else item for item in items]
+    if not all(isinstance(item, dict) for item in items):
+        raise _Trouble("BAD_FIELD", f"`data.{name}` must be a list of objects")
+    return [[item.get(n) for n in NESTED[name]] for item in items]
 
 
 def _by_name(message: str, names: tuple[str, ...]) -> str:

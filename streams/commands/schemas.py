@@ -1,0 +1,29 @@
+"""`gate61 schemas`: the contract for machines."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.commands.common import refuse
+
+
+def schemas(
+    write: Annotated[
+        Path | None, typer.Option(help="a folder to write the document and a schema for each event to")
+    ] = None,
+) -> None:
+    """Print the AsyncAPI document of the topics, or write it with a JSON Schema for each event into a folder."""
+    from streams.schemas.files import files
+
+    found = files()
+    if write is None:
+        print(found["asyncapi.json"], end="")
+        return
+    for path, text in found.items():
+        try:
+            (write / path).parent.mkdir(parents=True, exist_ok=True)
+            (write / path).write_text(text)
+        except OSError as error:
+            raise refuse(f"`{write / path}` cannot be written: {error.strerror}") from None
+    print(f"{len(found)} files written to {write}")
