@@ -16,6 +16,7 @@ from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Ends
 from streams.worker.outputs import Output
+from streams.worker.records import tolerate_names
 
 BATCH = 2_000
 """Records of a partition in one batch at most."""
@@ -111,6 +112,7 @@ def _place(output: Output) -> tuple[int, int]:
 
 def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
     """The consumer of all partitions of a worker, with static membership and no forgiveness for missing offsets."""
+    tolerate_names()
     return AIOKafkaConsumer(
         **connection(kafka),
         group_id=group,
@@ -132,6 +134,7 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
 
 def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
     """The consumer of the one-partition topics, without a group."""
+    tolerate_names()
     return AIOKafkaConsumer(
         **connection(kafka),
         client_id=f"gate61-{instance}-register",

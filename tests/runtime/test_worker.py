@@ -148,8 +148,17 @@ def test_however_many_workers_the_answers_are_the_same(setting: Setting) -> None
     assert setting.differences() == []
 
 
+class NotUtf8(str):
+    """A header's name that goes out as bytes that are not UTF-8, and is told with escapes."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """As the producer asks for it."""
+        return b"\xff" + self.removeprefix("\\xff").encode()
+
+
 def test_what_cannot_be_taken_is_kept_and_its_neighbours_are_answered(setting: Setting) -> None:
-    """Poison, a foreign key, a wrong partition, a repeated header, an oversized record; an offer among them is blocked."""
+    """Poison in value, headers and their names, a foreign key, a wrong partition, an oversized record; an offer among them
+    is blocked."""
     worker = setting.worker()
     worker.start()
     good = [line.encode() for line in (*register(), *mixed(20))]
@@ -163,6 +172,7 @@ def test_what_cannot_be_taken_is_kept_and_its_neighbours_are_answered(setting: S
         (offer.replace(fields["id"].encode(), b"elsewhere"), b"somebody", 3, [CONTENT_TYPE]),
         (b"x" * 300_000, b"x", 0, [CONTENT_TYPE]),
         (b'{"a": 1}', b"x", 1, [("ce_id", b"1"), ("ce_id", b"2")]),
+        (b"{not json", b"x", 2, [(NotUtf8("\\xffname"), b"1"), CONTENT_TYPE]),
     ]
     for value, key, partition, headers in poison:
         setting.producer.send(setting.names.actions.name, value, key=key, partition=partition, headers=headers).get(30)
@@ -172,7 +182,7 @@ def test_what_cannot_be_taken_is_kept_and_its_neighbours_are_answered(setting: S
     reasons = Counter(dict(r.headers)["gate61.errors.reason"].decode() for r in kept)
     assert reasons == {
         "NOT_UTF8": 1,
-        "NOT_JSON": 1,
+        "NOT_JSON": 2,
         "NOT_A_CLOUDEVENT": 1,
         "WRONG_PARTITION": 1,
         "TOO_LARGE": 1,
@@ -187,7 +197,7 @@ def test_what_cannot_be_taken_is_kept_and_its_neighbours_are_answered(setting: S
     answers = setting.decisions().values()
     assert [a["verdict"] for a in answers if a["leading"] == "UNREADABLE_OFFER"] == ["block"]
     assert sum(a["leading"] != "UNREADABLE_OFFER" for a in answers) == sum(b"offer.proposed" in g for g in good)
-    assert 'gate61_rejects_total{reason="NOT_JSON"} 1.0' in page(worker, "metrics")[1]
+    assert 'gate61_rejects_total{reason="NOT_JSON"} 2.0' in page(worker, "metrics")[1]
     assert worker.stop() == 0
 
 

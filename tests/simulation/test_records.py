@@ -1,0 +1,63 @@
+"""What a broker sends is read whole, also where a header's name is not UTF-8; aiokafka alone would stop there."""
+
+import struct
+from random import Random
+from typing import Any
+
+import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+
+from streams.worker.records import Records
+
+NONE, GZIP = 0, 1
+CHECKSUM_AT, CHECKED_FROM = 17, 21
+
+
+def batch(first: int, records: list[list[tuple[str, bytes | None]]], compression: int = NONE) -> bytes:
+    """A batch of records with these headers; `zz` in a name becomes bytes that are no UTF-8 (uncompressed only)."""
+    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 1 << 20)
+    for number, headers in enumerate(records):
+        assert builder.append(number, 1_000 + number, b"key", b"value", headers)
+    data = bytearray(builder.build().replace(b"zz", b"\xff\xc3") if compression == NONE else builder.build())
+    struct.pack_into(">q", data, 0, first)
+    struct.pack_into(">I", data, CHECKSUM_AT, calc_crc32c(bytes(data[CHECKED_FROM:])))
+    return bytes(data)
+
+
+def read(records: Any) -> list[tuple[Any, ...]]:
+    """Everything, as the consumer asks for it."""
+    found = []
+    while records.has_next():
+        one = records.next_batch()
+        assert one.validate_crc() and not one.is_control_batch
+        found += [(r.offset, r.timestamp, r.key, r.value, r.headers) for r in one]
+        assert one.next_offset == found[-1][0] + 1
+    return found
+
+
+def test_a_name_that_is_not_utf8_is_read_with_escapes_and_its_neighbours_as_ever() -> None:
+    """Before, in and after its batch."""
+    good: list[list[tuple[str, bytes | None]]] = [[("a", b"1")], [], [("é", None)]]
+    data = batch(0, good) + batch(3, [good[0], [("zzx", b"2"), ("a", None)], good[2]]) + batch(6, good)
+    with pytest.raises(UnicodeDecodeError):
+        read(MemoryRecords(data))
+    found = read(Records(data))
+    assert [offset for offset, *_ in found] == list(range(9))
+    assert [headers for *_, headers in found[:5]] == [*good, good[0], [("\\xff\\xc3x", b"2"), ("a", None)]]
+    assert all((key, value) == (b"key", b"value") for _, _, key, value, _ in found)
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP])
+def test_everything_else_is_read_as_aiokafka_does(compression: int) -> None:
+    """With any headers, compressed or not, and with the last batch cut off, as brokers do."""
+    rng = Random(66)
+    data = b""
+    for first in range(0, 90, 3):
+        headers = [[(rng.choice("abé"), rng.choice([None, b"", b"x"]))] * rng.randrange(3) for _ in range(3)]
+        data += batch(first, headers, compression)
+    assert read(Records(data)) == read(MemoryRecords(data))
+    assert read(Records(data[:-5])) == read(MemoryRecords(data[:-5])) == read(Records(data))[:-3]
+    assert Records(data).size_in_bytes() == len(data)
+    assert not Records(b"").has_next()
