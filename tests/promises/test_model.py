@@ -6,7 +6,9 @@ set of reasons; and every reject. `GATE61_HISTORIES` sets how many seeds of each
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.player import codes, play
 from tests.promises.histories import history
 
 SEEDS = int(os.environ.get("GATE61_HISTORIES", "10000"))
+MAKERS: dict[str, Callable[[int], list[Any]]] = {"dense": history, "recipes": another}
 FAILED_ONCE = {"dense": (4584, 6126, 7393, 9242, 11018), "recipes": (893, 1126, 5369)}
 """Seeds that once showed a mistake, of the gate or of the model."""
 
@@ -26,18 +29,35 @@ def _text(at: int | None) -> str | None:
     return None if at is None else text(at)
 
 
-@pytest.mark.parametrize(("name", "make"), [("dense", history), ("recipes", another)])
-def test_the_gate_agrees_with_an_independent_model(name: str, make: Callable[[int], list[Any]]) -> None:
-    """0 differences; all verdicts occur."""
+def compared(name: str, seeds: Sequence[int]) -> tuple[Counter[str], list[str]]:
+    """How often each verdict was given first, and every difference."""
     verdicts: Counter[str] = Counter()
-    for seed in (*FAILED_ONCE[name], *range(SEEDS)):
-        events = make(seed)
+    differences: list[str] = []
+    for seed in seeds:
+        events = MAKERS[name](seed)
         played, expected = play(events), model(events)
-        assert [(n, why) for n, _, why in played.rejected] == [tuple(r) for r in expected.rejected], f"seed {seed}"
-        assert set(played.answers) == set(expected.offers), f"seed {seed}"
+        if [(n, why) for n, _, why in played.rejected] != [tuple(r) for r in expected.rejected]:
+            differences.append(f"seed {seed}: rejects {played.rejected}, not {expected.rejected}")
+        if set(played.answers) != set(expected.offers):
+            differences.append(f"seed {seed}: offers {set(played.answers) ^ set(expected.offers)}")
+            continue
         for key, answers in played.answers.items():
             got = [(a["verdict"], a["may_send"], a["send_by"], a["leading"], frozenset(codes(a))) for a in answers]
             want = [(a.verdict, a.may_send, _text(a.send_by), a.leading, a.codes) for a in expected.offers[key]]
-            assert got == want, f"seed {seed}, offer event {key}"
+            if got != want:
+                differences.append(f"seed {seed}, offer event {key}: {got}, not {want}")
             verdicts[got[0][0]] += 1
+    return verdicts, differences
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_gate_agrees_with_an_independent_model(name: str) -> None:
+    """0 differences; all verdicts occur. On as many cores as there are."""
+    seeds = [*FAILED_ONCE[name], *range(SEEDS)]
+    cores = os.cpu_count() or 1
+    verdicts: Counter[str] = Counter()
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        for found, differences in pool.map(compared, [name] * cores, [seeds[n::cores] for n in range(cores)]):
+            assert not differences, differences[:3]
+            verdicts += found
     assert all(verdicts[v] > SEEDS // 20 for v in ("allow", "flag", "block")), verdicts
