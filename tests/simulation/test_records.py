@@ -11,7 +11,7 @@ from aiokafka.record.util import calc_crc32c
 
 from streams.worker.records import Records
 
-NONE, GZIP = 0, 1
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CHECKSUM_AT, CHECKED_FROM = 17, 21
 
 
@@ -49,9 +49,9 @@ def test_a_name_that_is_not_utf8_is_read_with_escapes_and_its_neighbours_as_ever
     assert all((key, value) == (b"key", b"value") for _, _, key, value, _ in found)
 
 
-@pytest.mark.parametrize("compression", [NONE, GZIP])
+@pytest.mark.parametrize("compression", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
 def test_everything_else_is_read_as_aiokafka_does(compression: int) -> None:
-    """With any headers, compressed or not, and with the last batch cut off, as brokers do."""
+    """With any headers, compressed in any way or not, and with the last batch cut off, as brokers do."""
     rng = Random(66)
     data = b""
     for first in range(0, 90, 3):
