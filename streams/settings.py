@@ -11,6 +11,7 @@ from msgspec import Struct
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -74,6 +75,11 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     if not _ADDRESS.fullmatch(health):
         found.append(f"GATE61_HEALTH is `{health}`; say where probes are served, such as 127.0.0.1:6061")
         health = "127.0.0.1:6061"
+    if health.rpartition(":")[0] not in _LOOPBACK:
+        found.append(
+            f"GATE61_HEALTH is `{health}`; probes and metrics ask for no key and are served on loopback alone: put "
+            "something that does before them"
+        )
     policy = environment.get("GATE61_POLICY")
     if policy and not Path(policy).is_file():
         found.append(f"GATE61_POLICY names `{policy}`, which is no file")
