@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -92,12 +92,14 @@ class Trouble:
 
 
 @pytest.fixture
-def setting(prefix: str, tmp_path: Path) -> Setting:
+def setting(prefix: str, tmp_path: Path) -> Iterator[Setting]:
     """Parts of this test's own: it breaks them."""
     kafka, redis = Kafka(tmp_path / "kafka"), Redis(tmp_path / "redis")
     kafka.start()
     redis.start()
-    return Setting(kafka, redis, prefix, tmp_path)
+    yield Setting(kafka, redis, prefix, tmp_path)
+    kafka.stop(5)
+    redis.stop(5)
 
 
 def test_no_answer_is_missing_wrong_or_contradicted(setting: Setting) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -18,11 +19,12 @@ EVENTS = 1_000 * WINDOWS
 
 
 @pytest.fixture
-def setting(kafka: Kafka, prefix: str, tmp_path: Path) -> Setting:
+def setting(kafka: Kafka, prefix: str, tmp_path: Path) -> Iterator[Setting]:
     """A Redis of this test's own: it breaks it."""
     redis = Redis(tmp_path / "redis")
     redis.start()
-    return Setting(kafka, redis, prefix, tmp_path)
+    yield Setting(kafka, redis, prefix, tmp_path)
+    redis.stop(5)
 
 
 class Trouble:
