@@ -52,15 +52,17 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
     for number, event in enumerate(given, 1):
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         said = "" if isinstance(event, str) else json.dumps([event.get("source"), event.get("id"), event.get("data")])
-        for match in _PLACEHOLDER.finditer(text):
-            text = text.replace(match[0], filled.setdefault(f"{said} {match[0]}", decision(match)))
+        marks = {match[0]: filled.get(f"{said} {match[0]}", decision(match)) for match in _PLACEHOLDER.finditer(text)}
+        for mark, id in marks.items():
+            text = text.replace(mark, id)
         line = text.encode("utf-8", "surrogateescape")
         taken = gate.take(line)
-        if isinstance(taken, Rejected):
+        if isinstance(taken, Rejected):  # It does not use up its id, and may come again as another.
             played.rejected.append((number, taken.id, taken.reason))
             answer = gate.answer_to_reject(taken, line)
             lines = [answer] if answer else []
         else:
+            filled |= {f"{said} {mark}": id for mark, id in marks.items()}
             lines = [gate.line_of(effect) for effect in taken]
         for out in map(json.loads, lines):
             played.out.append(out)
