@@ -17,6 +17,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -43,18 +44,12 @@ local at = 5
 for key = 5, #KEYS do
   local kind, count = ARGV[at], tonumber(ARGV[at + 1])
   at = at + 2
-  if kind == 'drop' then
-    redis.call('UNLINK', KEYS[key])
-  else
-    for _ = 1, count do
-      if kind == 'push' then
-        redis.call('RPUSH', KEYS[key], ARGV[at])
-        at = at + 1
-      else
-        redis.call('HSET', KEYS[key], ARGV[at], ARGV[at + 1])
-        at = at + 2
-      end
-    end
+  local last = at + count - 1
+  if kind == 'UNLINK' then redis.call(kind, KEYS[key]) end
+  while at <= last do
+    local to = math.min(at + 3999, last)
+    redis.call(kind, KEYS[key], unpack(ARGV, at, to))
+    at = to + 1
   end
 end
 redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1,
@@ -280,7 +275,7 @@ class RedisStore:
         args: list[str | bytes | int] = [self._token, self._batch, after, outbox]
         for key, kind, values in self._changes():
             keys.append(key)
-            args += [kind, len(values) // (2 if kind == "set" else 1), *values]
+            args += [kind, len(values), *values]
         answer = self._remember(keys=keys, args=args)
         if answer != b"OK":
             raise _REFUSALS[answer](self._tag)
@@ -292,17 +287,17 @@ class RedisStore:
         """What a commit writes: the key, how, and the values."""
         if self._dirty:
             pairs = [v for c, d in self._dirty.items() for v in (c, self._packed(c, d))]
-            yield self._key("dossiers"), "set", pairs
+            yield self._key("dossiers"), "HSET", pairs
         for client, records in self._records.items():
-            yield self._key(f"history:{client}"), "push", [*records]
+            yield self._key(f"history:{client}"), "RPUSH", [*records]
         if self._register:
-            yield self._key("register"), "push", [*self._register]
+            yield self._key("register"), "RPUSH", [*self._register]
         if self._notes:
-            yield self._key("notes"), "set", [v for pair in self._notes.items() for v in pair]
+            yield self._key("notes"), "HSET", [v for pair in self._notes.items() for v in pair]
         if self._new_ids:
-            yield self._key(f"seen:{self._today}"), "set", [v for pair in self._new_ids.items() for v in pair]
+            yield self._key(f"seen:{self._today}"), "HSET", [v for pair in self._new_ids.items() for v in pair]
         for day in range(max(0, self._day - SEEN_DAYS), max(0, self._today - SEEN_DAYS)):
-            yield self._key(f"seen:{day}"), "drop", []
+            yield self._key(f"seen:{day}"), "UNLINK", []
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:
         count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))
@@ -313,7 +308,7 @@ class RedisStore:
             self._buckets = {*self._buckets, self._today}
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._known_ids, self._new_ids = {}, {}
-        for client in list(self._cache)[: max(0, len(self._cache) - self._limit)]:
+        for client in list(islice(self._cache, max(0, len(self._cache) - self._limit))):
             del self._cache[client]
             self._counts.pop(client, None)
 

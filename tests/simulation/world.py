@@ -221,15 +221,15 @@ class FakeRedis:
         for key in keys[4:]:
             kind, count = args[at], args[at + 1]
             at += 2
-            if kind == "drop":
+            values = args[at : at + count]
+            at += count
+            if kind == "UNLINK":
                 self.data.pop(key, None)
-            elif kind == "push":
-                self.data.setdefault(key, []).extend(args[at : at + count])
-                at += count
+            elif kind == "RPUSH":
+                self.data.setdefault(key, []).extend(values)
             else:
-                pairs = args[at : at + 2 * count]
-                self.data.setdefault(key, {}).update(zip(map(_bytes, pairs[::2]), pairs[1::2], strict=True))
-                at += 2 * count
+                assert kind == "HSET"
+                self.data.setdefault(key, {}).update(zip(map(_bytes, values[::2]), values[1::2], strict=True))
         meta["clients"], meta["notes"] = len(self.data.get(keys[2], {})), len(self.data.get(keys[3], {}))
         return b"OK"
 

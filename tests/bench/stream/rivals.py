@@ -137,6 +137,15 @@ RIVALS = (
         {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1"},
     ),
     Rival(
+        "streams-eos-keeps",
+        "Kafka Streams, exactly once, keeping",
+        "exactly once (v2)",
+        f"as before, and keeps each client's events of 24 hours in a second store, so that none counts twice; {_STREAMS}",
+        _JAVA,
+        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1", "BENCH_KEEPS": "yes"},
+        law="trivial rule, each event kept",
+    ),
+    Rival(
         "streams-eos-2",
         "Kafka Streams, exactly once, 2 threads",
         "exactly once (v2)",

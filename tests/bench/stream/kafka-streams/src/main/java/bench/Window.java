@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.time.OffsetDateTime;
+import java.util.Arrays;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -22,26 +24,36 @@ import org.apache.kafka.streams.state.Stores;
 /** The trivial rule on Kafka Streams: an offer goes out if the client asked for the service within 24 hours before. */
 public final class Window {
     private static final String REQUESTS = "requests";
+    private static final String WINDOWS = "windows";
+    private static final boolean KEEPS = "yes".equals(System.getenv("BENCH_KEEPS"));
     private static final long WINDOW = 24L * 3600 * 1000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private Window() {}
 
-    /** One event in; for an offer, one answer out. State: when a client last asked for a service, in RocksDB. */
+    /**
+     * One event in; for an offer, one answer out. State: when a client last asked for a service, in RocksDB. Where it
+     * keeps, also the client's events of 24 hours, as pairs of time and id's hash, and what repeats one is passed over.
+     */
     static final class Rule implements Processor<byte[], byte[], byte[], byte[]> {
         private ProcessorContext<byte[], byte[]> context;
         private KeyValueStore<String, Long> requests;
+        private KeyValueStore<String, byte[]> windows;
 
         @Override
         public void init(ProcessorContext<byte[], byte[]> context) {
             this.context = context;
             this.requests = context.getStateStore(REQUESTS);
+            this.windows = KEEPS ? context.getStateStore(WINDOWS) : null;
         }
 
         @Override
         public void process(Record<byte[], byte[]> record) {
             try {
                 JsonNode event = JSON.readTree(record.value());
+                if (KEEPS && !isNew(event)) {
+                    return;
+                }
                 switch (event.get("type").textValue()) {
                     case "gate61.client.requested.v1" -> requests.put(asked(event), time(event));
                     case "gate61.offer.proposed.v1" -> context.forward(record.withValue(answer(event)));
@@ -50,6 +62,27 @@ public final class Window {
             } catch (IOException error) {
                 throw new UncheckedIOException(error);
             }
+        }
+
+        private boolean isNew(JsonNode event) {
+            String client = event.get("subject").textValue();
+            long at = time(event);
+            long id = event.get("id").textValue().hashCode();
+            byte[] known = windows.get(client);
+            ByteBuffer kept = ByteBuffer.allocate((known == null ? 0 : known.length) + 16);
+            for (ByteBuffer past = ByteBuffer.wrap(known == null ? new byte[0] : known); past.hasRemaining(); ) {
+                long then = past.getLong();
+                long seen = past.getLong();
+                if (seen == id) {
+                    return false;
+                }
+                if (at - then < WINDOW) {
+                    kept.putLong(then).putLong(seen);
+                }
+            }
+            kept.putLong(at).putLong(id);
+            windows.put(client, Arrays.copyOf(kept.array(), kept.position()));
+            return true;
         }
 
         private byte[] answer(JsonNode event) throws IOException {
@@ -72,7 +105,7 @@ public final class Window {
     }
 
     private static Topology topology(String input, String output) {
-        return new Topology()
+        Topology topology = new Topology()
                 .addSource("events", Serdes.ByteArray().deserializer(), Serdes.ByteArray().deserializer(), input)
                 .addProcessor("rule", Rule::new, "events")
                 .addStateStore(
@@ -81,6 +114,14 @@ public final class Window {
                                 .withCachingEnabled(),
                         "rule")
                 .addSink("answers", output, Serdes.ByteArray().serializer(), Serdes.ByteArray().serializer(), "rule");
+        if (KEEPS) {
+            topology.addStateStore(
+                    Stores.keyValueStoreBuilder(
+                                    Stores.persistentKeyValueStore(WINDOWS), Serdes.String(), Serdes.ByteArray())
+                            .withCachingEnabled(),
+                    "rule");
+        }
+        return topology;
     }
 
     public static void main(String[] arguments) {
