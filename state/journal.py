@@ -1,4 +1,4 @@
-"""A SQLite store that also keeps what came out and what was rejected, in the same transaction as the state.
+"""A SQLite store that also keeps what came in, what came out and what was rejected, in one transaction with the state.
 
 So nothing that came out is lost or said twice when the process is killed: whoever reads on from a number sees it all.
 """
@@ -14,6 +14,7 @@ from state.sqlite import SqliteStore
 _TABLES = """
 create table if not exists out (number integer primary key autoincrement, about text, data blob not null);
 create index if not exists out_about on out (about, number);
+create table if not exists taken (number integer primary key autoincrement, at integer not null, data blob not null);
 create table if not exists rejected (
     number integer primary key autoincrement, digest blob not null unique, at integer not null, times integer not null,
     reason text not null, message text not null, source text, id text, headers text, raw blob not null
@@ -25,6 +26,14 @@ class Out(Struct, frozen=True):
     """One event that came out; numbers grow, and are never used again."""
 
     number: int
+    data: bytes
+
+
+class Taken(Struct, frozen=True):
+    """One event that was taken, as a structured event, and when it was recorded; numbers grow."""
+
+    number: int
+    at: int
     data: bytes
 
 
@@ -58,6 +67,15 @@ class Journal(SqliteStore):
         """What came out after that number, in order."""
         rows = self._db.execute("select number, data from out where number > ? order by number limit ?", (after, limit))
         return [Out(*row) for row in rows]
+
+    def take(self, data: bytes, at: int) -> None:
+        """Keep an event that was taken, for whoever reads."""
+        self._write("insert into taken (at, data) values (?, ?)", at, data)
+
+    def taken(self, after: int, limit: int) -> list[Taken]:
+        """What was taken after that number, in order."""
+        sql = "select number, at, data from taken where number > ? order by number limit ?"
+        return [Taken(*row) for row in self._db.execute(sql, (after, limit))]
 
     def last_number(self) -> int:
         """Of what came out last; 0 before anything did."""

@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gate.instants import moment
-from state.journal import Kept, Out
+from state.journal import Kept, Out, Taken
 from streams.ask.routes import ask_routes, probes
 from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, STRUCTURED, arrivals
 from streams.serve.intake import Intake, Result
@@ -102,6 +102,9 @@ class Service:
         app.get("/v1/out", dependencies=reading, summary="What came out, in order, to read on from a number.")(
             self._out
         )
+        app.get("/v1/taken", dependencies=reading, summary="What was taken, in order, to read on from a number.")(
+            self._taken
+        )
         app.get("/v1/rejected", dependencies=reading, summary="What could not be taken, as it came.")(self._rejected)
         app.include_router(probes(self._reader))
         app.get("/metrics", dependencies=anybody, summary="Counters for Prometheus.")(self._metrics.page)
@@ -114,6 +117,7 @@ class Service:
         for result in results:
             self._metrics.received(result.status, result.reason)
         self._came_out([out for result in results if not result.again for out in result.out])
+        self._bell.ring()
         rejected = sum(r.status == "rejected" for r in results)
         status = 200 if not rejected else 422 if rejected == len(results) else 207
         return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)
@@ -131,14 +135,28 @@ class Service:
             if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
                 after = min(int(last_event_id[:19]), 2**62)
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
-        bell = self._bell.next
-        outs = await self._do(lambda: self._intake.out(after, limit))
-        if not outs and wait:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), wait)
-            outs = await self._do(lambda: self._intake.out(after, limit))
+        outs = await self._patiently(lambda: self._intake.out(after, limit), wait)
         last = outs[-1].number if outs else after
         body = {"events": [_out(out) for out in outs], "next_after": last}
+        return Response(msgspec.json.encode(body), media_type=_JSON)
+
+    async def _patiently(self, look: Callable[[], list[T]], seconds: float) -> list[T]:
+        """What there is, or after something happened within that time."""
+        until = asyncio.get_running_loop().time() + seconds
+        while True:
+            bell = self._bell.next
+            found = await self._do(look)
+            left = until - asyncio.get_running_loop().time()
+            if found or left <= 0:
+                return found
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), left)
+
+    async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0) -> Response:
+        """Waits up to `wait` seconds for something to be taken."""
+        taken = await self._patiently(lambda: self._intake.taken(after, limit), wait)
+        last = taken[-1].number if taken else after
+        body = {"events": [_taken(t) for t in taken], "next_after": last}
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
     async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
@@ -168,6 +186,10 @@ class Service:
 
 def _out(out: Out) -> dict[str, Any]:
     return {"number": out.number, "event": msgspec.Raw(out.data)}
+
+
+def _taken(taken: Taken) -> dict[str, Any]:
+    return {"number": taken.number, "recorded_at": moment(taken.at), "event": msgspec.Raw(taken.data)}
 
 
 def _result(result: Result) -> dict[str, Any]:

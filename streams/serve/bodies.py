@@ -31,6 +31,13 @@ class Arrival(msgspec.Struct, frozen=True):
     """Why it is no event, where that shows before it is read."""
 
 
+def structured(arrival: Arrival) -> bytes:
+    """An event that can be taken, as one JSON object."""
+    if not arrival.attributes:
+        return arrival.raw
+    return msgspec.json.encode({**arrival.attributes, "data": msgspec.Raw(arrival.raw)})
+
+
 def arrivals(request: Request, body: bytes) -> list[Arrival]:
     """The events of a request in its order; what is no event is one that will be rejected, and kept."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

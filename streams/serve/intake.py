@@ -20,9 +20,9 @@ from gate.effects import Answer
 from gate.facts import Instant
 from gate.policy import Policy
 from state import Journal
-from state.journal import Kept, Out
+from state.journal import Kept, Out, Taken
 from streams.embedded import Effect, Gate
-from streams.serve.bodies import Arrival
+from streams.serve.bodies import Arrival, structured
 from streams.web.clock import Clock, now
 from streams.wire import SIZE_LIMIT, Read, Rejected
 
@@ -93,6 +93,10 @@ class Intake:
         """What came out after that number."""
         return self.journal.published(after, limit)
 
+    def taken(self, after: int, limit: int) -> list[Taken]:
+        """What was taken after that number."""
+        return self.journal.taken(after, limit)
+
     def rejected(self, after: int, limit: int) -> list[Kept]:
         """What could not be taken after that number."""
         return list(self.journal.rejected(after, limit))
@@ -130,6 +134,7 @@ class Intake:
         if followed is None:
             stands = self.journal.last_about(_of_event(event))
             return Result("duplicate", fact.source, fact.id, out=(stands,) if stands else (), again=True)
+        self.journal.take(structured(arrival), fact.recorded)
         return Result("taken", fact.source, fact.id, fact.recorded, out=tuple(self._published(followed)))
 
     def _published(self, effects: list[Effect]) -> list[Out]:

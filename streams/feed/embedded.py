@@ -1,0 +1,129 @@
+"""The embedded gate as a source: its three logs over HTTP, read on by number."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from gate.facts import Instant
+from streams.feed.events import kind_of
+from streams.feed.told import FeedTrouble, SourceHealth, Told
+from streams.wire import instant
+
+AT_ONCE: Final = 500
+SECONDS: Final = 10.0
+"""How long the gate may take to answer, beside what it is asked to wait."""
+_PATHS: Final = {"taken": "/v1/taken", "out": "/v1/out", "rejected": "/v1/rejected"}
+
+
+class _Numbered(msgspec.Struct):
+    number: int
+    event: msgspec.Raw
+    recorded_at: str | None = None
+
+
+class _Kept(msgspec.Struct):
+    number: int
+    received_at: str
+    reason: str
+    message: str
+    source: str | None = None
+    id: str | None = None
+    raw: str | None = None
+    raw_base64: str | None = None
+
+
+class _Events(msgspec.Struct):
+    events: list[_Numbered]
+
+
+class _Rejects(msgspec.Struct):
+    rejected: list[_Kept]
+
+
+class EmbeddedFeed:
+    """A `Feed` over one embedded gate."""
+
+    def __init__(self, url: str, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._url = url
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=SECONDS)
+        self._after = dict.fromkeys(_PATHS, 0)
+        self._last: Instant | None = None
+
+    async def start(self, positions: Mapping[str, int]) -> None:
+        """See `Feed`."""
+        self._after = {log: positions.get(log, 1) - 1 for log in _PATHS}
+
+    async def next(self, seconds: float) -> Sequence[Told]:
+        """See `Feed`; what came in stands before what was said of it."""
+        found = await self._found()
+        if not found and seconds > 0:
+            await self._page("taken", wait=seconds)
+            found = await self._found()
+        for told in found:
+            self._after[told.log] = told.offset
+            self._last = max(self._last or told.at, told.at)
+        return found
+
+    async def _found(self) -> list[Told]:
+        # What came out is asked first: all that it follows from has come in by then.
+        out = [_out(o) for o in msgspec.json.decode(await self._page("out"), type=_Events).events]
+        rejects = [_rejected(k) for k in msgspec.json.decode(await self._page("rejected"), type=_Rejects).rejected]
+        taken = [_taken(e) for e in msgspec.json.decode(await self._page("taken"), type=_Events).events]
+        return [*taken, *out, *rejects]
+
+    async def _page(self, log: str, wait: float = 0.0) -> bytes:
+        asked: dict[str, Any] = {"after": self._after[log], "limit": AT_ONCE}
+        if wait:
+            asked["wait"] = min(wait, 60)
+        try:
+            answer = await self._http.get(_PATHS[log], params=asked, timeout=SECONDS + wait)
+        except httpx.HTTPError as error:
+            raise FeedTrouble(
+                f"the gate at {self._url} does not answer ({type(error).__name__}); see that it runs"
+            ) from error
+        if answer.status_code != 200:
+            raise FeedTrouble(f"the gate at {self._url} answers {answer.status_code}: {_detail(answer)}")
+        return answer.content
+
+    async def health(self) -> Sequence[SourceHealth]:
+        """See `Feed`."""
+        try:
+            out = msgspec.json.decode(await self._page("out"), type=_Events).events
+        except FeedTrouble as trouble:
+            return [SourceHealth("the embedded gate", False, 0, self._last, str(trouble))]
+        return [SourceHealth("the embedded gate", True, len(out), self._last, "answers, and is read to its end")]
+
+    async def close(self) -> None:
+        """See `Feed`."""
+        await self._http.aclose()
+
+
+def _out(numbered: _Numbered) -> Told:
+    event = msgspec.json.decode(numbered.event, type=dict[str, Any])
+    kind = kind_of(event)
+    assert kind is not None, "an embedded gate says only what the contract names"
+    return Told("out", numbered.number, kind, instant(event["time"]), event, bytes(numbered.event))
+
+
+def _taken(numbered: _Numbered) -> Told:
+    event = msgspec.json.decode(numbered.event, type=dict[str, Any])
+    kind = kind_of(event)
+    assert kind is not None and numbered.recorded_at is not None, "what was taken is one of the contract's events"
+    return Told("taken", numbered.number, kind, instant(numbered.recorded_at), event, bytes(numbered.event))
+
+
+def _rejected(kept: _Kept) -> Told:
+    raw = kept.raw if kept.raw is not None else kept.raw_base64 or ""
+    event = {"reason": kept.reason, "message": kept.message, "source": kept.source, "id": kept.id, "raw": raw}
+    told = {name: value for name, value in event.items() if value is not None}
+    return Told("rejected", kept.number, "rejected", instant(kept.received_at), told, raw.encode())
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("detail", ""))[:200]
+    except (ValueError, AttributeError):
+        return "no reason given"

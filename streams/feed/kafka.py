@@ -1,0 +1,138 @@
+"""The topics as a source: all of them in one consumer without a group, read on by offset."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from gate.facts import Instant
+from streams.connection import connection
+from streams.feed.events import event_of, kind_of
+from streams.feed.told import FeedTrouble, SourceHealth, Told
+from streams.settings import Kafka
+from streams.topics import topics
+from streams.worker.records import tolerate_names
+
+AT_ONCE: Final = 2_000
+ANSWER_SECONDS: Final = 10.0
+_ERRORS: Final = "gate61.errors."
+
+
+class KafkaFeed:
+    """A `Feed` over the topics of one gate."""
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        names = topics(prefix)
+        self._where = ", ".join(kafka.servers)
+        self._prefix = prefix
+        self._rejects = {names.rejected.name, names.register_rejected.name}
+        said = (names.decisions, names.notices, names.cases, names.rejected, names.register_rejected)
+        self._topics = [t.name for t in (names.actions, names.register, *said)]
+        self._kafka = kafka
+        self._consumer: AIOKafkaConsumer | None = None
+        self._positions: dict[str, int] = {}
+        self._last: Instant | None = None
+
+    async def start(self, positions: Mapping[str, int]) -> None:
+        """See `Feed`; Kafka is asked by the first `next`."""
+        self._positions = dict(positions)
+        await self.close()
+
+    async def next(self, seconds: float) -> Sequence[Told]:
+        """See `Feed`."""
+        try:
+            async with asyncio.timeout(seconds + ANSWER_SECONDS):
+                consumer = await self._ready()
+                found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
+        except FeedTrouble:
+            await self.close()
+            raise
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({type(error).__name__}: {error})") from error
+        told = [self._told(record) for place in sorted(found) for record in found[place]]
+        for place, records in found.items():
+            self._positions[self._log(place)] = records[-1].offset + 1
+        seen = [t for t in told if t is not None]
+        self._last = max((t.at for t in seen), default=self._last)
+        return seen
+
+    async def _ready(self) -> AIOKafkaConsumer:
+        """The consumer, where it was or made anew, at the positions that were read to."""
+        if self._consumer is not None:
+            return self._consumer
+        tolerate_names()
+        consumer = AIOKafkaConsumer(
+            **connection(self._kafka),
+            client_id="gate61-feed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=100,
+        )
+        self._consumer = consumer
+        await consumer.start()
+        cluster = await consumer._client.fetch_all_metadata()  # It has no public way to ask for topics not assigned.
+        places = []
+        for topic in self._topics:
+            numbers = cluster.partitions_for_topic(topic)
+            if not numbers:
+                raise FeedTrouble(f"there is no topic `{topic}`; `gate61 topics apply` makes it")
+            places += [TopicPartition(topic, n) for n in sorted(numbers)]
+        consumer.assign(places)
+        first = await consumer.beginning_offsets(places)
+        for place in places:
+            wanted = self._positions.get(self._log(place), first[place])
+            if wanted < first[place]:
+                log = self._log(place)
+                raise FeedTrouble(
+                    f"`{log}` begins at offset {first[place]} and {wanted} is to be read next: events are gone"
+                )
+            consumer.seek(place, wanted)
+        return consumer
+
+    def _log(self, place: TopicPartition) -> str:
+        return f"{place.topic.removeprefix(self._prefix)}:{place.partition}"
+
+    def _told(self, record: Any) -> Told | None:
+        log = f"{record.topic.removeprefix(self._prefix)}:{record.partition}"
+        at, data = record.timestamp * 1_000, record.value or b""
+        if record.topic in self._rejects:
+            return Told(log, record.offset, "rejected", at, _rejected(record), data)
+        event = event_of(data, record.headers)
+        kind = kind_of(event) if event is not None else None
+        if event is None or kind is None:
+            return None  # The gate has rejected it: it stands among the rejects.
+        return Told(log, record.offset, kind, at, event, data)
+
+    async def health(self) -> Sequence[SourceHealth]:
+        """See `Feed`."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                consumer = await self._ready()
+                ends = await consumer.end_offsets(list(consumer.assignment()))
+                behind: dict[str, int] = dict.fromkeys(self._topics, 0)
+                for place, end in ends.items():
+                    behind[place.topic] += max(0, end - await consumer.position(place))
+        except (KafkaError, FeedTrouble, TimeoutError, OSError) as error:
+            return [SourceHealth(f"Kafka at {self._where}", False, 0, self._last, f"cannot be read: {error}")]
+        said = {topic: "read to its end" if not n else f"{n} not read yet" for topic, n in behind.items()}
+        return [SourceHealth(topic, True, n, self._last, said[topic]) for topic, n in behind.items()]
+
+    async def close(self) -> None:
+        """See `Feed`."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+
+def _rejected(record: Any) -> dict[str, Any]:
+    """Why, and what can still be read of it."""
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    raw = (record.value or b"").decode(errors="backslashreplace")
+    told = {"reason": headers.get(f"{_ERRORS}reason"), "message": headers.get(f"{_ERRORS}message"), "raw": raw}
+    event = event_of(record.value or b"", record.headers) or {}
+    told |= {name: event.get(key) for name, key in (("source", "source"), ("id", "id"), ("client", "subject"))}
+    return {name: value for name, value in told.items() if isinstance(value, str)}

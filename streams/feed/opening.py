@@ -1,0 +1,71 @@
+"""Which gate is read: the embedded one by its address, or the topics, from the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from streams.feed.embedded import EmbeddedFeed
+from streams.feed.kafka import KafkaFeed
+from streams.feed.sending import EmbeddedSender, KafkaSender, Sender
+from streams.feed.told import Feed
+from streams.settings import Settings, SettingsRefused, settings
+
+
+class Gate(Struct, frozen=True):
+    """Where the gate is: `url` of an embedded one, or the settings of its topics."""
+
+    url: str | None = None
+    key: str | None = None
+    topics: Settings | None = None
+
+    def feed(self) -> Feed:
+        """Its logs."""
+        if self.topics is not None:
+            return KafkaFeed(self.topics.kafka, self.topics.prefix)
+        assert self.url is not None
+        return EmbeddedFeed(self.url, self.key)
+
+    def sender(self) -> Sender:
+        """The way to publish to it."""
+        if self.topics is not None:
+            return KafkaSender(self.topics)
+        assert self.url is not None
+        return EmbeddedSender(self.url, self.key)
+
+    def __repr__(self) -> str:
+        return f"Gate({self.url or self.topics!r})"
+
+
+def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = False) -> Gate:
+    """The gate that `GATE61_URL` or `GATE61_KAFKA` names; raises `SettingsRefused`.
+
+    `publishes` is whether events are to be published too: over Kafka what became of them is asked of Redis.
+    """
+    url = environment.get("GATE61_URL")
+    if not url:
+        if not environment.get("GATE61_KAFKA"):
+            raise SettingsRefused(
+                [
+                    "neither GATE61_URL nor GATE61_KAFKA says which gate to read; name the embedded one, such as "
+                    "http://127.0.0.1:8061, or the brokers"
+                ]
+            )
+        return Gate(topics=settings(environment, redis=publishes))
+    found = []
+    if environment.get("GATE61_KAFKA"):
+        found.append("GATE61_URL and GATE61_KAFKA name two gates; name one")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        found.append("GATE61_URL is no address; use http://HOST:PORT or https://")
+    key, path = None, environment.get("GATE61_KEY_FILE")
+    if path:
+        try:
+            key = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read")
+    if found:
+        raise SettingsRefused(found)
+    return Gate(url.rstrip("/"), key)

@@ -1,0 +1,123 @@
+"""Publishing to the gate and waiting until it has taken the event: only then is it done."""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final, Literal, Protocol
+
+import httpx
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from state.redis_store import tag
+from streams.connection import connection
+from streams.publisher import NotAcknowledged, Publisher, Refused
+from streams.settings import Settings
+from streams.topics import topics
+
+SOURCE: Final = "//gate61/desk"
+"""Who publishes what people do at the desk."""
+SECONDS: Final = 10.0
+"""How long the gate may take before the sender is told that it is not known what became of the event."""
+_LOOK_SECONDS: Final = 0.02
+_HEADERS: Final = {"content-type": "application/cloudevents+json"}
+
+
+class Receipt(Struct, frozen=True):
+    """What became of an event."""
+
+    status: Literal["taken", "rejected", "unknown"]
+    """`unknown`: it may have arrived; sending the same again is safe, it counts once."""
+    said: str = ""
+    """For people: why it was not taken."""
+
+
+class Sender(Protocol):
+    """The way to one gate."""
+
+    async def send(self, event: Mapping[str, Any]) -> Receipt:
+        """Publish a CloudEvent; returns when the gate has taken or refused it, or after `SECONDS`. Never raises."""
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+class EmbeddedSender:
+    """To an embedded gate over HTTP."""
+
+    def __init__(self, url: str, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=SECONDS)
+
+    async def send(self, event: Mapping[str, Any]) -> Receipt:
+        """See `Sender`."""
+        try:
+            answer = await self._http.post("/v1/events", content=msgspec.json.encode(event), headers=_HEADERS)
+            results = answer.json().get("results")
+        except (httpx.HTTPError, ValueError) as error:
+            return Receipt(
+                "unknown", f"the gate does not answer ({type(error).__name__}); send it again, it counts once"
+            )
+        if not results:
+            return Receipt("unknown", f"the gate answers {answer.status_code} and has taken nothing; send it again")
+        result = results[0]
+        if result["status"] == "rejected":
+            return Receipt("rejected", f"{result['reason']}: {result['message']}")
+        return Receipt("taken")
+
+    async def close(self) -> None:
+        """See `Sender`."""
+        await self._http.aclose()
+
+
+class KafkaSender:
+    """To the workers over Kafka. Taken is what lies before the next offset that Redis holds: a worker has remembered it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis: Any = Redis.from_url(settings.redis, socket_timeout=SECONDS)
+        self._actions = topics(settings.prefix).actions.name
+        self._publisher: Publisher | None = None
+
+    async def send(self, event: Mapping[str, Any]) -> Receipt:
+        """See `Sender`. An id used before with other content is not found out here; it stands among the rejects."""
+        try:
+            place = await asyncio.to_thread(self._publish, msgspec.json.encode(event))
+            return await self._taken(*place)
+        except Refused as refused:
+            return Receipt("rejected", str(refused))
+        except (NotAcknowledged, ConnectionError) as error:
+            return Receipt("unknown", str(error))
+        except (RedisError, OSError) as error:
+            return Receipt(
+                "unknown", f"Redis does not say whether it was taken ({type(error).__name__}); look again later"
+            )
+
+    def _publish(self, value: bytes) -> tuple[int, int]:
+        if self._publisher is None:
+            keywords = connection(self._settings.kafka)
+            servers = keywords.pop("bootstrap_servers")
+            self._publisher = Publisher(servers, SOURCE, prefix=self._settings.prefix, **keywords)
+        sent = self._publisher.send(value)
+        self._publisher.flush(SECONDS)
+        there = sent.get(0)
+        return there.partition, there.offset
+
+    async def _taken(self, partition: int, offset: int) -> Receipt:
+        until = monotonic() + SECONDS
+        while monotonic() < until:
+            found = await self._redis.hget(f"{tag(f'{self._actions}:{partition}')}meta", "next")
+            if found is not None and int(found) > offset:
+                return Receipt("taken")
+            await asyncio.sleep(_LOOK_SECONDS)
+        return Receipt(
+            "unknown", f"no worker has come to it within {SECONDS:g} s; it is kept, and will be taken when one does"
+        )
+
+    async def close(self) -> None:
+        """See `Sender`."""
+        await self._redis.aclose()
+        if self._publisher is not None:
+            await asyncio.to_thread(self._publisher.close, 1)

@@ -1,0 +1,112 @@
+"""The embedded gate read on from a place: what came in, what came out, what could not be taken."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from streams.feed import FeedTrouble, Told
+from streams.feed.embedded import EmbeddedFeed
+from streams.feed.opening import gate_of
+from streams.feed.sending import EmbeddedSender
+from streams.serve.app import Service
+from streams.serve.intake import Intake
+from streams.settings import SettingsRefused
+from streams.web.access import Access
+from tests.player import POLICY
+from tests.serving.service import HERE, Clock
+
+NOW = "2026-03-02T12:00:00Z"
+LOCATED = {"indicator": "kyc_residence", "country": "DE"}
+OFFER = {"offer": "of-1", "service": "custody", "channel": "email", "content": "offer"}
+
+
+def event(kind: str, id: str, data: dict[str, str], **more: str) -> dict[str, object]:
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": "//platform.example/x",
+        "type": f"gate61.{kind}.v1",
+        "subject": "cl-1",
+        "time": NOW,
+        "data": data,
+        **more,
+    }
+
+
+def app(path: Path) -> httpx.ASGITransport:
+    return httpx.ASGITransport(Service(Intake(POLICY, path, Clock(NOW)), Access(None)).app)
+
+
+async def test_all_that_came_in_and_out_is_told_once_from_any_place(tmp_path: Path) -> None:
+    door = app(tmp_path / "g.db")
+    sender, feed = EmbeddedSender(HERE, transport=door), EmbeddedFeed(HERE, transport=door)
+    assert (await sender.send(event("client.located", "1", LOCATED))).status == "taken"
+    assert (await sender.send(event("offer.proposed", "2", OFFER))).status == "taken"
+    refused = await sender.send(event("client.nothing", "3", {}))
+    assert refused.status == "rejected" and "UNKNOWN_TYPE" in refused.said
+    await feed.start({})
+    told = await feed.next(0)
+    assert [(t.log, t.offset, t.kind) for t in told] == [
+        ("taken", 1, "action"),
+        ("taken", 2, "action"),
+        ("out", 1, "decision"),
+        ("rejected", 1, "rejected"),
+    ]
+    assert told[2].event["data"]["verdict"] == "block" and json.loads(told[1].data) == told[1].event
+    assert not await feed.next(0)
+    await feed.start({"taken": 2, "out": 2, "rejected": 2})
+    assert [t.event["id"] for t in await feed.next(0)] == ["2"]
+
+
+async def test_a_binary_event_is_told_as_one_object(tmp_path: Path) -> None:
+    door = app(tmp_path / "g.db")
+    headers = {"content-type": "application/json"} | {
+        f"ce-{k}": str(v) for k, v in event("client.located", "1", {}).items() if k != "data"
+    }
+    async with httpx.AsyncClient(transport=door, base_url=HERE) as http:
+        answer = await http.post("/v1/events", content=json.dumps(LOCATED).encode(), headers=headers)
+        assert answer.status_code == 200, answer.text
+    feed = EmbeddedFeed(HERE, transport=door)
+    await feed.start({})
+    (told,) = await feed.next(0)
+    assert told.event["data"] == LOCATED and told.event["subject"] == "cl-1"
+
+
+async def test_who_waits_hears_at_once(tmp_path: Path) -> None:
+    door = app(tmp_path / "g.db")
+    feed, sender = EmbeddedFeed(HERE, transport=door), EmbeddedSender(HERE, transport=door)
+    await feed.start({})
+
+    async def hear() -> list[Told]:
+        async with asyncio.timeout(5):
+            return list(await feed.next(30))
+
+    heard = asyncio.create_task(hear())
+    await asyncio.sleep(0.2)
+    await sender.send(event("client.located", "1", LOCATED))
+    assert [t.kind for t in await heard] == ["action"]
+
+
+async def test_a_gate_that_is_away_is_said_and_nothing_is_lost() -> None:
+    feed = EmbeddedFeed("http://127.0.0.1:9")
+    await feed.start({})
+    with pytest.raises(FeedTrouble, match="does not answer"):
+        await feed.next(0)
+    assert [h.reachable for h in await feed.health()] == [False]
+    receipt = await EmbeddedSender("http://127.0.0.1:9").send(event("client.located", "1", LOCATED))
+    assert receipt.status == "unknown" and "send it again" in receipt.said
+
+
+def test_which_gate_is_said_or_asked_for() -> None:
+    assert gate_of({"GATE61_URL": "http://127.0.0.1:8061/"}).url == "http://127.0.0.1:8061"
+    for environment, complaint in (
+        ({}, "neither GATE61_URL nor GATE61_KAFKA"),
+        ({"GATE61_URL": "ftp://x"}, "is no address"),
+        ({"GATE61_URL": "http://x", "GATE61_KAFKA": "k:1"}, "name two gates"),
+        ({"GATE61_KAFKA": "k"}, "a broker is HOST:PORT"),
+    ):
+        with pytest.raises(SettingsRefused, match=complaint):
+            gate_of(environment)
