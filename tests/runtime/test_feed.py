@@ -1,0 +1,84 @@
+"""The topics read on from a place, and events published through them, on a real broker with a real worker."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from streams.feed import FeedTrouble, Told
+from streams.feed.kafka import KafkaFeed
+from streams.feed.opening import gate_of
+from tests.bench.load import mixed, register
+from tests.runtime.gate import Setting
+from tests.runtime.kafka import Kafka
+from tests.runtime.redis import Redis
+
+
+@pytest.fixture
+def setting(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> Setting:
+    return Setting(kafka, redis, prefix, tmp_path)
+
+
+async def to_the_end(feed: KafkaFeed) -> list[Told]:
+    found: list[Told] = []
+    while new := await feed.next(1.0):
+        found += new
+    return found
+
+
+async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_when_the_gate_has_taken_it(
+    setting: Setting,
+) -> None:
+    worker = setting.worker()
+    worker.start()
+    setting.publish(line.encode() for line in [*register(), *mixed(50)])
+    setting.caught_up()
+    gate = gate_of(worker.environment, publishes=True)
+    feed, sender = gate.feed(), gate.sender()
+    assert isinstance(feed, KafkaFeed)
+    await feed.start({})
+    told = await to_the_end(feed)
+    kinds = [t.kind for t in told]
+    assert kinds.count("action") == 500 and kinds.count("register") == 9 and kinds.count("decision") >= 100
+    assert {h.behind for h in await feed.health()} == {0}
+    places: dict[str, int] = {}
+    for each in told[:300]:
+        places[each.log] = each.offset + 1
+    again = gate.feed()
+    await again.start(places)
+    rest = await to_the_end(again)  # type: ignore[arg-type]
+    assert {(t.log, t.offset) for t in told[:300]}.isdisjoint((t.log, t.offset) for t in rest)
+    assert len(rest) == len(told) - 300
+    located = {
+        "specversion": "1.0",
+        "id": "desk-1",
+        "source": "//gate61/desk",
+        "type": "gate61.client.located.v1",
+        "subject": "c-1",
+        "time": "2026-03-02T12:00:00Z",
+        "data": {"indicator": "ip", "country": "DE"},
+    }
+    assert (await sender.send(located)).status == "taken"
+    assert [t.event["id"] for t in await feed.next(5)] == ["desk-1"]
+    refused = await sender.send({**located, "id": "desk-2", "data": {"indicator": "nose"}})
+    assert refused.status == "rejected" and "indicator" in refused.said
+    worker.pause()
+    late = asyncio.create_task(sender.send({**located, "id": "desk-3"}))
+    await asyncio.sleep(1)
+    assert not late.done()
+    worker.resume()
+    assert (await late).status == "taken"
+    for each in (feed, again, sender):
+        await each.close()  # type: ignore[attr-defined]
+    assert worker.stop() == 0
+
+
+async def test_a_broker_that_is_away_or_has_no_topics_is_said(setting: Setting) -> None:
+    away = gate_of({"GATE61_KAFKA": "127.0.0.1:9"}).feed()
+    await away.start({})
+    with pytest.raises(FeedTrouble, match="cannot be read"):
+        await away.next(0.1)
+    empty = gate_of({"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": "nobody."}).feed()
+    await empty.start({})
+    with pytest.raises(FeedTrouble, match="gate61 topics apply"):
+        await empty.next(0.1)
