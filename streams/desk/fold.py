@@ -1,0 +1,214 @@
+"""What the logs tell, into the desk's store: each batch with its places in one transaction, so nothing is lost or doubled.
+
+Logs are read side by side, so an answer may come before its offer, and a later answer before the earlier one: every fold
+works in either order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, bindparam, select, update
+
+from streams.desk import tables as t
+from streams.feed import Told
+from streams.wire import instant
+
+_HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
+
+
+def positions(engine: Engine) -> dict[str, int]:
+    """By log, the next offset to read."""
+    with engine.connect() as connection:
+        return {row.log: row.next for row in connection.execute(select(t.position))}
+
+
+def fold(engine: Engine, told: Sequence[Told]) -> None:
+    """Take events in, all or none of them."""
+    places: dict[str, int] = {}
+    for each in told:
+        places[each.log] = max(places.get(each.log, 0), each.offset + 1)
+    with engine.begin() as connection:
+        known = {row.log: row.next for row in connection.execute(select(t.position))}
+        fresh = [each for each in told if each.offset >= known.get(each.log, 0)]
+        for kind, take in _FOLDS.items():
+            take(connection, [each for each in fresh if each.kind in kind])
+        for log, after in places.items():
+            if after > known.get(log, 0):
+                t.put(connection, t.position, {"log": log, "next": after})
+
+
+def _came(connection: Connection, told: Sequence[Told]) -> None:
+    rows = []
+    for each in told:
+        event = each.event
+        kind = str(event["type"]).removeprefix("gate61.").removesuffix(".v1")
+        of = event["data"] if kind in ("client.requested", "offer.proposed") else {}
+        rows.append(
+            {
+                "source": event["source"],
+                "id": event["id"],
+                "kind": kind,
+                "client": event["subject"],
+                "of_register": each.kind == "register",
+                "at": instant(event["time"]),
+                "recorded": each.at,
+                **{name: of.get(name) for name in ("service", "asset", "product")},
+                "body": _text(event),
+            }
+        )
+    t.insert_new(connection, t.said, rows)
+    for row, each in zip(rows, told, strict=True):
+        data = each.event["data"]
+        if row["kind"] == "offer.proposed":
+            _offered(connection, row, data)
+        elif row["kind"] == "review.refused":
+            _refused(connection, data)
+
+
+def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """What was offered, to answers that were read before it."""
+    of = (t.decision.c.source == row["source"]) & (t.decision.c.event == row["id"]) & (t.decision.c.service == "")
+    named = {"service": data["service"], "asset": data.get("asset"), "product": data.get("product")}
+    connection.execute(update(t.decision).where(of).values(**named))
+
+
+def _refused(connection: Connection, data: Mapping[str, Any]) -> None:
+    found = t.decision.c.id == data["decision"]
+    connection.execute(update(t.decision).where(found).values(refused_by=data["by"], open=False))
+
+
+def _decided(connection: Connection, told: Sequence[Told]) -> None:
+    if not told:
+        return
+    rows = {row["id"]: row for row in map(_decision, told)}
+    for known in connection.execute(select(t.decision.c.id).where(t.decision.c.id.in_(rows))):
+        del rows[known.id]
+    _know_offers(connection, rows)
+    t.insert_new(connection, t.decision, list(rows.values()))
+    t.insert_new(connection, t.country, [c for each in told for c in _countries(each) if c["decision"] in rows])
+    replaced = [{"old": r["supersedes"], "new": id} for id, r in rows.items() if r["supersedes"]]
+    later = select(t.decision.c.id, t.decision.c.supersedes).where(t.decision.c.supersedes.in_(rows))
+    replaced += [{"old": row.supersedes, "new": row.id} for row in connection.execute(later)]
+    if replaced:
+        named = update(t.decision).where(t.decision.c.id == bindparam("old"))
+        connection.execute(named.values(replaced_by=bindparam("new"), open=False), replaced)
+    refusals = select(t.said.c.body).where(
+        (t.said.c.kind == "review.refused") & t.said.c.client.in_({r["client"] for r in rows.values()})
+    )
+    for row in connection.execute(refusals).all():
+        _refused(connection, msgspec.json.decode(row.body)["data"])
+
+
+def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> None:
+    """What was offered, from events that were read before their answers."""
+    wanted = {row["event"] for row in rows.values() if row["event"]}
+    offers = select(t.said.c.source, t.said.c.id, t.said.c.body).where(t.said.c.id.in_(wanted))
+    known = {(o.source, o.id): msgspec.json.decode(o.body)["data"] for o in connection.execute(offers)}
+    for row in rows.values():
+        data = known.get((row["source"], row["event"]), {})
+        row["service"] = data.get("service", "")
+        row["asset"], row["product"] = data.get("asset"), data.get("product")
+
+
+def _decision(told: Told) -> dict[str, Any]:
+    data = told.event["data"]
+    may, verdict, scope = data["may_send"], data["verdict"], data["scope"] or {}
+    rank = (_RELEASED if verdict == "flag" else _ALLOWED) if may else _HELD if verdict == "flag" else _BLOCKED
+    event, because = data["event"], data["because"] or {}
+    return {
+        "id": data["decision"],
+        "client": data["client"],
+        "offer": data["offer"],
+        "source": event["source"],
+        "event": event["id"],
+        "verdict": verdict,
+        "leading": data["leading"],
+        "rank": rank,
+        "open": rank in (_HELD, _BLOCKED),
+        "send_by": _maybe(data["send_by"]),
+        "hard_until": _maybe(scope.get("hard_until")),
+        "at": _maybe(data["at"]),
+        "recorded": instant(data["recorded_at"]),
+        "supersedes": data["supersedes"],
+        "because": because.get("id"),
+        "service": "",
+        "asset": None,
+        "product": None,
+        "body": _text(told.event),
+    }
+
+
+def _countries(told: Told) -> list[dict[str, str]]:
+    data = told.event["data"]
+    return [{"country": c, "decision": data["decision"]} for c in data.get("countries", ())]
+
+
+def _noticed(connection: Connection, told: Sequence[Told]) -> None:
+    rows = []
+    for each in told:
+        event, data = each.event, each.event["data"]
+        scope = data["scope"]
+        rows.append(
+            {
+                "id": event["id"],
+                "name": str(event["type"]).removeprefix("gate61.").removesuffix(".v1"),
+                "client": data["client"],
+                "service": scope["service"],
+                "asset": scope["asset"],
+                "opened": instant(scope["opened_at"]),
+                "soft": instant(scope["soft_until"]),
+                "hard": instant(scope["hard_until"]),
+                "state": scope["state"],
+                "recorded": instant(event["time"]),
+                "because": data["because"],
+            }
+        )
+    t.insert_new(connection, t.notice, rows)
+
+
+def _opened(connection: Connection, told: Sequence[Told]) -> None:
+    rows = []
+    for each in told:
+        data = each.event["data"]
+        rows.append(
+            {
+                "id": data["case"],
+                "why": data["why"],
+                "said": data["said"],
+                "client": data.get("client"),
+                "decisions": _text(data["decisions"]),
+                "facts": _text(data["facts"]),
+                "law": data.get("law"),
+                "recorded": instant(each.event["time"]),
+                "closed": False,
+            }
+        )
+    t.insert_new(connection, t.case, rows)
+
+
+def _rejected(connection: Connection, told: Sequence[Told]) -> None:
+    rows = []
+    for each in told:
+        event = each.event
+        row = {"log": each.log, "number": each.offset, "recorded": each.at, "raw": event.get("raw", "")}
+        said = {"reason": event.get("reason", ""), "message": event.get("message", "")}
+        rows.append(row | said | {"source": event.get("source"), "id": event.get("id")})
+    t.insert_new(connection, t.reject, rows)
+
+
+_FOLDS = {
+    ("action", "register"): _came,
+    ("decision",): _decided,
+    ("notice",): _noticed,
+    ("case",): _opened,
+    ("rejected",): _rejected,
+}
+
+
+def _maybe(text: str | None) -> int | None:
+    return None if text is None else instant(text)
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,163 @@
+"""The queue: what is held or blocked and stands, what is left of it after filters, and how many there are of each kind."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Engine, Select, and_, exists, func, or_, select
+
+from gate.facts import Instant
+from gate.policy import HOUR
+from streams.desk.tables import assignment, country, decision
+
+PAGE = 50
+"""Items on one page."""
+NOBODY = "nobody"
+"""As an assignee: of items that nobody has taken on."""
+COUNTED = 10_000
+"""Beyond so many items a count says that there are more."""
+
+
+class Filter(Struct, frozen=True):
+    """Which items; what is empty wants all."""
+
+    state: str = ""
+    """`held` or `blocked`."""
+    reason: str = ""
+    """The leading one."""
+    country: str = ""
+    service: str = ""
+    assignee: str = ""
+    older: int = 0
+    """Recorded at least so many hours ago."""
+
+    def query(self, **changed: str | int) -> dict[str, str]:
+        """As the query of a link, with some of it changed."""
+        wanted = msgspec.structs.replace(self, **changed)
+        return {name: str(value) for name, value in msgspec.structs.asdict(wanted).items() if value}
+
+
+class Item(Struct, frozen=True):
+    """One answer that waits for a person."""
+
+    id: str
+    client: str
+    offer: str
+    service: str
+    asset: str | None
+    product: str | None
+    held: bool
+    leading: str
+    said: str
+    recorded: Instant
+    hard_until: Instant | None
+    assignee: str | None
+
+
+class Shown(Struct, frozen=True):
+    """One page of the queue; `after` asks for the next."""
+
+    items: list[Item]
+    after: str | None
+
+
+class Tally(Struct, frozen=True):
+    """What a filter link says: a value and how many open items have it."""
+
+    value: str
+    count: int
+
+
+def _wanted(filter: Filter, now: Instant) -> ColumnElement[bool]:
+    d = decision.c
+    clauses: list[ColumnElement[bool]] = [d.open.is_(True)]
+    if filter.state:
+        clauses.append(d.rank == (0 if filter.state == "held" else 1))
+    if filter.reason:
+        clauses.append(d.leading == filter.reason)
+    if filter.service:
+        clauses.append(d.service == filter.service)
+    if filter.older:
+        clauses.append(d.recorded <= now - filter.older * HOUR)
+    if filter.country:
+        clauses.append(exists().where((country.c.decision == d.id) & (country.c.country == filter.country)))
+    if filter.assignee == NOBODY:
+        clauses.append(assignment.c.person.is_(None))
+    elif filter.assignee:
+        clauses.append(assignment.c.person == filter.assignee)
+    return and_(*clauses)
+
+
+def queue(engine: Engine, filter: Filter, now: Instant, after: str | None = None, limit: int = PAGE) -> Shown:
+    """A page: held before blocked, the latest first."""
+    d = decision.c
+    asked = _joined(select(decision, assignment.c.person)).where(_wanted(filter, now))
+    place = _place(after)
+    if place is not None:
+        rank, recorded, id = place
+        further = or_(
+            d.rank > rank,
+            and_(d.rank == rank, d.recorded < recorded),
+            and_(d.rank == rank, d.recorded == recorded, d.id > id),
+        )
+        asked = asked.where(and_(d.rank >= rank, further))
+    asked = asked.order_by(d.rank, d.recorded.desc(), d.id).limit(limit + 1)
+    with engine.connect() as connection:
+        rows = connection.execute(asked).all()
+    items = [_item(row) for row in rows[:limit]]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Shown(items, f"{last.rank}.{last.recorded}.{last.id}" if last else None)
+
+
+def _joined(asked: Select[Any]) -> Select[Any]:
+    return asked.select_from(decision.outerjoin(assignment, assignment.c.decision == decision.c.id))
+
+
+def _place(after: str | None) -> tuple[int, int, str] | None:
+    parts = (after or "").split(".", 2)
+    if len(parts) != 3 or not all(
+        p.lstrip("-").isascii() and p.lstrip("-").isdigit() and len(p) < 20 for p in parts[:2]
+    ):
+        return None
+    return int(parts[0]), int(parts[1]), parts[2]
+
+
+def _item(row: Any) -> Item:
+    reasons = msgspec.json.decode(row.body)["data"]["reasons"]
+    sentence = next((r["said"] for r in reasons if r["code"] == row.leading), "")
+    about = (row.id, row.client, row.offer, row.service, row.asset, row.product)
+    return Item(*about, row.rank == 0, row.leading, sentence, row.recorded, row.hard_until, row.person)
+
+
+def count(engine: Engine, filter: Filter, now: Instant) -> int:
+    """How many items there are, `COUNTED` at most."""
+    asked = _joined(select(decision.c.id)).where(_wanted(filter, now)).limit(COUNTED)
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(asked.subquery())).scalar_one())
+
+
+class Tallies(Struct, frozen=True):
+    """Of all open items, by what they are filtered by; the most frequent first."""
+
+    states: list[Tally]
+    reasons: list[Tally]
+    services: list[Tally]
+    countries: list[Tally]
+
+
+def tallies(engine: Engine) -> Tallies:
+    """How many open items there are of each kind."""
+    d = decision.c
+    by = (d.rank, d.leading, d.service)
+    many = select(func.count())
+    with engine.connect() as connection:
+        found = [connection.execute(many.add_columns(c).where(d.open.is_(True)).group_by(c)).all() for c in by]
+        in_countries = many.add_columns(country.c.country).join_from(country, decision, d.id == country.c.decision)
+        countries = connection.execute(in_countries.where(d.open.is_(True)).group_by(country.c.country)).all()
+    ranks = {0: "held", 1: "blocked"}
+    states = [Tally(ranks[rank], many) for many, rank in found[0] if rank in ranks]
+    return Tallies(sorted(states, key=lambda s: s.value == "blocked"), *map(_frequent, (*found[1:], countries)))
+
+
+def _frequent(rows: Any) -> list[Tally]:
+    return sorted((Tally(value or "", many) for many, value in rows), key=lambda tally: (-tally.count, tally.value))
