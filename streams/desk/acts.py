@@ -1,0 +1,222 @@
+"""What people do at the desk: each act is written down, published as an event, and done only when the gate has answered.
+
+What two must sign waits until a second, other person signs; the server sees to that by who is signed in (judging section
+7). An act of which it is not known whether it arrived is sent again as it was: it counts once.
+"""
+
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Engine, or_, select, update
+
+from gate.facts import Instant
+from gate.instants import text
+from streams.desk import tables as t
+from streams.desk.access.roles import May, Person
+from streams.feed import Told
+from streams.feed.sending import SOURCE, Sender
+
+WAITING, WITHDRAWN, SENDING = "waiting", "withdrawn", "sending"
+TAKEN, REJECTED, UNKNOWN = "taken", "rejected", "unknown"
+
+
+class Kind(Struct, frozen=True):
+    """One kind of act: its event, whether two must sign, and who may begin it."""
+
+    event: str
+    title: str
+    two: bool
+    may: May
+    about: str
+    """The field of its data that names what it is about."""
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "file": Kind("evidence.filed", "File evidence", False, May.FILE, "evidence"),
+    "approve": Kind("evidence.approved", "Approve evidence", False, May.APPROVE, "evidence"),
+    "retract": Kind("evidence.retracted", "Retract evidence", True, May.PROPOSE, "evidence"),
+    "release": Kind("review.released", "Release", True, May.PROPOSE, "decision"),
+    "refuse": Kind("review.refused", "Refuse", False, May.REFUSE, "decision"),
+    "narrow": Kind("taint.narrowed", "Narrow taint", True, May.PROPOSE, "exposure"),
+}
+
+
+class ActRefused(Exception):
+    """An act that is not begun or signed, with what to do."""
+
+
+class Acts:
+    """Writes acts down, publishes them and keeps what became of them."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    async def begin(
+        self, kind: str, client: str, data: Mapping[str, Any], person: Person, now: Instant, once: str
+    ) -> str:
+        """Begin an act; returns its id. What one person may do alone is published at once.
+
+        `once` is the form's own token: the same form sent twice is one act.
+        """
+        of = KINDS[kind]
+        if not person.may(of.may):
+            raise ActRefused(f"to {of.title.lower()} you need a role that may {of.may}")
+        id = f"desk-{kind}-{once}"
+        row: dict[str, Any] = {"id": id, "kind": kind, "client": client, "about": str(data[of.about]), "by": person.id}
+        row |= {
+            "at": now,
+            "status": WAITING if of.two else SENDING,
+            "told": "",
+            "data": msgspec.json.encode(data).decode(),
+        }
+        with self._engine.begin() as connection:
+            if connection.execute(select(t.act.c.id).where(t.act.c.id == id)).first() is not None:
+                return id
+            t.insert_new(connection, t.act, [row])
+            if not of.two:
+                self._dispatch(connection, id, now, None)
+        if not of.two:
+            await self.send(id)
+        return id
+
+    async def sign(self, id: str, person: Person, now: Instant) -> None:
+        """Sign as the second and publish."""
+        if not person.may(May.SIGN):
+            raise ActRefused(f"to sign you need a role that may {May.SIGN}")
+        with self._engine.begin() as connection:
+            row = connection.execute(select(t.act).where(t.act.c.id == id).with_for_update()).first()
+            if row is None or row.status != WAITING:
+                raise ActRefused("this no longer waits for a signature; look at what became of it")
+            if row.by == person.id:
+                raise ActRefused("you began this yourself; another person must sign, whichever browser you use")
+            self._dispatch(connection, id, now, person.id)
+        await self.send(id)
+
+    def withdraw(self, id: str, person: Person) -> None:
+        """Take back what waits for a signature; whoever may sign may decline it so."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(t.act).where(t.act.c.id == id)).first()
+            if row is None or row.status != WAITING:
+                raise ActRefused("this no longer waits for a signature")
+            if row.by != person.id and not person.may(May.SIGN):
+                raise ActRefused("only who began this, or who may sign it, can take it back")
+            told = f"taken back by {person.id}"
+            connection.execute(update(t.act).where(t.act.c.id == id).values(status=WITHDRAWN, told=told))
+
+    def _dispatch(self, connection: Any, id: str, now: Instant, second: str | None) -> None:
+        """Write the event down as it will be published; the first stands, whoever comes second finds it changed."""
+        row = connection.execute(select(t.act).where(t.act.c.id == id)).one()
+        data = msgspec.json.decode(row.data) | {"by": row.by}
+        hours = data.pop("hours", None)
+        if second is not None:
+            data["second"] = second
+        if hours is not None:
+            data["expires"] = text(min(now + int(hours) * 3_600_000_000, data.pop("latest", None) or 2**62))
+        event = {
+            "specversion": "1.0",
+            "id": id,
+            "source": SOURCE,
+            "type": f"gate61.{KINDS[row.kind].event}.v1",
+            "subject": row.client,
+            "time": text(now),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        values = {"status": SENDING, "second": second, "signed": now, "sent": msgspec.json.encode(event).decode()}
+        done = connection.execute(update(t.act).where((t.act.c.id == id) & t.act.c.sent.is_(None)).values(**values))
+        if done.rowcount != 1:
+            raise ActRefused("somebody signed this a moment ago")
+
+    async def send(self, id: str) -> None:
+        """Publish an act as it was written down, again if need be; it counts once."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(t.act).where(t.act.c.id == id)).first()
+        if row is None or row.sent is None or row.status not in (SENDING, UNKNOWN):
+            return
+        receipt = await self._sender.send(msgspec.json.decode(row.sent))
+        with self._engine.begin() as connection:
+            open = (t.act.c.id == id) & t.act.c.status.in_((SENDING, UNKNOWN))
+            told = receipt.said or row.told
+            connection.execute(update(t.act).where(open).values(status=receipt.status, told=told))
+
+    def again(self) -> list[str]:
+        """Acts of which it is not known whether they arrived, as after a crash; each is to be sent again."""
+        with self._engine.connect() as connection:
+            asked = select(t.act.c.id).where(t.act.c.status.in_((SENDING, UNKNOWN))).order_by(t.act.c.at, t.act.c.id)
+            return [row.id for row in connection.execute(asked)]
+
+    def saw(self, told: Sequence[Told]) -> None:
+        """Learn from the logs what the gate said to acts."""
+        found: dict[str, str] = {}
+        for each in told:
+            data = each.event.get("data", {})
+            because = data.get("because") if each.kind == "decision" else None
+            if each.kind == "decision" and because and because["source"] == SOURCE:
+                found[because["id"]] = _said(data)
+            elif each.kind == "case":
+                found |= {fact: data["said"] for fact in data["facts"] if str(fact).startswith("desk-")}
+            elif each.kind == "rejected" and each.event.get("source") == SOURCE:
+                self._rejected(each)
+        with self._engine.begin() as connection:
+            for id, sentence in found.items():
+                connection.execute(update(t.act).where(t.act.c.id == id).values(told=sentence))
+
+    def _rejected(self, each: Told) -> None:
+        told = f"{each.event.get('reason')}: {each.event.get('message')}"
+        with self._engine.begin() as connection:
+            named = t.act.c.id == each.event.get("id", "")
+            connection.execute(update(t.act).where(named & (t.act.c.told == "")).values(status=REJECTED, told=told))
+
+    def one(self, id: str) -> Any:
+        """An act by its id; None if there is none."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(t.act).where(t.act.c.id == id)).first()
+
+    def about(self, *things: str) -> Sequence[Any]:
+        """Acts about a decision, evidence, exposure or client, the latest first."""
+        a = t.act.c
+        asked = select(t.act).where(or_(a.about.in_(things), a.client.in_(things)))
+        with self._engine.connect() as connection:
+            return connection.execute(asked.order_by(a.at.desc(), a.id).limit(200)).all()
+
+    def list(self, waiting: bool, limit: int = 200) -> Sequence[Any]:
+        """Acts that wait for a signature, or all others, the latest first."""
+        a = t.act.c
+        asked = select(t.act).where(a.status == WAITING if waiting else a.status != WAITING)
+        with self._engine.connect() as connection:
+            return connection.execute(asked.order_by(a.at.desc(), a.id).limit(limit)).all()
+
+    # What concerns the desk alone and is no event of the gate.
+
+    def assign(self, decision: str, person: Person, now: Instant) -> None:
+        """Take an item on; whoever comes later takes it over."""
+        with self._engine.begin() as connection:
+            t.put(connection, t.assignment, {"decision": decision, "person": person.id, "at": now})
+
+    def let_go(self, decision: str) -> None:
+        """Nobody has taken the item on any more."""
+        with self._engine.begin() as connection:
+            connection.execute(t.assignment.delete().where(t.assignment.c.decision == decision))
+
+    def close(self, case: str, person: Person, reason: str, now: Instant) -> None:
+        """A person has looked at the case; the first word stands. The contract has no event for it."""
+        with self._engine.begin() as connection:
+            t.insert_new(connection, t.closing, [{"case": case, "by": person.id, "at": now, "reason": reason}])
+            connection.execute(update(t.case).where(t.case.c.id == case).values(closed=True))
+
+
+def token() -> str:
+    """A form's own token."""
+    return token_hex(12)
+
+
+def _said(data: Mapping[str, Any]) -> str:
+    until = f" until {data['send_by']}" if data["send_by"] else ""
+    verdict = (
+        f"may be sent{until}" if data["may_send"] else {"flag": "held", "block": "blocked"}.get(data["verdict"], "")
+    )
+    return f"the answer to offer {data['offer']} is now: {verdict}, {data['leading']}"
