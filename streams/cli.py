@@ -19,6 +19,7 @@ from state import MemoryStore
 from streams.commands import keys as keys_of_services
 from streams.commands.ask import ask
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.desk import desk
 from streams.commands.dlq import dlq
 from streams.commands.doctor import doctor
 from streams.commands.policy import policies
@@ -42,6 +43,7 @@ app.command()(rebuild)
 app.command()(doctor)
 app.add_typer(topics, name="topics")
 app.add_typer(dlq, name="dlq")
+app.add_typer(desk, name="desk")
 app.add_typer(keys_of_services.app, name="keys")
 app.command()(watch)
 app.command()(serve)

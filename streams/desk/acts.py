@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Engine, or_, select, update
 
+from gate.effects import derived_id
 from gate.facts import Instant
 from gate.instants import text
 from streams.desk import tables as t
@@ -65,7 +66,7 @@ class Acts:
         of = KINDS[kind]
         if not person.may(of.may):
             raise ActRefused(f"to {of.title.lower()} you need a role that may {of.may}")
-        id = f"desk-{kind}-{once}"
+        id = derived_id(f"desk-{kind}", once, client, str(data[of.about]))
         row: dict[str, Any] = {"id": id, "kind": kind, "client": client, "about": str(data[of.about]), "by": person.id}
         row |= {
             "at": now,

@@ -35,11 +35,11 @@ def keys_for(host: str, path: Path | None) -> Keys | None:
     return keys
 
 
-def listen(app: FastAPI, host: str, port: int, name: str) -> None:
+def listen(app: FastAPI, host: str, port: int, name: str, connections: int = CONNECTIONS) -> None:
     """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=CONNECTIONS)
+        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=connections)
     except OSError as error:
         raise ListeningRefused(f"cannot listen on {host}:{port}: {error.strerror}") from None
     config = uvicorn.Config(
@@ -48,7 +48,7 @@ def listen(app: FastAPI, host: str, port: int, name: str) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=connections,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=32 * 1024,

@@ -1,0 +1,132 @@
+"""Sessions: kept at the server, named by 256 random bits of which only the digest is stored.
+
+A session ends after 30 minutes without a request and after 12 hours in any case (OWASP ASVS 5, chapter 7, level 2); at
+sign-out, when its person is disabled or his roles or password change.
+"""
+
+import hmac
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Engine, Table, Text, delete, select, update
+
+from gate.facts import Instant
+from gate.policy import HOUR
+from streams.desk.access.people import MINUTE, person
+from streams.desk.access.roles import Person, Role
+from streams.desk.tables import META, insert_new
+
+IDLE: Final = 30 * MINUTE
+LONGEST: Final = 12 * HOUR
+FRESH: Final = 15 * MINUTE
+"""Who signs must have shown who he is within that time."""
+_TOUCHED: Final = MINUTE
+
+session = Table(
+    "session",
+    META,
+    Column("digest", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("begun", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False),  # when he last showed who he is
+    Column("address", Text, nullable=False),
+)
+read = Table(
+    "file_read",
+    META,
+    Column("at", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("page", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)
+
+
+class Session(Struct, frozen=True):
+    """Somebody signed in, in one browser."""
+
+    person: Person
+    csrf: str
+    """Goes into every form."""
+    digest: str
+    shown: Instant
+
+
+class Sessions:
+    """All that are signed in."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self, who: str, address: str, now: Instant) -> str:
+        """A new session; returns the secret that the browser keeps."""
+        secret = token_urlsafe(32)
+        row = {"digest": _digest(secret), "person": who, "csrf": token_urlsafe(32), "address": address}
+        with self._engine.begin() as connection:
+            connection.execute(delete(session).where(session.c.begun < now - LONGEST))
+            insert_new(connection, session, [row | {"begun": now, "seen": now, "shown": now}])
+        return secret
+
+    def find(self, secret: str, now: Instant) -> Session | None:
+        """The session that a browser shows; None for a forged, ended or expired one."""
+        digest = _digest(secret)
+        asked = select(session, person.c.name, person.c.roles, person.c.enabled, person.c.changed)
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                asked.join_from(session, person, session.c.person == person.c.id).where(session.c.digest == digest)
+            ).first()
+            if row is None:
+                return None
+            over = now >= min(row.seen + IDLE, row.begun + LONGEST) or not row.enabled or row.changed > row.begun
+            if over:
+                connection.execute(delete(session).where(session.c.digest == digest))
+                return None
+            if now - row.seen > _TOUCHED:
+                connection.execute(update(session).where(session.c.digest == digest).values(seen=now))
+        roles = frozenset(Role(word) for word in row.roles.split() if word in list(Role))
+        return Session(Person(row.person, row.name, roles), row.csrf, digest, row.shown)
+
+    def end(self, secret: str) -> None:
+        """Sign out."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(session).where(session.c.digest == _digest(secret)))
+
+    def end_of(self, who: str, digest: str) -> None:
+        """End one of a person's sessions, as by himself from another browser."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(session).where((session.c.person == who) & (session.c.digest == digest)))
+
+    def of(self, who: str) -> list[Any]:
+        """A person's sessions, the latest first."""
+        with self._engine.connect() as connection:
+            mine = select(session).where(session.c.person == who).order_by(session.c.seen.desc(), session.c.digest)
+            return list(connection.execute(mine).all())
+
+    def record_read(self, who: Person, client: str, page: str, address: str, now: Instant) -> None:
+        """Written before a client's file is shown; if it cannot be written, nothing is shown."""
+        with self._engine.begin() as connection:
+            row = {"at": now, "person": who.id, "client": client, "page": page, "address": address}
+            connection.execute(read.insert().values(row))
+
+    def reads(self, client: str | None = None, who: str | None = None, limit: int = 500) -> list[Any]:
+        """Who read what, the latest first."""
+        asked = select(read)
+        if client:
+            asked = asked.where(read.c.client == client)
+        if who:
+            asked = asked.where(read.c.person == who)
+        with self._engine.connect() as connection:
+            return list(connection.execute(asked.order_by(read.c.at.desc()).limit(limit)).all())
+
+
+def same(one: str, other: str) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

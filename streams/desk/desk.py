@@ -1,0 +1,83 @@
+"""The desk behind its pages: follows the logs into its store, and knows how it is with them."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from streams.desk.access.door import Door
+from streams.desk.access.people import People
+from streams.desk.acts import Acts
+from streams.desk.fold import fold, positions
+from streams.desk.live import Live
+from streams.feed import Feed, FeedTrouble
+from streams.feed.sending import Sender
+from streams.web.clock import Clock
+
+WAIT_SECONDS: Final = 5.0
+"""How long the logs may be silent before it is looked whether somebody wants the desk to stop."""
+AGAIN_SECONDS: Final = 1.0
+RESEND_SECONDS: Final = 30.0
+_log = structlog.get_logger("gate61.desk")
+
+
+class Desk:
+    """One desk over one gate."""
+
+    def __init__(self, engine: Engine, feed: Feed, sender: Sender, people: People, door: Door, clock: Clock) -> None:
+        self.engine = engine
+        self.feed = feed
+        self.people = people
+        self.door = door
+        self.clock = clock
+        self.acts = Acts(engine, sender)
+        self.live = Live()
+        self.trouble = ""
+        """What keeps the desk from reading on, for people; empty if nothing does."""
+        self._sender = sender
+
+    async def follow(self) -> None:
+        """Read the logs into the store until cancelled. Trouble is said, and waited out; nothing is passed over."""
+        while True:
+            try:
+                await self.feed.start(await asyncio.to_thread(positions, self.engine))
+                while True:
+                    await self._round()
+            except (FeedTrouble, SQLAlchemyError) as error:
+                self._suffer(str(error) if isinstance(error, FeedTrouble) else "the desk's own store cannot be written")
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _round(self) -> None:
+        told = await self.feed.next(WAIT_SECONDS)
+        if told:
+            await asyncio.to_thread(fold, self.engine, told)
+            await asyncio.to_thread(self.acts.saw, told)
+        if self.trouble:
+            self.trouble = ""
+            _log.info("the logs are read again")
+        if told:
+            self.live.ring()
+
+    def _suffer(self, trouble: str) -> None:
+        if self.trouble != trouble:
+            _log.warning("the logs are not read", cause=trouble)
+            self.trouble = trouble
+            self.live.ring()
+
+    async def resend(self) -> None:
+        """Publish again what may not have arrived, at the start and from time to time, until cancelled."""
+        while True:
+            with suppress(SQLAlchemyError):
+                for id in await asyncio.to_thread(self.acts.again):
+                    await self.acts.send(id)
+                    self.live.ring()
+            await asyncio.sleep(RESEND_SECONDS)
+
+    async def close(self) -> None:
+        """Let go of the gate and the store."""
+        await self.feed.close()
+        await self._sender.close()
+        self.engine.dispose()

@@ -1,0 +1,45 @@
+"""What people did at the desk, what waits for a second signature, and what became of each."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from streams.desk.access.roles import May, Person
+from streams.desk.acts import KINDS
+from streams.desk.pages.queue import Id
+from streams.desk.pages.view import View
+
+
+def act_pages(view: View) -> APIRouter:
+    """Their routes."""
+    router, desk = APIRouter(), view.desk
+    door = desk.door
+
+    @router.get("/acts")
+    def acts(request: Request, person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))]) -> Response:
+        """All of them."""
+        waiting, done = desk.acts.list(waiting=True), desk.acts.list(waiting=False)
+        return view.page(request, "acts.html", waiting=waiting, done=done, kinds=KINDS)
+
+    @router.post("/acts/{id}/sign")
+    async def sign(id: Id, person: Annotated[Person, Depends(door.needs(May.SIGN, fresh=True))]) -> Response:
+        """Sign as the second, who must be another person."""
+        await desk.acts.sign(id, person, desk.clock())
+        desk.live.ring()
+        return RedirectResponse(f"/acts#{id}", 303)
+
+    @router.post("/acts/{id}/withdraw")
+    def withdraw(id: Id, person: Annotated[Person, Depends(door.needs(May.PROPOSE, May.SIGN))]) -> Response:
+        """Take back what waits."""
+        desk.acts.withdraw(id, person)
+        desk.live.ring()
+        return RedirectResponse("/acts", 303)
+
+    @router.post("/acts/{id}/again")
+    async def again(id: Id, person: Annotated[Person, Depends(door.needs(May.PROPOSE, May.SIGN))]) -> Response:
+        """Publish again what may not have arrived."""
+        await desk.acts.send(id)
+        return RedirectResponse(f"/acts#{id}", 303)
+
+    return router

@@ -1,0 +1,89 @@
+"""One answer: why, by which law, on which facts, what would have had to be different, and what people may do about it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from streams.desk import files
+from streams.desk.access.door import form_of
+from streams.desk.access.roles import May, Person
+from streams.desk.acts import ActRefused, token
+from streams.desk.pages.queue import Id
+from streams.desk.pages.view import HOUR, View
+from streams.desk.remedies import remedy
+
+HOURS = (1, 4, 8, 24)
+"""For how long an offer may be released."""
+
+
+def decision_pages(view: View) -> APIRouter:
+    """Its routes."""
+    router, desk = APIRouter(), view.desk
+    door = desk.door
+
+    @router.get("/decisions/{id:path}")
+    def decision(id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))]) -> Response:
+        """The page of one answer."""
+        found = files.answer(desk.engine, id)
+        if found is None:
+            return view.missing(request, "an answer", id)
+        door.read(request, person, found.row.client, "decision")
+        acts = desk.acts.about(id)
+        return view.page(
+            request,
+            "decision.html",
+            found=found,
+            remedy=remedy,
+            acts=acts,
+            once=token(),
+            hours=HOURS,
+            **_may(found, person),
+        )
+
+    @router.post("/decisions/{id:path}/release")
+    async def release(
+        id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
+    ) -> Response:
+        """Ask for a release; it is published when a second person has signed."""
+        found, form = files.answer(desk.engine, id), await form_of(request)
+        if found is None:
+            return view.missing(request, "an answer", id)
+        if not _releasable(found):
+            raise ActRefused("only a standing flag, or a block of TYPE_UNCLASSIFIED alone, may be released")
+        hours = form.get("hours", "")
+        if hours not in map(str, HOURS):
+            raise ActRefused(f"say for how many hours: {', '.join(map(str, HOURS))}")
+        reason = view.reason_of(form)
+        data = {"decision": id, "reason": reason, "hours": int(hours), "latest": found.row.hard_until}
+        await desk.acts.begin("release", found.row.client, data, person, desk.clock(), view.once_of(form))
+        desk.live.ring()
+        return RedirectResponse(f"/decisions/{view.path(id)}#acts", 303)
+
+    @router.post("/decisions/{id:path}/refuse")
+    async def refuse(id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.REFUSE))]) -> Response:
+        """Refuse the offer: it leaves the queue and stays unsent."""
+        found, form = files.answer(desk.engine, id), await form_of(request)
+        if found is None:
+            return view.missing(request, "an answer", id)
+        if not found.held:
+            raise ActRefused("this answer no longer waits for anybody")
+        data = {"decision": id, "reason": view.reason_of(form)}
+        await desk.acts.begin("refuse", found.row.client, data, person, desk.clock(), view.once_of(form))
+        desk.live.ring()
+        return RedirectResponse(f"/decisions/{view.path(id)}#acts", 303)
+
+    def _releasable(found: files.Answer) -> bool:
+        codes = [r["code"] for r in found.data["reasons"]]
+        shut = found.row.hard_until is not None and found.row.hard_until <= desk.clock()
+        return found.held and not shut and (found.row.verdict == "flag" or codes == ["TYPE_UNCLASSIFIED"])
+
+    def _may(found: files.Answer, person: Person) -> dict[str, Any]:
+        return {
+            "may_release": _releasable(found) and person.may(May.PROPOSE),
+            "may_refuse": found.held and person.may(May.REFUSE),
+            "may_assign": found.held and person.may(May.ASSIGN),
+            "shut": found.row.hard_until is not None and found.row.hard_until <= desk.clock() + HOUR,
+        }
+
+    return router

@@ -1,0 +1,81 @@
+"""The queue of held and blocked offers, live."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from streams.desk import queue as q
+from streams.desk.access.roles import May, Person
+from streams.desk.live import STREAMS
+from streams.desk.pages.view import View
+
+Word = Annotated[str, Query(max_length=128)]
+Id = Annotated[str, Path(max_length=256)]
+
+
+def queue_pages(view: View) -> APIRouter:
+    """Its routes."""
+    router, desk = APIRouter(), view.desk
+    seeing = desk.door.needs(May.SEE_QUEUE)
+    assigning = desk.door.needs(May.ASSIGN)
+
+    @router.get("/")
+    def queue(
+        request: Request,
+        person: Annotated[Person, Depends(seeing)],
+        state: Word = "",
+        reason: Word = "",
+        country: Word = "",
+        service: Word = "",
+        assignee: Word = "",
+        older: Annotated[int, Query(ge=0, le=100_000)] = 0,
+        after: Annotated[str | None, Query(max_length=300)] = None,
+    ) -> Response:
+        """The page, or only its part that changes where htmx asks for that."""
+        mine = person.id if assignee == "me" else assignee
+        filter, now = q.Filter(state, reason, country, service, mine, older), desk.clock()
+        shown = q.queue(desk.engine, filter, now, after)
+        shown_filter = q.Filter(state, reason, country, service, assignee, older)
+        part = request.headers.get("hx-request") == "true"
+        return view.page(
+            request,
+            "queue_part.html" if part else "queue.html",
+            shown=shown,
+            filter=shown_filter,
+            after=after,
+            matching=q.count(desk.engine, filter, now),
+            counted=q.COUNTED,
+            tallies=q.tallies(desk.engine),
+        )
+
+    @router.get("/live")
+    async def live(request: Request, person: Annotated[Person, Depends(seeing)]) -> Response:
+        """Says that something changed; a session that ends, ends its streams with the next word."""
+        if desk.live.listening >= STREAMS:
+            return Response(status_code=503, headers={"retry-after": "10"})
+
+        async def told() -> AsyncIterator[bytes]:
+            async for word in desk.live.stream():
+                if desk.door.session(request) is None:
+                    return
+                yield word
+
+        return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    @router.post("/queue/{id:path}/assign")
+    def assign(id: Id, person: Annotated[Person, Depends(assigning)]) -> Response:
+        """Take an item on."""
+        desk.acts.assign(id, person, desk.clock())
+        desk.live.ring()
+        return RedirectResponse(f"/decisions/{view.path(id)}", 303)
+
+    @router.post("/queue/{id:path}/let-go")
+    def let_go(id: Id, person: Annotated[Person, Depends(assigning)]) -> Response:
+        """Let an item go."""
+        desk.acts.let_go(id)
+        desk.live.ring()
+        return RedirectResponse(f"/decisions/{view.path(id)}", 303)
+
+    return router

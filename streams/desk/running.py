@@ -1,0 +1,69 @@
+"""Starting the desk: its store, its door, and a refusal wherever it would stand open."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from streams.desk.access import people as _people  # noqa: F401, their tables are made with the store's
+from streams.desk.access import sessions as _sessions  # noqa: F401
+from streams.desk.access.door import Door
+from streams.desk.access.people import People
+from streams.desk.access.sessions import Sessions
+from streams.desk.app import desk_app
+from streams.desk.desk import Desk
+from streams.desk.live import STREAMS
+from streams.desk.tables import opened
+from streams.feed import Gate
+from streams.web.access import is_loopback
+from streams.web.clock import Clock, now
+from streams.web.listening import listen
+
+
+class DeskRefused(Exception):
+    """The desk does not start, with what to do."""
+
+
+def store_at(address: str) -> Engine:
+    """The desk's store; its file is its owner's alone to read."""
+    try:
+        url = make_url(address)
+        if url.drivername == "sqlite" and url.database:
+            os.close(os.open(Path(url.database), os.O_CREAT | os.O_RDWR, 0o600))
+        return opened(address)
+    except (ArgumentError, ModuleNotFoundError, OSError, SQLAlchemyError) as error:
+        raise DeskRefused(f"the desk's store cannot be opened ({type(error).__name__}); name it with --store") from None
+
+
+def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) -> None:
+    """Serve until told to stop."""
+    name = _name_of(host, url)
+    engine = store_at(address)
+    desk = desk_over(gate, engine, now, secure=url is not None)
+    if not desk.people.all():
+        raise DeskRefused("nobody may sign in yet; add people first: gate61 desk users add ID --role reviewer")
+    listen(desk_app(desk, name), host, port, "the desk", 2 * STREAMS)
+
+
+def desk_over(gate: Gate, engine: Engine, clock: Clock, secure: bool = False) -> Desk:
+    """A desk over a gate."""
+    door = Door(Sessions(engine), clock, secure)
+    return Desk(engine, gate.feed(), gate.sender(), People(engine), door, clock)
+
+
+def _name_of(host: str, url: str | None) -> str | None:
+    """The name by which browsers know the desk; None for this machine's own. Refused where it could be listened to."""
+    if url is None:
+        if not is_loopback(host):
+            raise DeskRefused(
+                f"`{host}` can be reached from elsewhere: put something before the desk that speaks https, and say how "
+                "browsers reach it in GATE61_DESK_URL, such as https://desk.firm.example"
+            )
+        return None
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
+        raise DeskRefused(f"GATE61_DESK_URL is `{url}`; it is https://NAME, without a path")
+    return parts.hostname
