@@ -225,9 +225,22 @@ def _named(data: dict[str, Any]) -> tuple[str | None, ...]:
 def demo(
     policy: PolicyPath = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="only print the account")] = False,
+    port: Annotated[int, typer.Option(help="of the desk; 0 takes a free one", min=0, max=65535)] = 8063,
 ) -> None:
-    """Play a shipped month of a fictional platform through the gate, and say what was held and why."""
-    tell(policy_or_refuse(policy), console())
+    """Play a shipped month of a fictional platform through the gate, say what was held and why, and open the desk on it."""
+    used = policy_or_refuse(policy)
+    tell(used, console())
+    if not no_serve:
+        from streams.demo.serving import (
+            serve_month,
+        )  # What only serves is not loaded by commands that are called often.
+        from streams.web.listening import ListeningRefused
+
+        sys.stdout.flush()
+        try:
+            serve_month(used, port)
+        except ListeningRefused as refused:
+            raise refuse(str(refused)) from None
 
 
 def main() -> None:

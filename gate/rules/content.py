@@ -11,6 +11,7 @@ _PASSES = {
     "exit_help": ("EXIT_SERVICE", "help with leaving always passes"),
     "education": ("EDUCATION_ONLY", "education without promotion, link or contact form"),
 }
+_NAMED = {"service_notice": "a service notice", "exit_help": "help with leaving", "education": "a lesson"}
 
 
 def pure_content(offer: Fact, said: Proposed) -> Reason | None:
@@ -25,8 +26,8 @@ def mixed_content(offer: Fact, said: Proposed) -> Reason | None:
     """Flag what promotes under another name; block a lesson or notice that leads on with nothing to judge."""
     if said.content == "offer" or said.pure:
         return None
-    word = said.content.replace("_", " ")
+    word = _NAMED[said.content]
     if said.promotes:
-        return Reason("MIXED_CONTENT", Verdict.FLAG, f"a {word} that promotes something is marketing", (offer.id,))
+        return Reason("MIXED_CONTENT", Verdict.FLAG, f"{word} that promotes something is marketing", (offer.id,))
     carrier = "link" if said.link else "contact form"
-    return Reason("MIXED_CONTENT", Verdict.BLOCK, f"a {word} with a {carrier} is marketing", (offer.id,))
+    return Reason("MIXED_CONTENT", Verdict.BLOCK, f"{word} with a {carrier} is marketing", (offer.id,))

@@ -17,7 +17,7 @@ from streams.desk.app import desk_app
 from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
 from streams.desk.tables import opened
-from streams.feed import Gate
+from streams.feed import Feed, Gate, Sender
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
 from streams.web.listening import listen
@@ -42,16 +42,15 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
     """Serve until told to stop."""
     name = _name_of(host, url)
     engine = store_at(address)
-    desk = desk_over(gate, engine, now, secure=url is not None)
+    desk = desk_at(gate.feed(), gate.sender(), engine, now, secure=url is not None)
     if not desk.people.all():
         raise DeskRefused("nobody may sign in yet; add people first: gate61 desk users add ID --role reviewer")
     listen(desk_app(desk, name), host, port, "the desk", 2 * STREAMS)
 
 
-def desk_over(gate: Gate, engine: Engine, clock: Clock, secure: bool = False) -> Desk:
-    """A desk over a gate."""
-    door = Door(Sessions(engine), clock, secure)
-    return Desk(engine, gate.feed(), gate.sender(), People(engine), door, clock)
+def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:
+    """A desk over a gate's logs and the way to it."""
+    return Desk(engine, feed, sender, People(engine), Door(Sessions(engine), clock, secure), clock)
 
 
 def _name_of(host: str, url: str | None) -> str | None:

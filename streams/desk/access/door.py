@@ -51,12 +51,11 @@ class Forbidden(Exception):
 class Door:
     """Decides for every request."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, secure: bool, host: str | None = None) -> None:
-        """`secure` is whether browsers come over https; `host` is the name they know the desk by, None any of this machine."""
+    def __init__(self, sessions: Sessions, clock: Clock, secure: bool) -> None:
+        """`secure` is whether browsers come over https."""
         self.sessions = sessions
         self.clock = clock
         self.secure = secure
-        self._host = host
         self.cookie = "__Host-gate61" if secure else "gate61"
 
     def session(self, request: Request) -> Session | None:
