@@ -45,13 +45,14 @@ class Desk:
             try:
                 await self.feed.start(await asyncio.to_thread(positions, self.engine))
                 while True:
-                    await self._round()
+                    await self.round(WAIT_SECONDS)
             except (FeedTrouble, SQLAlchemyError) as error:
                 self._suffer(str(error) if isinstance(error, FeedTrouble) else "the desk's own store cannot be written")
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _round(self) -> None:
-        told = await self.feed.next(WAIT_SECONDS)
+    async def round(self, seconds: float) -> None:
+        """Read what comes next, waiting so long for it, into the store."""
+        told = await self.feed.next(seconds)
         if told:
             await asyncio.to_thread(fold, self.engine, told)
             await asyncio.to_thread(self.acts.saw, told)
