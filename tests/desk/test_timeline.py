@@ -17,7 +17,11 @@ ATTRIBUTES = {
     *("width", "height", "viewBox", "x", "y", "x1", "x2", "y1", "y2", "rx", "d", "transform", "class", "id", "role"),
     *("href", "fill", "text-anchor", "pointer-events", "aria-label", "aria-labelledby", "aria-describedby"),
 }
-times = st.integers(START, START + HOUR) | st.integers(START - 400 * DAY, START + 400 * DAY)
+times = (
+    st.sampled_from([START, START + DAY])
+    | st.integers(START, START + HOUR)
+    | st.integers(START - 400 * DAY, START + 400 * DAY)
+)
 texts = st.text(max_size=30) | st.sampled_from(["<script>alert(1)</script>", "\"'><img src=x onerror=y>", "]]>", "{0}"])
 ids = st.text("ab:@/.-_1", min_size=1, max_size=4) | texts
 marks = st.builds(Mark, st.sampled_from(Lane), times, times, texts, ids, st.sampled_from(Tone))
@@ -117,9 +121,9 @@ def test_scripts_are_words() -> None:
 
 
 def test_marks_of_one_moment_are_stacked_and_more_are_counted() -> None:
-    """Three are seen each by itself; twelve as their number, with the gravest one's tone and all their names."""
-    three = read(timeline([mark(START, f"e{n}") for n in range(3)]))
-    assert len(links(three)) == 3 and len({box(t)[1] for t in of(three, "hit")}) == 3
+    """Four are seen each by itself; twelve as their number, with the gravest one's tone and all their names."""
+    four = read(timeline([mark(START, f"e{n}") for n in range(4)]))
+    assert len(links(four)) == 4 and len({box(t)[1] for t in of(four, "hit")}) == 4
     tones = [Tone.PLAIN, Tone.HELD, Tone.BLOCKED, Tone.ALLOWED]
     (several,) = links(read(timeline([mark(START, f"e{n:02}", tone=tones[n % 4]) for n in range(12)])))
     assert several.get("class") == "mark several blocked" and several.get("href") == "#event-e00"
@@ -155,7 +159,7 @@ def test_what_was_recorded_outside_the_stretch_has_a_stem_without_a_foot() -> No
 
 def test_windows_are_bars_by_service_and_shades_behind() -> None:
     """To the soft limit and to the hard one; a tainted window is a line and no shade."""
-    good = Window("custody", START, START + DAY, START + 10 * DAY, "open")
+    good = Window("exchange_funds", START, START + DAY, START + 10 * DAY, "open")
     bad = Window("transfer", START, START + DAY, START + 10 * DAY, "tainted")
     picture = read(timeline([], [good, bad], Span(START, START + 40 * DAY)))
     left = 168
@@ -165,10 +169,10 @@ def test_windows_are_bars_by_service_and_shades_behind() -> None:
     }
     assert wide == {"soft": [0, 24], "hard": [0, 240]}
     assert len(of(picture, "shade")) == 2
-    assert [e.text for e in of(picture, "service")] == ["custody", "transfer"]
+    assert [e.text for e in of(picture, "service")] == ["exchange funds", "transfer"]
     titles = [e.findtext("title") for e in of(picture, "window") if e.find("title") is not None]
     assert titles[0] == (
-        "custody: opened 2026-03-02T10:00:00Z, soft limit 2026-03-03T10:00:00Z, hard limit 2026-03-12T10:00:00Z, open"
+        "exchange funds: opened 2026-03-02T10:00:00Z, soft limit 2026-03-03T10:00:00Z, hard limit 2026-03-12T10:00:00Z, open"
     )
     assert len(of(read(timeline([], [bad])), "shade")) == 0
 

@@ -83,7 +83,7 @@ def _legend(marks: Sequence[Mark], windows: Sequence[Window], top: int) -> list[
     signs = [(_tone(tone, x, y), "event" if tone is Tone.PLAIN else tone.value) for tone in Tone if tone in present]
     foot = joined([line("stem", x + 6, y - 10, x + 6, y - 2), rect("foot", x + 4, y - 4, 4, 4)])
     signs += [(foot, "recorded")] if marks else []
-    signs += [(_bar("soft", x, y), "before the soft limit"), (_bar("hard", x, y), "the hard limit")] * (
+    signs += [(_bar("soft", x, y), "before the soft limit"), (_bar("hard", x, y), "before the hard limit")] * (
         False in tainted
     )
     signs += [(_bar("tainted", x, y), "tainted")] * (True in tainted)
@@ -91,7 +91,7 @@ def _legend(marks: Sequence[Mark], windows: Sequence[Window], top: int) -> list[
     for sign, said in signs:
         key = joined([sign, words("key", x + 18, y, said)])
         parts.append(Markup('<g transform="translate({} 0)">{}</g>').format(shift, key))
-        shift += 36 + 7 * len(said)
+        shift += 30 + 13 * len(said) // 2
     return parts
 
 

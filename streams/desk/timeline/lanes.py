@@ -15,11 +15,13 @@ from streams.desk.timeline.elements import CELL, COLUMNS, LEFT, PLOT, WIDTH, joi
 from streams.desk.timeline.marks import Lane, Mark, Tone, delay
 from streams.desk.timeline.scale import Scale
 
-STACK: Final = 3
+STACK: Final = 4
 _FEET: Final = 14
 """Below the marks of a lane, where the recorded times stand."""
 _INSET: Final = 7
 """A mark stays this far from the sides of its cell."""
+_BEYOND: Final = 80
+"""Wide enough for a million marks outside the scale."""
 SHAPES: Final = {
     Tone.PLAIN: "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     Tone.SUPERSEDED: "m-4-4l8 8m0-8l-8 8",
@@ -109,10 +111,10 @@ def _stem(mark: Mark, scale: Scale, x: int, y: int, feet: int) -> list[Markup]:
     return [line("stem", x, y, to, feet + 4), rect("foot", to - 2, feet + 2, 4, 4)]
 
 
-def _target(x: int, y: int, high: int) -> Markup:
+def _target(x: int, y: int, high: int, wide: int = CELL) -> Markup:
     """What a pointer can hit; nothing of it is seen but the focus."""
     hit = Markup('<rect class="hit" x="{}" y="{}" width="{}" height="{}" rx="4" fill="none" pointer-events="all"/>')
-    return hit.format(x, y, CELL, high)
+    return hit.format(x, y, wide, high)
 
 
 def _link(name: str, tone: str, said: str, parts: Sequence[Markup]) -> Markup:
@@ -130,5 +132,5 @@ def _beyond(marks: Sequence[Named], where: str, x: int, y: int) -> list[Markup]:
     if not marks:
         return []
     said = f"{len(marks)} {where}"
-    target = rect("hit", x - 4, y - 16, 76, CELL)
+    target = _target(x - 4, y - 16, CELL, _BEYOND)
     return [_link(marks[0 if where == "later" else -1][0], "beyond", said, [target, words("beyond", x, y, said)])]

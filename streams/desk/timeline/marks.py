@@ -114,7 +114,8 @@ def delay(at: Instant, recorded: Instant) -> str:
 def said_of(window: Window) -> str:
     """A window in words."""
     limits = f"soft limit {text(window.soft)}, hard limit {text(window.hard)}"
-    return f"{window.service}: opened {text(window.opened)}, {limits}, {window.state.replace('_', ' ')}"
+    said = f"{window.service}: opened {text(window.opened)}, {limits}, {window.state}"
+    return said.replace("_", " ")
 
 
 def _ordered(windows: Sequence[Window]) -> list[Window]:

@@ -33,7 +33,7 @@ def bars(windows: Sequence[Window], scale: Scale, top: int) -> tuple[list[Markup
     parts: list[Markup] = []
     ordered = sorted(windows, key=lambda w: (w.service, w.tainted, w.opened, w.hard, w.soft, w.state))
     for service, found in groupby(ordered, key=lambda w: w.service):
-        parts.append(words("service", 8, top + _ROW - 6, service))
+        parts.append(words("service", 8, top + _ROW - 6, service.replace("_", " ")))
         for tainted, several in groupby(found, key=lambda w: w.tainted):
             draw = _tainted if tainted else _good
             for touching in _touching(several, scale):
