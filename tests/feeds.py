@@ -53,7 +53,10 @@ def told_by(gate: Gate, lines: Sequence[bytes]) -> list[Told]:
     """What an embedded gate's logs hold after these lines."""
     feed = ListFeed()
     for line in lines:
-        followed = gate.take(line)
+        event = gate.read(line)
+        followed = event if isinstance(event, Rejected) else gate.fold(event)
+        if followed is None:
+            continue
         if isinstance(followed, Rejected):
             known = {"reason": followed.reason, "message": followed.message, "raw": line.decode(errors="replace")}
             feed.add("rejected", known, gate.recorded, "rejected")

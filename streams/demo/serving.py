@@ -5,6 +5,7 @@ So what was held last may still be released. Everything is in a folder that is r
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import choice
 from tempfile import TemporaryDirectory
@@ -69,10 +70,14 @@ def played(intake: Intake) -> Clock:
 def _play(intake: Intake) -> Instant:
     decisions: dict[str, list[str]] = {}
     for line in PATH.read_bytes().splitlines():
-        filled = _PLACEHOLDER.sub(lambda m: decisions[m[1].decode()][int(m[2]) - 1].encode(), line)
-        (result,) = intake.take([Arrival(filled)])
+        (result,) = intake.take([Arrival(filled(line, decisions))])
         for out in result.out:
             event = msgspec.json.decode(out.data)
             if event["type"] == "gate61.offer.decided.v1":
                 decisions.setdefault(event["data"]["event"]["id"], []).append(event["data"]["decision"])
     return intake.gate.recorded
+
+
+def filled(line: bytes, decisions: Mapping[str, Sequence[str]]) -> bytes:
+    """A line of the month with the decision ids that its placeholders stand for."""
+    return _PLACEHOLDER.sub(lambda m: decisions[m[1].decode()][int(m[2]) - 1].encode(), line)

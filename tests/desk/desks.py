@@ -112,7 +112,18 @@ class Office:
         )
         request = {"service": "custody", "transaction": "tx", "channel": "call", "kind": "request"}
         id = await self.happens("client.requested", request, at=asked, client=client)
-        channels = ["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"]
+        channels = [
+            "email",
+            "push",
+            "ads",
+            "search",
+            "social",
+            "influencers",
+            "affiliates",
+            "sponsorship",
+            "calls",
+            "group",
+        ]
         for evidence, more in (
             ("ev-1", {"supports": "initiation", "kind": "inbound_call"}),
             ("ev-2", {"supports": "no_solicitation", "kind": "channel_search", "channels_searched": channels}),
