@@ -47,7 +47,7 @@ def desk_app(desk: Desk, host: str | None = None) -> FastAPI:
     app = FastAPI(title="gate61 desk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     view = View(desk)
     for pages in (access_pages, queue_pages, decision_pages, client_pages, case_pages, act_pages, overview_pages):
-        app.include_router(pages(view))
+        app.router.routes.extend(pages(view).routes)  # One flat list, which can be asked whom each route is for.
     _probes(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _troubles(app, view)

@@ -99,7 +99,7 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
         try:
             found = await view.apart(people.check, person.id, form.get("old", ""), address_of(request), desk.clock())
             if found is None:
-                return mine(request, person, "the present password is wrong", 401)
+                return mine(request, person, "the present password is wrong", 422)
             await view.apart(people.set_password, person.id, form.get("new", ""), desk.clock())
         except (PersonRefused, TooMany) as refused:
             return mine(request, person, str(refused), 422)

@@ -29,7 +29,7 @@ password passwort gate61 qwerty qwertz 123456 1234567 12345678 123456789 1234567
 iloveyou monkey dragon football baseball sunshine princess master shadow superman trustno1 abc123 compliance bitcoin
 ethereum crypto changeme secret default
 """
-_COMMON: Final = frozenset(_GUESSED.split())
+_COMMON: Final = sorted(_GUESSED.split(), key=len, reverse=True)
 """What a password may not be made of alone."""
 
 person = Table(

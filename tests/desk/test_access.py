@@ -1,0 +1,307 @@
+"""Who may use the desk: sign-in, sessions, roles, forms of other sites, headers, and who read what."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+
+from gate.policy import SECOND
+from streams.desk.access.door import asked_of, undeclared
+from streams.desk.access.people import PersonRefused, TooMany
+from streams.desk.access.roles import GRANTS, Person, Role
+from streams.desk.access.sessions import session
+from tests.desk.desks import PASSWORD, STAFF, Office, office
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Office]:
+    async with office(tmp_path) as opened:
+        yield opened
+
+
+def routes(desk: Office) -> Iterator[tuple[str, APIRoute]]:
+    """Every method and route of the desk."""
+    for route in desk.app.routes:
+        if isinstance(route, APIRoute):
+            for method in sorted(route.methods):
+                yield method, route
+
+
+def test_every_route_says_whom_it_is_for(desk: Office) -> None:
+    assert undeclared(desk.app.routes) == []
+    assert sum(1 for _ in routes(desk)) > 30
+
+
+@pytest.mark.parametrize("who", [*STAFF, "nobody"])
+async def test_role_by_route(desk: Office, who: str) -> None:
+    """Each route lets in exactly whom the table of roles lets in; never with an error of its own."""
+    await desk.held_offer()
+    http = desk.browser() if who == "nobody" else (await desk.signed_in(who)).http
+    csrf = ""
+    if who != "nobody":
+        found = re.search(r'name="csrf" value="([^"]+)"', (await http.get("/me")).text)
+        assert found
+        csrf = found[1]
+    person = None if who == "nobody" else Person(who, who, frozenset((Role(STAFF[who]),)))
+    seen = 0
+    for method, route in routes(desk):
+        if route.path in ("/live", "/sign-out", "/me/end"):
+            continue
+        path = re.sub(r"\{[^}]+\}", "nothing", route.path)
+        answer = await http.request(method, path, data={"csrf": csrf} if method == "POST" else None)
+        wanted = asked_of(route)
+        assert wanted is not None and answer.status_code < 500, (method, path, answer.status_code)
+        is_public = (not wanted and route.path in ("/sign-in", "/livez", "/readyz")) or route.path.startswith("/oidc/")
+        may = is_public or (person is not None and (not wanted or any(person.may(each) for each in wanted)))
+        let_in = answer.status_code not in (401, 403) and "/sign-in?" not in answer.headers.get("location", "")
+        assert let_in == may or is_public, (who, method, path, answer.status_code)
+        seen += 1
+    assert seen > 25
+
+
+def test_who_manages_people_reads_no_file_and_signs_nothing() -> None:
+    assert {each.name for each in GRANTS[Role.ADMIN]} == {"MANAGE"}
+    assert not GRANTS[Role.AUDITOR] & (GRANTS[Role.APPROVER] - GRANTS[Role.VIEWER])
+
+
+async def test_a_wrong_password_and_an_unknown_person_are_answered_alike(desk: Office) -> None:
+    http = desk.browser()
+    answers = [
+        await http.post("/sign-in", data={"who": who, "password": "wrong words here"}) for who in ("rita", "nobody")
+    ]
+    texts = {a.text.replace("rita", "X").replace("nobody", "X") for a in answers}
+    assert [a.status_code for a in answers] == [401, 401] and len(texts) == 1
+    assert not any(a.headers.get("set-cookie") for a in answers)
+
+
+async def test_guessing_is_slowed_down_also_after_a_restart(desk: Office) -> None:
+    people = desk.desk.people
+    for _ in range(5):
+        assert people.check("rita", "wrong", "10.0.0.1", desk.clock()) is None
+    with pytest.raises(TooMany) as slowed:
+        people.check("rita", PASSWORD, "10.0.0.2", desk.clock())
+    assert slowed.value.seconds >= 1
+    again = type(people)(desk.engine)
+    with pytest.raises(TooMany):
+        again.check("rita", PASSWORD, "10.0.0.2", desk.clock())
+    answer = await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD})
+    assert answer.status_code == 429 and "too many attempts" in answer.text
+    desk.clock.pass_(seconds=5)
+    assert people.check("rita", PASSWORD, "10.0.0.2", desk.clock()) is not None
+    waits = []
+    for _ in range(12):
+        while True:
+            try:
+                people.check("rita", "wrong", "10.0.0.1", desk.clock())
+                break
+            except TooMany as many:
+                waits.append(many.seconds)
+                desk.clock.pass_(seconds=many.seconds)
+    assert max(waits) >= 60 and max(waits) <= 15 * 60
+
+
+async def test_one_address_that_tries_everybody_is_slowed_down(desk: Office) -> None:
+    with pytest.raises(TooMany):
+        for n in range(60):
+            desk.desk.people.check(f"person-{n}", "wrong", "10.0.0.9", desk.clock())
+    assert desk.desk.people.check("rita", PASSWORD, "10.0.0.8", desk.clock()) is not None
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["short", "elevenchars", "x" * 257, "passwordpassword", "rita-rita-rita", "aaaaaaaaaaaaaa", "1234567890123"],
+)
+def test_weak_passwords_are_refused(desk: Office, password: str) -> None:
+    with pytest.raises(PersonRefused):
+        desk.desk.people.set_password("rita", password, desk.clock())
+
+
+@pytest.mark.parametrize("password", ["correct horse battery", "ürgendwo — möglich", "one two three " * 9, " lead and trail "])
+def test_long_ones_and_any_letters_are_taken(desk: Office, password: str) -> None:
+    desk.desk.people.set_password("rita", password, desk.clock())
+    assert desk.desk.people.check("rita", password, "a", desk.clock()) is not None
+
+
+async def test_a_session_that_was_forged_ended_or_expired_lets_nobody_in(desk: Office) -> None:
+    rita = await desk.signed_in("rita")
+    secret = rita.http.cookies["gate61"]
+    assert "Queue" in await rita.see("/")
+    forged = desk.browser()
+    forged.cookies.set("gate61", secret[:-1] + ("a" if secret[-1] != "a" else "b"))
+    assert (await forged.get("/")).status_code == 303
+    await rita.send("/me", "/sign-out")
+    replayed = desk.browser()
+    replayed.cookies.set("gate61", secret)
+    assert (await replayed.get("/")).headers["location"].startswith("/sign-in")
+    assert (await replayed.get("/", headers={"hx-request": "true"})).headers["hx-redirect"] == "/sign-in"
+    late = await desk.signed_in("rita")
+    desk.clock.pass_(minutes=29)
+    await late.see("/")
+    desk.clock.pass_(minutes=31)
+    assert (await late.http.get("/")).status_code == 303
+    busy = await desk.signed_in("rita")
+    for _ in range(25):
+        desk.clock.pass_(minutes=28)
+        await busy.see("/")
+    desk.clock.pass_(minutes=28)
+    assert (await busy.http.get("/")).status_code == 303, "twelve hours are over"
+
+
+async def test_signing_in_makes_a_new_session_and_only_its_digest_is_kept(desk: Office) -> None:
+    rita = await desk.signed_in("rita")
+    first = rita.http.cookies["gate61"]
+    answer = await rita.http.post("/sign-in", data={"who": "rita", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and first not in cookie
+    with desk.engine.connect() as connection:
+        rows = connection.execute(select(session)).all()
+    assert len(rows) == 1 and first not in repr(rows) and rita.http.cookies["gate61"] not in repr(rows)
+
+
+async def test_who_is_disabled_or_given_other_roles_is_out_at_once(desk: Office) -> None:
+    rita, adam = await desk.signed_in("rita"), await desk.signed_in("adam")
+    desk.clock.pass_(seconds=2)
+    assert (await adam.send("/people", "/people/rita/disable")).status_code == 303
+    assert (await rita.http.get("/")).status_code == 303
+    assert (await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD})).status_code == 401
+    vera = await desk.signed_in("vera")
+    desk.clock.pass_(seconds=2)
+    assert (await adam.send("/people", "/people/vera/roles", **{"role-auditor": "yes"})).status_code == 303
+    assert (await vera.http.get("/")).status_code == 303
+    assert "auditor" in await (await desk.signed_in("vera")).see("/me")
+    own = await adam.send("/people", "/people/adam/disable")
+    assert own.status_code == 422 and "somebody else" in own.text
+
+
+async def test_a_new_person_signs_in_and_changes_the_password(desk: Office) -> None:
+    adam = await desk.signed_in("adam")
+    form = {"id": "nina", "name": "Nina", "password": "first words she gets", "role-viewer": "yes"}
+    assert (await adam.send("/people", "/people", **form)).status_code == 303
+    again = await adam.send("/people", "/people", **form)
+    assert again.status_code == 422 and "already" in again.text
+    http = desk.browser()
+    assert (await http.post("/sign-in", data={"who": "nina", "password": form["password"]})).status_code == 303
+    csrf = re.search(r'name="csrf" value="([^"]+)"', (await http.get("/me")).text)
+    assert csrf
+    data = {"csrf": csrf[1], "old": form["password"], "new": "words of her own choice"}
+    wrong = await http.post("/me/password", data=data | {"old": "not that"})
+    assert wrong.status_code == 422 and "present password is wrong" in wrong.text
+    assert (await http.post("/me/password", data=data)).status_code == 303
+    assert (await http.get("/")).status_code == 200
+    assert (await desk.browser().post("/sign-in", data={"who": "nina", "password": data["new"]})).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "null"},
+    ],
+)
+async def test_forms_of_other_sites_do_nothing(desk: Office, headers: dict[str, str]) -> None:
+    await desk.held_offer()
+    rita = await desk.signed_in("rita")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', await rita.see("/me"))
+    assert csrf
+    answer = await rita.http.post("/sign-out", data={"csrf": csrf[1]}, headers=headers)
+    assert answer.status_code == 403 and (await rita.http.get("/")).status_code == 200
+    signed = await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD}, headers=headers)
+    assert signed.status_code == 403
+
+
+async def test_a_form_needs_the_token_of_its_own_session(desk: Office) -> None:
+    rita, rolf = await desk.signed_in("rita"), await desk.signed_in("rolf")
+    other = re.search(r'name="csrf" value="([^"]+)"', await rolf.see("/me"))
+    assert other
+    for csrf in ("", "x", other[1]):
+        assert (await rita.http.post("/sign-out", data={"csrf": csrf})).status_code == 403
+    mine = re.search(r'name="csrf" value="([^"]+)"', await rita.see("/me"))
+    assert mine
+    assert (await rita.http.post("/sign-out", headers={"x-csrf-token": mine[1]})).status_code == 303
+
+
+async def test_who_signs_must_have_shown_lately_who_he_is(desk: Office) -> None:
+    await desk.held_offer()
+    rita = await desk.signed_in("rita")
+    id = re.search(r'href="/decisions/([^"]+)"', await rita.see("/"))
+    assert id
+    desk.clock.pass_(minutes=16)
+    page = f"/decisions/{id[1]}"
+    answer = await rita.send(page, f"{page}/release", reason="it is fine", hours="1")
+    assert answer.status_code == 303 and "again=true" in answer.headers["location"]
+    assert "Show once more who you are" in await rita.see(answer.headers["location"])
+    assert desk.desk.acts.list(waiting=True) == []
+    to = answer.headers["location"]
+    back = await rita.http.post("/sign-in", data={"who": "rita", "password": PASSWORD, "next": page})
+    assert back.headers["location"] == page and to
+    assert (
+        (await rita.send(page, f"{page}/release", reason="it is fine", hours="1")).headers["location"].endswith("#acts")
+    )
+
+
+@pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+async def test_signing_in_leads_nowhere_else(desk: Office, to: str) -> None:
+    answer = await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD, "next": to})
+    assert answer.headers["location"] == "/"
+
+
+async def test_every_answer_has_the_headers(desk: Office) -> None:
+    rita = await desk.signed_in("rita")
+    for path in ("/", "/sign-in", "/nothing", "/static/desk.css", "/static/nothing", "/livez"):
+        answer = await rita.http.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == ("no-store" if "static" not in path else "max-age=3600")
+    assert (await rita.http.get("/", headers={"host": "rebound.example"})).status_code == 421
+
+
+async def test_every_read_of_a_file_is_recorded_before_it_is_shown(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.held_offer()
+    vera, otto = await desk.signed_in("vera"), await desk.signed_in("otto")
+    page = re.search(r'href="(/decisions/[^"]+)"', await vera.see("/"))
+    assert page
+    await vera.see(page[1])
+    await vera.see("/clients/cl-1")
+    reads = await otto.see("/reads?client=cl-1")
+    assert reads.count("vera") >= 2 and ">decision<" in reads and ">client<" in reads
+    assert (await vera.http.get("/reads")).status_code == 403
+
+    def full(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(desk.desk.door.sessions, "record_read", full)
+    with pytest.raises(OSError, match="disk full"):
+        await vera.http.get("/clients/cl-1")
+
+
+async def test_what_others_wrote_is_text_and_nothing_else(desk: Office) -> None:
+    nasty = "<script>alert(1)</script>{{7*7}}\"'"
+    await desk.held_offer()
+    await desk.happens("client.declared", {"claim": "own_initiative", "text_version": nasty}, at="2026-03-02T01:00:00Z")
+    rita = await desk.signed_in("rita")
+    page = re.search(r'href="(/decisions/[^"]+)"', await rita.see("/"))
+    assert page
+    await rita.send(page[1], f"{page[1]}/refuse", reason=nasty)
+    await desk.hears()
+    for path in ("/", page[1], "/clients/cl-1", "/acts", "/types", "/health", "/?reason=<script>alert(1)</script>"):
+        text = await rita.see(path)
+        assert "<script>alert" not in text and "49" not in re.sub(r"[0-9T:. -]{10,}|\w*49\w*", "", text)
+    assert "&lt;script&gt;" in await rita.see("/clients/cl-1")
+
+
+async def test_passwords_and_secrets_are_in_no_log(desk: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    rita = await desk.signed_in("rita")
+    await desk.browser().post("/sign-in", data={"who": "rita", "password": "a wrong one of hers"})
+    said = "".join(capsys.readouterr())
+    assert "signed in" in said and "sign-in refused" in said
+    assert PASSWORD not in said and "a wrong one" not in said and rita.http.cookies["gate61"] not in said
+    assert SECOND == 1_000_000
