@@ -120,7 +120,9 @@ def test_weak_passwords_are_refused(desk: Office, password: str) -> None:
         desk.desk.people.set_password("rita", password, desk.clock())
 
 
-@pytest.mark.parametrize("password", ["correct horse battery", "ürgendwo — möglich", "one two three " * 9, " lead and trail "])
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "ürgendwo — möglich", "one two three " * 9, " lead and trail "]
+)
 def test_long_ones_and_any_letters_are_taken(desk: Office, password: str) -> None:
     desk.desk.people.set_password("rita", password, desk.clock())
     assert desk.desk.people.check("rita", password, "a", desk.clock()) is not None
