@@ -45,7 +45,7 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
     desk = desk_at(gate.feed(), gate.sender(), engine, now, secure=url is not None)
     if not desk.people.all():
         raise DeskRefused("nobody may sign in yet; add people first: gate61 desk users add ID --role reviewer")
-    listen(desk_app(desk, name), host, port, "the desk", 2 * STREAMS)
+    listen(desk_app(desk, name), host, port, "the desk", 2 * STREAMS, proxied=url is not None)
 
 
 def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:

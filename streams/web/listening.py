@@ -35,8 +35,13 @@ def keys_for(host: str, path: Path | None) -> Keys | None:
     return keys
 
 
-def listen(app: FastAPI, host: str, port: int, name: str, connections: int = CONNECTIONS) -> None:
-    """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged."""
+def listen(
+    app: FastAPI, host: str, port: int, name: str, connections: int = CONNECTIONS, proxied: bool = False
+) -> None:
+    """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged.
+
+    `proxied`: whoever asks from this machine says for whom (`X-Forwarded-For`).
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host.strip("[]"), port), family=family, backlog=connections)
@@ -47,7 +52,8 @@ def listen(app: FastAPI, host: str, port: int, name: str, connections: int = CON
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=proxied,
+        forwarded_allow_ips="127.0.0.1,::1",
         limit_concurrency=connections,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,

@@ -153,6 +153,14 @@ async def test_a_session_that_was_forged_ended_or_expired_lets_nobody_in(desk: O
     assert (await busy.http.get("/")).status_code == 303, "twelve hours are over"
 
 
+async def test_a_page_that_is_only_open_keeps_no_session_alive(desk: Office) -> None:
+    rita = await desk.signed_in("rita")
+    for _ in range(4):
+        desk.clock.pass_(minutes=9)
+        answer = await rita.http.get("/", headers={"hx-request": "true"})
+    assert answer.status_code == 401 and answer.headers["hx-redirect"] == "/sign-in"
+
+
 async def test_signing_in_makes_a_new_session_and_only_its_digest_is_kept(desk: Office) -> None:
     rita = await desk.signed_in("rita")
     first = rita.http.cookies["gate61"]

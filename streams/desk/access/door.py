@@ -61,7 +61,10 @@ class Door:
     def session(self, request: Request) -> Session | None:
         """The session that a request shows."""
         secret = request.cookies.get(self.cookie)
-        return self.sessions.find(secret, self.clock()) if secret else None
+        active = request.headers.get("hx-request") != "true" and "text/event-stream" not in request.headers.get(
+            "accept", ""
+        )
+        return self.sessions.find(secret, self.clock(), active) if secret else None
 
     def needs(self, *what: May, fresh: bool = False) -> Callable[[Request], Awaitable[Person]]:
         """A dependency of routes: somebody signed in whose roles grant one of these; `fresh` for signatures."""

@@ -71,8 +71,11 @@ class Sessions:
             insert_new(connection, session, [row | {"begun": now, "seen": now, "shown": now}])
         return secret
 
-    def find(self, secret: str, now: Instant) -> Session | None:
-        """The session that a browser shows; None for a forged, ended or expired one."""
+    def find(self, secret: str, now: Instant, active: bool = True) -> Session | None:
+        """The session that a browser shows; None for a forged, ended or expired one.
+
+        `active` is whether its person did something; what a page asks for by itself keeps no session alive.
+        """
         digest = _digest(secret)
         asked = select(session, person.c.name, person.c.roles, person.c.enabled, person.c.changed)
         with self._engine.begin() as connection:
@@ -85,7 +88,7 @@ class Sessions:
             if over:
                 connection.execute(delete(session).where(session.c.digest == digest))
                 return None
-            if now - row.seen > _TOUCHED:
+            if active and now - row.seen > _TOUCHED:
                 connection.execute(update(session).where(session.c.digest == digest).values(seen=now))
         roles = frozenset(Role(word) for word in row.roles.split() if word in list(Role))
         return Session(Person(row.person, row.name, roles), row.csrf, digest, row.shown)

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from streams.desk import queue as q
 from streams.desk.access.roles import May, Person
-from streams.desk.live import STREAMS
+from streams.desk.live import STREAMS, Recent
 from streams.desk.pages.view import View
 
 Word = Annotated[str, Query(max_length=128)]
@@ -18,6 +18,7 @@ Id = Annotated[str, Path(max_length=256)]
 def queue_pages(view: View) -> APIRouter:
     """Its routes."""
     router, desk = APIRouter(), view.desk
+    recent = Recent(desk.live)
     seeing = desk.door.needs(May.SEE_QUEUE)
     assigning = desk.door.needs(May.ASSIGN)
 
@@ -36,7 +37,7 @@ def queue_pages(view: View) -> APIRouter:
         """The page, or only its part that changes where htmx asks for that."""
         mine = person.id if assignee == "me" else assignee
         filter, now = q.Filter(state, reason, country, service, mine, older), desk.clock()
-        shown = q.queue(desk.engine, filter, now, after)
+        shown = recent.get((filter, after), lambda: q.queue(desk.engine, filter, now, after))
         shown_filter = q.Filter(state, reason, country, service, assignee, older)
         part = request.headers.get("hx-request") == "true"
         return view.page(
@@ -45,9 +46,9 @@ def queue_pages(view: View) -> APIRouter:
             shown=shown,
             filter=shown_filter,
             after=after,
-            matching=q.count(desk.engine, filter, now),
+            matching=recent.get(("count", filter), lambda: q.count(desk.engine, filter, now)),
             counted=q.COUNTED,
-            tallies=q.tallies(desk.engine),
+            tallies=recent.get("tallies", lambda: q.tallies(desk.engine)),
         )
 
     @router.get("/live")
@@ -58,7 +59,8 @@ def queue_pages(view: View) -> APIRouter:
 
         async def told() -> AsyncIterator[bytes]:
             async for word in desk.live.stream():
-                if desk.door.session(request) is None:
+                if await view.apart(desk.door.session, request) is None:
+                    yield b"event: signed-out\ndata: \n\n"
                     return
                 yield word
 
