@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn
+from streams.desk.access.oidc import Oidc
+from streams.desk.access.oidc_pages import oidc_pages
 from streams.desk.access.pages import access_pages, to_sign_in
 from streams.desk.acts import ActRefused
 from streams.desk.desk import Desk
@@ -30,8 +32,11 @@ LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 _log = structlog.get_logger("gate61.desk")
 
 
-def desk_app(desk: Desk, host: str | None = None) -> FastAPI:
-    """The application; `host` is the name that browsers know it by, None for this machine's own."""
+def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> FastAPI:
+    """The application; `host` is the name that browsers know it by, None for this machine's own.
+
+    With `oidc` people sign in at that provider alone.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -46,8 +51,11 @@ def desk_app(desk: Desk, host: str | None = None) -> FastAPI:
 
     app = FastAPI(title="gate61 desk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     view = View(desk)
-    for pages in (access_pages, queue_pages, decision_pages, client_pages, case_pages, act_pages, overview_pages):
-        app.router.routes.extend(pages(view).routes)  # One flat list, which can be asked whom each route is for.
+    routers = [access_pages(view, oidc.name if oidc else "")]
+    routers += [oidc_pages(view, oidc)] if oidc else []
+    routers += [pages(view) for pages in (queue_pages, decision_pages, client_pages, case_pages, act_pages)]
+    for router in (*routers, overview_pages(view)):
+        app.router.routes.extend(router.routes)  # One flat list, which can be asked whom each route is for.
     _probes(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _troubles(app, view)

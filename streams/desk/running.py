@@ -11,6 +11,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from streams.desk.access import people as _people  # noqa: F401, their tables are made with the store's
 from streams.desk.access import sessions as _sessions  # noqa: F401
 from streams.desk.access.door import Door
+from streams.desk.access.oidc import Oidc
+from streams.desk.access.oidc_settings import oidc_settings
 from streams.desk.access.people import People
 from streams.desk.access.sessions import Sessions
 from streams.desk.app import desk_app
@@ -18,6 +20,7 @@ from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
 from streams.desk.tables import opened
 from streams.feed import Feed, Gate, Sender
+from streams.settings import SettingsRefused
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
 from streams.web.listening import listen
@@ -41,11 +44,16 @@ def store_at(address: str) -> Engine:
 def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) -> None:
     """Serve until told to stop."""
     name = _name_of(host, url)
+    wrong: list[str] = []
+    provider = oidc_settings(os.environ, url or f"http://{host}:{port}", wrong)
+    if wrong:
+        raise SettingsRefused(wrong)
     engine = store_at(address)
     desk = desk_at(gate.feed(), gate.sender(), engine, now, secure=url is not None)
-    if not desk.people.all():
+    if provider is None and not desk.people.all():
         raise DeskRefused("nobody may sign in yet; add people first: gate61 desk users add ID --role reviewer")
-    listen(desk_app(desk, name), host, port, "the desk", 2 * STREAMS, proxied=url is not None)
+    oidc = None if provider is None else Oidc(provider, engine, now)
+    listen(desk_app(desk, name, oidc), host, port, "the desk", 2 * STREAMS, proxied=url is not None)
 
 
 def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:

@@ -8,7 +8,8 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from streams.desk.access.door import address_of, form_of
+from gate.facts import Instant
+from streams.desk.access.door import Door, Forbidden, address_of, form_of
 from streams.desk.access.people import PersonRefused, TooMany
 from streams.desk.access.roles import May, Person, Role
 from streams.desk.pages.view import View
@@ -23,21 +24,22 @@ def inside(path: str) -> str:
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path else "/"
 
 
+def signed_in(door: Door, who: str, request: Request, to: str, shown: Instant | None = None) -> Response:
+    """A new session, in place of the one that was; `shown` is when he showed who he is, if not now."""
+    before = request.cookies.get(door.cookie)
+    if before:
+        door.sessions.end(before)
+    secret = door.sessions.begin(who, address_of(request), door.clock(), shown)
+    answer = RedirectResponse(inside(to), 303)
+    answer.set_cookie(door.cookie, secret, secure=door.secure, httponly=True, samesite="lax", path="/")
+    return answer
+
+
 def access_pages(view: View, elsewhere: str = "") -> APIRouter:
-    """Their routes; `elsewhere` is the name of whom else one may sign in with."""
+    """Their routes; `elsewhere` is the name of the provider with whom people sign in, and with no password here then."""
     router, desk = APIRouter(), view.desk
     door, people = desk.door, desk.people
     public, anybody, managing = door.public(), door.needs(), door.needs(May.MANAGE)
-
-    def signed_in(who: str, request: Request, to: str) -> Response:
-        """A new session, in place of the one that was."""
-        before = request.cookies.get(door.cookie)
-        if before:
-            door.sessions.end(before)
-        secret = door.sessions.begin(who, address_of(request), desk.clock())
-        answer = RedirectResponse(inside(to), 303)
-        answer.set_cookie(door.cookie, secret, secure=door.secure, httponly=True, samesite="lax", path="/")
-        return answer
 
     def asked(request: Request, to: str, who: str = "", wrong: str = "", status: int = 200, **more: bool) -> Response:
         headers = {"retry-after": "60"} if status == 429 else {}
@@ -52,6 +54,8 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
     @router.post("/sign-in", dependencies=[Depends(public)])
     async def sign_in(request: Request) -> Response:
         """Check who it is; a wrong password and an unknown person are answered alike."""
+        if elsewhere:
+            raise Forbidden(f"people sign in here with {elsewhere} alone, so that nobody is two people")
         form = await form_of(request)
         who, to = form.get("who", "").strip(), form.get("next", "/")
         try:
@@ -63,7 +67,7 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
             _log.warning("sign-in refused", who=who[:64])
             return asked(request, to, who, "There is no such person with this password.", 401)
         _log.info("signed in", who=found.id)
-        return signed_in(found.id, request, to)
+        return signed_in(door, found.id, request, to)
 
     @router.post("/sign-out")
     def sign_out(request: Request, person: Annotated[Person, Depends(anybody)]) -> Response:
@@ -104,7 +108,7 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
         except (PersonRefused, TooMany) as refused:
             return mine(request, person, str(refused), 422)
         _log.info("password changed", who=person.id)
-        return signed_in(person.id, request, "/me")
+        return signed_in(door, person.id, request, "/me")
 
     def everybody(request: Request, wrong: str = "", status: int = 200) -> Response:
         return view.page(request, "people.html", status, people=people.all(), roles=list(Role), wrong=wrong)

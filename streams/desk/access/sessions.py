@@ -62,13 +62,15 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def begin(self, who: str, address: str, now: Instant) -> str:
-        """A new session; returns the secret that the browser keeps."""
+    def begin(self, who: str, address: str, now: Instant, shown: Instant | None = None) -> str:
+        """A new session; returns the secret that the browser keeps. `shown` is when he showed who he is, if not now."""
         secret = token_urlsafe(32)
         row = {"digest": _digest(secret), "person": who, "csrf": token_urlsafe(32), "address": address}
         with self._engine.begin() as connection:
             connection.execute(delete(session).where(session.c.begun < now - LONGEST))
-            insert_new(connection, session, [row | {"begun": now, "seen": now, "shown": now}])
+            insert_new(
+                connection, session, [row | {"begun": now, "seen": now, "shown": now if shown is None else shown}]
+            )
         return secret
 
     def find(self, secret: str, now: Instant, active: bool = True) -> Session | None:
