@@ -133,6 +133,7 @@ def _written(name: str) -> Schema:
     said = {
         "gate61.input": "`PARTITION:OFFSET` of the record that was answered, or what else led to it",
         "gate61.register": "the offset of the next unread record of the register",
+        "gate61.read": "the offsets of the next records of policy, register, messages and actions, with dots between",
         "gate61.policy": "the digest of the policy",
     }
     return object_of(kind | {header: {**TEXT, "description": text} for header, text in said.items()})

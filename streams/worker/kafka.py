@@ -1,8 +1,9 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
-from asyncio import sleep
+from asyncio import Lock, sleep
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from time import monotonic
 
@@ -16,6 +17,7 @@ from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Ends
 from streams.worker.outputs import Output
+from streams.worker.pins import Bound, Headers, unknown_to
 from streams.worker.records import tolerate_names
 
 BATCH = 2_000
@@ -32,11 +34,37 @@ class NotAssigned(Exception):
     """The partition is not this worker's, so that its state is not either."""
 
 
+class Looker:
+    """Looks at the end of a log; the worker's partitions share it, one after the other."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
+        self._alone = Lock()
+
+    async def beyond(self, log: TopicPartition, place: Sequence[int]) -> list[Bound]:
+        """How far the logs were applied for each answer beyond that place."""
+        async with self._alone:
+            self.consumer.assign([log])
+            first = (await self.consumer.beginning_offsets([log]))[log]
+            end = (await self.consumer.end_offsets([log]))[log]
+            return await unknown_to(place, first, end, partial(self._headers, log))
+
+    async def _headers(self, log: TopicPartition, begin: int, end: int) -> list[Headers]:
+        self.consumer.seek(log, begin)
+        found: list[Headers] = []
+        while await self.consumer.position(log) < end:
+            records = (await self.consumer.getmany(log, timeout_ms=500, max_records=BATCH)).get(log, ())
+            found += [record.headers for record in records if record.offset < end]
+        return found
+
+
 class KafkaSource:
     """The logs of one partition, out of the consumer that the worker's partitions share."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, names: Names, number: int) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, looker: Looker, names: Names, number: int) -> None:
         self._consumer = consumer
+        self._looker = looker
+        self._decisions = TopicPartition(names.decisions.name, number)
         self._acknowledged = 0.0
         self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
@@ -50,6 +78,10 @@ class KafkaSource:
             raise NotAssigned("the group has given this partition to somebody else, or is about to")
         first, end = await self._consumer.beginning_offsets(both), await self._consumer.end_offsets(both)
         return Bounds(first[both[0]], end[both[0]]), Bounds(first[both[1]], end[both[1]])
+
+    async def answered(self, place: Sequence[int]) -> list[Bound]:
+        """See `Source`."""
+        return await self._looker.beyond(self._decisions, place)
 
     async def seek(self, actions: int, between: int) -> None:
         """See `Source`."""

@@ -18,6 +18,7 @@ from state.redis_store import Fenced
 from streams.worker.merge import Ends
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
+from streams.worker.pins import Bound
 from streams.worker.storm import Storm
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
@@ -53,6 +54,9 @@ class Source(Protocol):
 
     async def bounds(self) -> tuple[Bounds, Bounds]:
         """Of what happens around clients, and of the messages between them; raises if the partition is not ours."""
+
+    async def answered(self, place: Sequence[int]) -> Sequence[Bound]:
+        """How far the logs were applied, by `Log`, for each published answer beyond that place, in order."""
 
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
@@ -148,8 +152,11 @@ class PartitionLoop:
             self.state = "waiting: the policy and the register have not been read yet"
             await self._world.sleep(POLL)
         await self._source.seek(assumed.actions, assumed.between)
+        pins = await self._source.answered(self.partition.place)
+        self.partition.pin(pins)
         self.state = "running"
-        self._world.say(self.partition.number, "assumed", next=assumed.actions, again=len(assumed.outbox))
+        again = len(assumed.outbox)
+        self._world.say(self.partition.number, "assumed", next=assumed.actions, again=again, pins=len(pins))
 
     async def _batch(self) -> bool:
         """One round; whether anything was done."""
@@ -175,6 +182,10 @@ class PartitionLoop:
         if actions.records or between.records or outputs:
             self.seconds(perf_counter() - begun)
         self.told(partition)
+        if partition.pinned:
+            self.state = "waiting: what published answers were given on has not been read yet"
+            if not outputs and not actions.records:
+                await world.sleep(POLL)
         await self._calm(len(actions.records))
         return bool(outputs or actions.records)
 

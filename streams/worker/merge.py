@@ -58,8 +58,13 @@ class Merge:
         """Whether anything waits."""
         return any(self._waiting)
 
-    def next(self, ends: Ends) -> Arrival | None:
-        """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
+    def next(self, ends: Ends, within: Ends | None = None) -> Arrival | None:
+        """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting.
+
+        `within` are offsets by log from which on nothing is wanted yet.
+        """
+        if within is not None:
+            return self._within(within)
         earliest = None
         for log in _ORDER:
             waiting = self._waiting[log]
@@ -67,6 +72,17 @@ class Merge:
                 if self.read[log] < ends[log]:
                     return None
             elif earliest is None or waiting[0].at < earliest.at:
+                earliest = waiting[0]
+        return earliest
+
+    def _within(self, bounds: Ends) -> Arrival | None:
+        earliest = None
+        for log in _ORDER:
+            waiting = self._waiting[log]
+            if not waiting:
+                if self.read[log] < bounds[log]:
+                    return None
+            elif waiting[0].offset < bounds[log] and (earliest is None or waiting[0].at < earliest.at):
                 earliest = waiting[0]
         return earliest
 

@@ -4,7 +4,7 @@ Nothing here waits for Kafka; Redis is asked through the partition's store. The 
 `streams.worker.loop`.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -35,6 +35,7 @@ from streams.worker.outputs import (
     outbox_to_bytes,
     outputs_of,
 )
+from streams.worker.pins import Bound, reached
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
@@ -100,6 +101,7 @@ class Partition:
         self._store = store
         self._version = version
         self._merge = Merge([0] * len(Log))
+        self._pins: deque[Bound] = deque()
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
@@ -120,6 +122,7 @@ class Partition:
         self._clients: Clients | None = None
         self._walk: dict[str, None] = {}
         self._walking: Fact | None = None
+        self._pins.clear()
         self._clamped = {Log.BETWEEN: BEFORE_EVERYTHING, Log.ACTIONS: self._recorded}
         self._merge = Merge([self._policy_next, self._applied, self._between, self._next])
         return Assumed(self._next, self._between, outbox_from_bytes(assigned.outbox), assigned.next is None)
@@ -220,7 +223,7 @@ class Partition:
         self.refused = 0
         outputs: list[Output] = []
         before = self.place
-        while (arrival := self._merge.next(ends)) is not None:
+        while (arrival := self._merge.next(ends, self._pin())) is not None:
             self._turn(arrival, outputs)
         self._walk_on(WALKED_AT_ONCE, outputs)
         self._close(now, outputs)
@@ -228,6 +231,21 @@ class Partition:
         if outputs or before != self.place:
             self._remember(outputs)
         return outputs
+
+    def pin(self, bounds: Sequence[Bound]) -> None:
+        """Give published answers again as they were: the logs are applied as far as these say, one after the other."""
+        self._pins = deque(bound for bound in bounds if not reached(self.place, bound))
+
+    def _pin(self) -> Bound | None:
+        """How far the logs are applied at most; None once every published answer is reached."""
+        while self._pins and reached(self.place, self._pins[0]):
+            self._pins.popleft()
+        return self._pins[0] if self._pins else None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether answers are published that are still to be given again."""
+        return self._pin() is not None
 
     def rework(self, ends: Ends, until: "Place") -> bool:
         """Judge again what was judged before, up to that place, and remember it; what was published is not again.
@@ -396,7 +414,8 @@ class Partition:
         outputs += outputs_of(effects, self._origin(input), recorded, self.policy)
 
     def _origin(self, input: bytes) -> Origin:
-        return Origin(self.number, self._partitions, input, self._applied)
+        read = (self._policy_next, self._applied, self._between, self._next)
+        return Origin(self.number, self._partitions, input, read)
 
     def _reject(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
         """Keep what cannot be taken, as it came; an offer in it is answered all the same."""

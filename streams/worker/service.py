@@ -98,12 +98,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._producer = kafka.producer(settings.kafka, settings.instance)
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
+        self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
         self.add_future(self._begin())
 
     async def _begin(self) -> None:
         try:
             await self._patiently("Redis", self._meet_redis)
-            for client in (self._producer, self._follower, self._consumer):
+            for client in (self._producer, self._follower, self._looker.consumer, self._consumer):
                 await self._patiently("Kafka", client.start)
             self._partitions = await self._patiently("topics", self._meet_topics)
             self.add_future(self._follow())
@@ -190,7 +191,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         topic = self._names.actions.name
         store = RedisStore(self._redis, f"{topic}:{number}")
         partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
-        source = kafka.KafkaSource(self._consumer, self._names, number)
+        source = kafka.KafkaSource(self._consumer, self._looker, self._names, number)
         loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe
@@ -213,7 +214,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_stop(self) -> None:
         """Finish, flush, leave."""
         await self._let_go(set(self.loops))
-        for client in (self._consumer, self._follower, self._producer):
+        for client in (self._consumer, self._follower, self._looker.consumer, self._producer):
             with suppress(KafkaError, RuntimeError):
                 await client.stop()
         await asyncio.to_thread(self._redis.close)

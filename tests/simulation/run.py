@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
@@ -109,10 +110,20 @@ class Process:
 _BETWEEN = 3
 
 
-async def simulate(seed: int, planned: list[Planned], faults: float, fault: tuple[int, str] | None = None) -> World:
-    """Feed the plan to workers in trouble, then let one catch up in peace. `fault` is the only one: which effect, how."""
+async def simulate(
+    seed: int,
+    planned: list[Planned],
+    faults: float,
+    fault: tuple[int, str] | None = None,
+    behind: Mapping[int, int] | None = None,
+) -> World:
+    """Feed the plan to workers in trouble, then let one catch up in peace. `fault` is the only one: which effect, how.
+
+    `behind` is by topic how much its broker's clock is behind, in microseconds.
+    """
     rng = Random(seed)
     world = World(rng, faults)
+    world.behind = dict(behind or {})
     world.planned = dict([fault]) if fault else {}
     world.append(POLICY, 0, None, DEFAULT.read_bytes())
     processes = [Process(world)]

@@ -11,7 +11,8 @@ from state import redis_store
 from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Log
-from streams.worker.outputs import BETWEEN, Output
+from streams.worker.outputs import BETWEEN, DECISIONS, Output
+from streams.worker.pins import Bound, Headers, unknown_to
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
@@ -52,6 +53,8 @@ class World:
         self.copies: list[dict[str, Any]] = []
         self.happened: list[str] = []
         self.effects: list[str] = []
+        self.behind: dict[int, Instant] = {}
+        """By topic, how much the clock of its broker is behind."""
         self.planned: dict[int, str] = {}
         """By number of effect: what goes wrong there; instead of chance."""
 
@@ -64,7 +67,8 @@ class World:
             self.clock += 1000
         log = self.logs.setdefault((topic, partition), [])
         name = Names._fields[topic]
-        log.append(Record(name, partition, len(log), self.clock // 1000, key, value, tuple(headers)))
+        at = self.clock - self.behind.get(topic, 0)
+        log.append(Record(name, partition, len(log), at // 1000, key, value, tuple(headers)))
 
     async def effect(self, name: str, done: Callable[[], Any]) -> Any:
         """Something that a process does to the world: it may crash before or after it, or be told that it failed."""
@@ -140,6 +144,15 @@ class Source:
 
         found: tuple[Bounds, Bounds] = await self.world.effect("bounds", asked)
         return found
+
+    async def answered(self, place: Sequence[int]) -> list[Bound]:
+        log = self._log(DECISIONS)
+
+        async def fetch(begin: int, end: int) -> list[Headers]:
+            return [r.headers for r in log[begin:end]]
+
+        await self.world.effect("answered", lambda: None)
+        return await unknown_to(place, 0, len(log), fetch)
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
