@@ -56,7 +56,8 @@ class Idp:
     def signed(self, claims: Claims, key: Key | None = None, **header: Any) -> str:
         """An ID token with these claims."""
         key = key or self.keys[0]
-        return jwt.encode({"alg": "RS256", "kid": "one"} | header, claims, key, algorithms=[header.get("alg", "RS256")])
+        said = {n: v for n, v in ({"alg": "RS256", "kid": "one"} | header).items() if v is not None}
+        return jwt.encode(said, claims, key, algorithms=[said["alg"]])
 
     def _app(self) -> FastAPI:
         app = FastAPI()

@@ -86,6 +86,7 @@ FORGED: dict[str, Forge] = {
     "not yet good": saying(nbf=lambda c: c["iat"] + 61),
     "without a time": saying(iat=None),
     "for somebody else": saying(aud="shop"),
+    "for somebody else, asked by us": saying(aud="shop", azp=CLIENT),
     "for nobody": saying(aud=None),
     "for an empty list": saying(aud=[]),
     "for several, with no word who asked": saying(aud=[CLIENT, "shop"]),
@@ -167,8 +168,9 @@ async def test_keys_that_are_not_for_this_open_nothing(firm: Firm, keys: list[An
     """None at all, for encryption, for another algorithm, or one that everybody can read."""
     firm.idp.published = keys
     assert (await firm.browser().signs_in()).status_code == 403
-    firm.idp.forge = lambda claims, _: by_hmac(b"0" * 32)(firm.idp, claims)
-    assert (await firm.browser().signs_in()).status_code == 403
+    for forge in (by_hmac(b"0" * 32), lambda idp, claims: idp.signed(claims, kid=None)):
+        firm.idp.forge = lambda claims, _, forge=forge: forge(firm.idp, claims)
+        assert (await firm.browser().signs_in()).status_code == 403
 
 
 async def test_a_withdrawn_key_opens_nothing_from_then_on(firm: Firm) -> None:
@@ -270,7 +272,7 @@ AWAY: dict[str, tuple[str, Response]] = {
     "keys are a page": ("/jwks", Response("<html>", media_type="text/html")),
     "keys are no list": ("/jwks", JSONResponse({"keys": 1})),
     "keys are elsewhere": ("/jwks", RedirectResponse("https://evil.example/jwks")),
-    "keys never end": ("/jwks", Response(b'{"keys":[' + b" " * ANSWER_LIMIT)),
+    "keys never end": ("/jwks", JSONResponse({"keys": [KEY.as_dict(private=False)], "more": "x" * ANSWER_LIMIT})),
     "tokens fail": ("/token", Response(status_code=500)),
     "tokens are a page": ("/token", Response("<html>", media_type="text/html")),
     "tokens are elsewhere": ("/token", RedirectResponse("https://evil.example/token", 307)),
