@@ -111,7 +111,12 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
         return signed_in(door, person.id, request, "/me")
 
     def everybody(request: Request, wrong: str = "", status: int = 200) -> Response:
-        return view.page(request, "people.html", status, people=people.all(), roles=list(Role), wrong=wrong)
+        everyone, known = people.all(), list(Role)
+        return view.page(request, "people.html", status, people=everyone, roles=known, elsewhere=elsewhere, wrong=wrong)
+
+    def given_here() -> None:
+        if elsewhere:
+            raise PersonRefused(f"people and their roles come from {elsewhere}; here they can be disabled")
 
     @router.get("/people")
     def all_people(request: Request, person: Annotated[Person, Depends(managing)]) -> Response:
@@ -124,6 +129,7 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
         form = await form_of(request)
         given = form.get("id", "").strip(), form.get("name", "").strip(), _roles(form)
         try:
+            given_here()
             await view.apart(people.add, *given, form.get("password", ""), desk.clock())
         except PersonRefused as refused:
             return everybody(request, str(refused), 422)
@@ -135,6 +141,7 @@ def access_pages(view: View, elsewhere: str = "") -> APIRouter:
         """Other roles."""
         wanted = _roles(await form_of(request))
         try:
+            given_here()
             if id == person.id and Role.ADMIN not in wanted:
                 raise PersonRefused(
                     "somebody else must take this role from you, so that one is left who manages people"

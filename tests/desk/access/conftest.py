@@ -40,14 +40,15 @@ class NoGate:
 class Firm:
     """The desk, its provider and its store."""
 
-    def __init__(self, idp: Idp, clock: Clock, path: Path, **more: Any) -> None:
+    def __init__(self, idp: Idp, clock: Clock, path: Path, url: str = DESK) -> None:
         self.idp, self.clock = idp, clock
+        secure = url.startswith("https:")
         self.engine: Engine = store_at(f"sqlite:///{path}")
-        people, door = People(self.engine, QUICK), Door(Sessions(self.engine), clock, secure=True)
+        people, door = People(self.engine, QUICK), Door(Sessions(self.engine), clock, secure)
         self.desk = Desk(self.engine, ListFeed(), NoGate(), people, door, clock)
-        self.settings = OidcSettings(idp.issuer, CLIENT, SECRET, DESK, **{"name": "the provider"} | more)
+        self.settings = OidcSettings(idp.issuer, CLIENT, SECRET, url, name="the provider")
         self.oidc = Oidc(self.settings, self.engine, clock)
-        self.app = desk_app(self.desk, "desk.firm.example", self.oidc)
+        self.app = desk_app(self.desk, "desk.firm.example" if secure else None, self.oidc)
         self.browsers: list[httpx.AsyncClient] = []
 
     def browser(self) -> "Browser":

@@ -1,5 +1,6 @@
 """A small OpenID provider with keys of its own, on the loopback; it lies on request."""
 
+import socket
 import threading
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -125,14 +126,22 @@ def _form(body: bytes) -> Iterator[tuple[str, str]]:
 def providing(clock: Clock) -> Iterator[Idp]:
     """A provider that listens."""
     idp = Idp(clock)
-    server = uvicorn.Server(uvicorn.Config(idp.app, "127.0.0.1", 0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
+    listener = socket.create_server(("127.0.0.1", 0))
+    idp.issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with listening(idp.app, listener):
+        yield idp
+
+
+@contextmanager
+def listening(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """An application served in a thread; what it does at its start and end is left out."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         while not server.started:
             thread.join(0.01)
-        idp.issuer = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        yield idp
+        yield
     finally:
         server.should_exit = True
         thread.join()

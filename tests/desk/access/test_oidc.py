@@ -207,6 +207,25 @@ async def test_passwords_are_shut_where_there_is_a_provider(firm: Firm) -> None:
     assert 'type="password"' not in (await firm.browser().http.get("/sign-in")).text
 
 
+async def test_people_and_roles_are_the_providers_to_give(firm: Firm) -> None:
+    """An admin here can keep people out, no more."""
+    await firm.browser().signs_in()
+    firm.idp.claims = {"sub": "adam", "roles": ["admin"]}
+    adam = firm.browser()
+    await adam.signs_in()
+    page = (await adam.http.get("/people")).text
+    assert "come from the provider" in page and 'action="/people"' not in page and "/roles" not in page
+    csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+    rita = staff_id(firm.idp.issuer, "10042")
+    for path, status in (("/people", 422), (f"/people/{rita}/roles", 422), (f"/people/{rita}/disable", 303)):
+        form = {"csrf": csrf, "id": "new", "password": "correct horse battery", "role-approver": "yes"}
+        assert (await adam.http.post(path, data=form, headers={"origin": DESK})).status_code == status
+    assert {(p.id == rita, p.roles, p.enabled) for p in firm.desk.people.all()} == {
+        (True, "reviewer", False),
+        (False, "admin", True),
+    }
+
+
 async def test_sign_ins_that_nobody_finishes_do_not_fill_the_store(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody may begin one."""
     monkeypatch.setattr(under_test, "AT_ONCE", 5)
