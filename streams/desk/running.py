@@ -46,6 +46,10 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
     name = _name_of(host, url)
     wrong: list[str] = []
     provider = oidc_settings(os.environ, url or f"http://{host}:{port}", wrong)
+    if provider is not None and url is None and port == 0:
+        wrong.append(
+            "GATE61_DESK_OIDC_ISSUER is set, and the provider must know where to send browsers back to; give a --port"
+        )
     if wrong:
         raise SettingsRefused(wrong)
     engine = store_at(address)

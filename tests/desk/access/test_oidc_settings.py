@@ -76,6 +76,14 @@ def test_the_desk_does_not_start_on_settings_that_are_wrong(monkeypatch: pytest.
     assert not (tmp_path / "desk.db").exists()
 
 
+def test_a_port_that_is_not_known_yet_is_no_way_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The provider would send browsers nowhere."""
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsRefused, match="give a --port"):
+        run_desk(None, f"sqlite:///{tmp_path}/desk.db", "127.0.0.1", 0, None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "url, good",
     [
