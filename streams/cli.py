@@ -17,6 +17,7 @@ from gate.effects import Answer
 from gate.facts import Fact
 from state import MemoryStore
 from streams.commands import keys as keys_of_services
+from streams.commands.alerts import alerts
 from streams.commands.ask import ask
 from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
 from streams.commands.desk import desk
@@ -48,6 +49,7 @@ app.add_typer(keys_of_services.app, name="keys")
 app.command()(watch)
 app.command()(serve)
 app.command()(ask)
+app.add_typer(alerts, name="alerts")
 app.command()(schemas)
 
 

@@ -1,0 +1,46 @@
+"""The pages of the alerts' process: probes and metrics, and its lifecycle."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams.alerts.service import Alerts
+from streams.web.access import Access
+from streams.web.problems import say_problems
+
+
+def application(alerts: Alerts, access: Access) -> FastAPI:
+    """Runs the alerts as long as it is served."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await alerts.start()
+        yield
+        await alerts.stop()
+
+    app = FastAPI(title="gate61 alerts", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    say_problems(app)
+
+    @app.get("/livez")
+    async def livez() -> Response:
+        """Whether the process should be left alone."""
+        return _told(alerts.hanging())
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        """Whether what happens is told now: the logs are read and the store is written."""
+        return _told(alerts.trouble())
+
+    @app.get("/metrics", dependencies=[Depends(access.needs("ask", "publish"))])
+    async def metrics() -> Response:
+        """Counters for Prometheus."""
+        return Response(generate_latest(alerts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _told(trouble: list[str]) -> Response:
+    return JSONResponse({"ok": not trouble, "trouble": trouble}, 503 if trouble else 200)

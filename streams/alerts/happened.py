@@ -1,0 +1,146 @@
+"""What alerts are made of: answers that hold or block, cases, and refusals by people, out of what logs tell."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+
+from gate.facts import Instant
+from gate.instants import EPOCH
+from streams.feed import Told
+
+WARNING, ERROR, URGENT = range(3)
+SEVERITIES: Final = ("warning", "error", "urgent")
+"""A flag is a warning, a block an error; a rule that failed and every case are urgent."""
+HELD, BLOCKED, CASE = "held", "blocked", "case"
+RELEASED, ALLOWED = "released", "allowed"
+LAPSED, REFUSED, REPLACED = "lapsed", "refused", "replaced"
+COUNTED: Final = (HELD, BLOCKED, CASE)
+"""States of what stands and is alerted to; the others are what became of it."""
+
+_Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One answer, or one case."""
+
+    id: str
+    state: str
+    verdict: str
+    """`flag`, `block` or `case`; `allow` for what may be sent."""
+    reason: str
+    """The leading one, or why a case was opened."""
+    codes: frozenset[str]
+    service: str
+    """Empty where it is not known."""
+    client: str
+    offer: str
+    said: str
+    severity: int
+    recorded: Instant
+    lapses: Instant | None = None
+    """When nobody can release it any more."""
+    supersedes: str | None = None
+    because: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """People refused to release an answer: it is held no longer."""
+
+    decision: str
+
+
+class _Reason(msgspec.Struct):
+    code: str
+    said: str
+
+
+class _Scope(msgspec.Struct):
+    service: str
+    hard_until: _Zoned
+
+
+class _Fact(msgspec.Struct):
+    id: str
+
+
+class _Decision(msgspec.Struct):
+    decision: str
+    offer: str
+    client: str
+    verdict: str
+    may_send: bool
+    leading: str
+    reasons: list[_Reason]
+    recorded_at: _Zoned
+    scope: _Scope | None = None
+    supersedes: str | None = None
+    because: _Fact | None = None
+    service: str | None = None
+
+
+class _Case(msgspec.Struct):
+    case: str
+    why: str
+    said: str
+    client: str | None = None
+
+
+class Unreadable(Exception):
+    """Said to be one of the gate's events, and is none; whoever writes to its topics must be looked for."""
+
+
+def read(told: Told) -> Happened | Refusal | None:
+    """What it means for alerts; None for nothing. Raises `Unreadable`."""
+    try:
+        if told.kind == "decision":
+            return _decided(msgspec.convert(told.event["data"], _Decision))
+        if told.kind == "case":
+            return _opened(msgspec.convert(told.event["data"], _Case), told)
+        if told.kind == "action" and told.event["type"] == "gate61.review.refused.v1":
+            return Refusal(msgspec.convert(told.event["data"]["decision"], str))
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
+        raise Unreadable(f"{told.log}:{told.offset} is no {told.kind} of the gate ({type(error).__name__})") from None
+    return None
+
+
+def _decided(data: _Decision) -> Happened:
+    codes = frozenset(r.code for r in data.reasons) | {data.leading}
+    held = data.verdict == "flag"
+    state = (RELEASED if held else ALLOWED) if data.may_send else HELD if held else BLOCKED
+    return Happened(
+        data.decision,
+        state,
+        "allow" if data.may_send else "flag" if held else "block",
+        data.leading,
+        codes,
+        data.service or (data.scope.service if data.scope else ""),
+        data.client,
+        data.offer,
+        next((r.said for r in data.reasons if r.code == data.leading), ""),
+        URGENT if "RULE_FAILED" in codes else WARNING if held else ERROR,
+        _instant(data.recorded_at),
+        _instant(data.scope.hard_until) if held and data.scope else None,
+        data.supersedes,
+        data.because.id if data.because else None,
+    )
+
+
+def _opened(data: _Case, told: Told) -> Happened:
+    return Happened(
+        data.case,
+        CASE,
+        "case",
+        data.why,
+        frozenset((data.why,)),
+        "",
+        data.client or "",
+        "",
+        data.said,
+        URGENT,
+        told.at,
+    )
+
+
+def _instant(at: datetime) -> Instant:
+    return round((at - EPOCH).total_seconds() * 1_000_000)
