@@ -3,7 +3,7 @@
 A worker writes a batch in one script, and each read here is one transaction, so it sees whole batches only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -24,6 +24,27 @@ class Remembered(NamedTuple):
     history: list[Record] | None
 
 
+class Held(NamedTuple):
+    """What one transaction found of some clients of a partition; each is decoded when he is asked for."""
+
+    where: str
+    next: int | None
+    notes: dict[str, int]
+    packed: Mapping[str, bytes | None]
+    records: Mapping[str, Sequence[bytes]] | None
+    """None where histories were not asked for."""
+
+    def of(self, client: str) -> Remembered:
+        """One of the clients; raises `StateLost` where records are missing, and what decoding raises."""
+        dossier, count = unpacked(client, self.packed[client])
+        if self.records is None:
+            return Remembered(self.next, self.notes, dossier, None)
+        records = self.records[client]
+        if len(records) != count:
+            raise StateLost(f"{self.where} holds {len(records)} records of a client who had {count}")
+        return Remembered(self.next, self.notes, dossier, [record_from_bytes(r) for r in records])
+
+
 class RedisReader:
     """The partitions of one topic."""
 
@@ -39,21 +60,23 @@ class RedisReader:
 
         Raises `StateLost` where Redis no longer holds all that was written to it.
         """
+        return (await self.read_many(partition, [client], notes, whole)).of(client)
+
+    async def read_many(self, partition: int, clients: Sequence[str], notes: Sequence[str], whole: bool) -> Held:
+        """The same of at least one client of a partition, in one transaction."""
         at = self._tag(partition)
         asked = self._redis.pipeline(transaction=True)
         asked.hmget(f"{at}meta", "next", "clients").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
-        asked.hget(f"{at}dossiers", client)
+        asked.hmget(f"{at}dossiers", clients)
         if whole:
-            asked.lrange(f"{at}history:{client}", 0, -1)
-        (next_, clients), dossiers, values, packed, *records = await asked.execute()
-        if int(clients or 0) != dossiers or (next_ and not any(values)):
-            raise StateLost(f"{at} holds {dossiers} clients of {int(clients or 0)}, or no notes")
-        dossier, count = unpacked(client, packed)
-        if whole and len(records[0]) != count:
-            raise StateLost(f"{at} holds {len(records[0])} records of a client who had {count}")
-        history = [record_from_bytes(r) for r in records[0]] if whole else None
-        known = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
-        return Remembered(int(next_) if next_ else None, known, dossier, history)
+            for client in clients:
+                asked.lrange(f"{at}history:{client}", 0, -1)
+        (next_, known), dossiers, values, packed, *records = await asked.execute()
+        if int(known or 0) != dossiers or (next_ and not any(values)):
+            raise StateLost(f"{at} holds {dossiers} clients of {int(known or 0)}, or no notes")
+        noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
+        histories = dict(zip(clients, records, strict=True)) if whole else None
+        return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)
 
     async def places(self, partitions: int) -> list[tuple[int | None, int | None]]:
         """Of each partition the next offset, and when its last record was recorded."""

@@ -260,9 +260,9 @@ def _digested(fact: Fact, name: str, stated: bytes, recorded: Instant | None) ->
     return Read(fact, key, content, recorded)
 
 
-def _json(data: bytes) -> Any:
-    if len(data) > SIZE_LIMIT:
-        raise _Trouble("TOO_LARGE", f"{len(data)} bytes; an event has at most {SIZE_LIMIT}")
+def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
+    if len(data) > limit:
+        raise _Trouble("TOO_LARGE", f"{len(data)} bytes; an event has at most {limit}")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -277,10 +277,10 @@ def _json(data: bytes) -> Any:
         raise _Trouble("NOT_JSON", str(error)[:200]) from None
 
 
-def object_of(data: bytes) -> dict[str, Any] | Rejected:
-    """A JSON object that is no event, read as strictly as one."""
+def object_of(data: bytes, limit: int = SIZE_LIMIT) -> dict[str, Any] | Rejected:
+    """A JSON object that is no event, read as strictly as one; it may have another limit of bytes."""
     try:
-        value = _json(data)
+        value = _json(data, limit)
     except _Trouble as trouble:
         return Rejected(trouble.reason, str(trouble))
     return value if isinstance(value, dict) else Rejected("BAD_FIELD", "this is not a JSON object")

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from state.redis_reader import RedisReader
 from streams.ask.over_redis import OverRedis
-from streams.ask.routes import ask_routes, probes
+from streams.ask.routes import Budget, ask_routes, probes
 from streams.ask.stream import KafkaStream
 from streams.settings import Settings
 from streams.topics import topics
@@ -19,9 +19,9 @@ from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
 
 
-def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget: float) -> FastAPI:
-    """The application; `lag` is for how long a worker may be behind the stream, `budget` what a question may take."""
-    redis = Redis.from_url(settings.redis, socket_timeout=budget, socket_connect_timeout=budget)
+def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget: Budget) -> FastAPI:
+    """The application; `lag` is for how long a worker may be behind the stream, `budget` what questions may take."""
+    redis = Redis.from_url(settings.redis, socket_timeout=budget.one, socket_connect_timeout=budget.one)
     state = RedisReader(redis, topics(settings.prefix).actions.name)
     stream = KafkaStream(settings, state, clock, lag)
     reader, metrics = OverRedis(stream, state, lag), Metrics()

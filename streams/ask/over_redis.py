@@ -5,6 +5,10 @@ register and the latest policy; where a worker has still to judge the client aga
 history tells what it will find. A worker that is behind the stream for too long leaves questions unanswered.
 """
 
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
 from msgspec import MsgspecError
 from redis.exceptions import RedisError
 
@@ -14,13 +18,17 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.facts import Fact
 from gate.instants import LATEST
 from state.codec import UnknownLayout
-from state.redis_reader import RedisReader, Remembered
+from state.redis_reader import Held, RedisReader, Remembered
 from state.redis_store import StateLost
-from streams.ask.reader import Judge, ReadUpTo, Seen, T, Unreadable, judged
+from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
 from streams.worker.merge import Log
 
+AT_ONCE: Final = 100
+"""Clients whose dossiers one transaction reads."""
+HISTORIES_AT_ONCE: Final = 10
+"""Of histories fewer: each may be long."""
 _NOTES = ("recorded", "register", "walk")
 """What a worker notes of a partition: the last recorded time, the register's next offset, what it is walking behind."""
 
@@ -36,28 +44,66 @@ class OverRedis:
     async def ready(self) -> None:
         """See `Reader`."""
         self._current()
-        try:
+        with _said():
             await self._state.places(1)
-        except (RedisError, OSError) as error:
-            raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
 
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """See `Reader`."""
-        register = self._current()
+        self._current()
+        with _said():
+            for whole in (False, True):
+                number = partition_of(client.encode(), self._stream.partitions)
+                held = await self._held(number, [client], whole)
+                seen = self._seen(number, held.of(client), whole)
+                answer = None if seen is None else judge(seen)
+                if answer is not None:
+                    return answer
+        return judged(None)
+
+    async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
+        """See `Reader`. What cannot be read of a partition, or of a client, leaves the others answered."""
         try:
-            seen = await self._seen(client, register, False)
-            answer = None if seen is None else judge(seen)
-            if answer is not None:
-                return answer
-            seen = await self._seen(client, register, True)
-        except (RedisError, OSError) as error:
-            raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
-        except StateLost as error:
-            raise Unreadable(f"state was lost: {error}; see to Redis, then `gate61 rebuild`") from None
-        except (UnknownLayout, MsgspecError) as error:
-            raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
-        assert seen is not None, "with the history everything can be seen"
-        return judged(judge(seen))
+            self._current()
+        except Unreadable as trouble:
+            for client in clients:
+                yield client, trouble
+            return
+        by_partition: dict[int, list[str]] = {}
+        for client in clients:
+            by_partition.setdefault(partition_of(client.encode(), self._stream.partitions), []).append(client)
+        for whole, size in ((False, AT_ONCE), (True, HISTORIES_AT_ONCE)):
+            for number, of_partition in by_partition.items():
+                again: list[str] = []
+                for some in portions(of_partition, size):
+                    async for client, answer in self._judged(number, some, judge_of, whole):
+                        if answer is not None:
+                            yield client, answer
+                        elif whole:
+                            judged(answer)
+                        else:
+                            again.append(client)
+                by_partition[number] = again
+
+    async def _judged(
+        self, number: int, clients: Sequence[str], judge_of: JudgeOf[T], whole: bool
+    ) -> AsyncIterator[tuple[str, T | Unreadable | None]]:
+        """Some clients of a partition; None for who is to be asked about with his history."""
+        try:
+            with _said():
+                held = await self._held(number, clients, whole)
+        except Unreadable as trouble:
+            for client in clients:
+                yield client, trouble
+            return
+        for client in clients:
+            found: T | Unreadable | None
+            try:
+                with _said():
+                    seen = self._seen(number, held.of(client), whole)
+                    found = None if seen is None else judge_of(client)(seen)
+            except Unreadable as trouble:
+                found = trouble
+            yield client, found
 
     def _current(self) -> Register:
         """The register as it is known now, under the policy in force; `Unreadable` while it is not known."""
@@ -77,12 +123,17 @@ class OverRedis:
             self._learnt += 1
         return self._register
 
-    async def _seen(self, client: str, register: Register, whole: bool) -> Seen | None:
-        """What stands of the client; None where only his history tells."""
-        number = partition_of(client.encode(), self._stream.partitions)
-        found = await self._state.read(number, client, _NOTES, whole)
-        if self._stream.behind(number, found.next) > self._lag:
+    async def _held(self, number: int, clients: Sequence[str], whole: bool) -> Held:
+        """What Redis holds of clients of a partition whose worker is not behind for too long."""
+        self._current()
+        held = await self._state.read_many(number, clients, _NOTES, whole)
+        if self._stream.behind(number, held.next) > self._lag:
             raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
+        return held
+
+    def _seen(self, number: int, found: Remembered, whole: bool) -> Seen | None:
+        """What stands of the client; None where only his history tells."""
+        register = self._current()
         if not whole and self._is_pending(found, register):
             return None
         recorded = found.notes.get("recorded", BEFORE_EVERYTHING)
@@ -97,6 +148,19 @@ class OverRedis:
         arrivals, _ = followed.since(Log.REGISTER, applied if walking < 0 else min(applied, walking))
         facts = [followed.fact(arrival.offset) for arrival in arrivals]
         return any(isinstance(fact, Fact) and _reaches(found.dossier, fact, register) for fact in facts)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Whatever keeps the state from being known, as `Unreadable`."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
+    except StateLost as error:
+        raise Unreadable(f"state was lost: {error}; see to Redis, then `gate61 rebuild`") from None
+    except (UnknownLayout, MsgspecError) as error:
+        raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
 
 
 def _reaches(dossier: Dossier, fact: Fact, register: Register) -> bool:

@@ -1,6 +1,6 @@
 """Where the ask service has its knowledge from: one contract, over Redis and over the embedded gate."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -50,6 +50,10 @@ Judge = Callable[[Seen], T | None]
 """Judges on what is seen; None asks for the history, and then it is called again with it."""
 
 
+JudgeOf = Callable[[str], Judge[T]]
+"""The same for whichever client."""
+
+
 class Unreadable(Exception):
     """The state cannot be known now: nothing may be sent on it. The message says why."""
 
@@ -60,6 +64,9 @@ class Reader(Protocol):
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """Judge on what is known of a client, somebody never seen having an empty dossier; or raise `Unreadable`."""
 
+    def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
+        """The same for many different clients, as they come: those first who need no history."""
+
     async def ready(self) -> None:
         """Raise `Unreadable` with the reason while questions cannot be answered."""
 
@@ -69,3 +76,8 @@ def judged(answer: T | None) -> T:
     if answer is None:
         raise AssertionError("a question with the whole history asked for more")
     return answer
+
+
+def portions(clients: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """So many at a time, in order."""
+    return (clients[at : at + size] for at in range(0, len(clients), size))

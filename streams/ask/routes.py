@@ -1,6 +1,7 @@
-"""The two routes of the synchronous question, over any reader."""
+"""The routes of the synchronous question, over any reader."""
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -8,9 +9,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from streams.ask.check import QuestionRefused, answer_to, question, told
+from streams.ask.check import QuestionRefused, answer_to, question
+from streams.ask.check import told as told_of
 from streams.ask.lawful import may_send
 from streams.ask.reader import Judge, Reader, Seen, Unreadable
+from streams.ask.suppress import BODY_LIMIT, Sorted, judge_of, send_of
 from streams.web.access import Access
 from streams.web.clock import Clock
 from streams.web.metrics import Metrics
@@ -21,12 +24,24 @@ from streams.wire import SIZE_LIMIT
 T = TypeVar("T")
 ClientRef = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@/-]{1,128}$")]
 READY_SECONDS = 2.0
+LISTS_AT_ONCE = 4
+"""Others wait, within their budget."""
 _JSON = "application/json"
 
 
-def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, budget: float) -> APIRouter:
-    """`budget` is how many seconds a question may take; then it is not answered, and nothing may be sent."""
+class Budget(msgspec.Struct, frozen=True):
+    """Seconds a question may take; then it is not answered, and nothing may be sent."""
+
+    one: float = 2.0
+    many: float = 10.0
+    """For a list of recipients."""
+
+
+def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, allowed: Budget) -> APIRouter:
+    """Everything that is asked and changes nothing."""
     router = APIRouter(dependencies=[Depends(access.needs("ask"))])
+    room = asyncio.Semaphore(LISTS_AT_ONCE)
+    budget = allowed.one
 
     async def asked(client: str, judge: Judge[T]) -> T:
         try:
@@ -50,11 +65,30 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, b
 
         def judge(seen: Seen) -> dict[str, Any] | None:
             answer = answer_to(offer, seen)
-            return None if answer is None else told(answer, seen, now)
+            return None if answer is None else told_of(answer, seen, now)
 
         answer = await asked(offer.client, judge)
         metrics.checked(answer["verdict"], answer["leading"])
         return Response(msgspec.json.encode(answer), media_type=_JSON)
+
+    @router.post("/v1/suppress", summary="Who of these may be sent this, and who is to be left out? Changes nothing.")
+    async def suppress(request: Request) -> Response:
+        body = await body_of(request, BODY_LIMIT)
+        now = clock()
+        try:
+            send = send_of(body, now)
+        except QuestionRefused as refused:
+            raise Problem(422, str(refused), reason=refused.reason, may_send=[]) from None
+        found = Sorted(send)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(allowed.many), room:
+                async for client, judgement in reader.ask_each(list(send.offers), judge_of(send)):
+                    found.take(client, judgement)
+        for answer in found.answers:
+            metrics.checked(answer.outcome.verdict.word, answer.outcome.leading)
+        metrics.unanswered(len(found.unanswered))
+        told = found.told(now, f"the state could not be read within {allowed.many:g} s")
+        return Response(msgspec.json.encode(told), media_type=_JSON)
 
     @router.get("/v1/clients/{client:path}/may-send", summary="What may be offered to this client now, until when.")
     async def lawful(client: ClientRef) -> Response:

@@ -20,9 +20,14 @@ def ask(
     budget: Annotated[
         float, typer.Option(envvar="GATE61_ASK_BUDGET", help="seconds a question may take", min=0.01, max=60)
     ] = 2.0,
+    list_budget: Annotated[
+        float,
+        typer.Option(envvar="GATE61_LIST_BUDGET", help="seconds a list of recipients may take", min=0.01, max=300),
+    ] = 10.0,
 ) -> None:
     """Answer over HTTP what may be sent now, from what the workers know; changes nothing."""
     from streams.ask.app import ask_app  # What only serves is not loaded by commands that are called often.
+    from streams.ask.routes import Budget
     from streams.web.access import Access
     from streams.web.clock import now
     from streams.web.listening import ListeningRefused, keys_for, listen
@@ -30,6 +35,6 @@ def ask(
     settings = settings_or_refuse()
     try:
         access = Access(keys_for(host, keys))
-        listen(ask_app(settings, access, now, lag, budget), host, port, "the ask service")
+        listen(ask_app(settings, access, now, lag, Budget(budget, list_budget)), host, port, "the ask service")
     except ListeningRefused as refused:
         raise refuse(str(refused)) from None

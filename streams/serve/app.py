@@ -14,7 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from gate.instants import moment
 from state.journal import Kept, Out, Taken
-from streams.ask.routes import ask_routes, probes
+from streams.ask.routes import Budget, ask_routes, probes
 from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, STRUCTURED, arrivals
 from streams.serve.intake import Intake, Result
 from streams.serve.reader import EmbeddedReader
@@ -51,7 +51,7 @@ class _Bell:
 class Service:
     """One gate as an application."""
 
-    def __init__(self, intake: Intake, access: Access, clock: Clock = now, budget: float = 2.0) -> None:
+    def __init__(self, intake: Intake, access: Access, clock: Clock = now, budget: Budget = Budget()) -> None:
         self._intake = intake
         self._access = access
         self._metrics = Metrics()

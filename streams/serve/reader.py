@@ -2,12 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Final
 
 from gate import Known
 from gate.dossier import BEFORE_EVERYTHING
-from streams.ask.reader import Judge, ReadUpTo, Seen, T, Unreadable, judged
+from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
 from streams.serve.intake import Intake
+
+AT_ONCE: Final = 100
+"""Clients judged between two requests of others: some ten milliseconds."""
 
 
 class EmbeddedReader:
@@ -19,6 +24,31 @@ class EmbeddedReader:
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """See `Reader`."""
         return await self._do(lambda: self._judged(client, judge))
+
+    async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
+        """See `Reader`."""
+        with_history: list[str] = []
+        for some in portions(clients, AT_ONCE):
+            answers: list[T | None] | list[Unreadable]
+            try:
+                answers = await self._do(partial(self._quickly, some, judge_of))
+            except Unreadable as trouble:
+                answers = [trouble] * len(some)
+            for client, answer in zip(some, answers, strict=True):
+                if answer is None:
+                    with_history.append(client)
+                else:
+                    yield client, answer
+        for client in with_history:
+            found: T | Unreadable
+            try:
+                found = await self.ask(client, judge_of(client))
+            except Unreadable as trouble:
+                found = trouble
+            yield client, found
+
+    def _quickly(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> list[T | None]:
+        return [judge_of(client)(self._seen(client, False)) for client in clients]
 
     async def ready(self) -> None:
         """See `Reader`."""

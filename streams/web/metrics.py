@@ -47,9 +47,9 @@ class Metrics:
         """A question was answered."""
         self._checks.labels(verdict, leading).inc()
 
-    def unanswered(self) -> None:
-        """A question could not be answered."""
-        self._unanswered.inc()
+    def unanswered(self, count: int = 1) -> None:
+        """Questions could not be answered."""
+        self._unanswered.inc(count)
 
     def page(self) -> Response:
         """All of it as Prometheus reads it."""

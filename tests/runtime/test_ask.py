@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from redis import Redis as Client
 from redis.asyncio import Redis as AsyncClient
+from starlette.testclient import TestClient
 
 from gate.facts import Fact, Instant
 from state.redis_reader import RedisReader
@@ -21,9 +24,13 @@ from state.redis_store import RedisStore
 from streams.ask.check import SOURCE, answer_to, question, told
 from streams.ask.over_redis import OverRedis
 from streams.ask.reader import Seen, Unreadable
+from streams.ask.routes import Budget, ask_routes
 from streams.ask.stream import Behind
 from streams.kafka_record import partition_of
 from streams.policy_file import DEFAULT
+from streams.web.access import Access
+from streams.web.metrics import Metrics
+from streams.web.problems import say_problems
 from streams.wire import instant
 from streams.worker.following import Followed
 from streams.worker.merge import Log
@@ -33,9 +40,11 @@ from tests.promises.histories import History, history
 from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
-from tests.serving.service import process
+from tests.serving import mailing
+from tests.serving.service import HERE, Clock, process
 from tests.serving.test_check import questions
 from tests.serving.test_events import OFFER, TOLD
+from tests.serving.test_suppress import SECONDS, suppress, told_of_the_mail
 from tests.simulation.run import OF_REGISTER
 from tests.simulation.world import Record
 from tests.stories.telling import asset, clean_client, contacted, entity, in_order
@@ -81,15 +90,18 @@ class Worker:
         """An event arrives at its recorded time; the decisions that follow. The register's are only put there."""
         stated = [instant(event[k]) for k in ("time", "recordedtime") if isinstance(event.get(k), str)]
         self.now = max(self.now + 1000, *(-(-t // 1000) * 1000 for t in stated))
-        line = json.dumps(event).encode()
         if event["type"].removeprefix("gate61.").startswith(OF_REGISTER):
-            self.put(Log.REGISTER, line)
+            self.put(Log.REGISTER, json.dumps(event).encode())
             return []
-        key = event["subject"].encode()
-        number = partition_of(key, PARTITIONS)
+        number = partition_of(event["subject"].encode(), PARTITIONS)
+        return self.work(number, self.record(number, event))
+
+    def record(self, number: int, event: dict[str, Any]) -> Record:
+        """The next record of a partition."""
+        key, line = event["subject"].encode(), json.dumps(event).encode()
         record = Record("actions", number, self.offsets[number], self.now // 1000, key, line, (CONTENT_TYPE,))
         self.offsets[number] += 1
-        return self.work(number, record)
+        return record
 
     def work(self, number: int = 0, *records: Record) -> list[dict[str, Any]]:
         """All partitions do what there is to do; what partition `number` decided."""
@@ -233,6 +245,110 @@ def test_a_redis_that_is_away_or_hangs_leaves_questions_unanswered(tmp_path: Pat
         server.stop(5)
 
 
+def fill(worker: Worker, events: list[dict[str, Any]]) -> None:
+    """Events arrive in bulk, each partition's in their order."""
+    by_partition: dict[int, list[dict[str, Any]]] = {}
+    for event in events:
+        if event["type"].removeprefix("gate61.").startswith(OF_REGISTER):
+            worker.append(event)
+        else:
+            by_partition.setdefault(partition_of(event["subject"].encode(), PARTITIONS), []).append(event)
+        worker.now = max(worker.now, instant(event["time"]))
+    for number, of_partition in by_partition.items():
+        for at in range(0, len(of_partition), 500):
+            worker.work(number, *(worker.record(number, event) for event in of_partition[at : at + 500]))
+
+
+@contextmanager
+def asking(url: str, worker: Worker, **budget: float) -> Iterator[TestClient]:
+    """The routes over what the worker remembers."""
+    state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
+    app, clock = FastAPI(), Clock(mailing.NOW)
+    routes = ask_routes(OverRedis(worker, state, LAG), Access(None), Metrics(), clock, Budget(**budget))
+    app.include_router(routes)
+    say_problems(app)
+    with TestClient(app, base_url=HERE) as client:
+        yield client
+
+
+def test_a_mail_to_4000_of_whom_37_are_held_back(client: Client, redis: Redis) -> None:
+    """The same as over the embedded gate; Redis is as before."""
+    worker = Worker(client, "actions")
+    fill(worker, mailing.events())
+    before = everything(client)
+    with asking(redis.url, worker) as asked_over:
+        began = time.perf_counter()
+        found = suppress(asked_over, mailing.recipients(), **mailing.SEND)
+        seconds = time.perf_counter() - began
+    print(f"4,000 recipients, Redis: {seconds:.2f} s")
+    told_of_the_mail(found)
+    assert seconds < SECONDS and everything(client) == before
+    assert [(r["partition"], r["next_offset"]) for r in found["read_to"]] == sorted(worker.offsets.items())[
+        -PARTITIONS:
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_recipient_is_answered_like_a_question(client: Client, redis: Redis, seed: int) -> None:
+    """Also of clients whose history is needed, or who are to be judged again behind a change of the register."""
+    events, random = history(seed), Random(seed)
+    worker = Worker(client, "actions")
+    with asking(redis.url, worker) as asked_over:
+        for at in range(0, len(events), 20):
+            for event in events[at : at + 20]:
+                worker.append(event)
+            data = {"service": "exchange_funds", "asset": random.choice(["btc", "ltc"]), "channel": "email"}
+            data |= {"content": "offer", "transaction": "t1", "time": random.choice(events)["time"]}
+            found = suppress(asked_over, ["c1", "c2", "c3"], **data)
+            for who in ("c1", "c2", "c3"):
+                answer = asked_over.post("/v1/check", json={"client": who, **data}).json()
+                assert (who in found["may_send"]) == answer["may_send"]
+                leading = [e["leading"] for e in found["suppress"] if e["recipient"] == who]
+                assert leading == ([] if answer["may_send"] else [answer["leading"]])
+
+
+def test_what_redis_does_not_hold_suppresses_whom_it_concerns(client: Client, redis: Redis) -> None:
+    """One client's dossier that cannot be understood, a partition that lost state, a worker that is behind."""
+    worker = Worker(client, "actions")
+    fill(worker, mailing.events()[:300])
+    names = [f"cl-{n}" for n in range(250)]
+    apart = {n: [who for who in names if partition_of(who.encode(), PARTITIONS) == n] for n in range(PARTITIONS)}
+    with asking(redis.url, worker) as asked_over:
+        assert suppress(asked_over, names, **mailing.SEND)["may_send"] == names
+        client.hset("{actions:0}:dossiers", apart[0][0], b"\0\0\0\1\x99")
+        found = suppress(asked_over, names, **mailing.SEND)
+        assert found["unanswered"] == [apart[0][0]] and "layout 99" in found["suppress"][0]["said"]
+        client.hdel("{actions:0}:dossiers", apart[0][0])
+        found = suppress(asked_over, names, **mailing.SEND)
+        assert sorted(found["unanswered"]) == sorted(apart[0]) and "state was lost" in found["suppress"][0]["said"]
+        assert {r["partition"] for r in found["read_to"]} == {1}
+        worker.why = "Kafka is away"
+        found = suppress(asked_over, names, **mailing.SEND)
+        assert (found["may_send"], found["suppress"][0]["said"]) == ([], "Kafka is away")
+
+
+def test_a_redis_that_hangs_suppresses_everybody_in_time(tmp_path: Path) -> None:
+    """The budget holds however many recipients there are."""
+    server = Redis(tmp_path / "redis")
+    server.start()
+    try:
+        with server.client() as client:
+            worker = Worker(client, "actions")
+            fill(worker, mailing.events()[:300])
+        names = [f"cl-{n}" for n in range(250)]
+        with asking(server.url, worker, many=1.0) as asked_over:
+            assert suppress(asked_over, names, **mailing.SEND)["may_send"] == names
+            server.pause()
+            began = time.perf_counter()
+            found = suppress(asked_over, names, **mailing.SEND)
+            assert time.perf_counter() - began < 4
+            assert found["unanswered"] == names and "within 1 s" in found["suppress"][0]["said"]
+            server.resume()
+            assert suppress(asked_over, names, **mailing.SEND)["may_send"] == names
+    finally:
+        server.stop(5)
+
+
 def test_how_long_a_partition_is_behind() -> None:
     """From when its end was seen and not reached; what was never seen, or lost its state, is behind for ever."""
     behind = Behind()
@@ -280,6 +396,10 @@ def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: st
             setting.publish([*TOLD, entity("sister", "eu_authorised", services=["exchange_funds"])])
             answer = check(lambda r: r.json().get("leading") == "WITHIN_WINDOW")
             assert answer["may_send"] is True and client.get("/readyz").status_code == 200
+            send = {"send": {"time": OFFER["time"], **OFFER["data"]}, "recipients": ["anna", "ben"]}
+            listed = client.post("/v1/suppress", json=send).json()
+            assert (listed["may_send"], listed["send_by"]) == (["anna"], answer["send_by"])
+            assert [e["leading"] for e in listed["suppress"]] == ["INITIATION_UNKNOWN"]
             setting.publish([{**OFFER, **answer["event"]}])
             setting.caught_up()
             (decided,) = setting.decisions().values()
@@ -291,6 +411,8 @@ def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: st
             setting.publish([{**OFFER, "id": "another"}])
             late = check(lambda r: r.status_code == 503)
             assert "behind the stream" in late["detail"] and late["may_send"] is False
+            listed = client.post("/v1/suppress", json={**send, "recipients": ["anna"]}).json()
+            assert (listed["may_send"], listed["unanswered"]) == ([], ["anna"])
             worker.start()
             check(lambda r: r.status_code == 200)
         finally:

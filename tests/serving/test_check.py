@@ -13,6 +13,7 @@ import pytest
 
 from gate import HISTORY_NEEDED
 from streams.ask import check
+from streams.ask.routes import Budget
 from tests.promises.histories import ASSETS, PRODUCTS, SERVICES, History, history
 from tests.serving.service import Clock, Event, post, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
@@ -148,7 +149,7 @@ def test_a_question_that_cannot_be_read_allows_nothing(tmp_path: Path, body: Any
 
 def test_a_question_that_takes_too_long_is_not_answered(tmp_path: Path) -> None:
     """The budget is kept: 503, nothing may be sent."""
-    with serving(tmp_path / "gate.db", budget=1e-9) as client:
+    with serving(tmp_path / "gate.db", budget=Budget(1e-9)) as client:
         refused = client.post("/v1/check", json={"client": "anna", **OFFER["data"]})
         assert refused.status_code == 503 and refused.json()["may_send"] is False
         assert client.get("/v1/clients/anna/may-send").json()["may_send"] is False
