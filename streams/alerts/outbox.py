@@ -66,8 +66,9 @@ def due(
         before = and_(earlier.c.about == d.c.about, earlier.c.state == WAITING, earlier.c.number < d.c.number)
         of &= ~exists(select(earlier.c.number).where(before))
     with engine.connect() as connection:
-        paused = connection.execute(select(t.endpoint.c.paused).where(t.endpoint.c.channel == channel)).scalar()
-        if paused is not None and paused > now:
+        here = select(t.endpoint).where(t.endpoint.c.channel == channel)
+        known = connection.execute(here).mappings().first()
+        if known is not None and (known["disabled"] or (known["paused"] or 0) > now):
             return []
         rows = connection.execute(select(*_COLUMNS).where(of).order_by(d.c.attempts, d.c.number).limit(room))
         return [Delivery(*row) for row in rows]

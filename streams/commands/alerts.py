@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +60,7 @@ def run(
     from streams.settings import SettingsRefused
     from streams.web.access import Access
     from streams.web.listening import ListeningRefused, keys_for, listen
+    from streams.web.logs import log_to_stderr
 
     used, first = _config(config), since_or_refuse(since)
     try:
@@ -72,9 +75,16 @@ def run(
             )
         try:
             access = Access(keys_for(host, keys))
+            signal.signal(signal.SIGTERM, _ended)
+            log_to_stderr()
             listen(application(Alerts(gate.feed(), engine, used, first), access), host, port, "the alerts")
         except ListeningRefused as refused:
             raise refuse(str(refused)) from None
+
+
+def _ended(*_: object) -> None:
+    """Raised again by the server once it has stopped in order."""
+    sys.exit(0)
 
 
 @alerts.command()

@@ -1,17 +1,13 @@
 """`gate61 worker`: the gate on Kafka and Redis."""
 
-import logging
-import sys
-
-import structlog
-
 from streams.commands.common import settings_or_refuse
+from streams.web.logs import log_to_stderr
 
 
 def worker() -> None:
     """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT."""
     settings = settings_or_refuse()
-    _log()
+    log_to_stderr()
     import gc
 
     from mode import Worker
@@ -27,13 +23,3 @@ def worker() -> None:
     Worker(
         app, loglevel="WARNING", quiet=False, redirect_stdouts=False, blocking_timeout=60.0
     ).execute_from_commandline()
-
-
-def _log() -> None:
-    """JSON lines on standard error, readable ones on a terminal; never what events hold."""
-    shown = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), shown],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )

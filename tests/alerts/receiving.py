@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         with here.lock:
             here.seen.append(seen)
             fault = here.faults.pop(0) if here.faults else "200"
-            if fault.startswith("2") or fault in ("garbage", "flood", "drop after", "drip"):
+            if fault.startswith("2") or fault in ("garbage", "flood", "drip", "late"):
                 here.taken.append(seen)
         with suppress(OSError):
             self._do(fault)
@@ -97,8 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
         word, _, more = fault.partition(" ")
         if fault == "hang":
             self.server.here.end.wait(30)
-        elif word in ("drop", "cut"):
+        elif fault == "cut":
             self.connection.shutdown(socket.SHUT_RDWR)
+        elif fault == "late":
+            self.server.here.end.wait(0.4)
+            self._answer(200)
         elif fault == "garbage":
             self._answer(200, b"\x00\xff{not json" * 10)
         elif word in ("flood", "bigflood"):

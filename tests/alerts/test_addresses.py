@@ -97,7 +97,7 @@ def test_one_private_address_among_public_ones_is_enough() -> None:
     async def both(host: str, port: int) -> Sequence[str]:
         return [PUBLIC[0], "10.0.0.1"]
 
-    with pytest.raises(NotPosted, match="10.0.0.1, which is private"):
+    with pytest.raises(NotPosted, match=r"10\.0\.0\.1, which is private"):
         post("http://hooks.example/", Poster(resolve=both))
 
 

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,6 +34,11 @@ secret_env = "SIEM_KEY"
 """
 
 
+_ROUGH = ("500", "cut", "200", "200", "200")
+_SLOW = ("200", "late", "late")
+"""Late: killed meanwhile the process does not know that it has arrived."""
+
+
 def configured(folder: Path, there: Receiver, flood: int = 10_000) -> list[str | Path]:
     """Arguments of the program for one receiver."""
     path = folder / "alerts.toml"
@@ -40,15 +47,15 @@ def configured(folder: Path, there: Receiver, flood: int = 10_000) -> list[str |
 
 
 def story(client: str) -> list[dict[str, Any]]:
-    """A request with a record, two offers that are held, and later a call that had come before: both are blocked."""
+    """A request with a record, two offers that are held, and late a paid referral that came before: both are blocked."""
 
-    def event(id: str, kind: str, hour: int, **data: Any) -> dict[str, Any]:
+    def event(id: str, kind: str, hour: int, /, **data: Any) -> dict[str, Any]:
         known = {"specversion": "1.0", "source": "shop", "id": f"{client}-{id}", "subject": client}
         return known | {"type": f"gate61.{kind}.v1", "time": f"2026-03-02T{hour:02}:00:00Z", "data": data}
 
     record = {"evidence": f"{client}-m", "supports": "initiation", "request": f"{client}-r", "kind": "inbound_email"}
-    offer = {"service": "custody", "asset": "BTC", "channel": "app", "transaction": "t-1", "content": "offer"}
-    asked = {"service": "custody", "asset": "BTC", "transaction": "t-1", "channel": "app", "kind": "request"}
+    offer = {"service": "custody", "channel": "app", "transaction": "t-1", "content": "offer"}
+    asked = {"service": "custody", "transaction": "t-1", "channel": "app", "kind": "request"}
     return [
         event("l", "client.located", 1, indicator="kyc_residence", country="DE"),
         event("r", "client.requested", 8, **asked),
@@ -56,7 +63,7 @@ def story(client: str) -> list[dict[str, Any]]:
         event("a", "evidence.approved", 9, evidence=f"{client}-m", by="staff-2"),
         event("o", "offer.proposed", 10, offer=f"{client}-o", **offer),
         event("p", "offer.proposed", 11, offer=f"{client}-p", **offer),
-        event("c", "firm.contacted", 7, by="firm", means="call", content="marketing"),
+        event("c", "referral.recorded", 7, by="friend", rewarded=True),
     ]
 
 
@@ -86,43 +93,26 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
     """
     random = Random(61)
     with (
-        receiving(*(random.choice(("500", "cut", "200", "200", "200")) for _ in range(40))) as there,
+        receiving(*(random.choice(choices) for choices in (_ROUGH,) * 40 + (_SLOW,) * 400)) as there,
         process("--state", tmp_path / "gate.db") as (_, gate),
         httpx.Client(base_url=gate, timeout=30) as client,
     ):
         arguments = [*configured(tmp_path, there), "--since", "1h"]
         environment = ENVIRONMENT | {"GATE61_URL": gate, "SIEM_KEY": SHARED}
         lines = [e for turn in zip(*(story(f"c-{n}") for n in range(CLIENTS)), strict=True) for e in turn]
-        batches = [lines[n : n + 40] for n in range(0, len(lines), 40)]
-        kills = 0
-        with (tmp_path / "log").open("ab") as log:
-            while batches or kills < 12:
-                running = subprocess.Popen(
-                    [PROGRAM, "alerts", *arguments, "--port", "0"], env=environment, stdout=log, stderr=log
-                )
-                end = time.monotonic() + 1.5 + random.random() * 2
-                while time.monotonic() < end:
-                    if batches:
-                        body = "\n".join(json.dumps(e) for e in batches.pop(0)).encode()
-                        assert client.post("/v1/events", content=body, headers=LINES).status_code == 200
-                    time.sleep(random.random() * 0.3)
+        kills = 12
+        share = len(lines) // kills + 1
+        for kill in range(kills):
+            with _running(arguments, environment, tmp_path) as running:
+                time.sleep(1 + random.random())
+                body = "\n".join(json.dumps(e) for e in lines[kill * share : (kill + 1) * share]).encode()
+                assert client.post("/v1/events", content=body, headers=LINES).status_code == 200
+                time.sleep(random.random() * 2)
                 assert running.poll() is None
-                running.kill()
-                running.wait()
-                kills += 1
-            running = subprocess.Popen(
-                [PROGRAM, "alerts", *arguments, "--port", "0"], env=environment, stdout=log, stderr=log
-            )
-            try:
-                wanted = expected(everything(client))
-                assert wanted == Counter(new=CLIENTS * 4 + _cases(client), corrected=CLIENTS * 2)
-                deadline = time.monotonic() + 60
-                while told(there.said()) != wanted and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                running.terminate()
-                assert running.wait(20) == 0
-            finally:
-                running.kill()
+        wanted = expected(everything(client))
+        assert wanted == Counter(new=CLIENTS * 5, corrected=CLIENTS * 2)
+        with _running(arguments, environment, tmp_path) as running:
+            _until(lambda: told(there.said()) == wanted, 60)
     found = told(there.said())
     assert found == wanted
     bodies = {s.id: s.body for s in there.seen}
@@ -135,8 +125,17 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
         )
 
 
-def _cases(client: httpx.Client) -> int:
-    return sum(e["type"] == "gate61.case.opened.v1" for e in everything(client))
+@contextmanager
+def _running(
+    arguments: list[str | Path], environment: dict[str, str], folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program until it is killed."""
+    words = [PROGRAM, "alerts", *arguments, "--port", "0"]
+    with (folder / "log").open("ab") as log, subprocess.Popen(words, env=environment, stderr=log) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def test_probes_metrics_and_a_clean_end(tmp_path: Path) -> None:
