@@ -100,23 +100,30 @@ def expected(steps: list[Step], verdicts: tuple[str, ...]) -> Counter[str]:
     """By a model of few lines: what a receiver of these verdicts is to be told."""
     seen: set[str] = set()
     followed: set[str] = set()
+    standing: dict[str, str] = {}
+    refusals: set[str] = set()
     counts: Counter[str] = Counter()
     for what, batch in steps:
         for each in batch if what == "batch" else ():
             data = each["data"]
-            id = data.get("case") or (data["decision"] if "verdict" in data else None)
-            if id is None or id in seen:
+            id = data.get("case") or data["decision"]
+            if each["type"] == "gate61.review.refused.v1":
+                refusals.add(id)
+                continue
+            if id in seen:
                 continue
             seen.add(id)
             verdict = "case" if "case" in data else "allow" if data["may_send"] else data["verdict"]
             old = data.get("supersedes")
             if old in followed:
                 counts["corrected"] += 1
+                standing.pop(old, None)
             if verdict in verdicts:
                 counts["new"] += 1
+                standing[id] = verdict
             if verdict in verdicts or old in followed:
                 followed.add(id)
-    return counts
+    return counts + Counter(v for id, v in standing.items() if v != "flag" or id not in refusals)
 
 
 @settings(max_examples=40, deadline=None)
@@ -136,10 +143,19 @@ def test_counts_add_up_to_what_came_in(steps: list[Step], flood: int) -> None:
                 found["new"] += data["counts"]["new"]
                 found["corrected"] += data["counts"]["corrected"]
                 _adds_up(data)
+            for column, verdict in (("held", "flag"), ("blocked", "block"), ("cases", "case")):
+                found[verdict] = _standing(alerts, name, column)
             assert +found == +expected(steps, verdicts), name
             assert len({m["id"] for m in messages}) == len(messages)
         _nothing_is_left(alerts)
         alerts.engine.dispose()
+
+
+def _standing(alerts: Telling, name: str, column: str) -> int:
+    """How much of all groups stands."""
+    with alerts.engine.connect() as connection:
+        rows = connection.execute(select(t.group.c[column]).where(t.group.c.channel == name))
+        return sum(rows.scalars())
 
 
 def _adds_up(data: Event) -> None:
