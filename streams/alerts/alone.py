@@ -17,7 +17,8 @@ _LOCK: Final = 0x6761_7465_3631_616C
 def alone(engine: Engine) -> Iterator[bool]:
     """Whether nobody else carries; it is so until the end, also where the process is killed."""
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # Closed in the end, not kept with its lock for somebody else.
             yield bool(connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": _LOCK}).scalar())
         return
     file = os.open(Path(f"{engine.url.database}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

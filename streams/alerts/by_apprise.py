@@ -96,11 +96,13 @@ class _Guard:
             if here.family not in (socket.AF_INET, socket.AF_INET6):
                 self.refused.append("something on this machine")
                 raise OSError("only receivers on the network are spoken to")
-            # Of `sendto` the address is the last; of the others the only one.
-            host = str(given[-1][0])
-            if host not in self._by_name:
-                self._look(host, [host] if _is_address(host) else [])
-            return act(here, *given)
+            *before, place = given  # Of `sendto` the address is the last; of the others the only one.
+            host = str(place[0])
+            if not _is_address(host):
+                place = socket.getaddrinfo(host, place[1], here.family, here.type)[0][4]
+            elif host not in self._by_name:
+                self._look(host, [host])
+            return act(here, *before, place)
 
         return looked
 

@@ -18,6 +18,7 @@ LAPSED, REFUSED, REPLACED = "lapsed", "refused", "replaced"
 COUNTED: Final = (HELD, BLOCKED, CASE)
 """States of what stands and is alerted to; the others are what became of it."""
 
+_Ident = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00]{1,512}\Z")]
 _Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -56,34 +57,34 @@ class _Reason(msgspec.Struct):
 
 
 class _Scope(msgspec.Struct):
-    service: str
+    service: _Ident
     hard_until: _Zoned
 
 
 class _Fact(msgspec.Struct):
-    id: str
+    id: _Ident
 
 
 class _Decision(msgspec.Struct):
-    decision: str
-    offer: str
-    client: str
+    decision: _Ident
+    offer: _Ident
+    client: _Ident
     verdict: str
     may_send: bool
-    leading: str
+    leading: _Ident
     reasons: list[_Reason]
     recorded_at: _Zoned
     scope: _Scope | None = None
-    supersedes: str | None = None
+    supersedes: _Ident | None = None
     because: _Fact | None = None
-    service: str | None = None
+    service: _Ident | None = None
 
 
 class _Case(msgspec.Struct):
-    case: str
-    why: str
+    case: _Ident
+    why: _Ident
     said: str
-    client: str | None = None
+    client: _Ident | None = None
 
 
 class Unreadable(Exception):
@@ -98,7 +99,7 @@ def read(told: Told) -> Happened | Refusal | None:
         if told.kind == "case":
             return _opened(msgspec.convert(told.event["data"], _Case), told)
         if told.kind == "action" and told.event["type"] == "gate61.review.refused.v1":
-            return Refusal(msgspec.convert(told.event["data"]["decision"], str))
+            return Refusal(msgspec.convert(told.event["data"]["decision"], _Ident))
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise Unreadable(f"{told.log}:{told.offset} is no {told.kind} of the gate ({type(error).__name__})") from None
     return None
@@ -117,7 +118,7 @@ def _decided(data: _Decision) -> Happened:
         data.service or (data.scope.service if data.scope else ""),
         data.client,
         data.offer,
-        next((r.said for r in data.reasons if r.code == data.leading), ""),
+        _shown(next((r.said for r in data.reasons if r.code == data.leading), "")),
         URGENT if "RULE_FAILED" in codes else WARNING if held else ERROR,
         _instant(data.recorded_at),
         _instant(data.scope.hard_until) if held and data.scope else None,
@@ -136,10 +137,15 @@ def _opened(data: _Case, told: Told) -> Happened:
         "",
         data.client or "",
         "",
-        data.said,
+        _shown(data.said),
         URGENT,
         told.at,
     )
+
+
+def _shown(text: str) -> str:
+    """PostgreSQL takes no NUL."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _instant(at: datetime) -> Instant:

@@ -118,7 +118,12 @@ class Alerts:
         told = await self._feed.next(READ_SECONDS)
         if not told:
             return
-        self.metrics.took(await self.do(fold, self._engine, self._config, told, self._clock(), self._since))
+        counts = await self.do(fold, self._engine, self._config, told, self._clock(), self._since)
+        self.metrics.took(counts)
+        if counts["unreadable"]:
+            _log.warning(
+                "events that are not the gate's were read past; see who writes there", count=counts["unreadable"]
+            )
 
     async def _speak(self) -> None:
         await self.tick()
