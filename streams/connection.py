@@ -1,5 +1,7 @@
 """How Kafka's clients connect: kafka-python and aiokafka call these settings by the same names."""
 
+import logging
+import re
 from ssl import create_default_context
 from typing import Any
 
@@ -15,3 +17,30 @@ def connection(kafka: Kafka) -> dict[str, Any]:
         found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
         found["sasl_plain_password"] = kafka.password
     return found
+
+
+_REFUSED = re.compile(r"(?i)authentication failed[^()]*|certificate verify failed[^()]*|wrong version number")
+
+
+class Overheard(logging.Handler):
+    """Why nobody could be spoken to. The libraries only log that; their exceptions say that it took too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.why = ""
+        for name in ("kafka", "aiokafka"):
+            logging.getLogger(name).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the latest reason."""
+        found = _REFUSED.search(record.getMessage())
+        if found:
+            self.why = found[0].strip()[:200]
+
+    def said(self, error: Exception) -> str:
+        """An error, with the reason where one was overheard."""
+        if not self.why:
+            return str(error)
+        secrets = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
+        where = "GATE61_KAFKA_SECURITY and GATE61_KAFKA_CA"
+        return f"{self.why}; see {secrets if 'uthentication' in self.why else where}"

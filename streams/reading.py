@@ -7,6 +7,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 
+from streams.codecs import unpack_every_codec
 from streams.connection import connection
 from streams.settings import Kafka
 
@@ -29,6 +30,7 @@ class Extent(Struct, frozen=True):
 
 def reader(kafka: Kafka, seconds: float = SECONDS) -> KafkaConsumer:
     """A consumer without a group; close it. Raises `KafkaError` if no broker answers in that time."""
+    unpack_every_codec()
     return KafkaConsumer(
         **connection(kafka),
         enable_auto_commit=False,

@@ -1,6 +1,5 @@
 """What commands share: policy, settings, times and Kafka or a refusal, and where tables go."""
 
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,10 +54,10 @@ def kafka_or_refuse(settings: Settings) -> Iterator[None]:
     from aiokafka.errors import KafkaError as OtherKafkaError
     from kafka.errors import KafkaError
 
+    from streams.connection import Overheard
     from streams.reading import NotRead
 
-    for name in ("kafka", "aiokafka"):
-        logging.getLogger(name).addHandler(logging.NullHandler())  # What fails is said once, by us.
+    heard = Overheard()  # What fails is said once, by us.
     try:
         yield
     except NotRead as error:
@@ -66,7 +65,7 @@ def kafka_or_refuse(settings: Settings) -> Iterator[None]:
     except (KafkaError, OtherKafkaError) as error:
         where = ", ".join(settings.kafka.servers)
         raise refuse(
-            f"Kafka at {where}: {error}; see that it runs, GATE61_KAFKA and the rights of its user", 1
+            f"Kafka at {where}: {heard.said(error)}; see that it runs, GATE61_KAFKA and the rights of its user", 1
         ) from None
 
 

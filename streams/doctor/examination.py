@@ -1,6 +1,5 @@
 """The examination in its order: settings, policy, Kafka and its topics, the policy in force, Redis, clocks, state."""
 
-import logging
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 
@@ -14,6 +13,7 @@ from gate.policy import Policy
 from state import redis_health
 from state.finding import Finding, Level
 from streams.administration import Planned, administrator, plan
+from streams.connection import Overheard
 from streams.doctor import brokers, clocks, partitions, policies
 from streams.settings import Settings, SettingsRefused, settings
 
@@ -25,7 +25,7 @@ def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
 
     Changes nothing but for one record in the topic by which the brokers' clock is read.
     """
-    logging.getLogger("kafka").addHandler(logging.NullHandler())  # What fails there is a finding here.
+    heard = Overheard()  # What fails there is a finding here.
     try:
         found = settings(environment)
     except SettingsRefused as refused:
@@ -35,11 +35,11 @@ def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield Finding("settings", Level.OK, f"topics `{found.prefix}gate61.*` at {', '.join(found.kafka.servers)}")
     own = yield from policies.own(found)
-    planned = yield from _kafka(found, own)
+    planned = yield from _kafka(found, own, heard)
     yield from _redis(found, own, planned)
 
 
-def _kafka(settings: Settings, own: Policy | None) -> Generator[Finding, None, list[Planned]]:
+def _kafka(settings: Settings, own: Policy | None, heard: Overheard) -> Generator[Finding, None, list[Planned]]:
     """What Kafka has; the topics, none if they could not be asked."""
     planned: list[Planned] = []
     try:
@@ -50,7 +50,7 @@ def _kafka(settings: Settings, own: Policy | None) -> Generator[Finding, None, l
             yield from policies.in_force(settings, planned, own)
             yield from clocks.of_broker(settings, planned, own)
     except (KafkaError, OSError) as error:
-        said = f"Kafka at {', '.join(settings.kafka.servers)}: {error}"
+        said = f"Kafka at {', '.join(settings.kafka.servers)}: {heard.said(error)}"
         yield Finding("Kafka", Level.WRONG, said, "see that it runs, GATE61_KAFKA and the rights of its user")
     return planned
 

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from gate.policy import Policy
 from state.finding import Finding, Level
 from streams.administration import Planned
+from streams.codecs import unpack_every_codec
 from streams.connection import connection
 from streams.policy_file import PolicyRefused, load, parse
 from streams.settings import Settings
@@ -59,6 +60,7 @@ def _read(settings: Settings, topic: str, first: int, end: int) -> list[tuple[in
     if first == end:
         return []
     place, found = TopicPartition(topic, 0), []
+    unpack_every_codec()
     consumer = KafkaConsumer(**connection(settings.kafka), enable_auto_commit=False)
     try:
         consumer.assign([place])

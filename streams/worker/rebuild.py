@@ -16,6 +16,7 @@ from redis import Redis
 
 from state.redis_store import RedisStore, StateLost
 from streams.administration import administrator
+from streams.codecs import unpack_every_codec
 from streams.connection import connection
 from streams.settings import Settings
 from streams.topics import Names, topics
@@ -154,6 +155,7 @@ class Rebuild:
             consumer.close()
 
     def _consumer(self) -> Any:
+        unpack_every_codec()
         return KafkaConsumer(
             **connection(self._settings.kafka),
             enable_auto_commit=False,

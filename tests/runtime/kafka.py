@@ -42,23 +42,36 @@ num.io.threads=2
 
 
 class Kafka(Process):
-    """A broker; `servers` is where it listens. `properties` are added to server.properties."""
+    """A broker; `servers` is where it listens.
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None, java: Sequence[str] = SMALL) -> None:
+    `properties` are added to server.properties, with `{port}` and `{controller}` filled in; `scram` are people and their
+    passwords for SCRAM-SHA-512.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, str] | None = None,
+        java: Sequence[str] = SMALL,
+        scram: Mapping[str, str] | None = None,
+    ) -> None:
         assert JARS.is_dir(), "Kafka's jars are missing; run `make parts`"
         self.port = free_port()
         self.servers = f"127.0.0.1:{self.port}"
         self._run = ["java", *java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-cp", f"{JARS}/*"]
         self._config = folder / "server.properties"
         super().__init__([*self._run, "kafka.Kafka", str(self._config)], folder, "kafka")
-        self._format(properties or {})
+        self._format(properties or {}, scram or {})
 
-    def _format(self, properties: Mapping[str, str]) -> None:
+    def _format(self, properties: Mapping[str, str], scram: Mapping[str, str]) -> None:
         self.folder.mkdir(parents=True)
-        text = _PROPERTIES.format(port=self.port, controller=free_port(), folder=self.folder)
-        self._config.write_text(text + "".join(f"{k}={v}\n" for k, v in properties.items()))
+        ports = {"port": self.port, "controller": free_port()}
+        text = _PROPERTIES.format(**ports, folder=self.folder)
+        self._config.write_text(text + "".join(f"{k}={v.format(**ports)}\n" for k, v in properties.items()))
         cluster = base64.urlsafe_b64encode(b"A" + secrets.token_bytes(15)).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(self._config)]
+        for name, password in scram.items():
+            tool += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run([*self._run, *tool], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 

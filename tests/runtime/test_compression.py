@@ -1,10 +1,12 @@
 """Whatever platforms compress with, the worker reads: one batch that it could not unpack would stop a partition."""
 
 import asyncio
+from contextlib import closing
 
 import pytest
 from kafka import KafkaProducer
 
+from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
 from streams.worker.kafka import follower
 from tests.runtime.kafka import APPEND_TIME, Kafka
@@ -23,6 +25,8 @@ def test_what_kafka_itself_compresses_is_read(kafka: Kafka, prefix: str, way: st
         producer.send(topic, value, key, [("content-type", b"x")])
     producer.close(30)
     assert asyncio.run(_read(kafka, topic)) == sent
+    with closing(reader(Settings((kafka.servers,)))) as consumer:  # As `dlq`, `watch` and `rebuild` read.
+        assert [(r.key, r.value) for r in records(consumer, extent(consumer, topic))] == sent
 
 
 async def _read(kafka: Kafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
