@@ -1,12 +1,12 @@
 """Answers, notices and cases out, as structured CloudEvents (contract section 4)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from gate.effects import Answer, Case, Notice
-from gate.facts import Instant
+from gate.facts import Instant, Proposed
 from gate.instants import moment
 from gate.law import DUTIES
 from gate.outcome import ScopeView
@@ -76,6 +76,7 @@ def answer_data(answer: Answer, policy: Policy) -> dict[str, Any]:
         "supersedes": answer.supersedes,
         "because": {"source": because.source, "id": because.id} if because else None,
         "countries": list(answer.countries),
+        "service": cast(Proposed, offer.said).service,
     }
 
 

@@ -82,7 +82,10 @@ _DECIDED = object_of(
         "supersedes": {**maybe(IDENT_TEXT), "description": "The decision that this one replaces."},
         "because": {**maybe(_EVENT), "description": "The event that forced that."},
     },
-    {"countries": list_of(pattern(Country.__metadata__[0].pattern))},  # type: ignore[attr-defined]
+    {
+        "countries": list_of(pattern(Country.__metadata__[0].pattern)),  # type: ignore[attr-defined]
+        "service": {**one_of(get_args(Service)), "description": "The offer's; absent where it cannot be read."},
+    },
 )
 _CASE = object_of(
     {"case": IDENT_TEXT, "why": one_of(CASES), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
