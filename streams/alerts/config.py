@@ -16,18 +16,12 @@ from gate.policy import SECOND
 from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
+from streams.schemas.outputs import CASES
 
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
-WHYS: Final = frozenset(DUTIES) | {
-    "LATE_EVIDENCE",
-    "DELIVERED_WITHOUT_PERMISSION",
-    "EXPOSURE",
-    "IDENTITY_MERGED",
-    "SAME_PERSON_TWICE",
-    "RELEASE_REFUSED",
-}
+WHYS: Final = frozenset(DUTIES) | frozenset(CASES)
 """Codes of reasons and of cases (judging section 6)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,253}")
@@ -216,8 +210,14 @@ class _Reading:
             self._some("reasons", WHYS),
             self._severity(),
             self._flag("show_client", not people),
-            self._flag("closings", kind != "apprise"),
+            self._closings(kind),
         )
+
+    def _closings(self, kind: str) -> bool:
+        told = self._flag("closings", kind != "apprise")
+        if kind == "pagerduty" and not told:
+            self._complain("`closings` is what resolves an incident of PagerDuty; leave it out")
+        return told
 
     def _url(self, kind: str) -> str:
         given = [n for n in ("url", "url_env", "url_file") if n in self._table]

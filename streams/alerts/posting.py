@@ -55,6 +55,7 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        host = host.strip("[]")
         addresses = list(await self._resolve(host, port))[:ADDRESSES]
         refuse_any(host, addresses, self._allowed)
         trouble: Exception = httpcore.ConnectError("the host has no address")

@@ -73,7 +73,8 @@ class Alerts:
         """Go on where the store stands."""
         self._since = await self.do(begun, self._engine, self._since)
         for channel in self._config.channels.values():
-            await self.do(outbox.known, self._engine, channel.name, address_of(channel))
+            if not await self.do(outbox.known, self._engine, channel.name, address_of(channel)):
+                _log.warning("nothing is sent: the receiver had said that it is gone (410)", channel=channel.name)
         left = {name for name, _ in await self.do(outbox.counts, self._engine)} - self._config.channels.keys()
         for name in sorted(left):
             _log.warning("messages wait for a channel that is not configured; they are kept", channel=name)

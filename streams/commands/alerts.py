@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from streams.commands.common import AsJson, Since, console, refuse, since_or_refuse
+from streams.commands.desk import address_of
 from streams.since import age
 from streams.web.clock import now
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 ConfigPath = Annotated[Path, typer.Option("--config", envvar="GATE61_ALERTS", help="the TOML file of channels")]
 Store = Annotated[
-    str, typer.Option("--store", envvar="GATE61_ALERTS_STORE", help="an SQLite file, or postgresql+psycopg://HOST/NAME")
+    str, typer.Option("--store", envvar="GATE61_ALERTS_STORE", help="an SQLite file, or postgresql://HOST/NAME")
 ]
 _CONFIG, _STORE = Path("alerts.toml"), "gate61-alerts.db"
 
@@ -199,7 +201,7 @@ def _engine(store: str) -> "Engine":
     from streams.alerts.tables import opened
 
     try:
-        return opened(store if "://" in store else f"sqlite:///{Path(store).resolve()}")
+        return opened(address_of(store))
     except (SQLAlchemyError, ImportError) as error:
         raise refuse(
             f"the store cannot be used ({type(error).__name__}); see --store and GATE61_ALERTS_STORE"
@@ -232,5 +234,9 @@ def _print(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else "" if v is None else str(v) for v in row.values()))
+        table.add_row(*(Text(_cell(value)) for value in row.values()))  # What receivers say is no markup.
     console().print(table)
+
+
+def _cell(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)

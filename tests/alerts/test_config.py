@@ -83,6 +83,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         name = "duty"
         kind = "pagerduty"
         secret_file = "none.key"
+        closings = false
         """,
         SHORT="whsec_aHVzaA==",
         PUBLIC="whpk_aHVzaA==",
@@ -110,6 +111,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         "chat: apprise's addresses hold secrets",
         "chat2: apprise cannot read",
         "none.key",
+        "duty: `closings`",
     ):
         assert part in said, part
     assert "hush" not in said and "aHVzaA" not in said

@@ -136,7 +136,7 @@ def test_who_behaves_badly_is_refused_and_tried_again(tmp_path: Path, fault: str
         alerts = told(tmp_path, used)
         began = time.monotonic()
         carry(alerts, used, seconds=1)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
         status, attempts, what = state(alerts)
         assert (status, attempts) == ("waiting", 1) and said in what
         alerts.now += 5 * SECOND
@@ -152,7 +152,7 @@ def test_2xx_has_arrived_whatever_else_is_said(tmp_path: Path, fault: str) -> No
         alerts = told(tmp_path, used)
         began = time.monotonic()
         carry(alerts, used)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
         assert state(alerts)[0] == "sent"
 
 
@@ -230,7 +230,7 @@ def test_who_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
         alerts.after(5)
         for each in used:
             outbox.known(alerts.engine, each.name, address_of(each))
-        poster = Poster(ALLOWED, seconds=3)
+        poster = Poster(ALLOWED, seconds=10)
 
         async def go() -> float:
             couriers = [Courier(alerts.engine, c, receiver(c, poster, ALLOWED), _do, alerts, Metrics()) for c in used]
@@ -238,13 +238,13 @@ def test_who_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
             began = time.monotonic()
             while len(good.taken) < 4 or len(bad.taken) < 1:
                 await asyncio.sleep(0.01)
-                assert time.monotonic() - began < 2.5
+                assert time.monotonic() - began < 8
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             return time.monotonic() - began
 
-        assert asyncio.run(go()) < 2.5
+        assert asyncio.run(go()) < 8
 
 
 def test_pagerduty_opens_and_resolves_one_incident_a_group(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_apprise_that_hangs_is_ended() -> None:
         began = time.monotonic()
         url = f"json://127.0.0.1:{there.port}/in"
         arrived, what = asyncio.run(by_apprise.send(url, "t", "b", ALLOWED, seconds=4))
-        assert not arrived and "was ended" in what and time.monotonic() - began < 6
+        assert not arrived and "was ended" in what and time.monotonic() - began < 12
 
 
 def test_logs_hold_no_payload_and_no_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

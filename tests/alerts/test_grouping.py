@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from state import MemoryStore
+from streams.alerts.grouping import fold
+from streams.embedded import Gate
 from tests.alerts.telling import Telling, at, case, channel, config, decided, refused, released
+from tests.commands.program import CASES
+from tests.feeds import told_by
+from tests.golden.test_wire import given
+from tests.player import POLICY
 
 
 @pytest.fixture
@@ -231,8 +238,6 @@ def test_what_was_told_by_itself_closes_by_itself_within_a_flood(alerts: Telling
 
 def test_what_was_recorded_before_the_beginning_is_no_news(alerts: Telling) -> None:
     """The first start reads the logs from their beginning, and tells of nothing old."""
-    from streams.alerts.grouping import fold
-
     told = alerts.told(decided("d-1", at="2026-01-01T00:00:00Z"), decided("d-2"))
     counts = fold(alerts.engine, alerts.config, told, alerts.now, alerts.now)
     assert counts["earlier"] == 1 and counts["taken"] == 1
@@ -252,3 +257,23 @@ def test_clients_are_not_named_to_others(tmp_path: Path) -> None:
     alerts.happens(decided("d-1", "anna"), decided("d-2", "anna", supersedes="d-1", verdict="block"))
     alerts.after(5)
     assert alerts.messages() and "anna" not in str(alerts.messages()) and "offer-d" not in str(alerts.messages())
+
+
+def test_all_that_the_gate_says_in_its_cases_is_understood(tmp_path: Path) -> None:
+    """Nothing it says is read past, and what is held, blocked or a case is told once."""
+    paths = sorted(CASES.glob("*.json"))
+    assert len(paths) > 30
+    for path in paths:
+        told = told_by(Gate(POLICY, MemoryStore()), given(path).splitlines())
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        alerts = Telling(folder, config(channel(), flood=10_000), now=told[-1].at)
+        counts = fold(alerts.engine, alerts.config, told, alerts.now)
+        assert counts["unreadable"] == 0, path.stem
+        found = [m["data"]["counts"] for m in alerts.through(10)]
+        answers = [t.event["data"] for t in told if t.kind == "decision"]
+        alerted = {a["decision"] for a in answers if not a["may_send"]}
+        cases = sum(t.kind == "case" for t in told)
+        assert sum(c["new"] for c in found) == len(alerted) + cases, path.stem
+        assert sum(c["corrected"] for c in found) == sum(a["supersedes"] in alerted for a in answers), path.stem
+        alerts.engine.dispose()

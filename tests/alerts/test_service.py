@@ -1,0 +1,125 @@
+"""The process in this one: trouble with the source or the store is said, waited out, and loses nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from streams.alerts import service
+from streams.alerts.service import Alerts
+from streams.alerts.tables import opened
+from streams.commands.alerts import _print
+from tests.alerts.receiving import Receiver, receiving
+from tests.alerts.telling import channel, config, decided
+from tests.feeds import ListFeed
+
+
+def running(folder: Path, there: Receiver, feed: ListFeed, play: Callable[[Alerts], Any]) -> list[Any]:
+    """Play while it runs; the logs."""
+
+    async def go() -> None:
+        engine = opened(f"sqlite:///{folder / 'alerts.db'}")
+        alerts = Alerts(feed, engine, config(channel(url=there.url), gather=0, update=0), since=0)
+        await alerts.start()
+        try:
+            await play(alerts)
+        finally:
+            await alerts.stop()
+
+    with capture_logs() as logs:
+        asyncio.run(go())
+    return logs
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Until it is so."""
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "TROUBLE_SECONDS", 0.05)
+    monkeypatch.setattr(service, "HEALTH_SECONDS", 0.05)
+
+
+def quiet(feed: ListFeed) -> ListFeed:
+    """As a real feed, it waits where there is nothing."""
+    read = feed.next
+
+    async def patient(seconds: float, at_once: int = 500) -> Any:
+        found = await read(seconds, at_once)
+        if not found:
+            await asyncio.sleep(0.02)
+        return found
+
+    feed.next = patient  # type: ignore[method-assign]
+    return feed
+
+
+def test_a_source_that_fails_is_said_and_waited_out(tmp_path: Path) -> None:
+    """Not ready while it lasts; said once; afterwards everything is told."""
+    feed = quiet(ListFeed())
+
+    async def play(alerts: Alerts) -> None:
+        feed.trouble = "the gate does not answer; see that it runs"
+        feed.add("decision", decided("d-1"))
+        await until(alerts.trouble)
+        assert "see that it runs" in alerts.trouble()[0] and alerts.hanging() == []
+        await asyncio.sleep(0.3)
+        feed.trouble = ""
+        await until(lambda: there.taken)
+        assert alerts.trouble() == []
+
+    with receiving() as there:
+        logs = running(tmp_path, there, feed, play)
+    assert [e["event"] for e in logs] == ["it does not go on, and is tried again", "it goes on"]
+
+
+def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails when a batch is folded in: the feed goes back to where the store stands."""
+    feed, real, fails = quiet(ListFeed()), service.fold, [3]
+
+    def failing(*given: Any) -> Any:
+        if fails[0]:
+            fails[0] -= 1
+            raise OperationalError("insert", {}, Exception("disk full"))
+        return real(*given)
+
+    monkeypatch.setattr(service, "fold", failing)
+    feed.add("decision", decided("d-1"))
+
+    async def play(alerts: Alerts) -> None:
+        await until(lambda: there.taken)
+
+    with receiving() as there:
+        logs = running(tmp_path, there, feed, play)
+    assert there.said()[0]["data"]["counts"]["new"] == 1
+    assert "d-1" not in str(logs) and "c-1" not in str(logs)
+
+
+def test_strangers_who_write_to_the_topics_are_said(tmp_path: Path) -> None:
+    """Read past, counted and logged, without what they wrote."""
+    feed = quiet(ListFeed())
+    feed.add("decision", {"time": "2026-03-02T10:00:00Z", "data": {"decision": "hush"}})
+    feed.add("decision", decided("d-1"))
+
+    async def play(alerts: Alerts) -> None:
+        await until(lambda: there.taken)
+
+    with receiving() as there:
+        (entry,) = running(tmp_path, there, feed, play)
+    assert entry["count"] == 1 and "hush" not in str(entry)
+
+
+def test_what_receivers_say_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """A receiver cannot paint the list of dead messages, nor break it."""
+    _print([{"said": "[/x] [red]no"}], False)
+    assert "[/x] [red]no" in capsys.readouterr().out
