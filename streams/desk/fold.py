@@ -68,7 +68,7 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
 
 def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """What was offered, to answers that were read before it."""
-    of = (t.decision.c.source == row["source"]) & (t.decision.c.event == row["id"]) & (t.decision.c.service == "")
+    of = (t.decision.c.source == row["source"]) & (t.decision.c.event == row["id"])
     named = {"service": data["service"], "asset": data.get("asset"), "product": data.get("product")}
     connection.execute(update(t.decision).where(of).values(**named))
 
@@ -107,7 +107,7 @@ def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> 
     known = {(o.source, o.id): msgspec.json.decode(o.body)["data"] for o in connection.execute(offers)}
     for row in rows.values():
         data = known.get((row["source"], row["event"]), {})
-        row["service"] = data.get("service", "")
+        row["service"] = data.get("service", row["service"])
         row["asset"], row["product"] = data.get("asset"), data.get("product")
 
 
@@ -132,7 +132,7 @@ def _decision(told: Told) -> dict[str, Any]:
         "recorded": instant(data["recorded_at"]),
         "supersedes": data["supersedes"],
         "because": because.get("id"),
-        "service": "",
+        "service": data.get("service") or "",
         "asset": None,
         "product": None,
         "body": _text(told.event),

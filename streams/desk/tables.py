@@ -46,7 +46,7 @@ decision = Table(
     Column("replaced_by", Text),
     Column("because", Text),
     Column("refused_by", Text),
-    Column("service", Text, nullable=False),  # empty while the offer's own event has not been read
+    Column("service", Text, nullable=False),  # empty where it could not be read
     Column("asset", Text),
     Column("product", Text),
     Column("body", Text, nullable=False),
