@@ -14,7 +14,7 @@ PAGE = 50
 """Items on one page."""
 NOBODY = "nobody"
 """As an assignee: of items that nobody has taken on."""
-COUNTED = 10_000
+COUNTED = 1_000
 """Beyond so many items a count says that there are more."""
 
 
@@ -131,7 +131,8 @@ def _item(row: Any) -> Item:
 
 def count(engine: Engine, filter: Filter, now: Instant) -> int:
     """How many items there are, `COUNTED` at most."""
-    asked = _joined(select(decision.c.id)).where(_wanted(filter, now)).limit(COUNTED)
+    asked = select(decision.c.id)
+    asked = (_joined(asked) if filter.assignee else asked).where(_wanted(filter, now)).limit(COUNTED)
     with engine.connect() as connection:
         return int(connection.execute(select(func.count()).select_from(asked.subquery())).scalar_one())
 
@@ -152,8 +153,8 @@ def tallies(engine: Engine) -> Tallies:
     many = select(func.count())
     with engine.connect() as connection:
         found = [connection.execute(many.add_columns(c).where(d.open.is_(True)).group_by(c)).all() for c in by]
-        in_countries = many.add_columns(country.c.country).join_from(country, decision, d.id == country.c.decision)
-        countries = connection.execute(in_countries.where(d.open.is_(True)).group_by(country.c.country)).all()
+        in_countries = many.add_columns(country.c.country).where(country.c.open.is_(True))
+        countries = connection.execute(in_countries.group_by(country.c.country)).all()
     ranks = {0: "held", 1: "blocked"}
     states = [Tally(ranks[rank], many) for many, rank in found[0] if rank in ranks]
     return Tallies(sorted(states, key=lambda s: s.value == "blocked"), *map(_frequent, (*found[1:], countries)))

@@ -63,8 +63,10 @@ country = Table(
     META,
     Column("country", Text, primary_key=True),
     Column("decision", Text, primary_key=True),
+    Column("open", Boolean, nullable=False),  # as of the decision, so that countries are counted without it
 )
 Index("country_decision", country.c.decision)
+Index("country_open", country.c.open, country.c.country)
 
 said = Table(
     "said",  # events that came in, around clients and beyond one

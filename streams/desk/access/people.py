@@ -27,7 +27,8 @@ _ID = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _GUESSED = """
 password passwort gate61 qwerty qwertz 123456 1234567 12345678 123456789 1234567890 letmein welcome admin administrator
 iloveyou monkey dragon football baseball sunshine princess master shadow superman trustno1 abc123 compliance bitcoin
-ethereum crypto changeme secret default
+ethereum crypto changeme secret default qwertyuiop qwertzuiop asdfghjkl zxcvbnm yxcvbnm 1q2w3e4r5t6y 1q2w3e4r5t
+1qaz2wsx3edc q1w2e3r4t5 abcdefgh 987654321
 """
 _COMMON: Final = sorted(_GUESSED.split(), key=len, reverse=True)
 """What a password may not be made of alone."""
