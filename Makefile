@@ -27,7 +27,7 @@ setup: $(VENV)/.run  ## builds .venv from the lock file
 
 dev: $(VENV)/.dev  ## .venv with what the tests need
 
-parts:  ## Kafka and Redis for the tests, in .parts and from the system
+parts:  ## Kafka, Redis, Chromium and PostgreSQL for the tests, in .parts and from the system
 	@sh tests/runtime/parts.sh
 
 demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--no-serve)

@@ -49,7 +49,7 @@ def serve_month(policy: Policy, port: int) -> None:
             desk.people.add(id, name, frozenset(map(Role, roles)), password, clock())
         print(f"\nSign in to the desk as {' or '.join(STAFF)}, password {password}; Ctrl-C ends it.", file=sys.stderr)
         try:
-            listen(desk_app(desk), "127.0.0.1", port, "the desk")
+            listen(desk_app(desk), "127.0.0.1", port, "the desk", stopping=desk.live.end)
         finally:
             intake.close()
 

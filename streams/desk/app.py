@@ -13,12 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn
+from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn, safe_headers
 from streams.desk.access.oidc import Oidc
 from streams.desk.access.oidc_pages import oidc_pages
 from streams.desk.access.pages import access_pages, to_sign_in
 from streams.desk.acts import ActRefused
 from streams.desk.desk import Desk
+from streams.desk.live import Seen
 from streams.desk.pages.acts import act_pages
 from streams.desk.pages.cases import case_pages
 from streams.desk.pages.clients import client_pages
@@ -59,6 +60,7 @@ def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> F
     _probes(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _troubles(app, view)
+    app.add_middleware(Seen, live=desk.live)
     app.add_middleware(SafeAnswers, secure=desk.door.secure, hosts=frozenset((host,)) if host else LOOPBACK)
     return app
 
@@ -130,9 +132,10 @@ def _troubles(app: FastAPI, view: View) -> None:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         _log.error("an error of the desk itself", cause=type(error).__name__)
-        return said(
-            request, 500, "Our mistake", "An error of the desk itself; what was done last may not be. Look before."
-        )
+        what = "An error of the desk itself; what was done last may not be. Look before."
+        answer = said(request, 500, "Our mistake", what)
+        answer.headers.update(safe_headers(view.desk.door.secure))  # This answer is made outside of `SafeAnswers`.
+        return answer
 
 
 def _here(request: Request) -> str:

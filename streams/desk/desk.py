@@ -59,7 +59,8 @@ class Desk:
         if self.trouble:
             self.trouble = ""
             _log.info("the logs are read again")
-        if told:
+            self.live.ring()
+        elif told:
             self.live.ring()
 
     def _suffer(self, trouble: str) -> None:

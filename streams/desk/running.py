@@ -57,7 +57,8 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
     if provider is None and not desk.people.all():
         raise DeskRefused("nobody may sign in yet; add people first: gate61 desk users add ID --role reviewer")
     oidc = None if provider is None else Oidc(provider, engine, now)
-    listen(desk_app(desk, name, oidc), host, port, "the desk", 2 * STREAMS, proxied=url is not None)
+    app = desk_app(desk, name, oidc)
+    listen(app, host, port, "the desk", 2 * STREAMS, proxied=url is not None, stopping=desk.live.end)
 
 
 def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:

@@ -2,7 +2,9 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,11 +38,18 @@ def keys_for(host: str, path: Path | None) -> Keys | None:
 
 
 def listen(
-    app: FastAPI, host: str, port: int, name: str, connections: int = CONNECTIONS, proxied: bool = False
+    app: FastAPI,
+    host: str,
+    port: int,
+    name: str,
+    connections: int = CONNECTIONS,
+    proxied: bool = False,
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged.
 
-    `proxied`: whoever asks from this machine says for whom (`X-Forwarded-For`).
+    `proxied`: whoever asks from this machine says for whom (`X-Forwarded-For`). `stopping` is called when it is told to
+    stop, to end answers that would never end by themselves.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -62,4 +71,14 @@ def listen(
     )
     where = f"{host}:{listener.getsockname()[1]}"
     print(f"gate61: {name} on http://{where}", file=sys.stderr, flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, stopping).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping()
+        super().handle_exit(sig, frame)

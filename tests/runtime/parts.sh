@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests on real parts need: Kafka's jars in .parts/kafka and a redis-server. Says in one line what is missing.
+# What the tests on real parts need: Kafka's jars in .parts/kafka, a redis-server, Chromium and PostgreSQL. Says in one line what is missing.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -13,14 +13,21 @@ command -v java >/dev/null || missing "Java 17 or newer; install a JDK (Debian: 
 java=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
 [ "${java:-0}" -ge 17 ] || missing "Java 17 or newer; \`java\` is version ${java:-unknown}"
 
-if ! command -v redis-server >/dev/null; then
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || missing "redis-server 7 or newer; install it (Debian: redis-server)"
-    echo "installing redis-server"
+# installed PACKAGE WHAT: from Debian's packages, where this may be done here.
+installed() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || missing "$2; install it (Debian: $1)"
+    echo "installing $1"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install -y -qq --no-install-recommends redis-server >/dev/null 2>&1 ||
-        { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; } >/dev/null 2>&1 ||
-        missing "redis-server 7 or newer, which apt-get could not install"
-fi
+    apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 ||
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1"; } >/dev/null 2>&1 ||
+        missing "$2, which apt-get could not install (Debian: $1)"
+}
+
+command -v redis-server >/dev/null || installed redis-server "redis-server 7 or newer"
+[ -x /usr/bin/chromium ] || installed chromium "Chromium at /usr/bin/chromium"
+# Debian keeps PostgreSQL's server programs off the path.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ||
+    installed postgresql "PostgreSQL 13 or newer"
 
 wanted=$(cksum <tests/runtime/pom.xml)
 if [ "$(cat .parts/kafka/.copied 2>/dev/null)" != "$wanted" ]; then

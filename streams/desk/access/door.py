@@ -32,6 +32,7 @@ _HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "x-frame-options": "DENY",
 }
+_SECURE: Final = {"strict-transport-security": "max-age=63072000"}
 _PUBLIC: Final = "gate61_public"
 _NEEDS: Final = "gate61_needs"
 
@@ -151,12 +152,17 @@ def asked_of(route: APIRoute) -> tuple[May, ...] | None:
     return None
 
 
+def safe_headers(secure: bool) -> dict[str, str]:
+    """What every answer says of how it may be used."""
+    return _HEADERS | {"cache-control": "no-store"} | (_SECURE if secure else {})
+
+
 class SafeAnswers:
     """Puts the headers on every answer; keeps hosts out that are not the desk's (a name of somebody else's that leads here)."""
 
     def __init__(self, app: ASGIApp, secure: bool, hosts: frozenset[str]) -> None:
         self._app = app
-        self._more = {"strict-transport-security": "max-age=63072000"} if secure else {}
+        self._headers = safe_headers(secure)
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,9 +175,10 @@ class SafeAnswers:
         async def safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in (_HEADERS | self._more).items():
+                for name, value in self._headers.items():
                     headers[name] = value
-                headers.setdefault("cache-control", "max-age=3600" if kept else "no-store")
+                if kept:
+                    headers["cache-control"] = "max-age=3600"
             await send(message)
 
         if host not in self._hosts:

@@ -46,19 +46,24 @@ def queue_pages(view: View) -> APIRouter:
             shown=shown,
             filter=shown_filter,
             after=after,
+            part=part,
             matching=recent.get(("count", filter), lambda: q.count(desk.engine, filter, now)),
             counted=q.COUNTED,
             tallies=recent.get("tallies", lambda: q.tallies(desk.engine)),
         )
 
     @router.get("/live")
-    async def live(request: Request, person: Annotated[Person, Depends(seeing)]) -> Response:
-        """Says that something changed; a session that ends, ends its streams with the next word."""
+    async def live(
+        request: Request,
+        person: Annotated[Person, Depends(seeing)],
+        seen: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    ) -> Response:
+        """Says that something changed since `seen`; a session that ends, ends its streams with the next word."""
         if desk.live.listening >= STREAMS:
             return Response(status_code=503, headers={"retry-after": "10"})
 
         async def told() -> AsyncIterator[bytes]:
-            async for word in desk.live.stream():
+            async for word in desk.live.stream(seen):
                 if await view.apart(desk.door.session, request) is None:
                     yield b"event: signed-out\ndata: \n\n"
                     return
@@ -67,17 +72,22 @@ def queue_pages(view: View) -> APIRouter:
         return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     @router.post("/queue/{id:path}/assign")
-    def assign(id: Id, person: Annotated[Person, Depends(assigning)]) -> Response:
+    def assign(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
         """Take an item on."""
         desk.acts.assign(id, person, desk.clock())
-        desk.live.ring()
-        return RedirectResponse(f"/decisions/{view.path(id)}", 303)
+        return done(id, request)
 
     @router.post("/queue/{id:path}/let-go")
-    def let_go(id: Id, person: Annotated[Person, Depends(assigning)]) -> Response:
+    def let_go(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
         """Let an item go."""
         desk.acts.let_go(id)
+        return done(id, request)
+
+    def done(id: str, request: Request) -> Response:
+        """The queue stays where it is and hears of the change; from elsewhere the way leads to the answer."""
         desk.live.ring()
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=204)
         return RedirectResponse(f"/decisions/{view.path(id)}", 303)
 
     return router

@@ -75,6 +75,7 @@ class View:
             "trouble": self.desk.trouble,
             "now": self.desk.clock(),
             "path_here": request.url.path,
+            "seen": request.state.seen,
         }
         text = self._templates.get_template(name).render(shown | values)
         return HTMLResponse(text, status, dict(headers or {}))

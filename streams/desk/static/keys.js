@@ -1,42 +1,38 @@
 // The keyboard: j and k along the items, Enter opens, single letters for forms, g and a letter for pages. Also local times.
 (() => {
   let chosen = null; // data-item of the item under the hand; it survives parts that are replaced
-  let gone = 0; // when g was pressed
+  let place = 0; // where it stood: when it is gone, j and k go on from there
+  let gone = -Infinity; // when g was pressed
 
   const items = () => [...document.querySelectorAll("tr[data-item]")];
   const typing = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
 
-  function show(row) {
+  function choose(row) {
     for (const other of items()) other.classList.toggle("chosen", other === row);
-    if (!row) return;
     chosen = row.dataset.item;
-    row.scrollIntoView({ block: "nearest" });
-    const link = row.querySelector("a.open");
-    if (link) link.focus({ preventScroll: true });
+    place = items().indexOf(row);
   }
 
   function move(by) {
     const rows = items();
     if (!rows.length) return;
     const at = rows.findIndex((row) => row.dataset.item === chosen);
-    show(rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by))]);
+    const next = at >= 0 ? at + by : by > 0 ? place : place - 1;
+    const row = rows[Math.min(rows.length - 1, Math.max(0, next))];
+    choose(row);
+    row.scrollIntoView({ block: "nearest" });
+    row.querySelector("a.open")?.focus({ preventScroll: true });
   }
 
+  // Where there are items, a letter is about the chosen one and no other; if none is, one is chosen first.
   function form(key) {
-    const row = items().find((each) => each.dataset.item === chosen);
-    const found = (row && row.querySelector(`form[data-form="${key}"]`)) || document.querySelector(`form[data-form="${key}"]`);
-    if (!found) return false;
-    const field = found.querySelector("[data-focus]");
+    const rows = items();
+    const row = rows.find((each) => each.dataset.item === chosen);
+    if (rows.length && !row) { move(1); return; }
+    const found = (row || document).querySelector(`form[data-form="${key}"]`);
+    const field = found?.querySelector("[data-focus]");
     if (field) field.focus();
-    else found.requestSubmit();
-    return true;
-  }
-
-  function assign() {
-    if (form("a")) return;
-    const row = items().find((each) => each.dataset.item === chosen);
-    const link = row && row.querySelector("a.open");
-    if (link) location.assign(`${link.href}#do`);
+    else found?.requestSubmit();
   }
 
   document.addEventListener("keydown", (event) => {
@@ -44,7 +40,7 @@
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
     if (event.timeStamp - gone < 1500) {
-      gone = 0;
+      gone = -Infinity;
       const page = document.querySelector(`[data-key="g ${event.key}"]`);
       if (page) { event.preventDefault(); location.assign(page.href); return; }
     }
@@ -52,7 +48,7 @@
       j: () => move(1),
       k: () => move(-1),
       g: () => { gone = event.timeStamp; },
-      a: assign,
+      a: () => form("a"),
       r: () => form("r"),
       x: () => form("x"),
       s: () => form("s"),
@@ -65,7 +61,7 @@
 
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest("tr[data-item]");
-    if (row && row.dataset.item !== chosen) show(row);
+    if (row) choose(row);
   });
 
   function local(root) {
@@ -75,19 +71,30 @@
     }
   }
 
-  let typed = null; // what somebody was writing in when its part was replaced
+  // A part that is replaced keeps the focus where it was: on what leads to the same place or says the same.
+  const kind = "a, button, summary, [tabindex]";
+  const name = (each) => [each.id, each.getAttribute("href"), each.getAttribute("aria-label") || each.textContent.trim()].join("\n");
+  let focused = null; // { item, name } of what had the focus in the part that is being replaced
+
   document.addEventListener("htmx:beforeSwap", (event) => {
-    typed = event.detail.target.contains(document.activeElement) && document.activeElement.closest("tr[data-item]") ? chosen : null;
+    const active = document.activeElement;
+    if (!event.detail.target.contains(active)) return;
+    focused = { item: active.closest("tr[data-item]")?.dataset.item, name: name(active) };
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSwap", () => {
     local(document);
     const row = items().find((each) => each.dataset.item === chosen);
-    if (row) row.classList.add("chosen");
-    if (row && typed) row.querySelector("a.open")?.focus({ preventScroll: true });
+    if (row) { row.classList.add("chosen"); place = items().indexOf(row); }
+    if (!focused) return;
+    const { item, name: wanted } = focused;
+    focused = null;
+    const within = item ? items().find((each) => each.dataset.item === item) : document.getElementById("part");
+    const same = within && [...within.querySelectorAll(kind)].find((each) => name(each) === wanted);
+    const now = same || within?.querySelector("a.open") || document.getElementById("main");
+    if (document.activeElement !== now) now.focus({ preventScroll: true });
   });
   document.addEventListener("DOMContentLoaded", () => {
     local(document);
     document.getElementById("help").addEventListener("click", () => document.getElementById("keys").showModal());
-    document.querySelector("[autofocus]")?.focus();
   });
 })();
