@@ -1,5 +1,6 @@
 """How a service listens: one process, on the loopback unless keys are demanded, with limits against who dawdles."""
 
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -75,10 +76,13 @@ def listen(
 
 
 class _Server(uvicorn.Server):
+    """Told to stop, it stops, and whoever started it goes on and tidies up: the signal is not raised once more."""
+
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._stopping()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
