@@ -103,7 +103,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
         kills = 12
         share = len(lines) // kills + 1
         for kill in range(kills):
-            with _running(arguments, environment, tmp_path) as running:
+            with running_alerts(arguments, environment, tmp_path) as running:
                 time.sleep(1 + random.random())
                 body = "\n".join(json.dumps(e) for e in lines[kill * share : (kill + 1) * share]).encode()
                 assert client.post("/v1/events", content=body, headers=LINES).status_code == 200
@@ -111,8 +111,8 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
                 assert running.poll() is None
         wanted = expected(everything(client))
         assert wanted == Counter(new=CLIENTS * 5, corrected=CLIENTS * 2)
-        with _running(arguments, environment, tmp_path) as running:
-            _until(lambda: told(there.said()) == wanted, 60)
+        with running_alerts(arguments, environment, tmp_path) as running:
+            until(lambda: told(there.said()) == wanted, 60)
     found = told(there.said())
     assert found == wanted
     bodies = {s.id: s.body for s in there.seen}
@@ -126,7 +126,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
 
 
 @contextmanager
-def _running(
+def running_alerts(
     arguments: list[str | Path], environment: dict[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program until it is killed."""
@@ -154,12 +154,12 @@ def test_probes_metrics_and_a_clean_end(tmp_path: Path) -> None:
                 body = "\n".join(json.dumps(e) for e in story("c-secret")).encode()
                 client.post("/v1/events", content=body, headers=LINES)
                 there.wait(3)
-                _until(lambda: 'attempts_total{channel="siem",outcome="sent"}' in page.get("/metrics").text)
+                until(lambda: 'attempts_total{channel="siem",outcome="sent"}' in page.get("/metrics").text)
                 shown = page.get("/metrics").text
                 assert 'gate61_alerts_messages_total{channel="siem",kind="opened"}' in shown
                 assert "c-secret" not in shown
                 gate.kill()
-                _until(lambda: page.get("/readyz").status_code == 503)
+                until(lambda: page.get("/readyz").status_code == 503)
                 assert page.get("/livez").status_code == 200 and "c-secret" not in page.get("/readyz").text
                 running.send_signal(signal.SIGTERM)
                 assert running.wait(20) == 0
@@ -205,7 +205,7 @@ def test_dead_messages_are_sent_while_it_runs(tmp_path: Path) -> None:
         ):
             body = "\n".join(json.dumps(e) for e in story("c-1")).encode()
             client.post("/v1/events", content=body, headers=LINES)
-            _until(lambda: len(_dead(arguments)) >= 3)
+            until(lambda: len(_dead(arguments)) >= 3)
             sent = len(there.seen)
             assert run("alerts", *arguments, "dead", "send", "--all", SIEM_KEY=SHARED).returncode == 1
             assert len(there.seen) == sent
@@ -222,7 +222,7 @@ def _dead(arguments: list[str | Path]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run("alerts", *arguments, "dead", "list", "--json").stdout.splitlines()]
 
 
-def _until(true: Any, seconds: float = 20) -> None:
+def until(true: Any, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, true
