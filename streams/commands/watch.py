@@ -1,32 +1,34 @@
 """`gate61 watch`: flagged offers, live."""
 
 import difflib
-import logging
 import os
 import re
-import select
 import signal
 import sys
-from threading import Timer
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gate.law import DUTIES
-from streams.commands.common import Since, console, kafka_or_refuse, refuse, settings_or_refuse, since_or_refuse
-from streams.settings import Kafka
+from gate.policy import DAY
+from streams.commands.common import Since, kafka_or_refuse, refuse, since_or_refuse
+from streams.settings import SettingsRefused
 from streams.topics import topics
-from streams.watch import NOWHERE, Wanted, Watched, read
-from streams.watch_views import Json, Lines, Screen, View
+from streams.watch.answers import NOWHERE, Wanted, Watched
+from streams.watch.views import Json, Lines
 from streams.web.clock import now
 
 if TYPE_CHECKING:
-    from streams.tail import Tail
+    from streams.feed.opening import Gate
+    from streams.watch.following import Open
+    from streams.watch.sources import Start
 
-_POLL_SECONDS = 0.5
-_PATIENCE_SECONDS = 3.0
-"""Until it is said that there is no connection."""
-_FOR_EVER = 10.0**9
+ON_THE_WAY: Final = 10_000
+"""Answers between who reads and the screen."""
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -46,26 +48,52 @@ def watch(
     ] = None,
     client: Annotated[list[str] | None, typer.Option("--client", help="of this client; may be repeated")] = None,
     since: Since = None,
-    from_start: Annotated[bool, typer.Option("--from-start", help="everything the topic holds first")] = False,
+    from_start: Annotated[bool, typer.Option("--from-start", help="everything there is first")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the answers as events, one a line")] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="of an embedded gate, instead of GATE61_URL or _KAFKA")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", help="holds a key that may ask, instead of GATE61_KEY_FILE")
+    ] = None,
+    light: Annotated[bool, typer.Option("--light", help="the screen in light colours")] = False,
 ) -> None:
-    """Watch offers that are held or blocked, from now on, until Ctrl-C; a table on a terminal, else lines.
+    """Watch offers that are held or blocked until Ctrl-C: on a terminal the queue, else a line for each.
 
-    An answer that replaces one shown here is shown whatever the filter. Kafka's trouble is said and waited out.
+    Lines are of answers from now on; the screen begins with the last day's. An answer that replaces one shown here is
+    shown whatever the filter. Trouble is said and waited out.
     """
+    from streams.watch.sources import Start
+
     if since and from_start:
         raise refuse("choose --since or --from-start")
-    settings = settings_or_refuse(redis=False)
-    watched = Watched(Wanted(_codes(reason), _countries(country), frozenset(client or ())))
-    start = since_or_refuse(since)
-    topic = topics(settings.prefix).flagged.name
-    view = _view(topic, as_json)
+    wanted = Wanted(_codes(reason), _countries(country), frozenset(client or ()))
+    begin = since_or_refuse(since)
+    gate = _gate_or_refuse(url, key_file)
+    screen = _is_screen(as_json)
+    if screen and not from_start and begin is None:
+        begin = now() - DAY
+    open_, source, name = _source(gate, Start(begin, from_start))
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        with kafka_or_refuse(settings), view:
-            _follow(settings.kafka, topic, view, watched, start, from_start)
+        with kafka_or_refuse(gate.topics) if gate.topics else _gate_or_told():
+            if screen:
+                _on_screen(open_, source, wanted, light)
+            else:
+                _in_lines(open_, Json(name) if as_json else Lines(name), Watched(wanted))
     except (KeyboardInterrupt, _Terminated):
         pass
+
+
+def _source(gate: "Gate", start: "Start") -> "tuple[Open, str, str]":
+    """How to read it, where that is, and who answers there."""
+    from streams.watch.sources import GateSource, TopicSource
+
+    if gate.topics is not None:
+        kafka, topic = gate.topics.kafka, topics(gate.topics.prefix).flagged.name
+        return lambda tell: TopicSource(kafka, topic, start, tell), topic, "Kafka"
+    address = gate.url or ""
+    return lambda tell: GateSource(address, gate.key, start, tell), address, "the gate"
 
 
 def _terminated(*_: object) -> None:
@@ -90,66 +118,63 @@ def _countries(countries: list[str] | None) -> frozenset[str]:
     return frozenset(wanted)
 
 
-def _view(topic: str, as_json: bool) -> View:
-    page = console()
-    if as_json:
-        return Json()
-    return Screen(page, f"flagged offers, {topic}") if page.is_terminal and not page.is_dumb_terminal else Lines()
+def _gate_or_refuse(url: str | None, key_file: Path | None) -> "Gate":
+    """Which gate: an address given here counts more than what the environment names."""
+    from streams.feed.opening import gate_of
 
-
-def _follow(kafka: Kafka, topic: str, view: View, watched: Watched, since: int | None, from_start: bool) -> None:
-    from streams.tail import Tail
-
-    consumer = _connected(kafka, view)
+    environment = dict(os.environ)
+    if url is not None:
+        environment["GATE61_URL"] = url
+        environment.pop("GATE61_KAFKA", None)
+    if key_file is not None:
+        environment["GATE61_KEY_FILE"] = str(key_file)
     try:
-        tail = Tail(consumer, topic, view.tell)
-        tail.begin(since, from_start)
-        while not _nobody_reads():
-            _show(tail, topic, view, watched)
-            view.tick(now())
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # What is still held for it would fail again on leaving.
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1_000)
+        return gate_of(environment)
+    except SettingsRefused as refused:
+        raise refuse(str(refused)) from None
 
 
-def _show(tail: "Tail", topic: str, view: View, watched: Watched) -> None:
-    for record in tail.poll(_POLL_SECONDS):
-        flagged = read(record.value)
-        if flagged is None:
-            place = f"{record.partition}:{record.offset}"
-            view.tell(f"record {place} of `{topic}` is no answer of the gate; see who else writes there")
-        elif watched.take(flagged):
-            view.show(flagged, record.value, now())
+def _is_screen(as_json: bool) -> bool:
+    """Whether somebody sits there: the screen reads keys, and draws itself by standard error."""
+    there = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return there and not as_json and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
-def _connected(kafka: Kafka, view: View) -> Any:
-    """A consumer, however long Kafka takes to be there."""
-    from streams.reading import reader
+@contextmanager
+def _gate_or_told() -> Iterator[None]:
+    """An embedded gate that cannot be read ends the program with exit code 1 and what to do."""
+    from streams.reading import NotRead
 
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
-    where = ", ".join(kafka.servers)
-    said: list[str] = []
-
-    def impatient() -> None:
-        said.append(f"no connection to Kafka at {where} yet; trying on. See that it runs, GATE61_KAFKA and its user")
-        view.tell(said[0])
-        view.tick(now())
-
-    timer = Timer(_PATIENCE_SECONDS, impatient)
-    timer.daemon = True
-    timer.start()
     try:
-        consumer = reader(kafka, _FOR_EVER)
+        yield
+    except NotRead as error:
+        raise refuse(str(error), 1) from None
+
+
+def _in_lines(open_: "Open", view: Lines, watched: Watched) -> None:
+    from streams.watch.following import to_lines
+
+    to_lines(open_, view, watched)
+
+
+def _on_screen(open_: "Open", source: str, wanted: Wanted, light: bool) -> None:
+    from streams.watch.following import Follower
+    from streams.watch.screen import WatchScreen
+    from streams.watch.sources import News
+
+    news: Queue[News] = Queue(ON_THE_WAY)
+    screen = WatchScreen(source, wanted, news, now, light)
+    follower = Follower(open_, news)
+
+    def end(*_: object) -> None:
+        screen.ended = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    follower.start()
+    try:
+        screen.run()
     finally:
-        timer.cancel()
-    if said:
-        view.tell(None)
-    return consumer
-
-
-def _nobody_reads() -> bool:
-    """Whether the reader of a pipe has gone: with nothing to show, no writing would tell."""
-    poller = select.poll()
-    poller.register(sys.stdout.fileno(), 0)
-    return bool(poller.poll(0))
+        follower.stop()
+    if screen.failed is not None:
+        raise screen.failed

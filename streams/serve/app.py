@@ -136,8 +136,9 @@ class Service:
                 after = min(int(last_event_id[:19]), 2**62)
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
         outs = await self._patiently(lambda: self._intake.out(after, limit), wait)
-        last = outs[-1].number if outs else after
-        body = {"events": [_out(out) for out in outs], "next_after": last}
+        next_after = outs[-1].number if outs else after
+        last = await self._do(lambda: self._intake.journal.last_number())
+        body = {"events": [_out(out) for out in outs], "next_after": next_after, "last": last}
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
     async def _patiently(self, look: Callable[[], list[T]], seconds: float) -> list[T]:

@@ -1,16 +1,14 @@
 """Flagged offers as they are watched, without a broker: what is read, wanted, seen before, and how it looks."""
 
-import io
 import json
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from gate.instants import text
 from gate.policy import SECOND
-from streams.watch import Flagged, Wanted, Watched, read
-from streams.watch_views import Screen, line_of
+from streams.watch.answers import Flagged, Wanted, Watched, read
+from streams.watch.views import line_of
 from tests.commands.program import run
 
 NOW = 1_772_445_600_000_000
@@ -164,35 +162,6 @@ def test_text_of_others_steers_no_terminal() -> None:
     """Control characters are escaped, and markup is shown as it is."""
     line = line_of(_evil(), NOW)
     assert all(c.isprintable() for c in line) and "[red]\\x1b[2J" in line
-    screen, shown = _screen()
-    screen.show(_evil(), b"", NOW)
-    screen.tell(EVIL)
-    screen._console.print(screen.table(NOW))
-    assert "[red]\\x1b[2J\\u202e" in shown.getvalue() and "\u202e" not in shown.getvalue()
-    assert "\x1b" not in shown.getvalue() and "\r" not in shown.getvalue()
-
-
-def _screen(height: int = 12) -> tuple[Screen, io.StringIO]:
-    shown = io.StringIO()
-    return Screen(Console(file=shown, width=400, height=height, no_color=True), "flagged offers"), shown
-
-
-def test_the_table_is_newest_first_bounded_and_marks_what_no_longer_stands() -> None:
-    """As many rows as the terminal has room for."""
-    screen, shown = _screen()
-    for minute in range(30):
-        at = f"2026-03-02T09:{minute:02}:00Z"
-        screen.show(flagged(decision=f"dec-{minute}", offer=f"of-{minute}", recorded_at=at), b"", NOW)
-    screen.show(
-        flagged(decision="dec-x", offer="of-x", supersedes="dec-29", recorded_at="2026-03-02T09:59:00Z"), b"", NOW
-    )
-    screen._console.print(screen.table(NOW))
-    lines = shown.getvalue().splitlines()
-    assert len(lines) <= 12 - 1
-    rows = [line.split("│")[1:-1] for line in lines if "of-" in line]
-    assert [row[4].strip() for row in rows[:3]] == ["of-x", "of-29", "of-28"]
-    assert [row[1].strip() for row in rows[:3]] == ["blocked", "superseded", "blocked"]
-    assert rows[0][0].strip() == "1 min" and "31 so far" in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -173,27 +174,40 @@ def test_without_topics_it_says_what_to_do(kafka: Kafka) -> None:
     assert done.returncode == 1 and b"gate61 topics apply" in done.stderr and done.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize(("setting_of_colour", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_on_a_terminal_there_is_a_table(setting: Setting, setting_of_colour: dict[str, str], coloured: bool) -> None:
-    """It grows while one looks, is redrawn in place, and is left as it was when Ctrl-C ends it."""
+@pytest.mark.parametrize(
+    ("setting_of_colour", "coloured", "end"),
+    [({}, True, "q"), ({}, True, "SIGTERM"), ({"NO_COLOR": "1"}, False, "SIGINT")],
+)
+def test_on_a_terminal_there_is_a_screen(
+    setting: Setting, setting_of_colour: dict[str, str], coloured: bool, end: str
+) -> None:
+    """It changes while one looks, and the terminal is left as it was when it ends, by key or signal."""
     put(setting, event())
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 160, 0, 0))
-    env = ENVIRONMENT | {"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": setting.prefix, "TERM": "xterm"}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 180, 0, 0))
+    env = ENVIRONMENT | {
+        "GATE61_KAFKA": setting.kafka.servers,
+        "GATE61_PREFIX": setting.prefix,
+        "TERM": "xterm-256color",
+    }
     env = {k: v for k, v in env.items() if k != "NO_COLOR"} | setting_of_colour
     words = [PROGRAM, "watch", "--from-start"]
     with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True) as program:
         os.close(slave)
         shown = _until(master, b"nobody asked")
         put(setting, event(decision="dec-2", supersedes="dec-1", offer="of-2"))
-        shown += _until(master, b"superseded")
-        program.send_signal(signal.SIGINT)
+        shown += _until(master, b"of-2")
+        if end == "q":
+            os.write(master, b"q")
+        else:
+            program.send_signal(getattr(signal, end))
         shown += _until(master, None)
         assert program.wait(10) == 0
     os.close(master)
-    assert b"of-2" in shown and b"Traceback" not in shown
-    assert (b"\x1b[31m" in shown) is coloured
-    assert shown.rstrip().endswith(b"\x1b[?25h")  # The cursor is back.
+    assert b"Traceback" not in shown
+    assert bool(re.search(rb"\x1b\[[0-9;]*(38|48);", shown)) is coloured
+    assert b"\x1b[?1049h" in shown and shown.rindex(b"\x1b[?1049l") > shown.rindex(b"\x1b[?1049h")
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # The cursor is back.
 
 
 def _until(master: int, words: bytes | None) -> bytes:

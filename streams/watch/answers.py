@@ -19,15 +19,50 @@ REMEMBERED: Final = 100_000
 """Ids of decisions: more than the batches of all partitions that a crash can repeat."""
 NOWHERE: Final = "NONE"
 """As a country: of clients whom nothing locates."""
-
+DECIDED: Final = "gate61.offer.decided.v1"
 Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Why(msgspec.Struct, frozen=True):
-    """A reason, as far as it is shown."""
+    """A reason."""
 
     code: str
     said: str
+    verdict: str = ""
+    law: str = ""
+    facts: tuple[str, ...] = ()
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The window of the request that the offer leans on."""
+
+    service: str
+    opened_at: Zoned
+    soft_until: Zoned
+    hard_until: Zoned
+    asset: str | None = None
+    state: str = ""
+
+
+class Initiation(msgspec.Struct, frozen=True):
+    """Whose initiative it was, and on what proof."""
+
+    state: str
+    grade: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """The fact that forced a later answer."""
+
+    id: str
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What it was judged by."""
+
+    version: str
+    digest: str
 
 
 class Flagged(msgspec.Struct, frozen=True):
@@ -44,6 +79,12 @@ class Flagged(msgspec.Struct, frozen=True):
     send_by: Zoned | None = None
     supersedes: str | None = None
     countries: tuple[str, ...] = ()
+    scope: Window | None = None
+    initiation: Initiation | None = None
+    at: Zoned | None = None
+    """When it would be sent."""
+    because: Cause | None = None
+    policy: Policy | None = None
 
     @property
     def state(self) -> str:
@@ -58,12 +99,22 @@ class Flagged(msgspec.Struct, frozen=True):
     @property
     def recorded(self) -> Instant:
         """When the gate had to answer."""
-        return _instant(self.recorded_at)
+        return instant_of(self.recorded_at)
 
     @property
     def until(self) -> Instant | None:
         """Until when it may be sent; None for no limit, or where it may not be sent."""
-        return None if self.send_by is None else _instant(self.send_by)
+        return None if self.send_by is None else instant_of(self.send_by)
+
+    @property
+    def hard_until(self) -> Instant | None:
+        """Until when people may release it; None where there is no window."""
+        return None if self.scope is None else instant_of(self.scope.hard_until)
+
+    @property
+    def service(self) -> str:
+        """Of the request that it leans on; an answer names no other."""
+        return "" if self.scope is None else self.scope.service
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -74,7 +125,8 @@ class _Event(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-def _instant(at: datetime) -> Instant:
+def instant_of(at: datetime) -> Instant:
+    """A time of the wire."""
     return round((at - EPOCH).total_seconds() * 1_000_000)
 
 
@@ -82,7 +134,7 @@ def read(value: bytes | None) -> Flagged | None:
     """The answer in a record; None if it is none."""
     try:
         event = _decoder.decode(value or b"")
-        return event.data if event.type == "gate61.offer.decided.v1" and event.data.recorded >= 0 else None
+        return event.data if event.type == DECIDED and event.data.recorded >= 0 else None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
@@ -119,10 +171,10 @@ class Watched:
 
     def take(self, flagged: Flagged) -> bool:
         """Whether to show it: wanted and no copy, or it replaces one that was shown, which then no longer stands."""
-        id = _digest(flagged.decision)
+        id = digest(flagged.decision)
         if id in self._seen:
             return False
-        replaces = flagged.supersedes is not None and self._seen.get(_digest(flagged.supersedes), False)
+        replaces = flagged.supersedes is not None and self._seen.get(digest(flagged.supersedes), False)
         shown = self._wanted.takes(flagged) or replaces
         self._seen[id] = shown
         if len(self._seen) > self._remembered:
@@ -130,6 +182,6 @@ class Watched:
         return shown
 
 
-def _digest(decision: str) -> bytes:
+def digest(decision: str) -> bytes:
     """Ids are short, but who wrote them is not checked."""
     return blake2b(decision.encode("utf-8", "surrogatepass"), digest_size=12).digest()

@@ -1,0 +1,71 @@
+"""Flagged offers for people and programs where there is no terminal: lines, or JSON. Text of others is escaped."""
+
+import json
+import sys
+from typing import Protocol
+
+from gate.facts import Instant
+from gate.instants import text
+from streams.explain import plain
+from streams.since import age
+from streams.watch.answers import Flagged
+
+
+class View(Protocol):
+    """Where flagged offers go."""
+
+    def show(self, flagged: Flagged, value: bytes, now: Instant) -> None:
+        """An answer, and the bytes of its event."""
+
+    def tell(self, trouble: str | None) -> None:
+        """Trouble begins; None: it is over."""
+
+
+class Lines:
+    """A line for each; `source` is who is read."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def show(self, flagged: Flagged, value: bytes, now: Instant) -> None:
+        """See `View`."""
+        print(line_of(flagged, now), flush=True)
+
+    def tell(self, trouble: str | None) -> None:
+        """On standard error."""
+        said = f"{self._source} answers again" if trouble is None else plain(trouble)
+        print(f"gate61: {said}", file=sys.stderr, flush=True)
+
+
+class Json(Lines):
+    """The event of each in one line, with every control character as an escape."""
+
+    def show(self, flagged: Flagged, value: bytes, now: Instant) -> None:
+        """See `View`."""
+        print(json.dumps(json.loads(value)), flush=True)
+
+
+def line_of(flagged: Flagged, now: Instant) -> str:
+    """`2026-03-02T10:14:07Z (3 s ago) blocked NEW_SERVICE_TYPE: …`."""
+    parts = [
+        f"{text(flagged.recorded)} ({age(flagged.recorded, now)} ago) {flagged.state} {flagged.leading}: {flagged.said}",
+        f"offer {flagged.offer} to {flagged.client}",
+        f"in {where(flagged)}",
+    ]
+    if flagged.may_send:
+        parts.append(f"send by {_until(flagged)}")
+    if flagged.supersedes:
+        parts.append(f"supersedes {flagged.supersedes}")
+    parts.append(flagged.decision)
+    return plain("; ".join(parts))
+
+
+def where(flagged: Flagged) -> str:
+    """Wherever the client was ever located."""
+    return ",".join(flagged.countries) or "no known country"
+
+
+def _until(flagged: Flagged) -> str:
+    if not flagged.may_send:
+        return ""
+    return "any time" if flagged.until is None else text(flagged.until)
