@@ -145,7 +145,6 @@ def heat(engine: Engine) -> Heat:
     asked = (
         select(c.country, d.service, d.rank, func.count().label("many"))
         .join_from(t.country, t.decision, d.id == c.decision)
-        .where(d.open.is_(True))
         .group_by(c.country, d.service, d.rank)
     )
     with engine.connect() as connection:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from streams.desk import tables as t
 from streams.feed import Told
@@ -76,7 +76,7 @@ def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, 
 def _refused(connection: Connection, data: Mapping[str, Any]) -> None:
     found = t.decision.c.id == data["decision"]
     connection.execute(update(t.decision).where(found).values(refused_by=data["by"], open=False))
-    connection.execute(update(t.country).where(t.country.c.decision == data["decision"]).values(open=False))
+    connection.execute(delete(t.country).where(t.country.c.decision == data["decision"]))
 
 
 def _decided(connection: Connection, told: Sequence[Told]) -> None:
@@ -87,15 +87,15 @@ def _decided(connection: Connection, told: Sequence[Told]) -> None:
         del rows[known.id]
     _know_offers(connection, rows)
     t.insert_new(connection, t.decision, list(rows.values()))
-    t.insert_new(connection, t.country, [c for row in rows.values() for c in _countries(row)])
+    held = {id for id, row in rows.items() if row["open"]}
+    t.insert_new(connection, t.country, [c for each in told for c in _countries(each) if c["decision"] in held])
     replaced = [{"old": r["supersedes"], "new": id} for id, r in rows.items() if r["supersedes"]]
     later = select(t.decision.c.id, t.decision.c.supersedes).where(t.decision.c.supersedes.in_(rows))
     replaced += [{"old": row.supersedes, "new": row.id} for row in connection.execute(later)]
     if replaced:
         named = update(t.decision).where(t.decision.c.id == bindparam("old"))
         connection.execute(named.values(replaced_by=bindparam("new"), open=False), replaced)
-        shut = update(t.country).where(t.country.c.decision == bindparam("old")).values(open=False)
-        connection.execute(shut, [{"old": each["old"]} for each in replaced])
+        connection.execute(delete(t.country).where(t.country.c.decision.in_([each["old"] for each in replaced])))
     refusals = select(t.said.c.body).where(
         (t.said.c.kind == "review.refused") & t.said.c.client.in_({r["client"] for r in rows.values()})
     )
@@ -142,9 +142,9 @@ def _decision(told: Told) -> dict[str, Any]:
     }
 
 
-def _countries(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    named = msgspec.json.decode(row["body"])["data"].get("countries", ())
-    return [{"country": c, "decision": row["id"], "open": row["open"]} for c in named]
+def _countries(told: Told) -> list[dict[str, str]]:
+    data = told.event["data"]
+    return [{"country": c, "decision": data["decision"]} for c in data.get("countries", ())]
 
 
 def _noticed(connection: Connection, told: Sequence[Told]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 
 from gate.facts import Instant
 from gate.policy import HOUR
@@ -80,7 +80,7 @@ def _wanted(filter: Filter, now: Instant) -> ColumnElement[bool]:
     if filter.older:
         clauses.append(d.recorded <= now - filter.older * HOUR)
     if filter.country:
-        clauses.append(exists().where((country.c.decision == d.id) & (country.c.country == filter.country)))
+        clauses.append(d.id.in_(select(country.c.decision).where(country.c.country == filter.country)))
     if filter.assignee == NOBODY:
         clauses.append(assignment.c.person.is_(None))
     elif filter.assignee:
@@ -153,8 +153,7 @@ def tallies(engine: Engine) -> Tallies:
     many = select(func.count())
     with engine.connect() as connection:
         found = [connection.execute(many.add_columns(c).where(d.open.is_(True)).group_by(c)).all() for c in by]
-        in_countries = many.add_columns(country.c.country).where(country.c.open.is_(True))
-        countries = connection.execute(in_countries.group_by(country.c.country)).all()
+        countries = connection.execute(many.add_columns(country.c.country).group_by(country.c.country)).all()
     ranks = {0: "held", 1: "blocked"}
     states = [Tally(ranks[rank], many) for many, rank in found[0] if rank in ranks]
     return Tallies(sorted(states, key=lambda s: s.value == "blocked"), *map(_frequent, (*found[1:], countries)))

@@ -59,14 +59,12 @@ Index("decision_event", decision.c.source, decision.c.event)
 Index("decision_supersedes", decision.c.supersedes)
 
 country = Table(
-    "decision_country",
+    "decision_country",  # of open answers alone: their number is what it costs to count them
     META,
     Column("country", Text, primary_key=True),
     Column("decision", Text, primary_key=True),
-    Column("open", Boolean, nullable=False),  # as of the decision, so that countries are counted without it
 )
 Index("country_decision", country.c.decision)
-Index("country_open", country.c.open, country.c.country)
 
 said = Table(
     "said",  # events that came in, around clients and beyond one
