@@ -1,11 +1,13 @@
-"""One broker and one Redis for all tests; each test takes its own prefix, so that none sees another's."""
+"""One broker, one Redis and one PostgreSQL for all tests; each test takes its own prefix, so that none sees another's."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
 
 from tests.runtime.kafka import Kafka
+from tests.runtime.postgres import Postgres
 from tests.runtime.redis import Redis
 
 
@@ -25,6 +27,24 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     server.start()
     yield server
     server.stop(5)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The PostgreSQL of the session; each test takes a database of its own."""
+    server = Postgres(tmp_path_factory.mktemp("parts") / "postgres")
+    server.start()
+    yield server
+    server.stop(5)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a desk's store is: a file, and a database of the real PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/desk.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.store()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The queue: what is held or blocked and stands, what is left of it after filters, and how many there are of each kind."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ NOBODY = "nobody"
 """As an assignee: of items that nobody has taken on."""
 COUNTED = 1_000
 """Beyond so many items a count says that there are more."""
+
+_PLACE = re.compile(r"(\d)\.(-?\d{1,18})\.(.+)", re.ASCII | re.DOTALL)
 
 
 class Filter(Struct, frozen=True):
@@ -114,12 +117,8 @@ def _joined(asked: Select[Any]) -> Select[Any]:
 
 
 def _place(after: str | None) -> tuple[int, int, str] | None:
-    parts = (after or "").split(".", 2)
-    if len(parts) != 3 or not all(
-        p.lstrip("-").isascii() and p.lstrip("-").isdigit() and len(p) < 20 for p in parts[:2]
-    ):
-        return None
-    return int(parts[0]), int(parts[1]), parts[2]
+    found = _PLACE.fullmatch(after or "")
+    return None if found is None else (int(found[1]), int(found[2]), found[3])
 
 
 def _item(row: Any) -> Item:

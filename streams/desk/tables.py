@@ -11,12 +11,14 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Engine,
     Index,
     Integer,
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     create_engine,
     event,
 )
@@ -24,32 +26,44 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 META = MetaData()
 
-position = Table("position", META, Column("log", Text, primary_key=True), Column("next", BigInteger, nullable=False))
+
+class Words(TypeDecorator[str]):
+    """Text of any letters. A NUL, which PostgreSQL cannot hold, stands as the sign for what cannot be shown."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """On its way to the store, also in what is asked for."""
+        return value if value is None else value.replace("\x00", "\ufffd")
+
+
+position = Table("position", META, Column("log", Words, primary_key=True), Column("next", BigInteger, nullable=False))
 
 decision = Table(
     "decision",
     META,
-    Column("id", Text, primary_key=True),
-    Column("client", Text, nullable=False),
-    Column("offer", Text, nullable=False),
-    Column("source", Text),
-    Column("event", Text),
-    Column("verdict", Text, nullable=False),
-    Column("leading", Text, nullable=False),
+    Column("id", Words, primary_key=True),
+    Column("client", Words, nullable=False),
+    Column("offer", Words, nullable=False),
+    Column("source", Words),
+    Column("event", Words),
+    Column("verdict", Words, nullable=False),
+    Column("leading", Words, nullable=False),
     Column("rank", Integer, nullable=False),  # 0 held, 1 blocked, 2 released, 3 allowed
     Column("open", Boolean, nullable=False),  # it stands, may not be sent, and nobody has refused it
     Column("send_by", BigInteger),
     Column("hard_until", BigInteger),
     Column("at", BigInteger),
     Column("recorded", BigInteger, nullable=False),
-    Column("supersedes", Text),
-    Column("replaced_by", Text),
-    Column("because", Text),
-    Column("refused_by", Text),
-    Column("service", Text, nullable=False),  # empty where it could not be read
-    Column("asset", Text),
-    Column("product", Text),
-    Column("body", Text, nullable=False),
+    Column("supersedes", Words),
+    Column("replaced_by", Words),
+    Column("because", Words),
+    Column("refused_by", Words),
+    Column("service", Words, nullable=False),  # empty where it could not be read
+    Column("asset", Words),
+    Column("product", Words),
+    Column("body", Words, nullable=False),
 )
 Index("decision_queue", decision.c.open, decision.c.rank, decision.c.recorded.desc(), decision.c.id)
 Index("decision_leading", decision.c.open, decision.c.leading, decision.c.rank, decision.c.recorded.desc())
@@ -61,25 +75,25 @@ Index("decision_supersedes", decision.c.supersedes)
 country = Table(
     "decision_country",  # of open answers alone: their number is what it costs to count them
     META,
-    Column("country", Text, primary_key=True),
-    Column("decision", Text, primary_key=True),
+    Column("country", Words, primary_key=True),
+    Column("decision", Words, primary_key=True),
 )
 Index("country_decision", country.c.decision)
 
 said = Table(
     "said",  # events that came in, around clients and beyond one
     META,
-    Column("source", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("client", Text, nullable=False),
+    Column("source", Words, primary_key=True),
+    Column("id", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("client", Words, nullable=False),
     Column("of_register", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("recorded", BigInteger, nullable=False),
-    Column("service", Text),  # of requests and offers
-    Column("asset", Text),
-    Column("product", Text),
-    Column("body", Text, nullable=False),
+    Column("service", Words),  # of requests and offers
+    Column("asset", Words),
+    Column("product", Words),
+    Column("body", Words, nullable=False),
 )
 Index("said_types", said.c.kind, said.c.service, said.c.product, said.c.asset)
 Index("said_client", said.c.client, said.c.at)
@@ -88,30 +102,30 @@ Index("said_id", said.c.id)
 notice = Table(
     "notice",
     META,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("client", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("asset", Text),
+    Column("id", Words, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("client", Words, nullable=False),
+    Column("service", Words, nullable=False),
+    Column("asset", Words),
     Column("opened", BigInteger, nullable=False),
     Column("soft", BigInteger, nullable=False),
     Column("hard", BigInteger, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words, nullable=False),
     Column("recorded", BigInteger, nullable=False),
-    Column("because", Text),
+    Column("because", Words),
 )
 Index("notice_client", notice.c.client, notice.c.opened)
 
 case = Table(
     "case_opened",
     META,
-    Column("id", Text, primary_key=True),
-    Column("why", Text, nullable=False),
-    Column("said", Text, nullable=False),
-    Column("client", Text),
-    Column("decisions", Text, nullable=False),
-    Column("facts", Text, nullable=False),
-    Column("law", Text),
+    Column("id", Words, primary_key=True),
+    Column("why", Words, nullable=False),
+    Column("said", Words, nullable=False),
+    Column("client", Words),
+    Column("decisions", Words, nullable=False),
+    Column("facts", Words, nullable=False),
+    Column("law", Words),
     Column("recorded", BigInteger, nullable=False),
     Column("closed", Boolean, nullable=False),
 )
@@ -121,48 +135,48 @@ Index("case_client", case.c.client)
 closing = Table(
     "closing",
     META,
-    Column("case", Text, primary_key=True),
-    Column("by", Text, nullable=False),
+    Column("case", Words, primary_key=True),
+    Column("by", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
 )
 
 reject = Table(
     "reject",
     META,
-    Column("log", Text, primary_key=True),
+    Column("log", Words, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("recorded", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("source", Text),
-    Column("id", Text),
-    Column("raw", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("source", Words),
+    Column("id", Words),
+    Column("raw", Words, nullable=False),
 )
 
 assignment = Table(
     "assignment",
     META,
-    Column("decision", Text, primary_key=True),
-    Column("person", Text, nullable=False),
+    Column("decision", Words, primary_key=True),
+    Column("person", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 
 act = Table(
     "act",  # what people did, written before it is published
     META,
-    Column("id", Text, primary_key=True),  # also the event's id
-    Column("kind", Text, nullable=False),
-    Column("client", Text, nullable=False),
-    Column("about", Text, nullable=False),  # the decision, evidence or exposure
-    Column("by", Text, nullable=False),
+    Column("id", Words, primary_key=True),  # also the event's id
+    Column("kind", Words, nullable=False),
+    Column("client", Words, nullable=False),
+    Column("about", Words, nullable=False),  # the decision, evidence or exposure
+    Column("by", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("second", Text),
+    Column("second", Words),
     Column("signed", BigInteger),
-    Column("status", Text, nullable=False),  # waiting, withdrawn, sending, taken, rejected, unknown
-    Column("told", Text, nullable=False),  # what the gate, or the way to it, said
-    Column("data", Text, nullable=False),
-    Column("sent", Text),  # the event as it was published
+    Column("status", Words, nullable=False),  # waiting, withdrawn, sending, taken, rejected, unknown
+    Column("told", Words, nullable=False),  # what the gate, or the way to it, said
+    Column("data", Words, nullable=False),
+    Column("sent", Words),  # the event as it was published
 )
 Index("act_about", act.c.about)
 Index("act_client", act.c.client, act.c.at)

@@ -14,8 +14,8 @@ from tests.desk.desks import Office, office
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as opened:
+async def desk(tmp_path: Path, address: str) -> AsyncIterator[Office]:
+    async with office(tmp_path, address) as opened:
         await opened.held_offer()
         yield opened
 

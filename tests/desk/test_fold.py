@@ -1,5 +1,6 @@
 """What the logs tell, in the desk's store: the same tables however the reading was cut, killed and repeated."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,8 +34,23 @@ def month() -> list[Told]:
     return told
 
 
-def store(folder: Path, name: str) -> Engine:
-    return store_at(f"sqlite:///{folder}/{name}.db")
+Fresh = Callable[[], Engine]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
+    """Makes empty stores: files, or databases of the real PostgreSQL."""
+    opened: list[Engine] = []
+
+    def make() -> Engine:
+        file = f"sqlite:///{tmp_path}/{len(opened)}.db"
+        address = file if request.param == "sqlite" else request.getfixturevalue("postgres").store()
+        opened.append(store_at(address))
+        return opened[-1]
+
+    yield make
+    for engine in opened:
+        engine.dispose()
 
 
 def tables(engine: Engine) -> dict[str, list[Any]]:
@@ -44,8 +60,8 @@ def tables(engine: Engine) -> dict[str, list[Any]]:
         return {x.name: sorted(map(repr, connection.execute(select(x)).all())) for x in made}
 
 
-def test_the_month_is_all_there(month: list[Told], tmp_path: Path) -> None:
-    engine = store(tmp_path, "a")
+def test_the_month_is_all_there(month: list[Told], fresh: Fresh) -> None:
+    engine = fresh()
     fold(engine, month)
     found = tables(engine)
     assert len(found["decision"]) == sum(each.kind == "decision" for each in month)
@@ -59,8 +75,8 @@ def test_the_month_is_all_there(month: list[Told], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_however_the_reading_is_cut_mixed_and_repeated(month: list[Told], tmp_path: Path, seed: int) -> None:
-    whole, cut = store(tmp_path, "whole"), store(tmp_path, "cut")
+def test_however_the_reading_is_cut_mixed_and_repeated(month: list[Told], fresh: Fresh, seed: int) -> None:
+    whole, cut = fresh(), fresh()
     fold(whole, month)
     random = Random(seed)
     logs = {log: [e for e in month if e.log == log] for log in sorted({e.log for e in month})}
@@ -75,9 +91,9 @@ def test_however_the_reading_is_cut_mixed_and_repeated(month: list[Told], tmp_pa
 
 
 def test_what_fails_in_the_middle_leaves_nothing_behind(
-    month: list[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    month: list[Told], fresh: Fresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = store(tmp_path, "a")
+    engine = fresh()
     fold(engine, month[:50])
     before = tables(engine)
 
@@ -90,13 +106,13 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(
     monkeypatch.undo()
     assert tables(engine) == before
     fold(engine, month[50:])
-    whole = store(tmp_path, "whole")
+    whole = fresh()
     fold(whole, month)
     assert tables(engine) == tables(whole)
 
 
-def test_an_answer_published_twice_counts_once(month: list[Told], tmp_path: Path) -> None:
-    engine = store(tmp_path, "a")
+def test_an_answer_published_twice_counts_once(month: list[Told], fresh: Fresh) -> None:
+    engine = fresh()
     fold(engine, month)
     before = tables(engine)
     last = max(e.offset for e in month if e.log == "out")

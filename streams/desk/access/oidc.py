@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Index, Table, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Engine, Index, Table, delete, insert, select, update
 
 from gate.facts import Instant
 from gate.policy import SECOND
@@ -24,7 +24,7 @@ from streams.desk.access.people import MINUTE, person
 from streams.desk.access.provider import LEEWAY_SECONDS, Begun, NotBelieved, Provider
 from streams.desk.access.roles import Person, Role
 from streams.desk.access.sessions import LONGEST, same
-from streams.desk.tables import META, insert_new
+from streams.desk.tables import META, Words, insert_new
 from streams.web.clock import Clock
 
 UNDER_WAY: Final = 10 * MINUTE
@@ -37,9 +37,9 @@ _HOST: Final = re.compile(r"[a-z0-9.-]{1,60}")
 sign_in = Table(
     "sign_in",
     META,
-    Column("state", Text, primary_key=True),  # its digest
+    Column("state", Words, primary_key=True),  # its digest
     Column("begun", BigInteger, nullable=False),
-    Column("next", Text, nullable=False),
+    Column("next", Words, nullable=False),
     Column("again", Boolean, nullable=False),
 )
 Index("sign_in_begun", sign_in.c.begun)

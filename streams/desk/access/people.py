@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Integer, Table, Text, delete, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Engine, Integer, Table, delete, select, update
 
 from gate.facts import Instant
 from gate.policy import SECOND
 from streams.desk.access.roles import Person, Role
-from streams.desk.tables import META, insert_new, put
+from streams.desk.tables import META, Words, insert_new, put
 
 MINUTE: Final = 60 * SECOND
 SHORTEST, LONGEST = 12, 256
@@ -36,17 +36,17 @@ _COMMON: Final = sorted(_GUESSED.split(), key=len, reverse=True)
 person = Table(
     "person",
     META,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("roles", Text, nullable=False),
-    Column("password", Text),  # none for who signs in elsewhere
+    Column("id", Words, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("roles", Words, nullable=False),
+    Column("password", Words),  # none for who signs in elsewhere
     Column("enabled", Boolean, nullable=False),
     Column("changed", BigInteger, nullable=False),
 )
 attempt = Table(
     "attempt",
     META,
-    Column("who", Text, primary_key=True),  # `person ID` or `address A`
+    Column("who", Words, primary_key=True),  # `person ID` or `address A`
     Column("failures", Integer, nullable=False),
     Column("until", BigInteger, nullable=False),
 )

@@ -10,13 +10,13 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Engine, Table, Text, delete, select, update
+from sqlalchemy import BigInteger, Column, Engine, Table, delete, select, update
 
 from gate.facts import Instant
 from gate.policy import HOUR
 from streams.desk.access.people import MINUTE, person
 from streams.desk.access.roles import Person, Role
-from streams.desk.tables import META, insert_new
+from streams.desk.tables import META, Words, insert_new
 
 IDLE: Final = 30 * MINUTE
 LONGEST: Final = 12 * HOUR
@@ -27,22 +27,22 @@ _TOUCHED: Final = MINUTE
 session = Table(
     "session",
     META,
-    Column("digest", Text, primary_key=True),
-    Column("person", Text, nullable=False),
-    Column("csrf", Text, nullable=False),
+    Column("digest", Words, primary_key=True),
+    Column("person", Words, nullable=False),
+    Column("csrf", Words, nullable=False),
     Column("begun", BigInteger, nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("shown", BigInteger, nullable=False),  # when he last showed who he is
-    Column("address", Text, nullable=False),
+    Column("address", Words, nullable=False),
 )
 read = Table(
     "file_read",
     META,
     Column("at", BigInteger, nullable=False),
-    Column("person", Text, nullable=False),
-    Column("client", Text, nullable=False),
-    Column("page", Text, nullable=False),
-    Column("address", Text, nullable=False),
+    Column("person", Words, nullable=False),
+    Column("client", Words, nullable=False),
+    Column("page", Words, nullable=False),
+    Column("address", Words, nullable=False),
 )
 
 
