@@ -46,8 +46,6 @@ def fill(engine: Engine, many: int, latest: Instant) -> None:
             numbers = range(start, min(many, start + 10_000))
             connection.execute(t.decision.insert(), [item(n, latest) for n in numbers])
             places = {(COUNTRIES[n * step % len(COUNTRIES)], f"d-{n:07}") for n in numbers for step in (1, 5)}
-            connection.execute(
-                t.country.insert(), [{"country": c, "decision": d} for c, d in sorted(places)]
-            )
+            connection.execute(t.country.insert(), [{"country": c, "decision": d} for c, d in sorted(places)])
             taken = [{"decision": f"d-{n:07}", "person": PEOPLE[n % 3], "at": latest} for n in numbers if n % 10 == 0]
             connection.execute(t.assignment.insert(), taken)
