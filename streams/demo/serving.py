@@ -40,8 +40,9 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 def serve_month(policy: Policy, port: int) -> None:
     """Serve the desk until told to stop."""
     with TemporaryDirectory(prefix="gate61-demo-") as folder:
-        intake = Intake(policy, Path(folder) / "gate.db", trust_recordedtime=True)
-        clock = played(intake)
+        clock = MonthClock()
+        intake = Intake(policy, Path(folder) / "gate.db", clock, trust_recordedtime=True)
+        clock.goes_on(played(intake))
         feed, sender = of(intake, clock)
         desk = desk_at(feed, sender, store_at(f"sqlite:///{folder}/desk.db"), clock)
         password = "-".join("".join(choice(_LETTERS) for _ in range(5)) for _ in range(4))
@@ -60,11 +61,25 @@ def of(intake: Intake, clock: Clock) -> tuple[Feed, Sender]:
     return EmbeddedFeed(HERE, transport=door), EmbeddedSender(HERE, transport=door)
 
 
-def played(intake: Intake) -> Clock:
-    """Have the gate take the month; returns a clock that goes on from its last event."""
-    begun = monotonic()
-    last = intake.run(lambda: _play(intake)).result()
-    return lambda: last + SECOND + int((monotonic() - begun) * SECOND)
+class MonthClock:
+    """Stands still while the month is played; then it goes on from its last event."""
+
+    def __init__(self) -> None:
+        self._last: Instant = 0
+        self._begun: float | None = None
+
+    def goes_on(self, last: Instant) -> None:
+        """It is a second after that, and time passes."""
+        self._last, self._begun = last + SECOND, monotonic()
+
+    def __call__(self) -> Instant:
+        """Now."""
+        return self._last if self._begun is None else self._last + int((monotonic() - self._begun) * SECOND)
+
+
+def played(intake: Intake) -> Instant:
+    """Have the gate take the month; returns when its last event was recorded."""
+    return intake.run(lambda: _play(intake)).result()
 
 
 def _play(intake: Intake) -> Instant:
