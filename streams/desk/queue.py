@@ -1,11 +1,12 @@
 """The queue: what is held or blocked and stands, what is left of it after filters, and how many there are of each kind."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select, true
 
 from gate.facts import Instant
 from gate.policy import HOUR
@@ -95,18 +96,12 @@ def queue(engine: Engine, filter: Filter, now: Instant, after: str | None = None
     """A page: held before blocked, the latest first."""
     d = decision.c
     asked = _joined(select(decision, assignment.c.person)).where(_wanted(filter, now))
-    place = _place(after)
-    if place is not None:
-        rank, recorded, id = place
-        further = or_(
-            d.rank > rank,
-            and_(d.rank == rank, d.recorded < recorded),
-            and_(d.rank == rank, d.recorded == recorded, d.id > id),
-        )
-        asked = asked.where(and_(d.rank >= rank, further))
-    asked = asked.order_by(d.rank, d.recorded.desc(), d.id).limit(limit + 1)
+    asked = asked.order_by(d.rank, d.recorded.desc(), d.id)
+    rows: list[Any] = []
     with engine.connect() as connection:
-        rows = connection.execute(asked).all()
+        for stretch in _stretches(_place(after)):
+            if len(rows) <= limit:
+                rows += connection.execute(asked.where(stretch).limit(limit + 1 - len(rows))).all()
     items = [_item(row) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return Shown(items, f"{last.rank}.{last.recorded}.{last.id}" if last else None)
@@ -119,6 +114,16 @@ def _joined(asked: Select[Any]) -> Select[Any]:
 def _place(after: str | None) -> tuple[int, int, str] | None:
     found = _PLACE.fullmatch(after or "")
     return None if found is None else (int(found[1]), int(found[2]), found[3])
+
+
+def _stretches(place: tuple[int, int, str] | None) -> list[ColumnElement[bool]]:
+    """What comes after a place, in stretches of which each is one of an index: the rest of its rank, then the others."""
+    d = decision.c
+    if place is None:
+        return [true()]
+    rank, recorded, id = place
+    here = and_(d.rank == rank, d.recorded <= recorded, or_(d.recorded < recorded, d.id > id))
+    return [here, d.rank > rank]
 
 
 def _item(row: Any) -> Item:
@@ -148,15 +153,20 @@ class Tallies(Struct, frozen=True):
 def tallies(engine: Engine) -> Tallies:
     """How many open items there are of each kind."""
     d = decision.c
-    by = (d.rank, d.leading, d.service)
     many = select(func.count())
+    by = (d.leading, d.service, d.rank)  # In the order of an index, so that one pass over it counts them all.
     with engine.connect() as connection:
-        found = [connection.execute(many.add_columns(c).where(d.open.is_(True)).group_by(c)).all() for c in by]
+        found = connection.execute(many.add_columns(*by).where(d.open.is_(True)).group_by(*by)).all()
         countries = connection.execute(many.add_columns(country.c.country).group_by(country.c.country)).all()
-    ranks = {0: "held", 1: "blocked"}
-    states = [Tally(ranks[rank], many) for many, rank in found[0] if rank in ranks]
-    return Tallies(sorted(states, key=lambda s: s.value == "blocked"), *map(_frequent, (*found[1:], countries)))
+    states, reasons, services = Counter[int](), Counter[str](), Counter[str]()
+    for count, leading, service, rank in found:
+        states[rank] += count
+        reasons[leading] += count
+        services[service] += count
+    ranks = [Tally(name, states[rank]) for rank, name in enumerate(("held", "blocked")) if states[rank]]
+    places = Counter({each: count for count, each in countries})
+    return Tallies(ranks, *map(_frequent, (reasons, services, places)))
 
 
-def _frequent(rows: Any) -> list[Tally]:
-    return sorted((Tally(value or "", many) for many, value in rows), key=lambda tally: (-tally.count, tally.value))
+def _frequent(counts: Counter[str]) -> list[Tally]:
+    return sorted((Tally(*each) for each in counts.items()), key=lambda tally: (-tally.count, tally.value))

@@ -66,7 +66,7 @@ decision = Table(
     Column("body", Words, nullable=False),
 )
 Index("decision_queue", decision.c.open, decision.c.rank, decision.c.recorded.desc(), decision.c.id)
-Index("decision_leading", decision.c.open, decision.c.leading, decision.c.rank, decision.c.recorded.desc())
+Index("decision_leading", decision.c.open, decision.c.leading, decision.c.service, decision.c.rank)
 Index("decision_service", decision.c.open, decision.c.service, decision.c.rank, decision.c.recorded.desc())
 Index("decision_client", decision.c.client, decision.c.recorded)
 Index("decision_event", decision.c.source, decision.c.event)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from streams.desk.fold import positions
 from tests.desk.desks import PASSWORD, Office
@@ -100,11 +100,15 @@ class Person:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(8_000)
         self.complaints: list[str] = []
-        self.page.on("console", lambda said: self.complaints.append(said.text))
+        self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
         if who:
             self.sign_in(who)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning", "log"):  # Not what the browser would do otherwise in a form.
+            self.complaints.append(said.text)
 
     def sign_in(self, who: str) -> None:
         """By the form, from the keyboard."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from streams.desk import queue as q
 from streams.desk.fold import fold
@@ -25,11 +26,15 @@ LIMIT = 0.2
 """Seconds at the server for any page of the queue."""
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def full(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Office]:
     """A desk with 100,000 open items."""
-    desk = Office(tmp_path_factory.mktemp("full"))
+    store = request.getfixturevalue("postgres").store() if request.param == "postgresql" else None
+    desk = Office(tmp_path_factory.mktemp("full"), store)
     fill(desk.engine, MANY, desk.clock())
+    if request.param == "postgresql":
+        with desk.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("vacuum analyze"))  # As it does by itself a minute after so many rows.
     yield desk
     desk.close()
 
