@@ -105,7 +105,8 @@ class Door:
 
     def read(self, request: Request, person: Person, client: str, page: str) -> None:
         """Record that somebody is about to see a client's file."""
-        self.sessions.record_read(person, client, page, address_of(request), self.clock())
+        again = request.headers.get("hx-request") == "true"
+        self.sessions.record_read(person, client, page, address_of(request), self.clock(), again)
 
 
 def _own_origin(request: Request) -> None:

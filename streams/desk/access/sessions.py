@@ -10,7 +10,7 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Engine, Table, delete, select, update
+from sqlalchemy import BigInteger, Column, Engine, Index, Table, delete, select, update
 
 from gate.facts import Instant
 from gate.policy import HOUR
@@ -22,6 +22,8 @@ IDLE: Final = 30 * MINUTE
 LONGEST: Final = 12 * HOUR
 FRESH: Final = 15 * MINUTE
 """Who signs must have shown who he is within that time."""
+OPEN: Final = 10 * MINUTE
+"""An open page that renews itself is recorded as read once in that time."""
 _TOUCHED: Final = MINUTE
 
 session = Table(
@@ -44,6 +46,7 @@ read = Table(
     Column("page", Words, nullable=False),
     Column("address", Words, nullable=False),
 )
+Index("file_read_client", read.c.client, read.c.at)
 
 
 class Session(Struct, frozen=True):
@@ -111,10 +114,18 @@ class Sessions:
             mine = select(session).where(session.c.person == who).order_by(session.c.seen.desc(), session.c.digest)
             return list(connection.execute(mine).all())
 
-    def record_read(self, who: Person, client: str, page: str, address: str, now: Instant) -> None:
-        """Written before a client's file is shown; if it cannot be written, nothing is shown."""
+    def record_read(self, who: Person, client: str, page: str, address: str, now: Instant, again: bool = False) -> None:
+        """Written before a client's file is shown; if it cannot be written, nothing is shown.
+
+        `again` is an open page that asks for itself anew: that is one read for `OPEN`.
+        """
+        row = {"at": now, "person": who.id, "client": client, "page": page, "address": address}
         with self._engine.begin() as connection:
-            row = {"at": now, "person": who.id, "client": client, "page": page, "address": address}
+            if again:
+                r = read.c
+                same_page = (r.person == who.id) & (r.client == client) & (r.page == page) & (r.address == address)
+                if connection.execute(select(r.at).where(same_page & (r.at > now - OPEN)).limit(1)).first() is not None:
+                    return
             connection.execute(read.insert().values(row))
 
     def reads(self, client: str | None = None, who: str | None = None, limit: int = 500) -> list[Any]:
