@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, case, or_, select, update
 
 from gate.effects import derived_id
 from gate.facts import Instant
@@ -139,9 +139,10 @@ class Acts:
         if row is None or row.sent is None or row.status not in (SENDING, UNKNOWN):
             return
         receipt = await self._sender.send(msgspec.json.decode(row.sent))
+        # What the gate said may have been read from its logs meanwhile; that stays.
+        told = receipt.said or case((t.act.c.told == row.told, ""), else_=t.act.c.told)
         with self._engine.begin() as connection:
             open = (t.act.c.id == id) & t.act.c.status.in_((SENDING, UNKNOWN))
-            told = receipt.said or row.told
             connection.execute(update(t.act).where(open).values(status=receipt.status, told=told))
 
     def again(self) -> list[str]:

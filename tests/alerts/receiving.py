@@ -83,7 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         here: Receiver = self.server.here
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # The sender was killed in the middle: nothing came.
         seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         with here.lock:
             here.seen.append(seen)

@@ -1,8 +1,9 @@
 """What people do at the desk: alone, or two of them, and never one as two."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -156,6 +157,25 @@ async def test_what_did_not_arrive_is_said_and_sent_again_as_it_was(
     await desk.hears()
     assert desk.desk.acts.one(act).sent == before
     assert "done" in await rita.see(page) and "Nothing waits" in await rita.see("/")
+
+
+async def test_what_the_gate_said_stays_though_it_is_read_before_the_act_is_known_to_have_arrived(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rita, anna = await desk.signed_in("rita"), await desk.signed_in("anna")
+    page = f"/decisions/{decision_on(await rita.see('/'))}"
+    send = desk.sender.send
+
+    async def slowly(event: Mapping[str, Any]) -> Receipt:
+        receipt = await send(event)
+        await desk.hears()
+        return receipt
+
+    monkeypatch.setattr(desk.sender, "send", slowly)
+    await rita.send(page, f"{page}/release", reason="the client waits", hours="1")
+    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    await anna.send("/acts", f"/acts/{act}/sign")
+    assert "may be sent until" in await rita.see(page)
 
 
 async def test_what_the_gate_refuses_is_said_in_its_words(desk: Office) -> None:
