@@ -275,6 +275,19 @@ def test_the_keys_are_shown_on_the_page(browser: Browser, desk: Listening) -> No
     rita.leave()
 
 
+def test_who_is_signed_out_while_the_line_is_down_is_shown_the_door(browser: Browser, desk: Listening) -> None:
+    """No word reaches the page, and its stream is refused from then on: it does not stay as if nothing were."""
+    rita = Person(browser, desk, "rita")
+    rita.page.route("**/live?*", lambda route: route.abort())
+    rita.page.goto("/cases")
+    expect(rita.page.locator("h1")).to_have_text("Cases")
+    desk.desk.people.enable("rita", False, desk.clock())
+    rita.page.unroute("**/live?*")
+    expect(rita.page.locator("h1")).to_have_text("Sign in", timeout=15_000)
+    rita.complaints = []  # The line that is down is what it complains of.
+    rita.leave()
+
+
 def test_who_is_signed_out_elsewhere_is_shown_the_door(browser: Browser, desk: Listening) -> None:
     """The open page hears of it with the next change."""
     rita = Person(browser, desk, "rita")
