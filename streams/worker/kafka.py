@@ -1,23 +1,24 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
 from asyncio import Lock, sleep
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import groupby
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
 from streams.connection import connection
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Ends
-from streams.worker.outputs import Output
-from streams.worker.pins import Bound, Headers, unknown_to
+from streams.worker.outputs import DECISIONS, Output
+from streams.worker.pins import Headers, Pin, beyond
 from streams.worker.records import tolerate_names
 
 BATCH = 2_000
@@ -25,6 +26,8 @@ BATCH = 2_000
 BATCH_BYTES = 512 * 1024
 """Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
+LOOK_MILLISECONDS = 5_000
+"""Waited for answers that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
 LARGEST_REQUEST = 32 * 1024 * 1024
@@ -41,21 +44,26 @@ class Looker:
         self.consumer = consumer
         self._alone = Lock()
 
-    async def beyond(self, log: TopicPartition, place: Sequence[int]) -> list[Bound]:
-        """How far the logs were applied for each answer beyond that place."""
+    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> list[Pin]:
+        """What the answers beyond that place were given on; none of them stands before the offset `since`."""
         async with self._alone:
             self.consumer.assign([log])
             first = (await self.consumer.beginning_offsets([log]))[log]
             end = (await self.consumer.end_offsets([log]))[log]
-            return await unknown_to(place, first, end, partial(self._headers, log))
+            # A log that ends before that was made anew.
+            begin = max(first, since) if since <= end else first
+            return await beyond(place, self._headers(log, begin, end))
 
-    async def _headers(self, log: TopicPartition, begin: int, end: int) -> list[Headers]:
+    async def _headers(self, log: TopicPartition, begin: int, end: int) -> AsyncIterator[Headers]:
         self.consumer.seek(log, begin)
-        found: list[Headers] = []
-        while await self.consumer.position(log) < end:
-            records = (await self.consumer.getmany(log, timeout_ms=500, max_records=BATCH)).get(log, ())
-            found += [record.headers for record in records if record.offset < end]
-        return found
+        position = begin
+        while position < end:
+            found = await self.consumer.getmany(log, timeout_ms=LOOK_MILLISECONDS, max_records=BATCH)
+            for record in found.get(log, ()):
+                yield record.headers
+            before, position = position, await self.consumer.position(log)
+            if position == before:
+                raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")
 
 
 class KafkaSource:
@@ -79,9 +87,9 @@ class KafkaSource:
         first, end = await self._consumer.beginning_offsets(both), await self._consumer.end_offsets(both)
         return Bounds(first[both[0]], end[both[0]]), Bounds(first[both[1]], end[both[1]])
 
-    async def answered(self, place: Sequence[int]) -> list[Bound]:
+    async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
         """See `Source`."""
-        return await self._looker.beyond(self._decisions, place)
+        return await self._looker.beyond(self._decisions, place, since)
 
     async def seek(self, actions: int, between: int) -> None:
         """See `Source`."""
@@ -121,21 +129,32 @@ class KafkaPublisher:
         self._producer = producer
         self._names: Mapping[int, str] = {place: topic.name for place, topic in enumerate(names)}
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[Output]) -> int | None:
         """See `Publisher`."""
-        sent = []
+        sent: list[tuple[int, BatchBuilder, Awaitable[RecordMetadata]]] = []
         ordered = sorted(outputs, key=_place)  # A stable sort keeps the order within a partition.
         for (topic, partition), group in groupby(ordered, key=_place):
             batch = self._producer.create_batch()
             for output in group:
                 values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
                 if batch.append(timestamp=None, **values) is None:
-                    sent.append(await self._producer.send_batch(batch, self._names[topic], partition=partition))
+                    sent.append((topic, batch, await self._send(batch, topic, partition)))
                     batch = self._producer.create_batch()
                     batch.append(timestamp=None, **values)
-            sent.append(await self._producer.send_batch(batch, self._names[topic], partition=partition))
-        for kept in sent:
-            await kept
+            sent.append((topic, batch, await self._send(batch, topic, partition)))
+        answers = None
+        for topic, batch, kept in sent:
+            where = await kept
+            if topic == DECISIONS:
+                # A broker that had this batch already need not say where.
+                answers = where.offset + batch.record_count() if where.offset >= 0 else None
+        return answers
+
+    async def _send(self, batch: BatchBuilder, topic: int, partition: int) -> Awaitable[RecordMetadata]:
+        kept: Awaitable[RecordMetadata] = await self._producer.send_batch(
+            batch, self._names[topic], partition=partition
+        )
+        return kept
 
 
 def _place(output: Output) -> tuple[int, int]:

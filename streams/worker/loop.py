@@ -18,7 +18,7 @@ from state.redis_store import Fenced
 from streams.worker.merge import Ends
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
-from streams.worker.pins import Bound
+from streams.worker.pins import Pin
 from streams.worker.storm import Storm
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
@@ -55,8 +55,8 @@ class Source(Protocol):
     async def bounds(self) -> tuple[Bounds, Bounds]:
         """Of what happens around clients, and of the messages between them; raises if the partition is not ours."""
 
-    async def answered(self, place: Sequence[int]) -> Sequence[Bound]:
-        """How far the logs were applied, by `Log`, for each published answer beyond that place, in order."""
+    async def answered(self, place: Sequence[int], since: int) -> Sequence[Pin]:
+        """What published answers beyond that place were given on, in order; `since` is the offset to look from."""
 
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
@@ -77,8 +77,11 @@ class Source(Protocol):
 class Publisher(Protocol):
     """Where outputs go."""
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
-        """Send and await that all are kept, in this order within a partition; raises if one is not."""
+    async def publish(self, outputs: Sequence[Output]) -> int | None:
+        """Send and await that all are kept, in this order within a partition; raises if one is not.
+
+        Returns the offset after the last answer, None if there was none or it is not known.
+        """
 
 
 class Surroundings(Protocol):
@@ -152,7 +155,7 @@ class PartitionLoop:
             self.state = "waiting: the policy and the register have not been read yet"
             await self._world.sleep(POLL)
         await self._source.seek(assumed.actions, assumed.between)
-        pins = await self._source.answered(self.partition.place)
+        pins = await self._source.answered(self.partition.place, self.partition.answers)
         self.partition.pin(pins)
         self.state = "running"
         again = len(assumed.outbox)
@@ -173,7 +176,7 @@ class PartitionLoop:
         ends = await self._source.ends() if partition.waits else _NOTHING
         outputs = await self._apart(partition.work, ends, world.now())
         if outputs:
-            await self._publisher.publish(outputs)
+            partition.kept(await self._publisher.publish(outputs))
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
         elif world.now() - self._verified > VERIFY:

@@ -58,13 +58,8 @@ class Merge:
         """Whether anything waits."""
         return any(self._waiting)
 
-    def next(self, ends: Ends, within: Ends | None = None) -> Arrival | None:
-        """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting.
-
-        `within` are offsets by log from which on nothing is wanted yet.
-        """
-        if within is not None:
-            return self._within(within)
+    def next(self, ends: Ends) -> Arrival | None:
+        """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
         earliest = None
         for log in _ORDER:
             waiting = self._waiting[log]
@@ -75,15 +70,21 @@ class Merge:
                 earliest = waiting[0]
         return earliest
 
-    def _within(self, bounds: Ends) -> Arrival | None:
+    def within(self, bounds: Ends, last: int) -> Arrival | None:
+        """The earliest arrival before offsets by log, once all of them up to there are read or one of each waits.
+
+        Of the log `last` the record before its offset has its turn after all others.
+        """
         earliest = None
         for log in _ORDER:
             waiting = self._waiting[log]
             if not waiting:
                 if self.read[log] < bounds[log]:
                     return None
-            elif waiting[0].offset < bounds[log] and (earliest is None or waiting[0].at < earliest.at):
+            elif waiting[0].offset < bounds[log] - (log == last) and (earliest is None or waiting[0].at < earliest.at):
                 earliest = waiting[0]
+        if earliest is None and self._waiting[last] and self._waiting[last][0].offset < bounds[last]:
+            return self._waiting[last][0]
         return earliest
 
     def drop(self, arrival: Arrival) -> None:

@@ -14,7 +14,7 @@ from streams.clients import Effect
 from streams.kafka_record import partition_of
 from streams.publish import line_of
 from streams.topics import Names
-from streams.worker.pins import HEADER, written
+from streams.worker.pins import CAUSE, HEADER, written
 
 Headers = Sequence[tuple[str, bytes]]
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
@@ -57,13 +57,13 @@ class Origin(msgspec.Struct, frozen=True):
     input: bytes
     """`PARTITION:OFFSET` of what was read around a client, else the log and the offset."""
     read: tuple[int, int, int, int]
-    """By `Log`, the offset after what was applied."""
+    """By `Log`, the offset after what was applied when the input was."""
 
     def headers(self, policy: Policy) -> Headers:
         """Which input was decided, under which register and policy."""
         return (
             CONTENT_TYPE,
-            ("gate61.input", self.input),
+            (CAUSE, self.input),
             ("gate61.register", b"%d" % self.read[1]),
             (HEADER, written(self.read)),
             ("gate61.policy", _ascii(policy.digest)),

@@ -35,12 +35,16 @@ from streams.worker.outputs import (
     outbox_to_bytes,
     outputs_of,
 )
-from streams.worker.pins import Bound, reached
+from streams.worker.pins import Pin, reached, written
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
 RECOGNISED = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
+
+
+_CAME = {Log.BETWEEN: "greeted", Log.ACTIONS: "acted"}
+"""The notes of the times of what was applied last of each log."""
 
 
 class PartitionStore(Store, Protocol):
@@ -101,7 +105,7 @@ class Partition:
         self._store = store
         self._version = version
         self._merge = Merge([0] * len(Log))
-        self._pins: deque[Bound] = deque()
+        self._pins: deque[Pin] = deque()
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
@@ -114,6 +118,7 @@ class Partition:
             )
         self._next: int = assigned.next or 0
         self._between = self._noted("between", 0)
+        self._answers = self._noted("answers", 0)
         self._applied = self._noted("register", 0)
         self._policy_next = self._noted("policy", 0)
         self._recorded: Instant = self._noted("recorded", BEFORE_EVERYTHING)
@@ -122,8 +127,13 @@ class Partition:
         self._clients: Clients | None = None
         self._walk: dict[str, None] = {}
         self._walking: Fact | None = None
+        learnt = self._store.noted("learnt")
+        policy, register, between, actions = map(int, learnt.split(b".")) if learnt else self.place[:4]
+        self._learnt = (policy, register, between, actions)
         self._pins.clear()
-        self._clamped = {Log.BETWEEN: BEFORE_EVERYTHING, Log.ACTIONS: self._recorded}
+        # Each log by its own clock: what else was applied must not move the times of what is read again.
+        self._came = {log: self._noted(_CAME[log], BEFORE_EVERYTHING) for log in _CAME}
+        self._clamped = dict(self._came)
         self._merge = Merge([self._policy_next, self._applied, self._between, self._next])
         return Assumed(self._next, self._between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
@@ -223,7 +233,7 @@ class Partition:
         self.refused = 0
         outputs: list[Output] = []
         before = self.place
-        while (arrival := self._merge.next(ends, self._pin())) is not None:
+        while (arrival := self._turn_of(ends)) is not None:
             self._turn(arrival, outputs)
         self._walk_on(WALKED_AT_ONCE, outputs)
         self._close(now, outputs)
@@ -232,15 +242,32 @@ class Partition:
             self._remember(outputs)
         return outputs
 
-    def pin(self, bounds: Sequence[Bound]) -> None:
+    def pin(self, pins: Sequence[Pin]) -> None:
         """Give published answers again as they were: the logs are applied as far as these say, one after the other."""
-        self._pins = deque(bound for bound in bounds if not reached(self.place, bound))
+        self._pins = deque(pins)
 
-    def _pin(self) -> Bound | None:
+    def _turn_of(self, ends: Ends) -> Arrival | None:
+        pin = self._pin()
+        return self._merge.next(ends) if pin is None else self._merge.within(pin[:4], pin.last)
+
+    def _pin(self) -> Pin | None:
         """How far the logs are applied at most; None once every published answer is reached."""
         while self._pins and reached(self.place, self._pins[0]):
             self._pins.popleft()
         return self._pins[0] if self._pins else None
+
+    @property
+    def answers(self) -> int:
+        """The offset of their log before which this state has every answer that was published."""
+        return self._answers
+
+    def kept(self, answers: int | None) -> None:
+        """A batch is published: answers stand before that offset, None if there were none.
+
+        While some are still to be given again, they may be anywhere before it.
+        """
+        if answers is not None and not self.pinned:
+            self._answers = answers
 
     @property
     def pinned(self) -> bool:
@@ -273,6 +300,7 @@ class Partition:
 
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)
+        self._came[arrival.log] = arrival.at
         self._recorded = max(self._recorded, arrival.at)
         if self._born == BEFORE_EVERYTHING:
             self._born = self._recorded
@@ -288,6 +316,7 @@ class Partition:
         note = self._store.note
         for name, value in (
             ("between", self._between),
+            ("answers", self._answers),
             ("register", self._applied),
             ("policy", self._policy_next),
             ("recorded", self._recorded),
@@ -295,8 +324,10 @@ class Partition:
             ("partitions", self._partitions),
             ("born", self._born),
             ("walk", self._applied - 1 if self._walk else -1),
+            *((name, self._came[log]) for log, name in _CAME.items()),
         ):
             note(name, b"%d" % value)
+        note("learnt", written(self._learnt))
         self._store.commit(self._next, outbox_to_bytes(outputs))
 
     def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
@@ -360,6 +391,7 @@ class Partition:
         elif fact is not None:
             clients = self._known_clients
             clients.register.learn(fact)
+            self._learnt = self.place[:4]
             self._tell(clients.exposed(fact), arrival, outputs)
             self._start_walk(fact)
 
@@ -390,32 +422,33 @@ class Partition:
         assert self._walking is not None
         self.counts["reopened", ""] += 1
         effects = self._known_clients.reopen(client, self._walking)
-        self._publish(effects, b"register:%d" % (self._applied - 1), self._walking.recorded, outputs)
+        # As of when the register changed: whatever came since concerns others.
+        origin = Origin(self.number, self._partitions, b"register:%d" % (self._applied - 1), self._learnt)
+        self._publish(effects, origin, self._walking.recorded, outputs)
 
     def _close(self, now: Instant, outputs: list[Output]) -> None:
         self._closed = max(self._closed, now, self._recorded)
-        self._publish(self._known_clients.close_due(self._closed), b"", self._closed, outputs)
+        self._publish(self._known_clients.close_due(self._closed), self._origin(b""), self._closed, outputs)
 
     def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:
-        self._publish(effects, self._input(arrival), arrival.at, outputs)
+        self._publish(effects, self._origin(self._input(arrival)), arrival.at, outputs)
 
     def _input(self, arrival: Arrival) -> bytes:
         if arrival.log is Log.ACTIONS:
             return b"%d:%d" % (self.number, arrival.offset)
         return b"%b:%d" % (arrival.log.name.lower().encode(), arrival.offset)
 
-    def _publish(self, effects: Iterable[Effect], input: bytes, recorded: Instant, outputs: list[Output]) -> None:
+    def _publish(self, effects: Iterable[Effect], origin: Origin, recorded: Instant, outputs: list[Output]) -> None:
         effects = list(effects)
         if not effects:
             return
         for effect in effects:
             if isinstance(effect, Answer):
                 self.counts[effect.outcome.verdict.word, effect.outcome.leading] += 1
-        outputs += outputs_of(effects, self._origin(input), recorded, self.policy)
+        outputs += outputs_of(effects, origin, recorded, self.policy)
 
     def _origin(self, input: bytes) -> Origin:
-        read = (self._policy_next, self._applied, self._between, self._next)
-        return Origin(self.number, self._partitions, input, read)
+        return Origin(self.number, self._partitions, input, self.place[:4])
 
     def _reject(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
         """Keep what cannot be taken, as it came; an offer in it is answered all the same."""

@@ -1,58 +1,68 @@
 """Answers that were published and that the state no longer knows of: Redis went back. They are given again as they were.
 
-Each answer says in a header how far every log was applied when it was given. Where brokers' clocks differ, a record may
-have been appended later with an earlier time; judged again in the order of times it would come first, and the same
-answer would say something else. So until the latest published answer is reached, the logs are applied as far as the
-answers say, one after the other (design section 3, assignment).
+Each answer says in headers how far every log was applied when it was given, and what it was given on. Where brokers'
+clocks differ, a record may have been appended later with an earlier time, or come early with a later one; judged again
+in the order of times it would change places, and the same answer would say something else. So until the latest published
+answer is reached, the logs are applied as far as the answers say, one after the other (design section 3, assignment).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import AsyncIterable, Sequence
+from typing import Final, NamedTuple
+
+from streams.worker.merge import Log
 
 HEADER: Final = "gate61.read"
 """Header of an answer: by `Log`, the offset after what was applied when it was given, with dots between."""
-FIRST_LOOK: Final = 64
-"""Records looked at first, from the end; four times as many with every further look."""
+CAUSE: Final = "gate61.input"
+"""Header of an answer: the record that it was given on, `PARTITION:OFFSET` or the log and the offset."""
 
-Bound = tuple[int, int, int, int]
-"""By `Log`, the offset after what is applied."""
 Headers = Sequence[tuple[str, bytes | None]]
+_LOGS = {log.name.lower().encode(): log for log in Log}
 
 
-def written(bound: Sequence[int]) -> bytes:
+class Pin(NamedTuple):
+    """How far the logs are applied, by `Log` the offset after what is, and of which of them the last record was."""
+
+    policy: int
+    register: int
+    between: int
+    actions: int
+    last: int = Log.ACTIONS
+
+
+def written(place: Sequence[int]) -> bytes:
     """As the header says it."""
-    return b"%d.%d.%d.%d" % (bound[0], bound[1], bound[2], bound[3])
+    return b"%d.%d.%d.%d" % (place[0], place[1], place[2], place[3])
 
 
-def bound_of(headers: Headers) -> Bound | None:
+def pin_of(headers: Headers) -> Pin | None:
     """What an answer says of how far the logs were applied; None if it does not."""
-    for name, value in headers:
-        parts = (value or b"").split(b".") if name == HEADER else []
-        if len(parts) == 4 and all(part.isdigit() and len(part) < 20 for part in parts):
-            return int(parts[0]), int(parts[1]), int(parts[2]), int(parts[3])
-    return None
+    said = dict(headers)
+    parts = (said.get(HEADER) or b"").split(b".")
+    if len(parts) != 4 or not all(part.isdigit() and len(part) < 20 for part in parts):
+        return None
+    log = (said.get(CAUSE) or b"").partition(b":")[0]
+    policy, register, between, actions = map(int, parts)
+    return Pin(policy, register, between, actions, _LOGS.get(log, Log.ACTIONS))
 
 
-def reached(place: Sequence[int], bound: Bound) -> bool:
+def reached(place: Sequence[int], pin: Pin) -> bool:
     """Whether every log is applied as far."""
-    return all(here >= there for here, there in zip(place, bound, strict=False))
+    return all(here >= there for here, there in zip(place[:4], pin[:4], strict=True))
 
 
-async def unknown_to(
-    place: Sequence[int], first: int, end: int, fetch: Callable[[int, int], Awaitable[Sequence[Headers]]]
-) -> list[Bound]:
-    """The bounds of answers beyond a place, in order; `fetch` gets the headers of answers from one offset to another.
+async def beyond(place: Sequence[int], answers: AsyncIterable[Headers]) -> list[Pin]:
+    """What answers beyond a place say, in order, whatever order they and copies of them stand in.
 
-    Answers stand in the order in which they were given but for copies, so that one within the place ends the search.
+    Between two that differ only in what happened around clients there is only one order, so that of each stretch the
+    first and the last say all: a state that went back for days needs no memory for its answers.
     """
-    found: set[Bound] = set()
-    look = FIRST_LOOK
-    while end > first:
-        begin = max(first, end - look)
-        bounds = [bound for headers in await fetch(begin, end) if (bound := bound_of(headers)) is not None]
-        beyond = [bound for bound in bounds if not reached(place, bound)]
-        found.update(beyond)
-        if len(beyond) < len(bounds):
-            break
-        end, look = begin, 4 * look
-    return sorted(found)
+    first: dict[tuple[int, ...], Pin] = {}
+    last: dict[tuple[int, ...], Pin] = {}
+    async for headers in answers:
+        pin = pin_of(headers)
+        if pin is not None and not reached(place, pin):
+            rest = pin[:3]
+            first[rest] = min(pin, first.get(rest, pin))
+            last[rest] = max(pin, last.get(rest, pin))
+    return sorted({*first.values(), *last.values()})

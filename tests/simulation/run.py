@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
+from re import sub
 from typing import Any, NamedTuple
 
 from gate.instants import text
@@ -33,7 +34,7 @@ class Planned(NamedTuple):
     at: int
     topic: int
     partition: int
-    key: bytes
+    key: bytes | None
     line: bytes
 
 
@@ -60,6 +61,16 @@ def plan(events: list[dict[str, Any]]) -> tuple[list[Planned], list[bytes]]:
                 decisions.setdefault(told["data"]["event"]["id"], []).append(told["data"]["decision"])
         said += outs
     return planned, said
+
+
+def with_policies(seed: int, planned: list[Planned]) -> list[Planned]:
+    """The plan with two more policies, which differ in their version."""
+    rng = Random(seed)
+    policies = []
+    for name in ("one", "two"):
+        version = sub(rb'(?m)^version = "', b'version = "%b-' % name.encode(), DEFAULT.read_bytes(), count=1)
+        policies.append(Planned(rng.choice(planned).at, POLICY, 0, None, version))
+    return sorted([*planned, *policies], key=lambda p: p.at)
 
 
 class Process:

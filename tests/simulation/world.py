@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
-from streams.worker.pins import Bound, Headers, unknown_to
+from streams.worker.pins import Headers, Pin, beyond
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
@@ -99,10 +99,17 @@ class World:
         self.copies.append(copy.deepcopy(self.redis.data))
 
     def roll_back(self) -> None:
-        """Redis loses what it took since some copy."""
+        """Redis loses what it took since some copy.
+
+        Where clocks agree it may even come back with what it had lost before; else what followed from that was another
+        order, and answers were published since.
+        """
         if self.copies:
             self.happened.append("Redis rolled back")
-            self.redis.data = copy.deepcopy(self.rng.choice(self.copies))
+            place = self.rng.randrange(len(self.copies))
+            self.redis.data = copy.deepcopy(self.copies[place])
+            if self.behind:
+                del self.copies[place + 1 :]
 
 
 class Surroundings:
@@ -145,14 +152,14 @@ class Source:
         found: tuple[Bounds, Bounds] = await self.world.effect("bounds", asked)
         return found
 
-    async def answered(self, place: Sequence[int]) -> list[Bound]:
-        log = self._log(DECISIONS)
+    async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
+        log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS)[since:])
 
-        async def fetch(begin: int, end: int) -> list[Headers]:
-            return [r.headers for r in log[begin:end]]
+        async def headers() -> AsyncIterator[Headers]:
+            for record in log:
+                yield record.headers
 
-        await self.world.effect("answered", lambda: None)
-        return await unknown_to(place, 0, len(log), fetch)
+        return await beyond(place, headers())
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
@@ -190,13 +197,17 @@ class Publisher:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[Output]) -> int | None:
+        answers = None
         for output in outputs:
 
-            def one(output: Output = output) -> None:
+            def one(output: Output = output) -> int:
                 self.world.append(output.topic, output.partition, output.key, output.value, output.headers)
+                return len(self.world.logs[output.topic, output.partition])
 
-            await self.world.effect("publish", one)
+            end = await self.world.effect("publish", one)
+            answers = end if output.topic == DECISIONS else answers
+        return answers
 
 
 class FakeRedis:
