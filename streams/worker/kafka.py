@@ -1,7 +1,7 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
 from asyncio import Lock, sleep
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from time import monotonic
@@ -18,7 +18,7 @@ from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Ends
 from streams.worker.outputs import DECISIONS, Output
-from streams.worker.pins import Headers, Pin, beyond
+from streams.worker.pins import Pin, Unknown
 from streams.worker.records import tolerate_names
 
 BATCH = 2_000
@@ -52,15 +52,17 @@ class Looker:
             end = (await self.consumer.end_offsets([log]))[log]
             # A log that ends before that was made anew.
             begin = max(first, since) if since <= end else first
-            return await beyond(place, self._headers(log, begin, end))
+            unknown = Unknown(place)
+            await self._read(log, begin, end, unknown)
+            return unknown.pins
 
-    async def _headers(self, log: TopicPartition, begin: int, end: int) -> AsyncIterator[Headers]:
+    async def _read(self, log: TopicPartition, begin: int, end: int, unknown: Unknown) -> None:
         self.consumer.seek(log, begin)
         position = begin
         while position < end:
             found = await self.consumer.getmany(log, timeout_ms=LOOK_MILLISECONDS, max_records=BATCH)
             for record in found.get(log, ()):
-                yield record.headers
+                unknown.add(record.headers)
             before, position = position, await self.consumer.position(log)
             if position == before:
                 raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")

@@ -70,10 +70,10 @@ class Merge:
                 earliest = waiting[0]
         return earliest
 
-    def within(self, bounds: Ends, last: int) -> Arrival | None:
+    def within(self, bounds: Ends, last: int | None = None) -> Arrival | None:
         """The earliest arrival before offsets by log, once all of them up to there are read or one of each waits.
 
-        Of the log `last` the record before its offset has its turn after all others.
+        Of the log `last`, if one is named, the record before its offset has its turn after all others.
         """
         earliest = None
         for log in _ORDER:
@@ -83,9 +83,10 @@ class Merge:
                     return None
             elif waiting[0].offset < bounds[log] - (log == last) and (earliest is None or waiting[0].at < earliest.at):
                 earliest = waiting[0]
-        if earliest is None and self._waiting[last] and self._waiting[last][0].offset < bounds[last]:
-            return self._waiting[last][0]
-        return earliest
+        if earliest is not None or last is None:
+            return earliest
+        waiting = self._waiting[last]
+        return waiting[0] if waiting and waiting[0].offset < bounds[last] else None
 
     def drop(self, arrival: Arrival) -> None:
         """It had its turn."""

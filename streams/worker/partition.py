@@ -280,7 +280,7 @@ class Partition:
         True once the place is reached.
         """
         reached = False
-        while not reached and (arrival := self._merge.next(ends)) is not None:
+        while not reached and (arrival := self._again(ends, until)) is not None:
             reached = arrival.offset >= until[arrival.log]
             if not reached:
                 self._turn(arrival, [])
@@ -289,6 +289,10 @@ class Partition:
             self._walk_on(len(self._walk), [])
         self._remember([])
         return reached
+
+    def _again(self, ends: Ends, until: "Place") -> Arrival | None:
+        known = all(end >= place for end, place in zip(ends, until[:4], strict=True))
+        return self._merge.within(until[:4]) if known and not self.pinned else self._turn_of(ends)
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""

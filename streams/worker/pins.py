@@ -6,7 +6,7 @@ in the order of times it would change places, and the same answer would say some
 answer is reached, the logs are applied as far as the answers say, one after the other (design section 3, assignment).
 """
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from streams.worker.merge import Log
@@ -51,18 +51,27 @@ def reached(place: Sequence[int], pin: Pin) -> bool:
     return all(here >= there for here, there in zip(place[:4], pin[:4], strict=True))
 
 
-async def beyond(place: Sequence[int], answers: AsyncIterable[Headers]) -> list[Pin]:
-    """What answers beyond a place say, in order, whatever order they and copies of them stand in.
+class Unknown:
+    """What answers beyond a place say, whatever order they and copies of them stand in.
 
     Between two that differ only in what happened around clients there is only one order, so that of each stretch the
     first and the last say all: a state that went back for days needs no memory for its answers.
     """
-    first: dict[tuple[int, ...], Pin] = {}
-    last: dict[tuple[int, ...], Pin] = {}
-    async for headers in answers:
+
+    def __init__(self, place: Sequence[int]) -> None:
+        self._place = place
+        self._first: dict[tuple[int, ...], Pin] = {}
+        self._last: dict[tuple[int, ...], Pin] = {}
+
+    def add(self, headers: Headers) -> None:
+        """One more answer."""
         pin = pin_of(headers)
-        if pin is not None and not reached(place, pin):
+        if pin is not None and not reached(self._place, pin):
             rest = pin[:3]
-            first[rest] = min(pin, first.get(rest, pin))
-            last[rest] = max(pin, last.get(rest, pin))
-    return sorted({*first.values(), *last.values()})
+            self._first[rest] = min(pin, self._first.get(rest, pin))
+            self._last[rest] = max(pin, self._last.get(rest, pin))
+
+    @property
+    def pins(self) -> list[Pin]:
+        """What was said, in order."""
+        return sorted({*self._first.values(), *self._last.values()})

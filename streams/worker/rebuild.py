@@ -23,10 +23,13 @@ from streams.topics import Names, topics
 from streams.worker.following import Followed
 from streams.worker.merge import Log
 from streams.worker.partition import Partition, Place
+from streams.worker.pins import Pin, Unknown
+from streams.worker.pins import reached as reached_by
 
 LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
 """An offset that is not reached."""
+NOWHERE = (0,) * len(Log)
 
 
 class StillRunning(Exception):
@@ -138,6 +141,7 @@ class Rebuild:
         places = [TopicPartition(t.name, number) for t in (self._names.actions, self._names.between)]
         consumer = self._consumer()
         try:
+            partition.pin([pin for pin in self._pins(consumer, number) if reached_by(until, pin)])
             consumer.assign(places)
             consumer.seek_to_beginning()
             ends = consumer.end_offsets(places)
@@ -153,6 +157,17 @@ class Rebuild:
             return partition.place.actions
         finally:
             consumer.close()
+
+    def _pins(self, consumer: Any, number: int) -> list[Pin]:
+        """What the published answers say of the order in which the logs were applied."""
+        answers = TopicPartition(self._names.decisions.name, number)
+        consumer.assign([answers])
+        consumer.seek_to_beginning()
+        end, unknown = consumer.end_offsets([answers])[answers], Unknown(NOWHERE)
+        while consumer.position(answers) < end:
+            for record in consumer.poll(500, max_records=2000).get(answers, ()):
+                unknown.add(record.headers)
+        return unknown.pins
 
     def _consumer(self) -> Any:
         unpack_every_codec()

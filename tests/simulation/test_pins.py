@@ -1,23 +1,22 @@
 """What is made of the headers of answers that the state does not know of, and in which order the logs are applied then."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from streams.worker.merge import Arrival, Log, Merge
-from streams.worker.pins import CAUSE, HEADER, Headers, Pin, beyond, pin_of, reached, written
+from streams.worker.pins import CAUSE, HEADER, Headers, Pin, Unknown, pin_of, reached, written
 
 
 def said(*place: int, on: bytes = b"0:1") -> Headers:
     return [("content-type", b"x"), (HEADER, written(place)), (CAUSE, on)]
 
 
-async def found(place: Sequence[int], *answers: Headers) -> list[Pin]:
-    async def each() -> AsyncIterator[Headers]:
-        for headers in answers:
-            yield headers
-
-    return await beyond(place, each())
+def found(place: Sequence[int], answers: Iterable[Headers]) -> list[Pin]:
+    unknown = Unknown(place)
+    for headers in answers:
+        unknown.add(headers)
+    return unknown.pins
 
 
 @pytest.mark.parametrize(
@@ -28,20 +27,20 @@ def test_what_an_answer_was_given_on_came_last(on: bytes, last: Log) -> None:
     assert pin_of(said(1, 2, 3, 4, on=on)) == Pin(1, 2, 3, 4, last)
 
 
-async def test_copies_and_answers_without_the_header_do_not_matter() -> None:
+def test_copies_and_answers_without_the_header_do_not_matter() -> None:
     again = [said(1, 1, 0, 5), said(1, 1, 0, 6), [("x", b"y")], said(1, 1, 0, 5), said(1, 1, 0, 6), said(1, 2, 0, 6)]
-    assert await found((1, 1, 0, 5, 99), *again) == [Pin(1, 1, 0, 6), Pin(1, 2, 0, 6)]
+    assert found((1, 1, 0, 5, 99), again) == [Pin(1, 1, 0, 6), Pin(1, 2, 0, 6)]
 
 
-async def test_copies_given_again_after_them_hide_no_answers() -> None:
+def test_copies_given_again_after_them_hide_no_answers() -> None:
     """Redis went back, half of it was given again, and then the worker died: the other half is still to come."""
     answers = [said(1, 1 + n // 400, 0, n) for n in range(1000)]
-    assert (await found((1, 2, 0, 700), *answers, *answers[500:701]))[-1] == Pin(1, 3, 0, 999)
+    assert (found((1, 2, 0, 700), [*answers, *answers[500:701]]))[-1] == Pin(1, 3, 0, 999)
 
 
-async def test_many_answers_take_no_memory() -> None:
+def test_many_answers_take_no_memory() -> None:
     answers = (said(1, 5 + n // 10_000, 0, n) for n in range(30_000))
-    assert await found((1, 5, 0, 17), *answers) == [
+    assert found((1, 5, 0, 17), answers) == [
         *(Pin(1, 5, 0, 18), Pin(1, 5, 0, 9_999)),
         *(Pin(1, 6, 0, 10_000), Pin(1, 6, 0, 19_999)),
         *(Pin(1, 7, 0, 20_000), Pin(1, 7, 0, 29_999)),

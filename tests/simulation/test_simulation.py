@@ -77,7 +77,7 @@ CLOCKS = {
 }
 
 
-def _with_clocks(seed: int, behind: Mapping[int, float]) -> World:
+def with_clocks(seed: int, behind: Mapping[int, float]) -> World:
     """Redis goes back again and again, and brokers' clocks differ: no order of times is that of what was published."""
     events = dense(seed) if seed % 2 else [e for e in history(seed, 60) if e["type"] not in _OF_PEOPLE]
     planned = with_policies(seed, plan(events)[0])
@@ -116,7 +116,7 @@ def test_brokers_whose_clocks_differ_make_no_answer_contradict_what_was_publishe
     """What is appended later has an earlier time, or what comes early a later one."""
     pinned = 0
     for seed in range(SEEDS // 10):
-        world = _with_clocks(seed, CLOCKS[clocks])
+        world = with_clocks(seed, CLOCKS[clocks])
         assert not [*_contradictions(world)], f"seed {seed}"
         pinned += _pinned(world)
     assert pinned > SEEDS // 20, "Redis went back behind published answers"
@@ -126,7 +126,7 @@ def test_without_what_answers_say_of_their_order_they_would_be_contradicted(monk
     """That the test above can fail."""
     monkeypatch.setattr(Partition, "pin", lambda *_: None)
     for clocks in CLOCKS.values():
-        assert any([*_contradictions(_with_clocks(seed, clocks))] for seed in range(60))
+        assert any([*_contradictions(with_clocks(seed, clocks))] for seed in range(60))
 
 
 def test_an_answer_on_a_change_of_the_register_says_where_that_was_applied(monkeypatch: pytest.MonkeyPatch) -> None:

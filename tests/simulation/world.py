@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from streams.topics import Names
 from streams.worker.loop import Bounds, Fetched
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
-from streams.worker.pins import Headers, Pin, beyond
+from streams.worker.pins import Pin, Unknown
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
@@ -154,12 +154,10 @@ class Source:
 
     async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
         log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS)[since:])
-
-        async def headers() -> AsyncIterator[Headers]:
-            for record in log:
-                yield record.headers
-
-        return await beyond(place, headers())
+        unknown = Unknown(place)
+        for record in log:
+            unknown.add(record.headers)
+        return unknown.pins
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
@@ -258,7 +256,7 @@ class FakeRedis:
         return b"OK"
 
     def hget(self, key: str, field: str) -> Any:
-        return self.data.get(key, {}).get(_bytes(field))
+        return self.hmget(key, [field])[0]
 
     def hlen(self, key: str) -> int:
         return len(self.data.get(key, {}))

@@ -1,0 +1,60 @@
+"""State made anew from the logs is the same, also where brokers' clocks differ and Redis went back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from state.redis_store import RedisStore
+from streams.worker.following import Followed
+from streams.worker.merge import Log
+from streams.worker.outputs import BETWEEN, DECISIONS
+from streams.worker.partition import Partition, Place
+from streams.worker.pins import Unknown, reached
+from tests.simulation.run import PARTITIONS
+from tests.simulation.test_simulation import CLOCKS, with_clocks
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, FakeRedis, World
+
+
+def _followed(world: World) -> Followed:
+    followed = Followed()
+    for log, topic in ((Log.POLICY, POLICY), (Log.REGISTER, REGISTER)):
+        for record in world.logs[topic, 0]:
+            followed.add(log, record)
+    return followed
+
+
+def _rebuilt(world: World, number: int) -> RedisStore:
+    """As `gate61 rebuild` does it."""
+    kept = RedisStore(world.redis, f"t:{number}")  # type: ignore[arg-type]
+    policy, register, between = (int(kept.noted(name) or b"0") for name in ("policy", "register", "between"))
+    until = Place(policy, register, between, kept.stored_next() or 0, 0)  # Nobody is still to be judged again.
+    unknown = Unknown((0, 0, 0, 0))
+    for record in world.logs.get((DECISIONS, number), []):
+        unknown.add(record.headers)
+    beside = RedisStore(FakeRedis(), f"t:{number}")  # type: ignore[arg-type]
+    followed = _followed(world)
+    partition = Partition(number, PARTITIONS, followed, beside, "0")
+    partition.assume()
+    assert partition.open()
+    partition.pin([pin for pin in unknown.pins if reached(until, pin)])
+    logs = [world.logs.get((topic, number), []) for topic in (ACTIONS, BETWEEN)]
+    partition.read(logs[0], len(logs[0]), logs[1], len(logs[1]))
+    assert partition.rework([*followed.read, len(logs[1]), len(logs[0])], until)
+    return beside
+
+
+def _kept(data: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order."""
+    about = {key: value for key, value in data.items() if f"t:{number}" in key}
+    dossiers = {key: value for key, value in about.items() if "dossiers" in key}
+    return dossiers | {key: sorted(value) for key, value in about.items() if "history:" in key}
+
+
+@pytest.mark.parametrize("clocks", CLOCKS)
+def test_state_made_anew_is_the_same(clocks: str) -> None:
+    for seed in range(20):
+        world = with_clocks(seed, CLOCKS[clocks])
+        for number in range(PARTITIONS):
+            made = _rebuilt(world, number)._redis.data  # type: ignore[attr-defined]
+            assert _kept(made, number) == _kept(world.redis.data, number), f"seed {seed}"
