@@ -1,5 +1,6 @@
 """One broker, one Redis and one PostgreSQL for all tests; each test takes its own prefix, so that none sees another's."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -9,6 +10,12 @@ import pytest
 from tests.runtime.kafka import Kafka
 from tests.runtime.postgres import Postgres
 from tests.runtime.redis import Redis
+
+
+def pytest_configure() -> None:
+    """A run that a shell put in the background has Ctrl-C ignored, and so have its children: stories send them one."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
