@@ -11,40 +11,26 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from gate.dossier import BEFORE_EVERYTHING
-from gate.effects import Answer, Greeting, derived_id
+from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
-from gate.outcome import Verdict
 from gate.policy import DAY, Policy
 from gate.register import Register
 from state import Store
 from state.codec import UnknownLayout, greeting_from_bytes
-from streams import publish
 from streams.clients import Clients, Effect
-from streams.kafka_record import dead_letter_headers, read_record
+from streams.kafka_record import read_record
 from streams.wire import Read, Rejected, reused
 from streams.worker.following import MILLISECOND, Followed
 from streams.worker.merge import Arrival, Ends, Log, Merge
-from streams.worker.outputs import (
-    REGISTER_REJECTED,
-    REJECTED,
-    Origin,
-    Output,
-    answer,
-    outbox_from_bytes,
-    outbox_to_bytes,
-    outputs_of,
-)
-from streams.worker.pins import Pin, reached, written
+from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
+from streams.worker.pins import Pin, reached
+from streams.worker.progress import Place, Progress
+from streams.worker.telling import Telling
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
 RECOGNISED = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
-
-
-_CAME = {Log.BETWEEN: "greeted", Log.ACTIONS: "acted"}
-"""The notes of the times of what was applied last of each log."""
 
 
 class PartitionStore(Store, Protocol):
@@ -77,20 +63,6 @@ class Assumed(NamedTuple):
     new: bool
 
 
-class OtherPartitions(Exception):
-    """The topic's number of partitions is not that of the state: clients would be looked for in the wrong place."""
-
-
-class Place(NamedTuple):
-    """How far a partition has come: by `Log` the next offset, and how many clients wait to be reopened."""
-
-    policy: int
-    register: int
-    between: int
-    actions: int
-    walk: int
-
-
 class Partition:
     """The clients of one partition of one worker."""
 
@@ -103,43 +75,21 @@ class Partition:
         self._partitions = partitions
         self._followed = followed
         self._store = store
-        self._version = version
+        self._telling = Telling(number, partitions, version, self.counts, store.seen)
         self._merge = Merge([0] * len(Log))
         self._pins: deque[Pin] = deque()
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
         assigned = self._store.assign()
-        spread = self._noted("partitions", self._partitions)
-        if spread != self._partitions:
-            raise OtherPartitions(
-                f"the state was made with clients spread over {spread} partitions, and the topic has {self._partitions}: "
-                "their number is fixed for the life of the state"
-            )
-        self._next: int = assigned.next or 0
-        self._between = self._noted("between", 0)
-        self._answers = self._noted("answers", 0)
-        self._applied = self._noted("register", 0)
-        self._policy_next = self._noted("policy", 0)
-        self._recorded: Instant = self._noted("recorded", BEFORE_EVERYTHING)
-        self._closed: Instant = self._noted("closed", BEFORE_EVERYTHING)
-        self._born: Instant = self._noted("born", self._recorded)
+        self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions)
         self._clients: Clients | None = None
         self._walk: dict[str, None] = {}
         self._walking: Fact | None = None
-        learnt = self._store.noted("learnt")
-        policy, register, between, actions = map(int, learnt.split(b".")) if learnt else self.place[:4]
-        self._learnt = (policy, register, between, actions)
         self._pins.clear()
-        # Each log by its own clock: what else was applied must not move the times of what is read again.
-        self._came = {log: self._noted(_CAME[log], BEFORE_EVERYTHING) for log in _CAME}
-        self._clamped = dict(self._came)
-        self._merge = Merge([self._policy_next, self._applied, self._between, self._next])
-        return Assumed(self._next, self._between, outbox_from_bytes(assigned.outbox), assigned.next is None)
-
-    def _noted(self, name: str, default: int) -> int:
-        noted = self._store.noted(name)
-        return int(noted) if noted else default
+        self._clamped = dict(progress.came)
+        self._merge = Merge(progress.applied)
+        return Assumed(progress.actions, progress.between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
     @property
     def policy(self) -> Policy:
@@ -151,22 +101,22 @@ class Partition:
         """Recall who the clients are, once policies and register are read as far as they were applied; else False."""
         if self._clients is not None:
             return True
-        if self._followed.read[Log.POLICY] < self._policy_next or self._followed.read[Log.REGISTER] < self._applied:
+        progress, read = self._progress, self._followed.read
+        if read[Log.POLICY] < progress.policy or read[Log.REGISTER] < progress.register:
             return False
         policies = self._followed.policies
-        if self._policy_next:
-            policy = next((a.event for a in reversed(policies) if a.offset < self._policy_next and _usable(a)), None)
+        if progress.policy:
+            policy = next((a.event for a in reversed(policies) if a.offset < progress.policy and _usable(a)), None)
         else:
             first = next((a for a in policies if _usable(a)), None)
             policy = first.event if first else None
-            self._policy_next = first.offset + 1 if first else 0
-            self._merge.read[Log.POLICY] = self._policy_next
+            progress.policy = first.offset + 1 if first else 0
+            self._merge.read[Log.POLICY] = progress.policy
         if policy is None:
             return False
         self._adopt(policy)
-        walked = self._noted("walk", -1)
-        if walked >= 0:
-            fact = self._followed.fact(walked)
+        if progress.walked >= 0:
+            fact = self._followed.fact(progress.walked)
             assert isinstance(fact, Fact)
             self._start_walk(fact)
         return True
@@ -175,12 +125,12 @@ class Partition:
         """Everything is judged by this policy from now on."""
         register = Register(policy)
         for arrival in self._followed.register:
-            if arrival.offset >= self._applied:
+            if arrival.offset >= self._progress.register:
                 break
             fact = self._followed.fact(arrival.offset)
             if isinstance(fact, Fact):
                 register.learn(fact)
-        self._clients = Clients(policy, register, self._store, max(self._recorded, self._closed))
+        self._clients = Clients(policy, register, self._store, max(self._progress.recorded, self._progress.closed))
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Steps 1 and 2: take records of the two logs in the order of offsets, understand them, recall their clients.
@@ -217,7 +167,7 @@ class Partition:
     @property
     def next(self) -> tuple[int, int]:
         """The next offsets to read, of what happens around clients and of messages between them."""
-        return self._next, self._between
+        return self._progress.actions, self._progress.between
 
     @property
     def waits(self) -> bool:
@@ -259,7 +209,7 @@ class Partition:
     @property
     def answers(self) -> int:
         """The offset of their log before which this state has every answer that was published."""
-        return self._answers
+        return self._progress.answers
 
     def kept(self, answers: int | None) -> None:
         """A batch is published: answers stand before that offset, None if there were none.
@@ -267,14 +217,14 @@ class Partition:
         While some are still to be given again, they may be anywhere before it.
         """
         if answers is not None and not self.pinned:
-            self._answers = answers
+            self._progress.answers = answers
 
     @property
     def pinned(self) -> bool:
         """Whether answers are published that are still to be given again."""
         return self._pin() is not None
 
-    def rework(self, ends: Ends, until: "Place") -> bool:
+    def rework(self, ends: Ends, until: Place) -> bool:
         """Judge again what was judged before, up to that place, and remember it; what was published is not again.
 
         True once the place is reached.
@@ -290,13 +240,13 @@ class Partition:
         self._remember([])
         return reached
 
-    def _again(self, ends: Ends, until: "Place") -> Arrival | None:
+    def _again(self, ends: Ends, until: Place) -> Arrival | None:
         known = all(end >= place for end, place in zip(ends, until[:4], strict=True))
         return self._merge.within(until[:4]) if known and not self.pinned else self._turn_of(ends)
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
-        self._store.commit(self._next)
+        self._store.commit(self._progress.actions)
 
     def verify(self) -> None:
         """An idle partition finds out too that Redis forgot, or that somebody else has taken over."""
@@ -304,39 +254,22 @@ class Partition:
 
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)
-        self._came[arrival.log] = arrival.at
-        self._recorded = max(self._recorded, arrival.at)
-        if self._born == BEFORE_EVERYTHING:
-            self._born = self._recorded
-        self._store.recorded(self._recorded)
+        self._progress.came_at(arrival.log, arrival.at)
+        self._store.recorded(self._progress.recorded)
         _TURNS[arrival.log](self, arrival, outputs)
 
     @property
-    def place(self) -> "Place":
+    def place(self) -> Place:
         """How far this partition has come."""
-        return Place(self._policy_next, self._applied, self._between, self._next, len(self._walk))
+        return Place(*self._progress.applied, len(self._walk))
 
     def _remember(self, outputs: list[Output]) -> None:
-        note = self._store.note
-        for name, value in (
-            ("between", self._between),
-            ("answers", self._answers),
-            ("register", self._applied),
-            ("policy", self._policy_next),
-            ("recorded", self._recorded),
-            ("closed", self._closed),
-            ("partitions", self._partitions),
-            ("born", self._born),
-            ("walk", self._applied - 1 if self._walk else -1),
-            *((name, self._came[log]) for log, name in _CAME.items()),
-        ):
-            note(name, b"%d" % value)
-        note("learnt", written(self._learnt))
-        self._store.commit(self._next, outbox_to_bytes(outputs))
+        self._progress.note(bool(self._walk))
+        self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
 
     def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
         """An event around a client."""
-        self._next = arrival.offset + 1
+        self._progress.actions = arrival.offset + 1
         event = arrival.event
         if isinstance(event, Read):
             if type(event.fact.said) in OF_REGISTER:
@@ -367,7 +300,7 @@ class Partition:
         seen = self._store.seen(event.key, event.content)
         fact = event.fact
         oldest = fact.recorded - RECOGNISED
-        if seen is not None or fact.at >= oldest or self._born >= oldest:
+        if seen is not None or fact.at >= oldest or self._progress.born >= oldest:
             return seen
         for record in self._store.history(fact.client):
             known = record.fact
@@ -377,7 +310,7 @@ class Partition:
 
     def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:
         """A message from a merged client."""
-        self._between = arrival.offset + 1
+        self._progress.between = arrival.offset + 1
         greeting = arrival.event
         if isinstance(greeting, Rejected):
             self._reject(greeting, arrival, outputs)
@@ -388,21 +321,21 @@ class Partition:
     def _learn(self, arrival: Arrival, outputs: list[Output]) -> None:
         """An event of the register. What the one before it reaches back to is reopened first, so that the order holds."""
         self._walk_on(len(self._walk), outputs)
-        self._applied = arrival.offset + 1
+        self._progress.register = arrival.offset + 1
         fact = self._followed.fact(arrival.offset)
         if isinstance(fact, Rejected):
             self._reject_followed(fact, arrival, outputs)
         elif fact is not None:
             clients = self._known_clients
             clients.register.learn(fact)
-            self._learnt = self.place[:4]
+            self._progress.learnt = self._progress.applied
             self._tell(clients.exposed(fact), arrival, outputs)
             self._start_walk(fact)
 
     def _govern(self, arrival: Arrival, outputs: list[Output]) -> None:
         """A policy."""
         self._walk_on(len(self._walk), outputs)
-        self._policy_next = arrival.offset + 1
+        self._progress.policy = arrival.offset + 1
         if isinstance(arrival.event, Rejected):
             self._reject_followed(arrival.event, arrival, outputs)
         elif arrival.event.digest != self.policy.digest:
@@ -427,77 +360,36 @@ class Partition:
         self.counts["reopened", ""] += 1
         effects = self._known_clients.reopen(client, self._walking)
         # As of when the register changed: whatever came since concerns others.
-        origin = Origin(self.number, self._partitions, b"register:%d" % (self._applied - 1), self._learnt)
-        self._publish(effects, origin, self._walking.recorded, outputs)
+        input, learnt = b"register:%d" % (self._progress.register - 1), self._progress.learnt
+        outputs += self._telling.effects(effects, input, learnt, self._walking.recorded, self.policy)
 
     def _close(self, now: Instant, outputs: list[Output]) -> None:
-        self._closed = max(self._closed, now, self._recorded)
-        self._publish(self._known_clients.close_due(self._closed), self._origin(b""), self._closed, outputs)
+        progress = self._progress
+        until = progress.closed = max(progress.closed, now, progress.recorded)
+        due = self._known_clients.close_due(until)
+        outputs += self._telling.effects(due, b"", progress.applied, until, self.policy)
 
     def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:
-        self._publish(effects, self._origin(self._input(arrival)), arrival.at, outputs)
+        input = self._input(arrival)
+        outputs += self._telling.effects(effects, input, self._progress.applied, arrival.at, self.policy)
 
     def _input(self, arrival: Arrival) -> bytes:
         if arrival.log is Log.ACTIONS:
             return b"%d:%d" % (self.number, arrival.offset)
         return b"%b:%d" % (arrival.log.name.lower().encode(), arrival.offset)
 
-    def _publish(self, effects: Iterable[Effect], origin: Origin, recorded: Instant, outputs: list[Output]) -> None:
-        effects = list(effects)
-        if not effects:
-            return
-        for effect in effects:
-            if isinstance(effect, Answer):
-                self.counts[effect.outcome.verdict.word, effect.outcome.leading] += 1
-        outputs += outputs_of(effects, origin, recorded, self.policy)
-
-    def _origin(self, input: bytes) -> Origin:
-        return Origin(self.number, self._partitions, input, self.place[:4])
-
     def _reject(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        """Keep what cannot be taken, as it came; an offer in it is answered all the same."""
         self.refused += 1
-        self.counts["rejected", reject.reason] += 1
-        outputs.append(self._dead_letter(REJECTED, reject, arrival, self.number))
-        self._answer(reject, arrival, outputs)
+        self._tell_rejected(REJECTED, reject, arrival, outputs)
 
     def _reject_followed(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
         """Every partition reads the register; the first one speaks for all."""
         if self.number == 0:
-            self.counts["rejected", reject.reason] += 1
-            outputs.append(self._dead_letter(REGISTER_REJECTED, reject, arrival, 0))
-            self._answer(reject, arrival, outputs)
+            self._tell_rejected(REGISTER_REJECTED, reject, arrival, outputs)
 
-    def _dead_letter(self, topic: int, reject: Rejected, arrival: Arrival, partition: int) -> Output:
-        record = arrival.record
-        headers = [*record.headers]
-        headers += dead_letter_headers(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            stage="read",
-            reason=reject.reason,
-            message=reject.message,
-            attempts=1,
-            version=self._version,
-            policy=self.policy.digest,
-        )
-        return Output(topic, partition, record.key, record.value, headers)
-
-    def _answer(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        if reject.offer is None or reject.client is None:
-            return
-        record = arrival.record
-        parts = [
-            record.value or b"",
-            *(part for name, value in record.headers for part in (name.encode(), value or b"")),
-        ]
-        decision = derived_id("dec", "unreadable", *(p.hex() for p in parts), self.policy.digest)
-        if self._store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
-            return
-        line = publish.unreadable(reject, decision, arrival.at, self.policy)
-        self.counts["block", "UNREADABLE_OFFER"] += 1
-        outputs += answer(line, reject.client, Verdict.BLOCK, self._origin(self._input(arrival)), self.policy)
+    def _tell_rejected(self, topic: int, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
+        input, read = self._input(arrival), self._progress.applied
+        outputs += self._telling.rejected(topic, self.number, reject, arrival, input, read, self.policy)
 
 
 _TURNS = {

@@ -22,9 +22,10 @@ from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker.following import Followed
 from streams.worker.merge import Log
-from streams.worker.partition import Partition, Place
+from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
+from streams.worker.progress import Place, place_of
 
 LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
@@ -121,7 +122,7 @@ class Rebuild:
     def _stored(self, number: int) -> tuple[RedisStore, Place | None]:
         store = self._store(number)
         try:
-            return store, _place_of(store)
+            return store, place_of(store, store.stored_next())
         except StateLost:
             return store, None
 
@@ -177,15 +178,3 @@ class Rebuild:
             auto_offset_reset="none",
             isolation_level="read_committed",
         )
-
-
-def _place_of(store: RedisStore) -> Place | None:
-    """How far a state came, without becoming its owner; None for no state."""
-    next_ = store.stored_next()
-    if next_ is None:
-        return None
-    noted = [store.noted(name) for name in ("policy", "register", "between", "walk")]
-    if any(n is None for n in noted):
-        return None
-    policy, register, between, walk = (int(n) for n in noted if n is not None)
-    return Place(policy, register, between, next_, int(walk >= 0))

@@ -9,8 +9,9 @@ from state.redis_store import RedisStore
 from streams.worker.following import Followed
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS
-from streams.worker.partition import Partition, Place
+from streams.worker.partition import Partition
 from streams.worker.pins import Unknown, reached
+from streams.worker.progress import Place
 from tests.simulation.run import PARTITIONS
 from tests.simulation.test_simulation import CLOCKS, with_clocks
 from tests.simulation.world import ACTIONS, POLICY, REGISTER, FakeRedis, World

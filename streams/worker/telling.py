@@ -1,0 +1,92 @@
+"""What a partition says to the world: its answers and notices, the dead letters, and the block of an unreadable offer."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from gate.effects import Answer, derived_id
+from gate.facts import Instant
+from gate.outcome import Verdict
+from gate.policy import Policy
+from streams import publish
+from streams.clients import Effect
+from streams.kafka_record import dead_letter_headers
+from streams.wire import Rejected
+from streams.worker.merge import Arrival
+from streams.worker.outputs import Origin, Output, answer, outputs_of
+from streams.worker.progress import Applied
+
+
+class Telling:
+    """Makes the outputs of one partition and counts them."""
+
+    def __init__(
+        self,
+        number: int,
+        partitions: int,
+        version: str,
+        counts: Counter[tuple[str, str]],
+        seen: Callable[[bytes, bytes], bool | None],
+    ) -> None:
+        """`version` is of this program, `counts` are the partition's, `seen` notes an id and says whether it was there."""
+        self._number = number
+        self._partitions = partitions
+        self._version = version
+        self._counts = counts
+        self._seen = seen
+
+    def effects(
+        self, effects: Iterable[Effect], input: bytes, read: Applied, recorded: Instant, policy: Policy
+    ) -> Iterable[Output]:
+        """What follows from an input, given on so much of each log."""
+        effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, Answer):
+                self._counts[effect.outcome.verdict.word, effect.outcome.leading] += 1
+        return outputs_of(effects, self._origin(input, read), recorded, policy) if effects else ()
+
+    def rejected(
+        self,
+        topic: int,
+        partition: int,
+        reject: Rejected,
+        arrival: Arrival,
+        input: bytes,
+        read: Applied,
+        policy: Policy,
+    ) -> Iterator[Output]:
+        """What cannot be taken, as it came; an offer in it is answered all the same."""
+        self._counts["rejected", reject.reason] += 1
+        yield self._dead_letter(topic, partition, reject, arrival.record, policy)
+        if reject.offer is None or reject.client is None:
+            return
+        decision = _unreadable_id(arrival.record, policy)
+        if self._seen(bytes.fromhex(decision[4:20]), bytes(8)) is None:
+            line = publish.unreadable(reject, decision, arrival.at, policy)
+            self._counts["block", "UNREADABLE_OFFER"] += 1
+            yield from answer(line, reject.client, Verdict.BLOCK, self._origin(input, read), policy)
+
+    def _origin(self, input: bytes, read: Applied) -> Origin:
+        return Origin(self._number, self._partitions, input, read)
+
+    def _dead_letter(self, topic: int, partition: int, reject: Rejected, record: Any, policy: Policy) -> Output:
+        headers = [*record.headers]
+        headers += dead_letter_headers(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            stage="read",
+            reason=reject.reason,
+            message=reject.message,
+            attempts=1,
+            version=self._version,
+            policy=policy.digest,
+        )
+        return Output(topic, partition, record.key, record.value, headers)
+
+
+def _unreadable_id(record: Any, policy: Policy) -> str:
+    """The id of the answer to such an offer: the same bytes under the same policy have the same."""
+    headers = (part for name, value in record.headers for part in (name.encode(), value or b""))
+    parts = [record.value or b"", *headers]
+    return derived_id("dec", "unreadable", *(p.hex() for p in parts), policy.digest)
