@@ -30,6 +30,8 @@ from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 
 CACHED_DOSSIERS = 20_000
+FETCHED_RECORDS = 20_000
+"""Of histories fetched ahead: a few megabytes."""
 SEEN_DAYS = 8
 """Ids are recognised for seven whole days; whoever repeats an event later than that asks the history."""
 
@@ -130,6 +132,7 @@ class RedisStore:
         self._counts.clear()
         self._dirty: dict[str, Dossier] = {}
         self._records: dict[str, list[bytes]] = {}
+        self._ahead: dict[str, list[bytes]] = {}
         self._register: list[bytes] = []
         self._notes: dict[str, bytes] = {}
         self._known_ids: dict[bytes, bytes | None] = {}
@@ -189,6 +192,20 @@ class RedisStore:
             self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
         return len(wanted)
 
+    def recall_histories(self, clients: Iterable[str]) -> None:
+        """Fetch in one round trip the histories of clients who are judged again next; what is too much comes when asked."""
+        few, records = [], 0
+        for client in clients:
+            self.dossier(client)
+            records += self._counts[client]
+            if records > FETCHED_RECORDS:
+                break
+            few.append(client)
+        pipe = self._redis.pipeline(transaction=False)
+        for client in few:
+            pipe.lrange(self._key(f"history:{client}"), 0, -1)
+        self._ahead = dict(zip(few, pipe.execute(), strict=True)) if few else {}
+
     def _days(self) -> list[int]:
         if not self._token:
             self._own()
@@ -216,7 +233,9 @@ class RedisStore:
     def history(self, client: str) -> list[Record]:
         """See `Store`."""
         self.dossier(client)
-        stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
+        stored = self._ahead.pop(client, None)
+        if stored is None:
+            stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
         if len(stored) != self._counts[client]:
             raise StateLost(f"{self._tag} holds {len(stored)} records of a client who had {self._counts[client]}")
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
@@ -307,6 +326,7 @@ class RedisStore:
         if self._new_ids:
             self._buckets = {*self._buckets, self._today}
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
+        self._ahead = {}
         self._known_ids, self._new_ids = {}, {}
         for client in list(islice(self._cache, max(0, len(self._cache) - self._limit))):
             del self._cache[client]

@@ -68,11 +68,15 @@ class Clients:
         """Clients whom a fact of the register, already learnt, may reach back to; each is to be reopened."""
         return self._index.since(fact.at)
 
+    def concerned(self, client: str, fact: Fact) -> bool:
+        """Whether a fact of the register may concern him."""
+        return concerns(self.store.dossier(client), fact, self.register)
+
     def reopen(self, client: str, fact: Fact) -> tuple[Effect, ...]:
         """Judge one client's offers again if a fact of the register concerns him."""
-        known = Known(self.store.dossier(client), self.register)
-        if not concerns(known.dossier, fact, self.register):
+        if not self.concerned(client, fact):
             return ()
+        known = Known(self.store.dossier(client), self.register)
         done = reopen(known, fact.at, fact, self.policy, self.store.history(client))
         self._keep(done, *((done.record,) if done.answers else ()))
         return done.told

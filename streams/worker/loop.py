@@ -8,6 +8,7 @@ After any error the partition is assumed anew: its outbox is published again, th
 the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -90,8 +91,8 @@ class Surroundings(Protocol):
     def now(self) -> Instant:
         """The time by which windows close."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
+    async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
+        """Wait; not longer than until somebody stops the loop."""
 
     def held(self) -> str:
         """Why nothing may be decided now, whatever works; empty if nothing is wrong."""
@@ -113,7 +114,7 @@ class PartitionLoop:
         """Called after each batch, for metrics."""
         self.seconds: Callable[[float], None] = lambda _: None
         """Called with how long a batch took that had something to do, from read to acknowledged."""
-        self.stopping = False
+        self._stopped = asyncio.Event()
         self.beat: Instant = world.now()
         """When the loop last went round."""
         self._source = source
@@ -122,8 +123,20 @@ class PartitionLoop:
         self._storm = Storm()
         self._verified: Instant = world.now()
 
+    def stop(self) -> None:
+        """Finish the batch under way and let go; what is only being waited out ends at once."""
+        self._stopped.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked it to end."""
+        return self._stopped.is_set()
+
+    async def _rest(self, seconds: float) -> None:
+        await self._world.sleep(seconds, self._stopped)
+
     async def run(self) -> None:
-        """Go round until `stopping`; errors are said, waited out and never passed over."""
+        """Go round until `stop`; errors are said, waited out and never passed over."""
         wait = FIRST_WAIT
         while not self.stopping:
             try:
@@ -134,7 +147,7 @@ class PartitionLoop:
                 await self._apart(self.partition.part)
             except Exception as error:
                 self._trouble(error)
-                await self._world.sleep(wait)
+                await self._rest(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
 
     def _trouble(self, error: Exception) -> None:
@@ -153,7 +166,7 @@ class PartitionLoop:
             await self._publisher.publish(assumed.outbox)
         while not self.stopping and not await self._apart(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
-            await self._world.sleep(POLL)
+            await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
         pins = await self._source.answered(self.partition.place, self.partition.answers)
         self.partition.pin(pins)
@@ -167,7 +180,7 @@ class PartitionLoop:
         self.beat = world.now()
         if world.held():
             self.state = f"waiting: {world.held()}"
-            await world.sleep(POLL)
+            await self._rest(POLL)
             return False
         self.state = "running"
         actions, between = await self._source.read(0.0 if partition.waits else POLL)
@@ -188,7 +201,7 @@ class PartitionLoop:
         if partition.pinned:
             self.state = "waiting: what published answers were given on has not been read yet"
             if not outputs and not actions.records:
-                await world.sleep(POLL)
+                await self._rest(POLL)
         await self._calm(len(actions.records))
         return bool(outputs or actions.records)
 
@@ -198,7 +211,7 @@ class PartitionLoop:
         if seconds:
             self.state = "paused: most of what was read in the last minute could not be taken"
             self._world.say(self.partition.number, "paused", seconds=seconds, refused=self._storm.refused)
-            await self._world.sleep(seconds)
+            await self._rest(seconds)
             self.state = "running"
 
     async def _apart(self, work: Callable[..., T], *given: Any) -> T:

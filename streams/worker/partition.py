@@ -6,6 +6,7 @@ Nothing here waits for Kafka; Redis is asked through the partition's store. The 
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -29,6 +30,8 @@ from streams.worker.telling import Telling
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
+REOPENED_TOGETHER = 100
+"""Of these, whose histories are fetched in one round trip."""
 RECOGNISED = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
 
@@ -44,6 +47,9 @@ class PartitionStore(Store, Protocol):
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
         """Fetch what a batch will ask for; returns how many clients were not in memory."""
+
+    def recall_histories(self, clients: Iterable[str]) -> None:
+        """Fetch the histories of clients who are judged again next."""
 
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
@@ -348,8 +354,19 @@ class Partition:
 
     def _walk_on(self, many: int, outputs: list[Output]) -> None:
         """Reopen some of the clients whom the latest event of the register reaches back to."""
-        for client in list(self._walk)[:many]:
-            self._reopen(client, outputs)
+        waiting = list(islice(self._walk, many))
+        for begin in range(0, len(waiting), REOPENED_TOGETHER):
+            portion = waiting[begin : begin + REOPENED_TOGETHER]
+            self._fetch(portion)
+            for client in portion:
+                self._reopen(client, outputs)
+
+    def _fetch(self, clients: Sequence[str]) -> None:
+        """What reopening them will ask for, in two round trips for all."""
+        assert self._walking is not None
+        self._store.recall(clients, ())
+        concerned = self._known_clients.concerned
+        self._store.recall_histories([c for c in clients if concerned(c, self._walking)])
 
     def _reopen(self, client: str, outputs: list[Output]) -> None:
         """Reopen a client whose turn has not come, before anything else happens to him."""

@@ -52,9 +52,10 @@ class Here:
         """Microseconds since 1970."""
         return int(time() * 1_000_000)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
+    async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
+        """Wait; not longer than until somebody stops the loop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), seconds)
 
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
         """In a thread."""
@@ -204,7 +205,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _let_go(self, numbers: set[int]) -> None:
         for number in numbers & self.loops.keys():
-            self.loops.pop(number).stopping = True
+            self.loops.pop(number).stop()
         tasks = [self._running.pop(n) for n in sorted(numbers & self._running.keys())]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)

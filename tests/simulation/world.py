@@ -121,7 +121,7 @@ class Surroundings:
     def now(self) -> Instant:
         return self.world.clock
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
         for _ in range(max(1, int(seconds * 8))):
             await asyncio.sleep(0)
 
@@ -291,6 +291,9 @@ class Pipe:
 
     def hmget(self, key: str, fields: Sequence[Any]) -> None:
         self.found.append(self.redis.hmget(key, fields))
+
+    def lrange(self, key: str, first: int, last: int) -> None:
+        self.found.append(self.redis.lrange(key, first, last))
 
     def execute(self) -> list[Any]:
         return self.found
