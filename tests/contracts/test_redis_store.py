@@ -105,6 +105,35 @@ def test_what_was_evicted_or_removed_is_found_out(store: RedisStore, redis: Redi
         store.commit(2)
 
 
+@pytest.mark.parametrize("at_most", [20_000, 3])
+def test_histories_are_fetched_together(
+    store: RedisStore, redis: Redis, monkeypatch: pytest.MonkeyPatch, at_most: int
+) -> None:
+    """In one round trip, with what is not committed yet; long ones one by one; what is committed since is seen."""
+    monkeypatch.setattr("state.redis_store.FETCHED_RECORDS", at_most)
+    clients = [f"cl-{n}" for n in range(4)]
+    for n, client in enumerate(clients):
+        store.keep(Dossier(client), Record(_fact(n)), Record(_fact(n + 10)))
+    store.commit(1)
+    store.keep(Dossier("cl-0"), Record(_fact(20)))
+    told = [f"ask-{n}" for n in range(4)]
+
+    def ids(client: str) -> list[str]:
+        return [record.fact.id for record in store.history(client) if record.fact]
+
+    store.recall_histories(clients)
+    with redis.client() as client:
+        before = client.info("commandstats").get("cmdstat_lrange", {}).get("calls", 0)
+        first = [ids(c)[0] for c in clients]
+        after = client.info("commandstats").get("cmdstat_lrange", {}).get("calls", 0)
+    assert first == told and after - before == (0 if at_most > 3 else 3)
+    assert ids("cl-0") == ["ask-0", "ask-10", "ask-20"]
+    store.recall_histories(clients)
+    store.keep(Dossier("cl-1"), Record(_fact(21)))
+    store.commit(2)
+    assert ids("cl-1") == ["ask-1", "ask-11", "ask-21"]
+
+
 def test_ids_are_recognised_for_seven_days_and_then_let_go(store: RedisStore, redis: Redis, place: str) -> None:
     """Memory does not grow for ever."""
     begin = 20_000 * DAY
