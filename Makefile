@@ -4,10 +4,10 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys
 	2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := gate state streams tests
+CODE := gate state streams tests deploy/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev parts demo test check bench bench-decide bench-stream prove format schemas
+.PHONY: help setup dev native parts demo test check bench bench-decide bench-stream prove format schemas
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,10 @@ setup: $(VENV)/.run  ## builds .venv from the lock file
 
 dev: $(VENV)/.dev  ## .venv with what the tests need
 
-parts:  ## Kafka, Redis, Chromium and PostgreSQL for the tests, in .parts and from the system
+native: dev  ## compiles what every event goes through: the same answers, several times as fast; needs a C compiler
+	@$(BIN)/python deploy/native/build.py
+
+parts: dev  ## Kafka, Redis, Chromium, PostgreSQL and a C compiler for the tests, in .parts and from the system
 	@sh tests/runtime/parts.sh
 
 demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--no-serve)
@@ -35,10 +38,11 @@ demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--n
 
 test: check  ## runs everything
 
-check: dev parts  ## format, lint, strict types, import directions, tests
+check: parts native  ## format, lint, strict types, import directions, tests
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --explicit-package-bases deploy/native/translate.py deploy/native/build.py
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
@@ -47,11 +51,11 @@ bench: bench-decide bench-stream  ## measures everything, some 30 minutes
 bench-decide: dev  ## measures `gate61 decide` on files, prints the figures
 	$(BIN)/python -m tests.bench
 
-bench-stream: dev parts  ## the worker beside its rivals on one broker; report in deploy/bench (ARGS=--quick, --help)
+bench-stream: parts native  ## the worker beside its rivals on one broker; report in deploy/bench (ARGS=--quick, --help)
 	@sh tests/bench/stream/rivals.sh
 	$(BIN)/python -m tests.bench.stream $(ARGS)
 
-prove: dev parts  ## the promises at full size, hours; report in deploy/proofs (ARGS="--rows 3,4 --share 0.1")
+prove: parts native  ## the promises at full size, hours; report in deploy/proofs (ARGS="--rows 3,4 --share 0.1")
 	$(BIN)/python -m tests.proofs $(ARGS)
 
 format: dev  ## formats the code

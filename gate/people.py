@@ -1,7 +1,5 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
-from msgspec import structs
-
 from gate.dossier import Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.evolve import signed_milder_alone
@@ -24,6 +22,7 @@ from gate.facts import (
 from gate.history import Record
 from gate.known import Known
 from gate.outcome import Outcome, Reason, Verdict
+from gate.packing import replaced
 from gate.policy import Policy
 
 SHARED = (
@@ -139,7 +138,7 @@ def released(
     sentence = f"`{said.by}` and `{said.second}` let it go: {said.reason}"
     lead = Reason("RELEASED", Verdict.FLAG, sentence, (fact.id,))
     outcome = Outcome(Verdict.FLAG, (lead, *outcome.reasons), outcome.scope, outcome.initiation, outcome.ended)
-    standing = structs.replace(
+    standing = replaced(
         before,
         decision=decision_id(offer, fact, policy.digest),
         verdict=int(Verdict.FLAG),

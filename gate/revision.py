@@ -6,18 +6,29 @@ Source: judging section 1 (P1, P2), sections 6 and 7.
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from gate import notices, people
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
-from gate.facts import Delivered, EvidenceFiled, Fact, Instant, Merged, Proposed, Refused, Released
+from gate.facts import (
+    Delivered,
+    EvidenceApproved,
+    EvidenceFiled,
+    EvidenceRetracted,
+    Fact,
+    Instant,
+    Merged,
+    Proposed,
+    Refused,
+    Released,
+)
 from gate.history import Given, Record, effective, given, names_of, replay, standings
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
+from gate.packing import replaced
 from gate.policy import Policy
 
 Key = tuple[str, str]
+_ABOUT_EVIDENCE = (EvidenceFiled, EvidenceApproved, EvidenceRetracted)
 
 
 def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy) -> Standing:
@@ -106,7 +117,7 @@ def _since(greeting: Greeting) -> Instant:
 
 
 def _reach(fact: Fact | None) -> Instant:
-    return BEFORE_EVERYTHING if fact is None or "evidence" in getattr(fact.said, "__struct_fields__", ()) else fact.at
+    return BEFORE_EVERYTHING if fact is None or isinstance(fact.said, _ABOUT_EVIDENCE) else fact.at
 
 
 def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:
@@ -114,7 +125,7 @@ def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], b
     new = [o for o in dict.fromkeys(others) if o != dossier.client and o not in dossier.greeted]
     if not new:
         return ()
-    dossier.greeted.extend(new)
+    dossier.greeted = sorted([*dossier.greeted, *new])  # Whichever was heard of first, the state is the same.
     shared = [
         Record(r.fact, of=r.of or dossier.client, let_go=r.let_go)
         for r in records
@@ -164,7 +175,7 @@ def _revise(
     fresh_ones = tuple(given(a.standing, a.outcome) for a in answers)
     standing = {k: g.standing for k, g in answered.items()} | {a.standing.event: a.standing for a in answers}
     for key, names in replayed.names.items():
-        standing[key] = structs.replace(standing[key], names=names)
+        standing[key] = replaced(standing[key], names=names)
     _carry(dossier, old, standing)
     cases = _late(old.client, because, answers)
     for answer in answers:

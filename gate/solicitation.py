@@ -131,7 +131,7 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
         before = filing.since <= scope.opened
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
-        if row is _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
+        if row == _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
             yield row, Touch(filing.since, filing.id)
 
 

@@ -8,12 +8,11 @@ import msgspec
 from gate.dossier import Dossier
 from gate.effects import Greeting
 from gate.history import Record
+from gate.packing import decoder, packed
 
 VERSION = b"\x01"
-_encoder = msgspec.msgpack.Encoder()
-_dossier = msgspec.msgpack.Decoder(Dossier)
-_record = msgspec.msgpack.Decoder(Record)
-_greeting = msgspec.msgpack.Decoder(Greeting)
+_encode = msgspec.msgpack.Encoder().encode
+_dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
 
 class UnknownLayout(Exception):
@@ -22,32 +21,32 @@ class UnknownLayout(Exception):
 
 def dossier_to_bytes(dossier: Dossier) -> bytes:
     """The stored form of a dossier."""
-    return VERSION + _encoder.encode(dossier)
+    return VERSION + _encode(packed(dossier))
 
 
 def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
     """A dossier from its stored form."""
-    return _dossier.decode(_body(data))
+    return _dossier(_body(data))
 
 
 def record_to_bytes(record: Record) -> bytes:
     """The stored form of a history record."""
-    return VERSION + _encoder.encode(record)
+    return VERSION + _encode(packed(record))
 
 
 def record_from_bytes(data: bytes | memoryview) -> Record:
     """A history record from its stored form."""
-    return _record.decode(_body(data))
+    return _record(_body(data))
 
 
 def greeting_to_bytes(greeting: Greeting) -> bytes:
     """A message between merged clients as it travels."""
-    return VERSION + _encoder.encode(greeting)
+    return VERSION + _encode(packed(greeting))
 
 
 def greeting_from_bytes(data: bytes | memoryview) -> Greeting:
-    """A message between merged clients; raises `UnknownLayout` or msgspec's errors for anything else."""
-    return _greeting.decode(_body(data))
+    """A message between merged clients; raises `UnknownLayout` or `ValueError` for anything else."""
+    return _greeting(_body(data))
 
 
 def _body(data: bytes | memoryview) -> memoryview:

@@ -315,7 +315,7 @@ class RedisStore:
             yield self._key("notes"), "HSET", [v for pair in self._notes.items() for v in pair]
         if self._new_ids:
             yield self._key(f"seen:{self._today}"), "HSET", [v for pair in self._new_ids.items() for v in pair]
-        for day in range(max(0, self._day - SEEN_DAYS), max(0, self._today - SEEN_DAYS)):
+        for day in sorted(d for d in self._buckets if d < self._today - SEEN_DAYS):
             yield self._key(f"seen:{day}"), "UNLINK", []
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:
@@ -323,8 +323,9 @@ class RedisStore:
         return count.to_bytes(_COUNT, "big") + dossier_to_bytes(dossier)
 
     def _settle(self) -> None:
+        self._buckets = {d for d in self._buckets if d >= self._today - SEEN_DAYS}
         if self._new_ids:
-            self._buckets = {*self._buckets, self._today}
+            self._buckets.add(self._today)
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._ahead = {}
         self._known_ids, self._new_ids = {}, {}

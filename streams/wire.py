@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -25,6 +25,8 @@ from gate.facts import (
     Released,
 )
 from gate.instants import EARLIEST, EPOCH, LATEST
+from gate.packing import layout, typed
+from streams.envelope import number, plain
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of one event; more is refused before it is read."""
@@ -124,13 +126,13 @@ def read_parts(
     attributes: dict[str, Any], data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None
 ) -> Read | Rejected:
     """An event whose attributes, if any, travel beside its data (the binary mode of CloudEvents)."""
-    event: dict[str, Any] | None = attributes
+    event: Any = attributes
     try:
         parsed = _json(data)
         event = {**attributes, "data": parsed} if attributes else parsed
         return _fact(event, previous, tolerance, appended)
-    except _Duplicate as trouble:
-        return _rejected(trouble, {**attributes, "data": _lenient(data)} if attributes else _lenient(data))
+    except _Duplicate as duplicate:
+        return _rejected(duplicate, {**attributes, "data": _lenient(data)} if attributes else _lenient(data))
     except _Trouble as trouble:
         return _rejected(trouble, event)
 
@@ -178,40 +180,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _number(text: str) -> float | int:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise _Trouble("NOT_JSON", f"number `{text[:32]}` is too large")
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
 def _constant(text: str) -> Any:
     raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
 
 
 _strict: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_number, parse_constant=_constant
+    object_pairs_hook=_unique, parse_float=number, parse_constant=_constant
 ).decode
 
 
 _SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
-
-
-class _Plain(msgspec.Struct, forbid_unknown_fields=True):
-    """An envelope without anything unusual."""
-
-    specversion: Literal["1.0"]
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: str
-    data: dict[str, Any]
-    recordedtime: str | None = None
-    datacontenttype: str | None = None
-
-
-_quick: Callable[[bytes], _Plain] = msgspec.json.Decoder(_Plain, float_hook=_number).decode
 
 
 def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read | None:
@@ -222,7 +200,7 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: In
     if len(data) > SIZE_LIMIT or b"\\" in data or _SPACED_COLON.search(data):
         return None
     try:
-        event = _quick(data)
+        event = plain(data)
         said = event.data
         keys = 7 + (event.recordedtime is not None) + (event.datacontenttype is not None)
         if data.count(b'":') != keys + len(said) or not _named(event.id, event.source, event.subject):
@@ -364,7 +342,7 @@ def _typed(kind: type, data: dict[str, Any]) -> Any:
         if name in data:
             data[name] = _nested(name, data[name])
     try:
-        return msgspec.convert([tag, *map(data.get, names)], kind)
+        return typed(kind, [tag, *map(data.get, names)])
     except msgspec.ValidationError as error:
         raise _Trouble("BAD_FIELD", _by_name(str(error), _fields(kind))) from None
 
@@ -399,8 +377,8 @@ NESTED: Final = {
 
 
 def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
-    return kind.__struct_config__.tag, names, tuple(n for n in names if n in NESTED)  # type: ignore[attr-defined]
+    tag, names = layout(kind)
+    return tag, names, tuple(n for n in names if n in NESTED)
 
 
 _LAYOUT: Final = {kind: _layout(kind) for kind in TYPES.values()}

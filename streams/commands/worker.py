@@ -10,9 +10,13 @@ def worker() -> None:
     log_to_stderr()
     import gc
 
+    import structlog
     from mode import Worker
 
+    from streams import native
     from streams.worker.app import application
+
+    structlog.get_logger("gate61.worker").info("starting", compiled=native.preferred(), note=native.missing())
 
     gc.freeze()
     gc.set_threshold(

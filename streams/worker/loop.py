@@ -98,7 +98,10 @@ class Surroundings(Protocol):
         """Why nothing may be decided now, whatever works; empty if nothing is wrong."""
 
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
-        """Do blocking work without holding up other partitions."""
+        """Do what keeps a processor busy without holding up whoever only waits."""
+
+    async def aside(self, work: Callable[..., T], *given: Any) -> T:
+        """Do what mostly waits, for Redis, without holding up other partitions."""
 
     def say(self, partition: int, what: str, **details: object) -> None:
         """Tell people and their tools."""
@@ -144,7 +147,7 @@ class PartitionLoop:
                 while not self.stopping:
                     if await self._batch():
                         wait = FIRST_WAIT
-                await self._apart(self.partition.part)
+                await self._aside(self.partition.part)
             except Exception as error:
                 self._trouble(error)
                 await self._rest(wait)
@@ -159,12 +162,12 @@ class PartitionLoop:
     async def _assume(self) -> None:
         """Become the owner, publish what may not be published yet, read on from the stored offset."""
         actions, between = await self._source.bounds()
-        assumed = await self._apart(self.partition.assume)
+        assumed = await self._aside(self.partition.assume)
         _has("of what happens around clients", actions, assumed.actions, assumed.new)
         _has("between merged clients", between, assumed.between, assumed.new)
         if assumed.outbox:
             await self._publisher.publish(assumed.outbox)
-        while not self.stopping and not await self._apart(self.partition.open):
+        while not self.stopping and not await self._aside(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
@@ -186,14 +189,16 @@ class PartitionLoop:
         actions, between = await self._source.read(0.0 if partition.waits else POLL)
         begun = perf_counter()
         await self._apart(partition.read, *actions, *between)
+        await self._aside(partition.recall)
         ends = await self._source.ends() if partition.waits else _NOTHING
         outputs = await self._apart(partition.work, ends, world.now())
+        await self._aside(partition.remember, outputs)
         if outputs:
             partition.kept(await self._publisher.publish(outputs))
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
         elif world.now() - self._verified > VERIFY:
-            await self._apart(partition.verify)
+            await self._aside(partition.verify)
             self._verified = world.now()
         if actions.records or between.records or outputs:
             self.seconds(perf_counter() - begun)
@@ -216,6 +221,9 @@ class PartitionLoop:
 
     async def _apart(self, work: Callable[..., T], *given: Any) -> T:
         return await self._world.apart(work, *given)
+
+    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
+        return await self._world.aside(work, *given)
 
 
 _NOTHING: Ends = (0, 0, 0, 0)

@@ -96,4 +96,4 @@ class Merge:
         """What waits of one log is read anew."""
         waiting = self._waiting[log]
         for place, arrival in enumerate(waiting):
-            waiting[place] = arrival._replace(event=understood(arrival))
+            waiting[place] = Arrival(arrival.at, arrival.log, arrival.offset, arrival.record, understood(arrival))

@@ -1,7 +1,5 @@
 """Metrics of a worker (Prometheus). No client, offer or other id ever becomes a label."""
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.worker.partition import Partition
@@ -40,8 +38,9 @@ class Metrics:
 
     def took(self, partition: Partition) -> None:
         """Take over what a partition counted since the last time."""
-        counts: Mapping[tuple[str, str], float] = partition.counts
-        for (what, which), count in counts.items():
+        self.step.inc(partition.seconds)
+        partition.seconds = 0.0
+        for (what, which), count in partition.counts.items():
             match what:
                 case "taken" | "repeated":
                     self.events.labels(what).inc(count)
@@ -54,8 +53,6 @@ class Metrics:
                     self.trouble.labels(which).inc(count)
                 case "recalled":
                     self.cache.labels(which).inc(count)
-                case "seconds":
-                    self.step.inc(count)
                 case _:
                     self.decisions.labels(what, which).inc(count)
         partition.counts.clear()

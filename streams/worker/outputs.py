@@ -8,6 +8,7 @@ import msgspec
 from gate.effects import Answer, Case, Greeting, Notice
 from gate.facts import Instant
 from gate.outcome import Verdict
+from gate.packing import decoder_of_many, packed
 from gate.policy import Policy
 from state.codec import greeting_to_bytes
 from streams.clients import Effect
@@ -16,7 +17,7 @@ from streams.publish import line_of
 from streams.topics import Names
 from streams.worker.pins import CAUSE, HEADER, written
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = tuple[tuple[str, bytes], ...]
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 
@@ -35,18 +36,18 @@ DECISIONS, FLAGGED = _PLACE["decisions"], _PLACE["flagged"]
 NOTICES, CASES, BETWEEN = _PLACE["notices"], _PLACE["cases"], _PLACE["between"]
 REJECTED, REGISTER_REJECTED = _PLACE["rejected"], _PLACE["register_rejected"]
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Output])
+_encode = msgspec.msgpack.Encoder().encode
+_decode = decoder_of_many(Output)
 
 
 def outbox_to_bytes(outputs: Sequence[Output]) -> bytes:
     """The outbox as it is stored; empty for none."""
-    return _encoder.encode(outputs) if outputs else b""
+    return _encode([packed(o) for o in outputs]) if outputs else b""
 
 
 def outbox_from_bytes(data: bytes) -> list[Output]:
     """What is stored of an outbox."""
-    return _decoder.decode(data) if data else []
+    return _decode(data) if data else []
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -10,10 +10,9 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from msgspec.structs import replace
-
 from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
+from gate.packing import replaced
 from gate.policy import DAY, Policy
 from gate.register import Register
 from state import Store
@@ -76,6 +75,8 @@ class Partition:
         self.number = number
         self.counts: Counter[tuple[str, str]] = Counter()
         """What happened since somebody looked: ("taken", ""), ("rejected", REASON), ("allow", LEADING), …"""
+        self.seconds = 0.0
+        """Spent judging since somebody looked."""
         self.refused = 0
         """Records of the last batch that could not be taken."""
         self._partitions = partitions
@@ -84,6 +85,8 @@ class Partition:
         self._telling = Telling(number, partitions, version, self.counts, store.seen)
         self._merge = Merge([0] * len(Log))
         self._pins: deque[Pin] = deque()
+        self._asked: list[str] = []
+        self._ids: list[bytes] = []
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
@@ -95,6 +98,8 @@ class Partition:
         self._pins.clear()
         self._clamped = dict(progress.came)
         self._merge = Merge(progress.applied)
+        self._asked, self._ids = [], []
+        self.remembered = self.place
         return Assumed(progress.actions, progress.between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
     @property
@@ -139,7 +144,7 @@ class Partition:
         self._clients = Clients(policy, register, self._store, max(self._progress.recorded, self._progress.closed))
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
-        """Steps 1 and 2: take records of the two logs in the order of offsets, understand them, recall their clients.
+        """Step 1: take records of the two logs in the order of offsets and understand them.
 
         `…_read` is the offset after what was looked at, which may be behind the last record.
         """
@@ -151,14 +156,16 @@ class Partition:
         for log in (Log.POLICY, Log.REGISTER):
             merge.add(*self._followed.since(log, merge.read[log]), log)
         events = [a.event for a in arrivals if isinstance(a.event, Read)]
-        clients = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
-        if clients:
-            self._recall(clients, [e.key for e in events])
+        self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
+        self._ids = [e.key for e in events]
 
-    def _recall(self, clients: Sequence[str], ids: Sequence[bytes]) -> None:
-        asked, fetched = len(set(clients)), self._store.recall(clients, ids)
-        self.counts["recalled", "fetched"] += fetched
-        self.counts["recalled", "cached"] += asked - fetched
+    def recall(self) -> None:
+        """Step 2: fetch whom and what was just read speaks of."""
+        if self._asked:
+            asked, fetched = len(set(self._asked)), self._store.recall(self._asked, self._ids)
+            self.counts["recalled", "fetched"] += fetched
+            self.counts["recalled", "cached"] += asked - fetched
+            self._asked, self._ids = [], []
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
         at = self._clamped[log] = max(record.timestamp * MILLISECOND, self._clamped[log])
@@ -181,22 +188,29 @@ class Partition:
         return self._merge.waits() or bool(self._walk)
 
     def work(self, ends: Ends, now: Instant) -> list[Output]:
-        """Steps 3 and 4: judge what may be judged, close what is due by `now`, and remember all of it.
+        """Step 3: judge what may be judged, and close what is due by `now`.
 
-        After an error only `assume` helps. Returns what is to be published, in order.
+        After an error only `assume` helps. Returns what is to be published, in order, once it is remembered.
         """
         begun = perf_counter()
         self.refused = 0
         outputs: list[Output] = []
-        before = self.place
         while (arrival := self._turn_of(ends)) is not None:
             self._turn(arrival, outputs)
         self._walk_on(WALKED_AT_ONCE, outputs)
         self._close(now, outputs)
-        self.counts["seconds", "step"] += perf_counter() - begun  # type: ignore[assignment]
-        if outputs or before != self.place:
-            self._remember(outputs)
+        self.seconds += perf_counter() - begun
         return outputs
+
+    def remember(self, outputs: list[Output]) -> None:
+        """Step 4: write all that followed from the batch, with what is to be published; after an error see `work`."""
+        if outputs or self.remembered != self.place:
+            self._write(outputs)
+
+    def _write(self, outputs: list[Output]) -> None:
+        self._progress.note(bool(self._walk))
+        self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
+        self.remembered = self.place
 
     def pin(self, pins: Sequence[Pin]) -> None:
         """Give published answers again as they were: the logs are applied as far as these say, one after the other."""
@@ -243,7 +257,7 @@ class Partition:
         reached = reached or self.place[:4] == until[:4]
         if reached and not until.walk:
             self._walk_on(len(self._walk), [])
-        self._remember([])
+        self._write([])
         return reached
 
     def _again(self, ends: Ends, until: Place) -> Arrival | None:
@@ -268,10 +282,6 @@ class Partition:
     def place(self) -> Place:
         """How far this partition has come."""
         return Place(*self._progress.applied, len(self._walk))
-
-    def _remember(self, outputs: list[Output]) -> None:
-        self._progress.note(bool(self._walk))
-        self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
 
     def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
         """An event around a client."""
@@ -311,7 +321,7 @@ class Partition:
         for record in self._store.history(fact.client):
             known = record.fact
             if known is not None and record.of is None and known.key == fact.key:
-                return known == replace(fact, recorded=known.recorded)
+                return known == replaced(fact, recorded=known.recorded)
         return None
 
     def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:

@@ -152,6 +152,7 @@ class Rebuild:
                 found = consumer.poll(500, max_records=2000)
                 read = [(found.get(p, ()), consumer.position(p)) for p in places]
                 partition.read(*read[0], *read[1])
+                partition.recall()
                 reached = partition.rework(all_ends, until)
                 self._told(number, min(partition.place.actions, until.actions), until.actions)
                 reached = reached or (not found and all(consumer.position(p) >= ends[p] for p in places))

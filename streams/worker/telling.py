@@ -70,8 +70,7 @@ class Telling:
         return Origin(self._number, self._partitions, input, read)
 
     def _dead_letter(self, topic: int, partition: int, reject: Rejected, record: Any, policy: Policy) -> Output:
-        headers = [*record.headers]
-        headers += dead_letter_headers(
+        errors = dead_letter_headers(
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
@@ -82,7 +81,7 @@ class Telling:
             version=self._version,
             policy=policy.digest,
         )
-        return Output(topic, partition, record.key, record.value, headers)
+        return Output(topic, partition, record.key, record.value, (*record.headers, *errors))
 
 
 def _unreadable_id(record: Any, policy: Policy) -> str:

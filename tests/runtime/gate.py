@@ -49,9 +49,9 @@ class Setting:
             kafka.create(wanted, APPEND_TIME if of_time else {"retention.ms": "-1", "max.message.bytes": "8388608"})
         self.producer = KafkaProducer(bootstrap_servers=kafka.servers, acks="all", linger_ms=5, max_request_size=2**22)
 
-    def worker(self, name: str = "w1", **settings: str) -> "Worker":
-        """A worker, not started yet."""
-        return Worker(self, name, settings)
+    def worker(self, name: str = "w1", interpreted: bool = False, **settings: str) -> "Worker":
+        """A worker, not started yet; compiled as `make native` left it, or interpreted as where there is no compiler."""
+        return Worker(self, name, settings, interpreted)
 
     def publish(self, events: Iterable[Mapping[str, Any] | bytes]) -> None:
         """As a platform does, in this order; returns when all are kept."""
@@ -158,7 +158,7 @@ class Setting:
 class Worker(Process):
     """`gate61 worker` as a process."""
 
-    def __init__(self, setting: Setting, name: str, settings: Mapping[str, str]) -> None:
+    def __init__(self, setting: Setting, name: str, settings: Mapping[str, str], interpreted: bool = False) -> None:
         self.port = free_port()
         environment = {
             "PATH": os.environ["PATH"],
@@ -170,5 +170,7 @@ class Worker(Process):
             "GATE61_HEALTH": f"127.0.0.1:{self.port}",
             **settings,
         }
-        program = str(Path(sys.executable).with_name("gate61"))
-        super().__init__([program, "worker"], setting.folder / name, name, environment)
+        program = [str(Path(sys.executable).with_name("gate61"))]
+        if interpreted:
+            program = [sys.executable, "-c", "from streams.cli import main; main()"]
+        super().__init__([*program, "worker"], setting.folder / name, name, environment)

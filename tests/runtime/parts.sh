@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests on real parts need: Kafka's jars in .parts/kafka, a redis-server, Chromium and PostgreSQL. Says in one line what is missing.
+# What the tests on real parts need: Kafka's jars in .parts/kafka, a redis-server, Chromium, PostgreSQL, and a C compiler
+# for `make native`. Says in one line what is missing.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -28,6 +29,12 @@ command -v redis-server >/dev/null || installed redis-server "redis-server 7 or 
 # Debian keeps PostgreSQL's server programs off the path.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ||
     installed postgresql "PostgreSQL 13 or newer"
+
+command -v cc >/dev/null || command -v gcc >/dev/null || installed gcc "a C compiler"
+# Of the interpreter in .venv, whichever that is.
+headers=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
+[ -f "$headers/Python.h" ] || installed python3-dev "the headers of Python in $headers"
+[ -f "$headers/Python.h" ] || missing "the headers of Python, $headers/Python.h"
 
 wanted=$(cksum <tests/runtime/pom.xml)
 if [ "$(cat .parts/kafka/.copied 2>/dev/null)" != "$wanted" ]; then

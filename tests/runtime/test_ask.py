@@ -109,7 +109,9 @@ class Worker:
         for n, partition in enumerate(self._partitions):
             taken = records if n == number else ()
             partition.read(taken, self.offsets[n], (), 0)
+            partition.recall()
             outputs = partition.work([*self.followed.read, 0, self.offsets[n]], self.now)
+            partition.remember(outputs)
             if n == number:
                 found = [json.loads(o.value or b"") for o in outputs if o.topic == DECISIONS]
         return [e["data"] for e in found]

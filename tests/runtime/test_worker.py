@@ -131,7 +131,7 @@ def test_state_that_lost_clients_stops_the_partition_until_it_is_made_again(sett
 
 
 def test_however_many_workers_the_answers_are_the_same(setting: Setting) -> None:
-    """Row 8: one log, decided by one, two and four workers, each time from nothing."""
+    """Row 8: one log, decided by one, two and four workers, each time from nothing; every second one is interpreted."""
     lines = [line.encode() for line in (*register(), *mixed(REPLAYED // 10))]
     for start in range(0, len(lines), 10_000):
         setting.publish(lines[start : start + 10_000])
@@ -140,12 +140,13 @@ def test_however_many_workers_the_answers_are_the_same(setting: Setting) -> None
         with setting.redis.client() as client:
             for key in client.scan_iter(match=f"{{{setting.prefix}*", count=1000):
                 client.unlink(key)
-        workers = [setting.worker(f"w{many}-{n}") for n in range(many)]
+        workers = [setting.worker(f"w{many}-{n}", interpreted=n % 2 == 1) for n in range(many)]
         for worker in workers:
             worker.start()
         setting.caught_up(120)
-        for worker in workers:
+        for n, worker in enumerate(workers):
             assert worker.stop() == 0
+            assert f'"compiled": {"false" if n % 2 else "true"}' in worker.said()
         told.append(setting.published(setting.names.decisions.name))
     assert told[0] == told[1] == told[2]
     assert setting.differences() == []

@@ -112,6 +112,7 @@ class Process:
         return all(
             loop.state == "running"
             and not loop.partition.waits
+            and loop.partition.remembered == loop.partition.place
             and loop.partition.next == tuple(len(self.world.logs.get((t, n), [])) for t in (ACTIONS, _BETWEEN))
             and self.followed.read == [len(self.world.logs.get((t, 0), [])) for t in (POLICY, REGISTER)]
             for n, loop in enumerate(self.loops)

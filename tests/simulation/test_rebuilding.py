@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from gate.history import Record
+from state.codec import record_from_bytes, record_to_bytes
 from state.redis_store import RedisStore
 from streams.worker.following import Followed
 from streams.worker.merge import Log
@@ -41,15 +43,28 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     partition.pin([pin for pin in unknown.pins if reached(until, pin)])
     logs = [world.logs.get((topic, number), []) for topic in (ACTIONS, BETWEEN)]
     partition.read(logs[0], len(logs[0]), logs[1], len(logs[1]))
+    partition.recall()
     assert partition.rework([*followed.read, len(logs[1]), len(logs[0])], until)
     return beside
 
 
-def _kept(data: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order."""
+def _kept(data: Mapping[str, Any], number: int, answers: bool) -> dict[str, Any]:
+    """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order.
+
+    Where clocks differ by hours that order may decide which answers were replaced by others before anybody saw them:
+    there the histories are compared without `answers`.
+    """
     about = {key: value for key, value in data.items() if f"t:{number}" in key}
     dossiers = {key: value for key, value in about.items() if "dossiers" in key}
-    return dossiers | {key: sorted(value) for key, value in about.items() if "history:" in key}
+    histories = {key: value for key, value in about.items() if "history:" in key}
+    if not answers:
+        histories = {key: _facts(value) for key, value in histories.items()}
+    return dossiers | {key: sorted(value) for key, value in histories.items()}
+
+
+def _facts(records: list[bytes]) -> list[bytes]:
+    read = [record_from_bytes(r) for r in records]
+    return [record_to_bytes(Record(r.fact, r.of, r.let_go)) for r in read if r.fact is not None]
 
 
 @pytest.mark.parametrize("clocks", CLOCKS)
@@ -58,4 +73,5 @@ def test_state_made_anew_is_the_same(clocks: str) -> None:
         world = with_clocks(seed, CLOCKS[clocks])
         for number in range(PARTITIONS):
             made = _rebuilt(world, number)._redis.data  # type: ignore[attr-defined]
-            assert _kept(made, number) == _kept(world.redis.data, number), f"seed {seed}"
+            near = "far" not in clocks
+            assert _kept(made, number, near) == _kept(world.redis.data, number, near), f"seed {seed}"

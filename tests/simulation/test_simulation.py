@@ -171,7 +171,18 @@ def test_each_error_of_each_effect_fails_closed() -> None:
     assert sorted(json.loads(line)["data"]["verdict"] for line in expected.values()) == ["allow", "block"]
     calm = asyncio.run(simulate(1, planned, 0.0))
     names = Counter(calm.effects)
-    assert {"assume", "open", "bounds", "read", "ends", "work", "publish", "acknowledge"} <= names.keys()
+    assert {
+        "assume",
+        "open",
+        "bounds",
+        "read",
+        "recall",
+        "ends",
+        "work",
+        "remember",
+        "publish",
+        "acknowledge",
+    } <= names.keys()
     tried = 0
     seen: Counter[str] = Counter()
     for number, name in enumerate(calm.effects, 1):

@@ -131,6 +131,8 @@ class Surroundings:
     async def apart(self, work: Callable[..., Any], *given: Any) -> Any:
         return await self.world.effect(work.__name__, lambda: work(*given))
 
+    aside = apart
+
     def say(self, partition: int, what: str, **details: object) -> None:
         self.world.happened.append(f"{partition} {what} {details}")
 

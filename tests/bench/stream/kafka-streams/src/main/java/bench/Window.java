@@ -25,7 +25,9 @@ import org.apache.kafka.streams.state.Stores;
 public final class Window {
     private static final String REQUESTS = "requests";
     private static final String WINDOWS = "windows";
-    private static final boolean KEEPS = "yes".equals(System.getenv("BENCH_KEEPS"));
+    private static final boolean EACH = "yes".equals(System.getenv("BENCH_EACH"));
+    private static final boolean KEEPS = EACH || "yes".equals(System.getenv("BENCH_KEEPS"));
+    private static final int MANY = 20;
     private static final long WINDOW = 24L * 3600 * 1000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -51,7 +53,12 @@ public final class Window {
         public void process(Record<byte[], byte[]> record) {
             try {
                 JsonNode event = JSON.readTree(record.value());
-                if (KEEPS && !isNew(event)) {
+                int seen = KEEPS ? kept(event) : 1;
+                if (seen == 0) {
+                    return;
+                }
+                if (EACH) {
+                    context.forward(record.withValue(counted(event, seen)));
                     return;
                 }
                 switch (event.get("type").textValue()) {
@@ -64,7 +71,8 @@ public final class Window {
             }
         }
 
-        private boolean isNew(JsonNode event) {
+        /** How many events of 24 hours the client has with this one, which is kept; 0 if it is among them already. */
+        private int kept(JsonNode event) {
             String client = event.get("subject").textValue();
             long at = time(event);
             long id = event.get("id").textValue().hashCode();
@@ -74,7 +82,7 @@ public final class Window {
                 long then = past.getLong();
                 long seen = past.getLong();
                 if (seen == id) {
-                    return false;
+                    return 0;
                 }
                 if (at - then < WINDOW) {
                     kept.putLong(then).putLong(seen);
@@ -82,7 +90,16 @@ public final class Window {
             }
             kept.putLong(at).putLong(id);
             windows.put(client, Arrays.copyOf(kept.array(), kept.position()));
-            return true;
+            return kept.position() / 16;
+        }
+
+        private byte[] counted(JsonNode event, int seen) throws IOException {
+            ObjectNode said = JSON.createObjectNode();
+            said.put("event", event.get("id").textValue());
+            said.put("client", event.get("subject").textValue());
+            said.put("seen", seen);
+            said.put("verdict", seen <= MANY ? "allow" : "block");
+            return JSON.writeValueAsBytes(said);
         }
 
         private byte[] answer(JsonNode event) throws IOException {

@@ -1,0 +1,16 @@
+"""The program `gate61`. Commands that judge many events take the compiled gate where there is one."""
+
+import sys
+
+JUDGING = ("decide", "rebuild", "worker")
+
+
+def main() -> None:
+    """Entry point."""
+    if sys.argv[1:2] and sys.argv[1] in JUDGING:
+        from streams import native
+
+        native.prefer()
+    from streams.cli import main as run
+
+    run()
