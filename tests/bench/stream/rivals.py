@@ -123,7 +123,8 @@ RIVALS = (
         "gate61",
         "gate61 worker",
         "each input decided once, copies identical",
-        "one process; Redis with append-only file, fsync each second; policy and settings as shipped",
+        "one process, compiled (`make native`); Redis with append-only file, fsync each second, rewritten from 1 GB on; "
+        "policy and settings as shipped",
         (str(Path(sys.executable).with_name("gate61")), "worker"),
         law="the whole law",
         redis=True,
