@@ -19,7 +19,7 @@ from tests.model.oracle import answers as model
 from tests.player import codes, play
 from tests.promises.histories import history
 
-SEEDS = int(os.environ.get("GATE61_HISTORIES", "8000"))
+SEEDS = int(os.environ.get("GATE61_HISTORIES", "7000"))
 MAKERS: dict[str, Callable[[int], list[Any]]] = {"dense": history, "recipes": another}
 FAILED_ONCE = {"dense": (4584, 5697, 6126, 7393, 9242, 11018), "recipes": (893, 1126, 5369)}
 """Seeds that once showed a mistake, of the gate or of the model."""
