@@ -15,6 +15,7 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
+    OF_EVIDENCE,
     Arrived,
     Asked,
     Contacted,
@@ -37,7 +38,6 @@ from gate.policy import Policy
 from gate.solicitation import uncertain
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
-_ABOUT_EVIDENCE = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
 _GROWING = frozenset((Arrived, Asked, Declared, Requested, Contacted, EvidenceFiled))
 """What makes parts of the dossier grow that have a bound."""
 _OF_OFFERS_AND_PEOPLE = frozenset((Proposed, Delivered, Released, Refused, Merged))
@@ -150,7 +150,7 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
     """From when a fact counts, as far as the dossier knows its evidence."""
     said = fact.said
     kind = type(said)
-    if kind not in _ABOUT_EVIDENCE:
+    if kind not in OF_EVIDENCE:
         return fact.at
     if isinstance(said, EvidenceFiled):
         return since_of(said, fact.at)

@@ -358,6 +358,7 @@ RegisterSaid = CampaignStarted | CampaignEnded | EntityRegistered | AssetClassif
 OF_REGISTER: frozenset[type] = frozenset(
     (CampaignStarted, CampaignEnded, EntityRegistered, AssetClassified, ProductClassified, CountryScoped)
 )
+OF_EVIDENCE: frozenset[type] = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
 
 
 class Fact(Struct, frozen=True, array_like=True):

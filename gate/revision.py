@@ -10,10 +10,9 @@ from gate import notices, people
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.facts import (
+    OF_EVIDENCE,
     Delivered,
-    EvidenceApproved,
     EvidenceFiled,
-    EvidenceRetracted,
     Fact,
     Instant,
     Merged,
@@ -28,7 +27,6 @@ from gate.packing import replaced
 from gate.policy import Policy
 
 Key = tuple[str, str]
-_ABOUT_EVIDENCE = (EvidenceFiled, EvidenceApproved, EvidenceRetracted)
 
 
 def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy) -> Standing:
@@ -117,7 +115,7 @@ def _since(greeting: Greeting) -> Instant:
 
 
 def _reach(fact: Fact | None) -> Instant:
-    return BEFORE_EVERYTHING if fact is None or isinstance(fact.said, _ABOUT_EVIDENCE) else fact.at
+    return BEFORE_EVERYTHING if fact is None or type(fact.said) in OF_EVIDENCE else fact.at
 
 
 def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from deploy.native.translate import Vocabulary, dispatch, refuse_what_changes, translated
-from streams.native import BUILT, FOLDER, made_of
+from streams.native import BUILT, FOLDER, made_of, missing
 
 TYPES = (
     *(f"gate/{name}" for name in ("facts", "dossier", "register", "outcome", "known", "history", "effects")),
@@ -96,9 +96,9 @@ def build(folder: Path) -> list[Path]:
 
 def main() -> None:
     """Build if what is there is of other sources."""
-    wanted = made_of()
-    if (FOLDER / BUILT).is_file() and (FOLDER / BUILT).read_text() == wanted:
+    if not missing():
         return
+    wanted = made_of()
     print("compiling the gate; this takes a minute or two", flush=True)
     with tempfile.TemporaryDirectory(prefix="gate61-native-") as temporary:
         folder = Path(temporary)
