@@ -13,6 +13,7 @@ from gate.facts import Asked, Fact
 from gate.history import Record
 from state import MemoryStore, SqliteStore, Store
 from state.redis_store import RedisStore
+from tests.progress import counted
 
 RUNS = int(os.environ.get("GATE61_MACHINES", "2000"))
 STEPS = 50
@@ -71,7 +72,7 @@ def test_every_store_does_what_the_naive_one_does(
 ) -> None:
     """Also after a restart, which keeps what was committed and nothing else."""
     share = {"memory": 1.0, "sqlite": 0.2, "redis": 0.2}[kind]
-    for seed in range(int(RUNS * share)):
+    for seed in counted(range(int(RUNS * share))):
         rng, naive = Random(seed), Naive()
 
         def opened(seed: int = seed) -> Store:

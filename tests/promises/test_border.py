@@ -15,6 +15,7 @@ from state import MemoryStore
 from streams.embedded import Gate
 from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, instant, read, read_strict
 from tests.player import POLICY, play
+from tests.progress import counted
 from tests.promises.examples import DATA, example
 from tests.promises.spoiling import spoilt
 
@@ -202,7 +203,7 @@ def test_hostile_lines_end_as_exactly_one_of_fact_duplicate_or_reject() -> None:
     rng = Random(61)
     ends: Counter[str] = Counter()
     slow: list[float] = []
-    for start in range(0, FUZZED, CHUNK):
+    for start in counted(range(0, FUZZED, CHUNK)):
         gate = Gate(POLICY, MemoryStore())
         lines: list[bytes] = []
         for number in range(start, start + CHUNK):
@@ -226,7 +227,7 @@ def _both(data: bytes) -> tuple[object, object]:
 def test_the_quick_reader_and_the_strict_one_agree() -> None:
     """On every spoilt line: the same fact with the same digests, or the same reject to the letter."""
     rng, taken = Random(62), 0
-    for number in range(FUZZED // 5):
+    for number in counted(range(FUZZED // 5)):
         line = spoilt(rng, number)
         quick, strict = _both(line)
         assert quick == strict and repr(quick) == repr(strict), line[:500]

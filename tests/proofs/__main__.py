@@ -1,4 +1,4 @@
-"""`make prove`: the promises at their full sizes, hours long, with a progress line and a written report.
+"""`make prove`: the promises at their full sizes, hours long, with a progress bar and a written report.
 
 `make test` runs the same tests at sizes for every change.
 """
@@ -9,11 +9,18 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import NamedTuple
 
+from tests import progress
+
 ROOT = Path(__file__).parents[2]
+UNHURRIED = ("-o", f"faulthandler_timeout={12 * 3600}")
+"""A test of full size takes longer than what counts as hanging otherwise."""
 
 
 class Proof(NamedTuple):
@@ -46,17 +53,42 @@ PROOFS = (
 def _run(proof: Proof, share: float) -> tuple[bool, float, str]:
     """One proof; whether it held, how many seconds it took, and what it said last."""
     sizes = {name: str(max(1, int(size * share))) for name, size in proof.sizes.items()}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-W", "ignore", "--color=no", proof.tests]
-    begun, last = time.monotonic(), ""
-    child = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | sizes, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    command = [sys.executable, "-m", "pytest", "-x", "-W", "ignore", "--color=no", *UNHURRIED, proof.tests]
+    with TemporaryDirectory() as folder:
+        told = Path(folder) / "told"
+        begun, said = time.monotonic(), [""]
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | sizes | {progress.TOLD: str(told)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        reading = Thread(target=_listen, args=(child, said))
+        reading.start()
+        while reading.is_alive():
+            reading.join(0.5)
+            _draw(time.monotonic() - begun, *progress.told(told))
+    return child.wait() == 0, time.monotonic() - begun, _last(said)
+
+
+def _listen(child: "subprocess.Popen[str]", said: list[str]) -> None:
     assert child.stdout is not None
-    for line in child.stdout:
-        last = line.strip() or last
-        if sys.stdout.isatty():
-            print(f"\r  {time.monotonic() - begun:7.0f} s  {last[-90:]}", end="\033[K", flush=True)
-    return child.wait() == 0, time.monotonic() - begun, last
+    said += (line.strip() for line in child.stdout if line.strip())
+
+
+def _draw(seconds: float, done: int, of: int, test: str) -> None:
+    """How far the test under way has come, on a terminal only."""
+    if not sys.stdout.isatty():
+        return
+    bar = f"[{'#' * (40 * done // of):<40}] {done:,} of {of:,}" if of else ""
+    print(f"\r  {seconds:7.0f} s  {bar}  {test[:60]}", end="\033[K", flush=True)
+
+
+def _last(said: Sequence[str]) -> str:
+    """What went wrong, if something did: pytest's own line about it."""
+    return next((line for line in reversed(said) if line.startswith(("FAILED", "ERROR", "E  "))), said[-1])
 
 
 def _said(*command: str) -> str:

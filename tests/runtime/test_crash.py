@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from tests.bench.load import mixed, register
+from tests.progress import counted
 from tests.runtime.gate import Setting, Worker
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
@@ -115,7 +116,7 @@ def test_no_answer_is_missing_wrong_or_contradicted(setting: Setting) -> None:
 
     publishing = Thread(target=load)
     publishing.start()
-    for number in range(FAULTS):
+    for number in counted(range(FAULTS)):
         time.sleep(2)
         trouble.all()[number % 8]()
     publishing.join()

@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from tests.bench.load import mixed, register
+from tests.progress import counted
 from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
@@ -98,7 +99,7 @@ def test_nothing_is_allowed_without_state_and_nothing_is_lost(setting: Setting) 
     publishing.start()
     trouble = Trouble(setting)
     kinds = (trouble.down, trouble.slow, trouble.full, trouble.emptied, trouble.old_copy, trouble.evicting)
-    for number in range(WINDOWS):
+    for number in counted(range(WINDOWS)):
         time.sleep(0.3)
         kinds[number % len(kinds)]()
     going = False

@@ -14,6 +14,7 @@ import pytest
 
 from tests.bench.load import mixed, register
 from tests.player import asked_again, fill
+from tests.progress import counted
 from tests.promises.histories import history
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import Kafka
@@ -133,17 +134,17 @@ def test_state_that_lost_clients_stops_the_partition_until_it_is_made_again(sett
 def test_however_many_workers_the_answers_are_the_same(setting: Setting) -> None:
     """Row 8: one log, decided by one, two and four workers, each time from nothing; every second one is interpreted."""
     lines = [line.encode() for line in (*register(), *mixed(REPLAYED // 10))]
-    for start in range(0, len(lines), 10_000):
+    for start in counted(range(0, len(lines), 10_000)):
         setting.publish(lines[start : start + 10_000])
     told = []
-    for many in (1, 2, 4):
+    for many in counted((1, 2, 4)):
         with setting.redis.client() as client:
             for key in client.scan_iter(match=f"{{{setting.prefix}*", count=1000):
                 client.unlink(key)
         workers = [setting.worker(f"w{many}-{n}", interpreted=n % 2 == 1) for n in range(many)]
         for worker in workers:
             worker.start()
-        setting.caught_up(120)
+        setting.caught_up(60 + REPLAYED / 1_000)
         for n, worker in enumerate(workers):
             assert worker.stop() == 0
             assert f'"compiled": {"false" if n % 2 else "true"}' in worker.said()

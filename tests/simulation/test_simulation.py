@@ -13,6 +13,7 @@ from streams.worker.outputs import BETWEEN, CASES, DECISIONS, FLAGGED, NOTICES
 from streams.worker.partition import Partition
 from streams.worker.pins import CAUSE, HEADER
 from tests.player import asked_again
+from tests.progress import counted
 from tests.promises.histories import history
 from tests.simulation.dense import dense
 from tests.simulation.run import PARTITIONS, plan, simulate, with_policies
@@ -51,7 +52,7 @@ def _stands(lines: dict[str, bytes]) -> dict[tuple[str, str], str]:
 @pytest.mark.parametrize("chunk", range(10))
 def test_no_trouble_changes_an_answer(chunk: int) -> None:
     """The same answers, notices and cases as `gate61 decide` gives on the same log, whatever goes wrong."""
-    for seed in range(chunk * SEEDS // 10, (chunk + 1) * SEEDS // 10):
+    for seed in counted(range(chunk * SEEDS // 10, (chunk + 1) * SEEDS // 10)):
         events = [e for e in history(seed, 60) if e["type"] != "gate61.client.merged.v1"]
         planned, said = plan(events)
         world = asyncio.run(simulate(seed, planned, FAULTS if seed % 10 else 0.0))
@@ -115,7 +116,7 @@ def _pinned(world: World) -> bool:
 def test_brokers_whose_clocks_differ_make_no_answer_contradict_what_was_published(clocks: str) -> None:
     """What is appended later has an earlier time, or what comes early a later one."""
     pinned = 0
-    for seed in range(SEEDS // 10):
+    for seed in counted(range(SEEDS // 10)):
         world = with_clocks(seed, CLOCKS[clocks])
         assert not [*_contradictions(world)], f"seed {seed}"
         pinned += _pinned(world)
@@ -154,7 +155,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 def test_what_merged_clients_tell_each_other_arrives() -> None:
     """It takes a while; in the end no answer that stands is softer than all the facts together say (P1)."""
-    for seed in range(SEEDS // 5):
+    for seed in counted(range(SEEDS // 5)):
         events = [e for e in history(seed, 60) if e["type"] not in _OF_PEOPLE]
         planned, _ = plan(events)
         world = asyncio.run(simulate(seed, planned, FAULTS))
