@@ -1,6 +1,7 @@
 """Instants as text: RFC 3339 in UTC, from whole microseconds."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from gate.facts import Instant
 
@@ -10,6 +11,7 @@ LATEST: Instant = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOC
 EARLIEST: Instant = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 
+@lru_cache(1 << 12)  # An answer and the scope it is on name the same times, again and again.
 def moment(at: Instant) -> datetime:
     """The same in UTC; later than year 9999 is its end."""
     return EPOCH + timedelta(0, 0, at if at < LATEST else LATEST)

@@ -19,6 +19,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from secrets import token_hex
+from struct import Struct
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -42,16 +43,16 @@ if (redis.call('HGET', meta, 'batch') or '0') ~= ARGV[2] then return 'MOVED' end
 if (redis.call('HGET', meta, 'clients') or '0') ~= tostring(redis.call('HLEN', dossiers)) then return 'LOST' end
 if (redis.call('HGET', meta, 'notes') or '0') ~= tostring(redis.call('HLEN', notes)) then return 'LOST' end
 redis.call('SET', KEYS[2], ARGV[4])
-local at = 5
+local changes, at = ARGV[5], 1
 for key = 5, #KEYS do
-  local kind, count = ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  local last = at + count - 1
+  local kind, count
+  kind, count, at = struct.unpack('>I4c0I4', changes, at)
   if kind == 'UNLINK' then redis.call(kind, KEYS[key]) end
-  while at <= last do
-    local to = math.min(at + 3999, last)
-    redis.call(kind, KEYS[key], unpack(ARGV, at, to))
-    at = to + 1
+  while count > 0 do
+    local values = {}
+    for n = 1, math.min(count, 4000) do values[n], at = struct.unpack('>I4c0', changes, at) end
+    redis.call(kind, KEYS[key], unpack(values))
+    count = count - #values
   end
 end
 redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1,
@@ -95,6 +96,8 @@ class Assigned(NamedTuple):
 
 
 _REFUSALS: dict[bytes, type[Exception]] = {b"FENCED": Fenced, b"MOVED": Moved, b"LOST": StateLost}
+_size = Struct(">I").pack
+"""What the script of a write finds before each value: how long it is."""
 _COUNT = 4
 """Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
 
@@ -291,32 +294,35 @@ class RedisStore:
             self.note("day", str(self._today).encode())
         after = "" if then is None else str(then)
         keys = self._fixed()
-        args: list[str | bytes | int] = [self._token, self._batch, after, outbox]
+        changes: list[bytes] = []
         for key, kind, values in self._changes():
             keys.append(key)
-            args += [kind, len(values), *values]
-        answer = self._remember(keys=keys, args=args)
+            changes += (_size(len(kind)), kind, _size(len(values)))
+            for value in values:
+                changes += (_size(len(value)), value)
+        # One argument for all: each costs the client and the server more than what it holds.
+        answer = self._remember(keys=keys, args=[self._token, self._batch, after, outbox, b"".join(changes)])
         if answer != b"OK":
             raise _REFUSALS[answer](self._tag)
         self._next, self._day = then, self._today
         self._batch += 1
         self._settle()
 
-    def _changes(self) -> Iterator[tuple[str, str, list[str | bytes]]]:
+    def _changes(self) -> Iterator[tuple[str, bytes, list[bytes]]]:
         """What a commit writes: the key, how, and the values."""
         if self._dirty:
-            pairs = [v for c, d in self._dirty.items() for v in (c, self._packed(c, d))]
-            yield self._key("dossiers"), "HSET", pairs
+            pairs = [v for c, d in self._dirty.items() for v in (c.encode(), self._packed(c, d))]
+            yield self._key("dossiers"), b"HSET", pairs
         for client, records in self._records.items():
-            yield self._key(f"history:{client}"), "RPUSH", [*records]
+            yield self._key(f"history:{client}"), b"RPUSH", records
         if self._register:
-            yield self._key("register"), "RPUSH", [*self._register]
+            yield self._key("register"), b"RPUSH", self._register
         if self._notes:
-            yield self._key("notes"), "HSET", [v for pair in self._notes.items() for v in pair]
+            yield self._key("notes"), b"HSET", [v for k, n in self._notes.items() for v in (k.encode(), n)]
         if self._new_ids:
-            yield self._key(f"seen:{self._today}"), "HSET", [v for pair in self._new_ids.items() for v in pair]
+            yield self._key(f"seen:{self._today}"), b"HSET", [v for pair in self._new_ids.items() for v in pair]
         for day in sorted(d for d in self._buckets if d < self._today - SEEN_DAYS):
-            yield self._key(f"seen:{day}"), "UNLINK", []
+            yield self._key(f"seen:{day}"), b"UNLINK", []
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:
         count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))

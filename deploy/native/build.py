@@ -28,7 +28,7 @@ TYPES = (
 """Modules whose classes are translated, in an order in which each comes after what it names."""
 COMPILED = (
     *TYPES,
-    *(f"gate/{name}" for name in ("arrival", "concern", "decision", "evolve", "instants", "law", "notices")),
+    *(f"gate/{name}" for name in ("arrival", "concern", "decision", "evolve", "instants", "law", "notices", "packing")),
     *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation")),
     "gate/rules/*",
     "state/codec",

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from random import Random
 from typing import Any, NamedTuple
 
@@ -241,19 +242,17 @@ class FakeRedis:
             return b"LOST"
         meta["next"], meta["batch"] = str(args[2]).encode(), str(args[1] + 1).encode()
         self.data[keys[1]] = args[3]
-        at = 4
+        changes = BytesIO(args[4])
         for key in keys[4:]:
-            kind, count = args[at], args[at + 1]
-            at += 2
-            values = args[at : at + count]
-            at += count
-            if kind == "UNLINK":
+            kind = _sized(changes)
+            values = [_sized(changes) for _ in range(_number(changes))]
+            if kind == b"UNLINK":
                 self.data.pop(key, None)
-            elif kind == "RPUSH":
+            elif kind == b"RPUSH":
                 self.data.setdefault(key, []).extend(values)
             else:
-                assert kind == "HSET"
-                self.data.setdefault(key, {}).update(zip(map(_bytes, values[::2]), values[1::2], strict=True))
+                assert kind == b"HSET"
+                self.data.setdefault(key, {}).update(zip(values[::2], values[1::2], strict=True))
         meta["clients"], meta["notes"] = len(self.data.get(keys[2], {})), len(self.data.get(keys[3], {}))
         return b"OK"
 
@@ -299,6 +298,14 @@ class Pipe:
 
     def execute(self) -> list[Any]:
         return self.found
+
+
+def _number(data: BytesIO) -> int:
+    return int.from_bytes(data.read(4), "big")
+
+
+def _sized(data: BytesIO) -> bytes:
+    return data.read(_number(data))
 
 
 def _bytes(value: Any) -> bytes:
