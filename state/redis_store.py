@@ -12,7 +12,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:history:CLIENT` | list of records |
 | `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
 | `{tag}:notes` | hash |
-| `{tag}:seen:DAY` | hash: id digest to content digest, by the day it was recorded |
+| `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
 | `{tag}:outbox` | the outputs of the last write |
 """
 
@@ -33,8 +33,11 @@ from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes,
 CACHED_DOSSIERS = 20_000
 FETCHED_RECORDS = 20_000
 """Of histories fetched ahead: a few megabytes."""
-SEEN_DAYS = 8
-"""Ids are recognised for seven whole days; whoever repeats an event later than that asks the history."""
+WEEK = 7 * DAY
+"""Ids are kept by the week and looked up in this one and the last, so that each is recognised for seven days at least.
+
+By the day would keep fewer, and ask eight times for every id. Whoever repeats an event later asks the history.
+"""
 
 _REMEMBER = """
 local meta, dossiers, notes = KEYS[1], KEYS[3], KEYS[4]
@@ -122,9 +125,9 @@ class RedisStore:
         self._token = ""
         self._next: int | None = None
         self._batch = 0
-        self._day = 0
+        self._week = 0
         self._buckets: set[int] = set()
-        """Days of which ids are stored."""
+        """Weeks of which ids are stored."""
         self._cache: dict[str, Dossier] = {}
         self._counts: dict[str, int] = {}
         self.rollback()
@@ -140,7 +143,7 @@ class RedisStore:
         self._notes: dict[str, bytes] = {}
         self._known_ids: dict[bytes, bytes | None] = {}
         self._new_ids: dict[bytes, bytes] = {}
-        self._today = self._day
+        self._now = self._week
 
     def _key(self, name: str) -> str:
         return self._tag + name
@@ -148,7 +151,7 @@ class RedisStore:
     def assign(self) -> Assigned:
         """Become the owner: from now on nobody else's writes go through."""
         self.rollback()
-        self._today = self._day = 0  # Redis may have gone back: what it says counts, not what was known before.
+        self._now = self._week = 0  # Redis may have gone back: what it says counts, not what was known before.
         return self._own()
 
     def _own(self) -> Assigned:
@@ -157,12 +160,10 @@ class RedisStore:
         self._next, self._batch = int(next_) if next_ else None, int(batch)
         if not whole:
             raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
-        day = self._redis.hget(self._key("notes"), "day")
-        self._day = int(day) if day else 0
-        self._today = max(self._today, self._day)
-        self._buckets = {
-            d for d in range(self._day - SEEN_DAYS, self._day + 1) if self._redis.exists(self._key(f"seen:{d}"))
-        }
+        week = self._redis.hget(self._key("notes"), "week")
+        self._week = int(week) if week else 0
+        self._now = max(self._now, self._week)
+        self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox)
 
     def _fixed(self) -> list[str]:
@@ -184,15 +185,15 @@ class RedisStore:
         pipe = self._redis.pipeline(transaction=False)
         if wanted:
             pipe.hmget(self._key("dossiers"), wanted)
-        days = self._days() if unknown else []
-        for day in days:
-            pipe.hmget(self._key(f"seen:{day}"), unknown)
-        found = pipe.execute() if wanted or days else []
+        weeks = self._weeks() if unknown else []
+        for week in weeks:
+            pipe.hmget(self._key(f"seen:{week}"), unknown)
+        found = pipe.execute() if wanted or weeks else []
         if wanted:
             for client, packed in zip(wanted, found.pop(0), strict=True):
                 self._cache[client], self._counts[client] = unpacked(client, packed)
         for place, key in enumerate(unknown):
-            self._known_ids[key] = next((day[place] for day in found if day[place] is not None), None)
+            self._known_ids[key] = next((ids[place] for ids in found if ids[place] is not None), None)
         return len(wanted)
 
     def recall_histories(self, clients: Iterable[str]) -> None:
@@ -209,14 +210,14 @@ class RedisStore:
             pipe.lrange(self._key(f"history:{client}"), 0, -1)
         self._ahead = dict(zip(few, pipe.execute(), strict=True)) if few else {}
 
-    def _days(self) -> list[int]:
+    def _weeks(self) -> list[int]:
         if not self._token:
             self._own()
-        return sorted((d for d in self._buckets if d >= self._today - SEEN_DAYS), reverse=True)
+        return sorted((w for w in self._buckets if w >= self._now - 1), reverse=True)
 
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
-        self._today = max(self._today, at // DAY)
+        self._now = max(self._now, at // WEEK)
 
     def dossier(self, client: str) -> Dossier:
         """See `Store`."""
@@ -290,8 +291,8 @@ class RedisStore:
         if not self._token:
             self._own()
         then = self._next if next_offset is None else next_offset
-        if self._today != self._day:
-            self.note("day", str(self._today).encode())
+        if self._now != self._week:
+            self.note("week", str(self._now).encode())
         after = "" if then is None else str(then)
         keys = self._fixed()
         changes: list[bytes] = []
@@ -304,7 +305,7 @@ class RedisStore:
         answer = self._remember(keys=keys, args=[self._token, self._batch, after, outbox, b"".join(changes)])
         if answer != b"OK":
             raise _REFUSALS[answer](self._tag)
-        self._next, self._day = then, self._today
+        self._next, self._week = then, self._now
         self._batch += 1
         self._settle()
 
@@ -320,18 +321,18 @@ class RedisStore:
         if self._notes:
             yield self._key("notes"), b"HSET", [v for k, n in self._notes.items() for v in (k.encode(), n)]
         if self._new_ids:
-            yield self._key(f"seen:{self._today}"), b"HSET", [v for pair in self._new_ids.items() for v in pair]
-        for day in sorted(d for d in self._buckets if d < self._today - SEEN_DAYS):
-            yield self._key(f"seen:{day}"), b"UNLINK", []
+            yield self._key(f"seen:{self._now}"), b"HSET", [v for pair in self._new_ids.items() for v in pair]
+        for week in sorted(w for w in self._buckets if w < self._now - 1):
+            yield self._key(f"seen:{week}"), b"UNLINK", []
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:
         count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))
         return count.to_bytes(_COUNT, "big") + dossier_to_bytes(dossier)
 
     def _settle(self) -> None:
-        self._buckets = {d for d in self._buckets if d >= self._today - SEEN_DAYS}
+        self._buckets = {w for w in self._buckets if w >= self._now - 1}
         if self._new_ids:
-            self._buckets.add(self._today)
+            self._buckets.add(self._now)
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._ahead = {}
         self._known_ids, self._new_ids = {}, {}

@@ -21,9 +21,10 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
+from streams.envelope import NESTED
 from streams.kafka_record import STRUCTURED
 from streams.topics import topics
-from streams.wire import FIELDS, NESTED, Read, read
+from streams.wire import FIELDS, Read, read
 
 _HEADERS = [("content-type", STRUCTURED)]
 _NAMED_AT_ONCE = 5

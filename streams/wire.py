@@ -9,27 +9,23 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
 
-from gate.facts import (
-    TYPES,
-    AssetClassified,
-    EntityRegistered,
-    EvidenceFiled,
-    Fact,
-    Instant,
-    Located,
-    Proposed,
-    Released,
-)
+from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
-from gate.packing import layout, typed
-from streams.envelope import number, plain
+from gate.packing import shape, typed
+from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of one event; more is refused before it is read."""
+DEPTH_LIMIT: Final = 500
+"""How many objects and lists may stand in one another.
+
+Half of what Python's own reader takes: where that stops depends on who calls it, and the same bytes must end the same.
+"""
 REASONS: Final = (
     "NOT_UTF8",
     "TOO_LARGE",
@@ -47,13 +43,6 @@ SOURCE = re.compile(r"[!-~]{1,512}")
 TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,32})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
-TIMES_INSIDE: Final[dict[type, str]] = {
-    Located: "until",
-    EvidenceFiled: "solicited_at",
-    Released: "expires",
-    EntityRegistered: "until",
-}
-"""The field of data that is a time, of those types that have one."""
 _BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
 
 
@@ -197,22 +186,21 @@ _strict: Callable[[str], Any] = json.JSONDecoder(
 _ENVELOPE: Final = re.compile(f"{IDENT.pattern}\n{IDENT.pattern}\n{TIME.pattern}", re.ASCII)
 """What is checked of id, subject and time, in one go."""
 _QUOTES: Final = 26
-"""Around the seven keys of an envelope and the six that are not `data`'s values."""
+"""Around the seven keys of an envelope, and around their values but the data."""
 
 
 def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read | None:
     """An event without anything unusual, read in a third of the time; None for the strict reader to look.
 
     Without a backslash two quotes stand around every string and nowhere else, so that their number tells whether
-    something was dropped because its key stands twice.
+    something was left out because its key stands twice, or because it is null.
     """
     # Not `in`: CPython makes and drops an error first, in case the bytes are a number.
     if len(data) > SIZE_LIMIT or data.find(b"\\") >= 0:
         return None
     try:
         event = plain(data)
-        said = event.data
-        stated = _encode(said)
+        stated = _encode(event.data)
         more = (event.recordedtime is not None) + (event.datacontenttype is not None)
         if data.count(b'"') != _QUOTES + 4 * more + stated.count(b'"'):
             return None
@@ -225,10 +213,22 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: In
         when = recorded if recorded is not None else max(at, previous)
         if at > when + tolerance:
             return None
-        fact = Fact(event.source, event.id, event.subject, at, when, _said(_BY_NAME[event.type], said))
-        return _digested(fact, event.type, stated, recorded)
-    except (msgspec.MsgspecError, _Trouble, RecursionError, KeyError, ValueError, OverflowError):
+        told = TOLD[type(event)]
+        fact = Fact(event.source, event.id, event.subject, at, when, _plainly(told, event.data))
+        return _digested(fact, told.name, stated, recorded)
+    except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError):
         return None
+
+
+def _plainly(told: Told, data: Any) -> Any:
+    """What was said, from its JSON object."""
+    fields = [*values(data)]
+    if told.time >= 0 and fields[told.time] is not None:
+        fields[told.time] = instant(fields[told.time])
+    for place, kind in told.lists:
+        if fields[place] is not None:
+            fields[place] = tuple(kind(*values(item)) for item in fields[place])
+    return told.kind(*fields)
 
 
 @lru_cache(1024)
@@ -253,14 +253,28 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise _Trouble("NOT_UTF8", f"byte {error.start} is not UTF-8") from None
+    if _too_deep(data):
+        raise _Trouble("NOT_JSON", f"more than {DEPTH_LIMIT} objects and lists in one another")
     try:
         return _strict(text)
     except json.JSONDecodeError as error:
         raise _Trouble("NOT_JSON", f"{error.msg} at character {error.pos}") from None
-    except RecursionError:
-        raise _Trouble("NOT_JSON", "nested too deeply") from None
     except ValueError as error:
         raise _Trouble("NOT_JSON", str(error)[:200]) from None
+
+
+def _too_deep(data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= DEPTH_LIMIT:
+        return False
+    # Without what is escaped, every second piece between quotes is text.
+    outside = b"".join(_ESCAPED.sub(b"", data).split(b'"')[::2])
+    brackets = outside.translate(None, _NO_BRACKETS)
+    return any(depth > DEPTH_LIMIT for depth in accumulate(map(_DEEPER.__getitem__, brackets)))
+
+
+_ESCAPED: Final = re.compile(rb"\\.", re.DOTALL)
+_DEEPER: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS: Final = bytes(c for c in range(256) if c not in _DEEPER)
 
 
 def object_of(data: bytes, limit: int = SIZE_LIMIT) -> dict[str, Any] | Rejected:
@@ -275,8 +289,8 @@ def object_of(data: bytes, limit: int = SIZE_LIMIT) -> dict[str, Any] | Rejected
 def _lenient(data: bytes) -> object:
     """What can still be read where keys stand twice: the last of each."""
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        return None if _too_deep(data) else json.loads(data)
+    except ValueError:
         return None
 
 
@@ -314,7 +328,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
 def _canonical(data: dict[str, Any]) -> bytes:
     try:
         return _encode(data)
-    except (UnicodeEncodeError, msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+    except (UnicodeEncodeError, msgspec.MsgspecError, ValueError, OverflowError):
         raise _Trouble("BAD_FIELD", "`data` holds text that is not Unicode, or a number beyond 64 bits") from None
 
 
@@ -376,17 +390,12 @@ def _by_name(message: str, names: tuple[str, ...]) -> str:
 
 
 _POSITION = re.compile(r"`\$\[(\d+)\]")
-NESTED: Final = {
-    "promotes": ("service", "asset", "product"),
-    "leaves": ("service", "asset", "product"),
-    "excludes": ("country", "geo_blocked"),
-}
-"""Fields of data that are lists of objects, and the fields of those."""
 
 
 def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    tag, names = layout(kind)
-    return tag, names, tuple(n for n in names if n in NESTED)
+    row = shape(kind)
+    names = row.__struct_fields__
+    return row.__struct_config__.tag, names, tuple(n for n in names if n in NESTED)
 
 
 _LAYOUT: Final = {kind: _layout(kind) for kind in TYPES.values()}

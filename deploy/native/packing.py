@@ -46,10 +46,9 @@ def typed(kind: Any, row: list[Any]) -> Any:
     return kind.unpacked(row)
 
 
-def layout(kind: Any) -> tuple[int, tuple[str, ...]]:
+def shape(kind: Any) -> Any:
     """See the module that this stands in for."""
-    shape = _SHAPES[kind]
-    return shape.__struct_config__.tag, shape.__struct_fields__
+    return _SHAPES[kind]
 
 
 def replaced(value: Any, **changes: Any) -> Any:

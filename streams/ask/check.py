@@ -52,11 +52,7 @@ def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: I
         "time": text(now) if time is None else time,
         "data": {"offer": id, **data},
     }
-    try:
-        line = json.dumps(asked).encode()
-    except RecursionError:
-        raise QuestionRefused("NOT_JSON", "nested too deeply") from None
-    event = read(line, now, _ANY_TIME, now)
+    event = read(json.dumps(asked).encode(), now, _ANY_TIME, now)
     if isinstance(event, Rejected):
         raise QuestionRefused(event.reason, event.message.replace("`subject`", "`client`"))
     return event.fact

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import inspect
 
 from gate.facts import OF_REGISTER, TYPES
+from streams.envelope import TIMES_INSIDE
 from streams.schemas.words import (
     IDENT_TEXT,
     SOURCE_TEXT,
@@ -19,7 +20,7 @@ from streams.schemas.words import (
     one_of,
     pattern,
 )
-from streams.wire import FIELDS, TIMES_INSIDE
+from streams.wire import FIELDS
 
 
 def said_of(name: str) -> str:

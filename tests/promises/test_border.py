@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from state import MemoryStore
 from streams.embedded import Gate
-from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, instant, read, read_strict
+from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, _read_plain, instant, read, read_strict
 from tests.player import POLICY, play
 from tests.progress import counted
 from tests.promises.examples import DATA, example
@@ -224,6 +224,29 @@ def _both(data: bytes) -> tuple[object, object]:
     return read(data, 0, MINUTE), read_strict(data, 0, MINUTE)
 
 
+def _below(frames: int, data: bytes) -> object:
+    """What the border makes of a line when it is called from so far down."""
+    return _below(frames - 1, data) if frames else read(data, 0, MINUTE)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_how_deep_an_event_may_be_nested_does_not_depend_on_who_reads_it(opening: str) -> None:
+    """500 objects and lists in one another are taken, brackets in texts are none, and more are refused by name."""
+    closing = "]" if opening == "[" else "}"
+
+    def nested(depth: int, inside: str = "1") -> bytes:
+        value = opening * depth + inside + closing * depth
+        return json.dumps({**GOOD, "data": {**GOOD["data"], "x": 0}}).replace('"x": 0', f'"x": {value}').encode()
+
+    kept, refused = nested(498, json.dumps('\\" [[{' * 300)), [nested(499), nested(900), nested(50_000)[:90_000]]
+    assert isinstance(read(kept, 0, MINUTE), Read)
+    for line in (kept, *refused):
+        assert _below(0, line) == _below(300, line)
+    for line in refused:
+        taken = read(line, 0, MINUTE)
+        assert isinstance(taken, Rejected) and (taken.reason, "500 objects" in taken.message) == ("NOT_JSON", True)
+
+
 def test_the_quick_reader_and_the_strict_one_agree() -> None:
     """On every spoilt line: the same fact with the same digests, or the same reject to the letter."""
     rng, taken = Random(62), 0
@@ -243,6 +266,35 @@ def test_both_readers_agree_on_any_value(name: str, value: Any) -> None:
     for text in (json.dumps(event), json.dumps(event, ensure_ascii=False, separators=(",", ":"))):
         quick, strict = _both(text.encode("utf-8", "surrogatepass"))
         assert quick == strict and repr(quick) == repr(strict)
+
+
+_ODD = (None, "", "x y", "a" * 129, "DE", "eth", "2026-03-02T10:00:00.1234567+01:00", 5, 5.0, 1e3, True, {}, [])
+_ODD_LISTS = (
+    ["a"],
+    ["a", "a"],
+    [None],
+    [{}],
+    [{"service": None}],
+    [{"service": "custody", "x": 1}],
+    [{"asset": "eth"}] * 2,
+)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_both_readers_agree_on_every_field_of_every_type(name: str) -> None:
+    """Also with fields and keys that nobody knows, and keys that stand twice, at any depth; and the quick one is used."""
+    whole = example(name)
+    texts = [json.dumps(whole)]
+    for field in (*whole["data"], "x"):
+        texts += [json.dumps({**whole, "data": {**whole["data"], field: value}}) for value in (*_ODD, *_ODD_LISTS)]
+    for key in ("id", "type", "data", "service", *whole["data"]):
+        texts += [text.replace(f'"{key}":', f'"{key}": "eth", "{key}":', 1) for text in (texts[0], texts[-1])]
+    for text in texts:
+        for spaced in (text, text.replace(": ", " :\t"), text.replace(", ", ",")):
+            quick, strict = _both(spaced.encode())
+            assert quick == strict and repr(quick) == repr(strict), spaced
+    quickly = _read_plain(texts[0].encode(), 0, MINUTE, None)
+    assert (quickly is None) == (name == "entity.registered"), "what is as it should be is read in one go"
 
 
 @pytest.mark.parametrize("name", DATA)

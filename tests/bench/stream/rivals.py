@@ -158,6 +158,17 @@ RIVALS = (
         law="trivial rule of all events",
     ),
     Rival(
+        "streams-eos-windowed",
+        "Kafka Streams, exactly once, its own windows",
+        "exactly once (v2)",
+        "one thread, commit each 100 ms (its default), `groupByKey().windowedBy(24 h).aggregate(…)`: each event is counted and "
+        f"answered; {_STREAMS.replace('with cache and', 'without cache, which would leave answers out, with')}",
+        _JAVA,
+        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1", "BENCH_WINDOWED": "yes"},
+        answers="all",
+        law="trivial rule of all events",
+    ),
+    Rival(
         "streams-eos-2",
         "Kafka Streams, exactly once, 2 threads",
         "exactly once (v2)",
