@@ -6,6 +6,7 @@ It stands apart from `streams.wire`, which can be compiled; a class of msgspec's
 from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
+from types import GenericAlias
 from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
@@ -56,7 +57,7 @@ class Told(NamedTuple):
 def _plain(name: str, kind: type) -> tuple[type, Told]:
     row, time = shape(kind), TIMES_INSIDE.get(kind, "")
     names = row.__struct_fields__
-    lists = tuple((n, Exclusion if name == "excludes" else Thing) for n, name in enumerate(names) if name in NESTED)
+    lists = tuple((n, Exclusion if f == "excludes" else Thing) for n, f in enumerate(names) if f in NESTED)
     told = Told(f"gate61.{name}.v1", kind, names.index(time) if time else -1, lists)
     data = _object(row, time, {"kind": "class"} if kind is AssetClassified else None)
     return msgspec.defstruct("Event", [("data", data)], bases=(Plain,), tag_field="type", tag=told.name), told
@@ -68,7 +69,7 @@ def _object(row: Any, time: str = "", rename: Mapping[str, str] | None = None) -
     for field in msgspec.structs.fields(row):
         kind: Any = str if field.name == time else field.type
         if field.name in NESTED:
-            kind = tuple.__class_getitem__((_object(_member(field.type)), ...))
+            kind = GenericAlias(tuple, (_object(_member(field.type)), ...))
         fields.append((field.name, kind) if field.required else (field.name, kind | None, None))
     return msgspec.defstruct("Data", fields, forbid_unknown_fields=True, omit_defaults=True, rename=rename)
 

@@ -259,6 +259,8 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
         return _strict(text)
     except json.JSONDecodeError as error:
         raise _Trouble("NOT_JSON", f"{error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise _Trouble("NOT_JSON", "nested too deeply for who calls the gate from so far down") from None
     except ValueError as error:
         raise _Trouble("NOT_JSON", str(error)[:200]) from None
 
@@ -289,8 +291,8 @@ def object_of(data: bytes, limit: int = SIZE_LIMIT) -> dict[str, Any] | Rejected
 def _lenient(data: bytes) -> object:
     """What can still be read where keys stand twice: the last of each."""
     try:
-        return None if _too_deep(data) else json.loads(data)
-    except ValueError:
+        return None if _too_deep(data) else json.loads(data.decode())
+    except (ValueError, RecursionError):
         return None
 
 
