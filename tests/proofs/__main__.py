@@ -5,6 +5,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,15 @@ from tests import progress
 ROOT = Path(__file__).parents[2]
 UNHURRIED = ("-o", f"faulthandler_timeout={12 * 3600}")
 """A test of full size takes longer than what counts as hanging otherwise."""
+HEAD = (
+    "# Proofs",
+    "",
+    "Written by `make prove`: each row when it was run last, on which commit and machine. Seeds are numbered from 0.",
+    "",
+    "| row | shown | sizes | of full size | held | seconds | ground |",
+    "|---|---|---|---|---|--:|---|",
+)
+ROW = re.compile(r"\| \d+ \|")
 
 
 class Proof(NamedTuple):
@@ -95,6 +105,24 @@ def _said(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def _told(proof: Proof, share: float, held: bool, seconds: float, last: str) -> str:
+    """The row of the report."""
+    sizes = ", ".join(f"{n.removeprefix('GATE61_').lower()} {int(s * share):,}" for n, s in proof.sizes.items())
+    part = "all" if share == 1 else f"{share:g}"
+    ground = f"{datetime.now(UTC):%Y-%m-%d}, {_said('git', 'rev-parse', '--short=10', 'HEAD')}"
+    ground += f", {os.cpu_count()} cores, Python {platform.python_version()}"
+    result = "yes" if held else "**no**: " + last
+    return f"| {proof.row} | {proof.what} | {sizes} | {part} | {result} | {seconds:,.0f} | {ground} |"
+
+
+def _write(report: Path, row: str) -> None:
+    """Put a row in the place of an earlier one; rows of other runs stay as they were."""
+    rows = [line for line in report.read_text().splitlines() if ROW.match(line)] if report.exists() else []
+    others = [line for line in rows if line.split("|")[1] != row.split("|")[1]]
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text("\n".join([*HEAD, *sorted([*others, row])]) + "\n")
+
+
 def main() -> int:
     """Run them all, or some rows; write the report."""
     asked = ArgumentParser(prog="make prove")
@@ -103,15 +131,6 @@ def main() -> int:
     asked.add_argument("--report", type=Path, default=ROOT / "deploy" / "proofs" / "report.md")
     given = asked.parse_args()
     rows = [p for p in PROOFS if not given.rows or p.row in given.rows.split(",")]
-    lines = [
-        "# Proofs at full size" if given.share == 1 else f"# Proofs at {given.share:g} of full size",
-        "",
-        f"Commit {_said('git', 'rev-parse', '--short=12', 'HEAD')}, begun {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}. Seeds are numbered from 0.",
-        "",
-        "| row | shown | sizes | held | seconds |",
-        "|---|---|---|---|---|",
-    ]
     failed = 0
     for number, proof in enumerate(rows, 1):
         print(f"[{number} of {len(rows)}] {proof.what}: {proof.tests}", flush=True)
@@ -119,14 +138,7 @@ def main() -> int:
         failed += not held
         done = "held" if held else f"FAILED: {last}"
         print(f"\r  {done} after {seconds:.0f} s\033[K" if sys.stdout.isatty() else f"  {done} after {seconds:.0f} s")
-        sizes = ", ".join(
-            f"{n.removeprefix('GATE61_').lower()} {int(s * given.share):,}" for n, s in proof.sizes.items()
-        )
-        lines.append(
-            f"| {proof.row} | {proof.what} | {sizes} | {'yes' if held else '**no**: ' + last} | {seconds:.0f} |"
-        )
-        given.report.parent.mkdir(parents=True, exist_ok=True)
-        given.report.write_text("\n".join(lines) + "\n")
+        _write(given.report, _told(proof, given.share, held, seconds, last))
     print(f"report: {given.report}")
     return 1 if failed else 0
 
