@@ -25,6 +25,7 @@ ENOUGH = "not clocks_differ and not made_anew and not each_error"
 PATCHING = "tests/stories/test_failing_rule.py"
 """Puts failing rules in the place of others, which compiled callers do not see."""
 SIZES = {
+    "GATE61_FIRST_HISTORY": "3000",
     "GATE61_HISTORIES": "7000",
     "GATE61_SIMULATIONS": "100",
     "GATE61_FUZZ": "10000",
