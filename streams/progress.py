@@ -5,6 +5,11 @@ import sys
 from typing import BinaryIO
 
 
+def bar(share: float) -> str:
+    """So much of it is done."""
+    return f"[{'#' * int(share * 40):<40}]"
+
+
 class Progress:
     """Shows how much of the files is read; silent unless standard error is a terminal and answers go elsewhere."""
 
@@ -20,8 +25,7 @@ class Progress:
             return
         before = sum(os.fstat(f.fileno()).st_size for f in self._files[: self._files.index(current)])
         share = min(1.0, (before + current.tell()) / self._total)
-        bar = "#" * int(share * 40)
-        print(f"\r[{bar:<40}] {share:4.0%}", end="", file=sys.stderr, flush=True)
+        print(f"\r{bar(share)} {share:4.0%}", end="", file=sys.stderr, flush=True)
 
     def done(self) -> None:
         """Clear the bar."""

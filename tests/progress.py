@@ -14,10 +14,10 @@ _SECONDS = 0.2
 
 def counted(items: Sequence[T]) -> Iterator[T]:
     """The items one by one, telling how many are done of how many."""
-    told = -_SECONDS
+    last = -_SECONDS
     for done, item in enumerate(items):
-        if monotonic() >= told + _SECONDS:
-            told = monotonic()
+        if monotonic() >= last + _SECONDS:
+            last = monotonic()
             tell(done, len(items))
         yield item
     tell(len(items), len(items))

@@ -35,7 +35,7 @@ log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 15.0
 """What a partition gets to finish its batch before it is left as it is; the next owner goes on from what is stored."""
 REDIS_SECONDS = 5.0
-CACHED_DOSSIERS = 80_000
+CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
 
 T = TypeVar("T")
@@ -201,7 +201,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _run(self, number: int) -> None:
         topic = self._names.actions.name
-        store = RedisStore(self._redis, f"{topic}:{number}", CACHED_DOSSIERS // self._partitions)
+        store = RedisStore(self._redis, f"{topic}:{number}", CLIENTS_IN_MEMORY // self._partitions)
         partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
         source = kafka.KafkaSource(self._consumer, self._looker, self._names, number)
         loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import NamedTuple
 
+from streams.progress import bar
 from tests import progress
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +61,8 @@ PROOFS = (
 )
 
 
-def _run(proof: Proof, share: float) -> tuple[bool, float, str]:
+def _run(proof: Proof, sizes: Mapping[str, int]) -> tuple[bool, float, str]:
     """One proof; whether it held, how many seconds it took, and what it said last."""
-    sizes = {name: str(max(1, int(size * share))) for name, size in proof.sizes.items()}
     command = [sys.executable, "-m", "pytest", "-x", "-W", "ignore", "--color=no", *UNHURRIED, proof.tests]
     with TemporaryDirectory() as folder:
         told = Path(folder) / "told"
@@ -70,7 +70,7 @@ def _run(proof: Proof, share: float) -> tuple[bool, float, str]:
         child = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | sizes | {progress.TOLD: str(told)},
+            env=os.environ | {name: str(size) for name, size in sizes.items()} | {progress.TOLD: str(told)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -92,8 +92,8 @@ def _draw(seconds: float, done: int, of: int, test: str) -> None:
     """How far the test under way has come, on a terminal only."""
     if not sys.stdout.isatty():
         return
-    bar = f"[{'#' * (40 * done // of):<40}] {done:,} of {of:,}" if of else ""
-    print(f"\r  {seconds:7.0f} s  {bar}  {test[:60]}", end="\033[K", flush=True)
+    shown = f"{bar(done / of)} {done:,} of {of:,}" if of else ""
+    print(f"\r  {seconds:7.0f} s  {shown}  {test[:60]}", end="\033[K", flush=True)
 
 
 def _last(said: Sequence[str]) -> str:
@@ -105,14 +105,10 @@ def _said(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _told(proof: Proof, share: float, held: bool, seconds: float, last: str) -> str:
-    """The row of the report."""
-    sizes = ", ".join(f"{n.removeprefix('GATE61_').lower()} {int(s * share):,}" for n, s in proof.sizes.items())
-    part = "all" if share == 1 else f"{share:g}"
-    ground = f"{datetime.now(UTC):%Y-%m-%d}, {_said('git', 'rev-parse', '--short=10', 'HEAD')}"
-    ground += f", {os.cpu_count()} cores, Python {platform.python_version()}"
-    result = "yes" if held else "**no**: " + last
-    return f"| {proof.row} | {proof.what} | {sizes} | {part} | {result} | {seconds:,.0f} | {ground} |"
+def _ground() -> str:
+    """When, on what and where a run begins."""
+    commit = _said("git", "rev-parse", "--short=10", "HEAD")
+    return f"{datetime.now(UTC):%Y-%m-%d}, {commit}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def _write(report: Path, row: str) -> None:
@@ -132,13 +128,18 @@ def main() -> int:
     given = asked.parse_args()
     rows = [p for p in PROOFS if not given.rows or p.row in given.rows.split(",")]
     failed = 0
+    part = "all" if given.share == 1 else f"{given.share:g}"
     for number, proof in enumerate(rows, 1):
         print(f"[{number} of {len(rows)}] {proof.what}: {proof.tests}", flush=True)
-        held, seconds, last = _run(proof, given.share)
+        ground = _ground()
+        sizes = {name: max(1, int(size * given.share)) for name, size in proof.sizes.items()}
+        held, seconds, last = _run(proof, sizes)
         failed += not held
         done = "held" if held else f"FAILED: {last}"
         print(f"\r  {done} after {seconds:.0f} s\033[K" if sys.stdout.isatty() else f"  {done} after {seconds:.0f} s")
-        _write(given.report, _told(proof, given.share, held, seconds, last))
+        told = ", ".join(f"{name.removeprefix('GATE61_').lower()} {size:,}" for name, size in sizes.items())
+        result = "yes" if held else f"**no**: {last}"
+        _write(given.report, f"| {proof.row} | {proof.what} | {told} | {part} | {result} | {seconds:,.0f} | {ground} |")
     print(f"report: {given.report}")
     return 1 if failed else 0
 
