@@ -113,9 +113,28 @@ _JAVA = (
     f"{PARTS}/kafka-streams/*",
     "bench.Window",
 )
-_STREAMS = (
-    "RocksDB store with cache and changelog, heap 1 GB, linger 5 ms, batch 128 KB, max.poll.records 2000, else defaults"
-)
+_ONE_THREAD = "one thread, commit each 100 ms (its default), "
+
+
+def _streams(
+    name: str,
+    title: str,
+    settings: str,
+    rule: str = "",
+    law: str = "trivial rule",
+    *,
+    guarantee: str = "exactly_once_v2",
+    threads: int = 1,
+    answers: str = "offers",
+    store: str = "with cache and changelog",
+) -> Rival:
+    """Kafka Streams; `rule` is one that the program knows beside the trivial one."""
+    settings += f"RocksDB store {store}, heap 1 GB, linger 5 ms, batch 128 KB, max.poll.records 2000, else defaults"
+    promise = "exactly once (v2)" if guarantee == "exactly_once_v2" else "at least once"
+    environment = {"BENCH_GUARANTEE": guarantee, "BENCH_THREADS": str(threads), "BENCH_RULE": rule}
+    return Rival(name, title, promise, settings, _JAVA, environment, answers, law)
+
+
 _STORE = "a table in memory with a changelog"
 
 RIVALS = (
@@ -129,60 +148,42 @@ RIVALS = (
         law="the whole law",
         redis=True,
     ),
-    Rival(
-        "streams-eos",
-        "Kafka Streams, exactly once",
-        "exactly once (v2)",
-        f"one thread, commit each 100 ms (its default), {_STREAMS}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1"},
-    ),
-    Rival(
+    _streams("streams-eos", "Kafka Streams, exactly once", _ONE_THREAD),
+    _streams(
         "streams-eos-keeps",
         "Kafka Streams, exactly once, keeping",
-        "exactly once (v2)",
-        f"as before, and keeps each client's events of 24 hours in a second store, so that none counts twice; {_STREAMS}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1", "BENCH_KEEPS": "yes"},
-        law="trivial rule, each event kept",
+        "as before, and keeps each client's events of 24 hours in a second store, so that none counts twice; ",
+        "keeps",
+        "trivial rule, each event kept",
     ),
-    Rival(
+    _streams(
         "streams-eos-each",
         "Kafka Streams, exactly once, each event answered",
-        "exactly once (v2)",
-        "one thread, commit each 100 ms (its default), each event is kept, counted and answered: a client may have 20 within "
-        f"24 hours; {_STREAMS}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1", "BENCH_EACH": "yes"},
+        f"{_ONE_THREAD}each event is kept, counted and answered: a client may have 20 within 24 hours; ",
+        "each",
+        "trivial rule of all events",
         answers="all",
-        law="trivial rule of all events",
     ),
-    Rival(
+    _streams(
         "streams-eos-windowed",
         "Kafka Streams, exactly once, its own windows",
-        "exactly once (v2)",
-        "one thread, commit each 100 ms (its default), `groupByKey().windowedBy(24 h).aggregate(…)`: each event is counted and "
-        f"answered; {_STREAMS.replace('with cache and', 'without cache, which would leave answers out, with')}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "1", "BENCH_WINDOWED": "yes"},
+        f"{_ONE_THREAD}`groupByKey().windowedBy(24 h).aggregate(…)`: each event is counted and answered; ",
+        "windowed",
+        "trivial rule of all events",
         answers="all",
-        law="trivial rule of all events",
+        store="without cache, which would leave answers out, with changelog",
     ),
-    Rival(
+    _streams(
         "streams-eos-2",
         "Kafka Streams, exactly once, 2 threads",
-        "exactly once (v2)",
-        f"two threads, commit each 100 ms (its default), {_STREAMS}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "exactly_once_v2", "BENCH_THREADS": "2"},
+        "two threads, commit each 100 ms (its default), ",
+        threads=2,
     ),
-    Rival(
+    _streams(
         "streams-alos",
         "Kafka Streams, at least once",
-        "at least once",
-        f"one thread, commit each 30 s (its default), {_STREAMS}",
-        _JAVA,
-        {"BENCH_GUARANTEE": "at_least_once", "BENCH_THREADS": "1"},
+        "one thread, commit each 30 s (its default), ",
+        guarantee="at_least_once",
     ),
     Rival(
         "quix",

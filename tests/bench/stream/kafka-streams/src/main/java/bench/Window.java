@@ -33,8 +33,9 @@ import org.apache.kafka.streams.state.WindowStore;
 public final class Window {
     private static final String REQUESTS = "requests";
     private static final String WINDOWS = "windows";
-    private static final boolean EACH = "yes".equals(System.getenv("BENCH_EACH"));
-    private static final boolean KEEPS = EACH || "yes".equals(System.getenv("BENCH_KEEPS"));
+    private static final String RULE = System.getenv("BENCH_RULE");
+    private static final boolean EACH = "each".equals(RULE);
+    private static final boolean KEEPS = EACH || "keeps".equals(RULE);
     private static final int MANY = 20;
     private static final long WINDOW = 24L * 3600 * 1000;
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -191,8 +192,8 @@ public final class Window {
         set.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), "2000");
         String input = System.getenv("BENCH_INPUT");
         String output = System.getenv("BENCH_OUTPUT");
-        boolean windowed = "yes".equals(System.getenv("BENCH_WINDOWED"));
-        KafkaStreams streams = new KafkaStreams(windowed ? windowed(input, output) : topology(input, output), set);
+        Topology told = "windowed".equals(RULE) ? windowed(input, output) : topology(input, output);
+        KafkaStreams streams = new KafkaStreams(told, set);
         Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
         streams.start();
     }
