@@ -18,6 +18,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+PARTS = {"kafka", "redis", "postgres"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes share the tests, one has all that need the real parts: they mostly wait, the others compute."""
+    for item in items:
+        needs = PARTS.intersection(getattr(item, "fixturenames", ())) or item.path.parent.name == "runtime"
+        item.add_marker(pytest.mark.xdist_group("parts" if needs else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """The broker of the session. Whoever stops or kills it starts it again."""

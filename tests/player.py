@@ -51,8 +51,11 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
 
     for number, event in enumerate(given, 1):
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
-        said = "" if isinstance(event, str) else json.dumps([event.get("source"), event.get("id"), event.get("data")])
-        marks = {match[0]: filled.get(f"{said} {match[0]}", decision(match)) for match in _PLACEHOLDER.finditer(text)}
+        found = [*_PLACEHOLDER.finditer(text)]
+        said = ""
+        if found and isinstance(event, dict):
+            said = json.dumps([event.get("source"), event.get("id"), event.get("data")])
+        marks = {match[0]: filled.get(f"{said} {match[0]}", decision(match)) for match in found}
         for mark, id in marks.items():
             text = text.replace(mark, id)
         line = text.encode("utf-8", "surrogateescape")

@@ -36,7 +36,7 @@ COMPILED = (
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
     *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "telling")),
 )
-_ANY = "from typing import Any, Optional\n"
+_IMPORTS = "from typing import Any, Optional\n\nfrom mypy_extensions import mypyc_attr\n"
 
 
 def compiled(root: Path) -> list[Path]:
@@ -67,7 +67,7 @@ def _with_imports(source: str) -> str:
     """What the translation needs beside what the module imports itself, after its first words."""
     first = ast.parse(source).body[0]
     lines = source.splitlines(keepends=True)
-    lines.insert(first.end_lineno or 0, f"\n{_ANY}")
+    lines.insert(first.end_lineno or 0, f"\n{_IMPORTS}")
     return "".join(lines)
 
 

@@ -127,7 +127,8 @@ def translated(source: str, words: Vocabulary) -> str:
 def _class(node: ast.ClassDef, lines: list[str], words: Vocabulary) -> Iterator[str]:
     kind = words.kinds[node.name]
     base = f"({kind.base})" if kind.base in words.kinds else ""
-    yield f"class {node.name}{base}:\n"
+    # Values of the gate refer to parts of their own only: looking for cycles among them would be for nothing.
+    yield f"@mypyc_attr(acyclic=True)\nclass {node.name}{base}:\n"
     yield '    """See the source."""\n\n'
     if kind.fields:
         yield from _written(kind, words)

@@ -9,6 +9,7 @@ from streams.alerts.grouping import fold
 from streams.alerts.speaking import speak
 from tests.alerts.telling import Telling, channel, config, decided
 
+pytestmark = pytest.mark.alone
 ALERTS = 20_000
 BATCH = 500
 ASKED = 1_000

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from streams.feed import FeedTrouble, Told
 from tests.desk.chromium import Listening, Person, chromium, listening
 
 
@@ -122,13 +123,20 @@ def test_axe_finds_nothing(browser: Browser, desk: Listening) -> None:
     narrow.set_viewport_size({"width": 380, "height": 800})
     look(people[0], "/", "Queue")
     look(people[0], "/clients/cl-1", "Client cl-1")
+    narrow.goto("/")
     desk.do(trouble(desk))
+    expect(narrow.get_by_text("The logs are not read")).to_be_visible(timeout=30_000)
     look(people[0], "/", "Queue")
     expect(narrow.get_by_text("The logs are not read")).to_be_visible()
 
 
 async def trouble(desk: Listening) -> None:
-    desk.desk.trouble = "the gate does not answer"
+    """From now on the gate does not answer."""
+
+    async def nothing(seconds: float) -> list[Told]:
+        raise FeedTrouble("the gate does not answer")
+
+    desk.desk.feed.next = nothing  # type: ignore[method-assign]
 
 
 def chain(desk: Listening, offer: str) -> str:

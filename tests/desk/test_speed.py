@@ -21,6 +21,7 @@ from tests.desk.rows import fill
 from tests.desk.test_fold import month  # noqa: F401, a fixture
 from tests.runtime.process import wait_until
 
+pytestmark = pytest.mark.alone
 MANY = 100_000
 LIMIT = 0.2
 """Seconds at the server for any page of the queue."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 CLOCK_TOLERANCE = 60 * 1_000_000
@@ -64,7 +65,12 @@ class Reject:
 
 def moment(text: Any) -> int | None:
     """An RFC 3339 time with zone as microseconds since 1970; digits beyond those are cut off."""
-    found = MOMENT.fullmatch(text) if isinstance(text, str) else None
+    return _moment(text) if isinstance(text, str) else None
+
+
+@lru_cache(1 << 12)
+def _moment(text: str) -> int | None:
+    found = MOMENT.fullmatch(text)
     if found is None:
         return None
     *date, fraction, sign, hours, minutes = found.groups()

@@ -14,6 +14,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Any, Literal, NamedTuple, Optional
 from msgspec import Meta, Struct, field
+from mypy_extensions import mypyc_attr
 
 Ident = Annotated[str, Meta(max_length=9)]
 Pairs = tuple[tuple[str, bytes], ...]

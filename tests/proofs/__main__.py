@@ -41,6 +41,8 @@ class Proof(NamedTuple):
     what: str
     tests: str
     sizes: dict[str, int]
+    spread: bool = False
+    """Whether its tests take one process each, and may run side by side."""
 
 
 PROOFS = (
@@ -48,7 +50,7 @@ PROOFS = (
         "1", "the gate agrees with an independent model", "tests/promises/test_model.py", {"GATE61_HISTORIES": 500_000}
     ),
     Proof("2", "every store does what a naive one does", "tests/contracts", {"GATE61_MACHINES": 50_000}),
-    Proof("3", "no trouble changes an answer, simulated", "tests/simulation", {"GATE61_SIMULATIONS": 20_000}),
+    Proof("3", "no trouble changes an answer, simulated", "tests/simulation", {"GATE61_SIMULATIONS": 20_000}, True),
     Proof(
         "4",
         "killed, frozen and robbed parts under load",
@@ -63,14 +65,25 @@ PROOFS = (
 
 def _run(proof: Proof, sizes: Mapping[str, int]) -> tuple[bool, float, str]:
     """One proof; whether it held, how many seconds it took, and what it said last."""
-    command = [sys.executable, "-m", "pytest", "-x", "-W", "ignore", "--color=no", *UNHURRIED, proof.tests]
+    side_by_side = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal") if proof.spread else ()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-W",
+        "ignore",
+        "--color=no",
+        *UNHURRIED,
+        *side_by_side,
+        proof.tests,
+    ]
     with TemporaryDirectory() as folder:
-        told = Path(folder) / "told"
         begun, said = time.monotonic(), [""]
         child = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | {name: str(size) for name, size in sizes.items()} | {progress.TOLD: str(told)},
+            env=os.environ | {name: str(size) for name, size in sizes.items()} | {progress.TOLD: folder},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -79,7 +92,7 @@ def _run(proof: Proof, sizes: Mapping[str, int]) -> tuple[bool, float, str]:
         reading.start()
         while reading.is_alive():
             reading.join(0.5)
-            _draw(time.monotonic() - begun, *progress.told(told))
+            _draw(time.monotonic() - begun, *progress.told(Path(folder)))
     return child.wait() == 0, time.monotonic() - begun, _last(said)
 
 

@@ -14,6 +14,7 @@ from tests.runtime.gate import Setting, Worker
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
 
+pytestmark = pytest.mark.alone
 EVENTS = int(os.environ.get("GATE61_CRASH_EVENTS", "60000"))
 FAULTS = int(os.environ.get("GATE61_CRASH_FAULTS", "8"))
 CAUGHT_UP_SECONDS = 30
