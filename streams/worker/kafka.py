@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from time import monotonic
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -23,6 +24,9 @@ from streams.worker.records import tolerate_names
 
 BATCH = 2_000
 """Records of a partition in one batch at most."""
+BATCH_MEMORY = 32 * 1024 * 1024
+"""Bytes of these at most, or one record: what is fetched may unpack to far more than the broker sent, and all that follows
+from a batch is one write, of which Redis takes half a gigabyte."""
 BATCH_BYTES = 512 * 1024
 """Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
@@ -103,8 +107,15 @@ class KafkaSource:
         both = (self._actions, self._between)
         found = await self._consumer.getmany(*both, timeout_ms=int(seconds * 1000), max_records=BATCH)
         self._fetched = monotonic()
-        actions, between = [Fetched(found.get(p, ()), await self._consumer.position(p)) for p in both]
+        actions, between = [await self._taken(p, found.get(p, ())) for p in both]
         return actions, between
+
+    async def _taken(self, log: TopicPartition, records: Sequence[Any]) -> Fetched:
+        """As many of the records as fit into a batch; the others are fetched again."""
+        fit = fitting(records)
+        if fit < len(records):
+            self._consumer.seek(log, records[fit].offset)
+        return Fetched(records[:fit], await self._consumer.position(log))
 
     async def ends(self) -> Ends:
         """See `Source`."""
@@ -122,6 +133,18 @@ class KafkaSource:
         self._acknowledged = monotonic()
         with suppress(KafkaError):  # A hint only; the next one is newer.
             await self._consumer.commit({self._actions: actions, self._between: between})
+
+
+def fitting(records: Sequence[Any]) -> int:
+    """How many of the records, from the first on, are no more than `BATCH_MEMORY` together; at least one."""
+    held = 0
+    for place, record in enumerate(records):
+        held += record.serialized_key_size + record.serialized_value_size
+        for _, value in record.headers:
+            held += len(value or b"")
+        if held > BATCH_MEMORY and place:
+            return place
+    return len(records)
 
 
 class KafkaPublisher:

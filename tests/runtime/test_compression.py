@@ -4,11 +4,13 @@ import asyncio
 from contextlib import closing
 
 import pytest
+from aiokafka import TopicPartition
 from kafka import KafkaProducer
 
 from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
-from streams.worker.kafka import follower
+from streams.topics import Names, topics
+from streams.worker.kafka import KafkaSource, Looker, follower
 from tests.runtime.kafka import APPEND_TIME, Kafka
 
 MANY = 200
@@ -27,6 +29,49 @@ def test_what_kafka_itself_compresses_is_read(kafka: Kafka, prefix: str, way: st
     assert asyncio.run(_read(kafka, topic)) == sent
     with closing(reader(Settings((kafka.servers,)))) as consumer:  # As `dlq`, `watch` and `rebuild` read.
         assert [(r.key, r.value) for r in records(consumer, extent(consumer, topic))] == sent
+
+
+def test_a_small_fetch_that_unpacks_to_very_much_is_taken_in_portions(
+    kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is passed over: what does not fit into a batch is the beginning of the next."""
+    monkeypatch.setattr("streams.worker.kafka.BATCH_MEMORY", 3_000_000)
+    names = topics(prefix)
+    kafka.create({names.actions.name: 1, names.between.name: 1}, APPEND_TIME)
+    producer = KafkaProducer(
+        bootstrap_servers=kafka.servers,
+        compression_type="gzip",
+        linger_ms=500,
+        batch_size=32_000_000,
+        max_request_size=64_000_000,
+    )
+    sizes = [900_000] * 9 + [10] * 5 + [4_000_000, 10]
+    for n, size in enumerate(sizes):
+        headers = [("filler", bytes(size))] if n == 2 else []
+        producer.send(names.actions.name, None if headers else bytes(size), b"%d" % n, headers, partition=0)
+    producer.close(30)
+    portions = asyncio.run(_portions(kafka, names, len(sizes)))
+    assert [key for portion in portions for key in portion] == [b"%d" % n for n in range(len(sizes))]
+    assert [len(portion) for portion in portions] == [3, 3, 8, 1, 1]
+
+
+async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
+    consumer = follower(Settings((kafka.servers,)), "test")
+    places = [TopicPartition(t.name, 0) for t in (names.actions, names.between)]
+    consumer.assign(places)
+    await consumer.start()
+    source = KafkaSource(consumer, Looker(consumer), names, 0)
+    portions: list[list[bytes]] = []
+    try:
+        await source.seek(0, 0)
+        async with asyncio.timeout(30):
+            while sum(map(len, portions)) < many:
+                actions, _ = await source.read(0.5)
+                assert actions.read == sum(map(len, portions)) + len(actions.records)
+                portions += [[record.key for record in actions.records]] if actions.records else []
+    finally:
+        await consumer.stop()
+    return portions
 
 
 async def _read(kafka: Kafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
