@@ -12,6 +12,9 @@ LEAST_VERSION = (7, 0)
 MEMORY_SHORT = 0.8
 """Of the memory there is: from here on it is time to add some."""
 
+REWRITTEN_FROM = 256 * 1024 * 1024
+"""Bytes of an append-only file: if it is rewritten before, then all the time under load, which costs as much as our writes."""
+
 Info = Mapping[str, Any]
 
 
@@ -76,6 +79,10 @@ def _persistence(client: Redis, info: Info) -> Iterator[Finding]:
         yield _warn("a lost machine loses up to half a minute (`appendfsync no`)", "set `appendfsync everysec`")
     else:
         yield Finding("Redis", Level.OK, f"append-only file on, `appendfsync {flushed}`")
+    rewritten = _setting(client, "auto-aof-rewrite-min-size")
+    if rewritten is not None and int(rewritten) < REWRITTEN_FROM:
+        said = f"Redis rewrites its append-only file whenever it has doubled, from {int(rewritten) >> 20} MiB on"
+        yield _warn(f"{said}: under load that is half of its work", "set `auto-aof-rewrite-min-size 1gb`")
 
 
 def _eviction(client: Redis, info: Info) -> Iterator[Finding]:

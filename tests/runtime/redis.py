@@ -21,6 +21,7 @@ class Redis(Process):
         self.url = f"redis://127.0.0.1:{self.port}/0"
         folder.mkdir(parents=True, exist_ok=True)
         chosen = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(folder), "save": "", "appendonly": "yes"}
+        chosen["auto-aof-rewrite-min-size"] = "1gb"  # As is recommended.
         chosen |= {name.replace("_", "-"): value for name, value in options.items()}
         words = [word for name, value in chosen.items() for word in (f"--{name}", *(value.split(" ")))]
         super().__init__(["redis-server", *words], folder, "redis")

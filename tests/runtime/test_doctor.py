@@ -185,6 +185,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Client]]:
         ({"maxmemory_policy": "volatile-ttl"}, Level.WRONG, "drops state", "noeviction"),
         ({"replicaof": "127.0.0.1 1"}, Level.WRONG, "is a replica", "primary"),
         ({"appendfsync": "no"}, Level.WARN, "half a minute", "everysec"),
+        ({"auto_aof_rewrite_min_size": "64mb"}, Level.WARN, "from 64 MiB on", "1gb"),
         ({"rename_command": "CONFIG forbidden"}, Level.WARN, "does not let its settings be asked", "`appendonly`"),
         ({"rename_command": "INFO forbidden"}, Level.WRONG, "does not let its state be asked", "INFO"),
     ],

@@ -35,7 +35,7 @@ class Ground:
     def __init__(self, folder: Path, partitions: int) -> None:
         self.folder, self.partitions = folder, partitions
         self.kafka = Kafka(folder / "kafka", PATIENT, JAVA)
-        self.redis = Redis(folder / "redis", auto_aof_rewrite_min_size="1gb")
+        self.redis = Redis(folder / "redis")
         self._runs = 0
 
     def __enter__(self) -> "Ground":
