@@ -38,9 +38,9 @@ from gate.policy import Policy
 from gate.solicitation import uncertain
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
-_GROWING = frozenset((Arrived, Asked, Declared, Requested, Contacted, EvidenceFiled))
+_GROWING: Final = frozenset((Arrived, Asked, Declared, Requested, Contacted, EvidenceFiled))
 """What makes parts of the dossier grow that have a bound."""
-_OF_OFFERS_AND_PEOPLE = frozenset((Proposed, Delivered, Released, Refused, Merged))
+_OF_OFFERS_AND_PEOPLE: Final = frozenset((Proposed, Delivered, Released, Refused, Merged))
 Stepped = Step | Literal["history needed"]
 
 __all__ = ["HISTORY_NEEDED", "Step", "Stepped", "step"]

@@ -6,14 +6,15 @@ cut stays in the history, and `dropped` says that it must be asked (design secti
 """
 
 from bisect import insort
+from typing import Final
 
 from msgspec import Struct, field
 
 from gate.facts import Instant, Thing
 from gate.policy import REQUIRED_CHANNELS
 
-BEFORE_EVERYTHING: Instant = -(2**62)
-NEVER: Instant = BEFORE_EVERYTHING - 1
+BEFORE_EVERYTHING: Final[Instant] = -(2**62)
+NEVER: Final[Instant] = BEFORE_EVERYTHING - 1
 
 KEPT_TOUCHES = 4
 KEPT_SCOPES = 24
@@ -89,7 +90,7 @@ class Filing(Struct, frozen=True, array_like=True):
         return {REQUIRED_CHANNELS[c] if isinstance(c, int) else c for c in self.searched}
 
 
-_PLACES = {name: n for n, name in enumerate(REQUIRED_CHANNELS)}
+_PLACES: Final = {name: n for n, name in enumerate(REQUIRED_CHANNELS)}
 
 
 def searched(channels: tuple[str, ...] | None) -> tuple[int | str, ...]:

@@ -7,7 +7,7 @@ Source: judging sections 1, 4 and 5.
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from gate.dossier import (
     BEFORE_EVERYTHING,
@@ -313,7 +313,7 @@ def _relate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     return Reach.FORWARD
 
 
-_FOLDS: dict[type, Callable[[Dossier, Reached, Fact, Register, bool], Reach]] | Any = {
+_FOLDS: Final[dict[type, Callable[[Dossier, Reached, Fact, Register, bool], Reach]] | Any] = {
     Located: _locate,
     Arrived: _arrive,
     Referred: _refer,

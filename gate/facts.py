@@ -4,7 +4,7 @@ A fact is the envelope (`Fact`) around what was said (`Located`, `Requested`, ..
 since 1970-01-01T00:00Z, so that limits are exact. Source: contract sections 1-3.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -355,10 +355,10 @@ ClientSaid = (
     | RelationshipChanged
 )
 RegisterSaid = CampaignStarted | CampaignEnded | EntityRegistered | AssetClassified | ProductClassified | CountryScoped
-OF_REGISTER: frozenset[type] = frozenset(
+OF_REGISTER: Final[frozenset[type]] = frozenset(
     (CampaignStarted, CampaignEnded, EntityRegistered, AssetClassified, ProductClassified, CountryScoped)
 )
-OF_EVIDENCE: frozenset[type] = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
+OF_EVIDENCE: Final[frozenset[type]] = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
 
 
 class Fact(Struct, frozen=True, array_like=True):
@@ -377,7 +377,7 @@ class Fact(Struct, frozen=True, array_like=True):
         return (self.source, self.id)
 
 
-TYPES: dict[str, type] = {
+TYPES: Final[dict[str, type]] = {
     "client.located": Located,
     "client.arrived": Arrived,
     "client.requested": Requested,

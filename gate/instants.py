@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from gate.facts import Instant
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-LATEST: Instant = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // _MICROSECOND
-EARLIEST: Instant = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+LATEST: Final[Instant] = (datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC) - EPOCH) // _MICROSECOND
+EARLIEST: Final[Instant] = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 
 @lru_cache(1 << 12)  # An answer and the scope it is on name the same times, again and again.

@@ -3,7 +3,7 @@
 Source: judging sections 2-5, law reference section 5 (marks of verification stand in LAW.md).
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Duty(NamedTuple):
@@ -64,10 +64,10 @@ _ROWS: tuple[tuple[str, int, str, str], ...] = (
     ("UNREADABLE_OFFER", 9, "R25", _FIRM),
 )
 
-DUTIES: dict[str, Duty] = {code: Duty(n, step, rule, law) for n, (code, step, rule, law) in enumerate(_ROWS)}
+DUTIES: Final[dict[str, Duty]] = {code: Duty(n, step, rule, law) for n, (code, step, rule, law) in enumerate(_ROWS)}
 """Reason codes in the order of judging."""
 
-SOLICITATION_CODES = frozenset(
+SOLICITATION_CODES: Final = frozenset(
     (
         "INITIATION_SOLICITED",
         "PERSON_CHAIN_SOLICITATION",

@@ -1,5 +1,7 @@
 """What else the gate says: notices of scopes, and cases that a person must look at (judging section 6)."""
 
+from typing import Final
+
 from gate.dossier import Dossier, Scope, Standing, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
 from gate.facts import Arrived, Contacted, EvidenceFiled, Fact, Instant, Referred, Requested
@@ -9,8 +11,8 @@ from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
-_SOLICITING = frozenset((Arrived, Referred, Contacted, EvidenceFiled))
-TELLING = _SOLICITING | {Requested}
+_SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled))
+TELLING: Final = _SOLICITING | {Requested}
 """What can be followed by notices, cases or deadlines of its own."""
 
 

@@ -1,6 +1,7 @@
 """The answer and how verdicts combine: the law of combination on one screen (judging section 2)."""
 
 from enum import IntEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -21,8 +22,8 @@ class Verdict(IntEnum):
         return _WORDS[self]
 
 
-_WORDS = ("allow", "flag", "block")
-SHOWN_FACTS = 8
+_WORDS: Final = ("allow", "flag", "block")
+SHOWN_FACTS: Final = 8
 
 
 class Reason(Struct, frozen=True, array_like=True):

@@ -1,5 +1,7 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
+from typing import Final
+
 from gate.dossier import Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.evolve import signed_milder_alone
@@ -25,7 +27,7 @@ from gate.outcome import Outcome, Reason, Verdict
 from gate.packing import replaced
 from gate.policy import Policy
 
-SHARED = (
+SHARED: Final = (
     Located,
     Arrived,
     Contacted,
@@ -41,7 +43,9 @@ SHARED = (
 """What merged clients are told of each other (judging section 6, merged clients)."""
 
 
-_SIGNED = frozenset((EvidenceRetracted, Narrowed, Released, RelationshipChanged, EvidenceApproved, EvidenceFiled))
+_SIGNED: Final = frozenset(
+    (EvidenceRetracted, Narrowed, Released, RelationshipChanged, EvidenceApproved, EvidenceFiled)
+)
 
 
 def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]:

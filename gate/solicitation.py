@@ -5,6 +5,7 @@ Clock: effective time. A solicitation with the time of the request counts as ear
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Touch
 from gate.facts import Instant, Thing
@@ -16,14 +17,14 @@ Row = tuple[str, Verdict]
 """A reason code of step 6 and its verdict."""
 Found = dict[Row, list[Touch]]
 
-_SINCE: Row = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
-_UNKNOWN: Row = ("PROMOTER_UNKNOWN", Verdict.FLAG)
-_FIRM: Row = ("INITIATION_SOLICITED", Verdict.BLOCK)
-_CHAIN: Row = ("PERSON_CHAIN_SOLICITATION", Verdict.BLOCK)
-_STRONG: Row = ("CAMPAIGN_EXPOSURE", Verdict.BLOCK)
-_WEAK: Row = ("CAMPAIGN_EXPOSURE", Verdict.FLAG)
-_PROVEN: Row = ("EVIDENCE_CONTRADICTED", Verdict.BLOCK)
-_CLAIMED: Row = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
+_SINCE: Final[Row] = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
+_UNKNOWN: Final[Row] = ("PROMOTER_UNKNOWN", Verdict.FLAG)
+_FIRM: Final[Row] = ("INITIATION_SOLICITED", Verdict.BLOCK)
+_CHAIN: Final[Row] = ("PERSON_CHAIN_SOLICITATION", Verdict.BLOCK)
+_STRONG: Final[Row] = ("CAMPAIGN_EXPOSURE", Verdict.BLOCK)
+_WEAK: Final[Row] = ("CAMPAIGN_EXPOSURE", Verdict.FLAG)
+_PROVEN: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.BLOCK)
+_CLAIMED: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
 
 
 def found_against(dossier: Dossier, register: Register, scope: Scope, thing: Thing, at: Instant) -> Found:

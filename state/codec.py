@@ -3,6 +3,8 @@
 A layout is never changed under its number; golden files hold bytes of every version (tests/golden).
 """
 
+from typing import Final
+
 import msgspec
 
 from gate.dossier import Dossier
@@ -10,8 +12,8 @@ from gate.effects import Greeting
 from gate.history import Record
 from gate.packing import decoder, packed
 
-VERSION = b"\x01"
-_encode = msgspec.msgpack.Encoder().encode
+VERSION: Final = b"\x01"
+_encode: Final = msgspec.msgpack.Encoder().encode
 _dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
 

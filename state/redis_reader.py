@@ -1,6 +1,6 @@
 """Reads what a worker remembers in Redis, without being its owner: nothing is written, nothing of it is kept.
 
-A worker writes a batch in one script, and each read here is one transaction, so it sees whole batches only.
+A worker writes a batch in one transaction, and each read here is one too, so it sees whole batches only.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The store of one topic partition in Redis: reads in batches, writes in one fenced script.
+"""The store of one topic partition in Redis: reads in batches, writes in one fenced transaction.
 
 All that follows from a batch of records is one write: dossiers, histories, ids, notes, the next offset and the outbox.
 So state and offset can only roll back together, and whoever lost the partition can write nothing (design section 3).
@@ -19,8 +19,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from secrets import token_hex
-from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from redis import Redis
 
@@ -29,40 +28,23 @@ from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.redis_transaction import Command, Interrupted, transact
 
-CACHED_DOSSIERS = 20_000
+CACHED_DOSSIERS: Final = 20_000
 FETCHED_RECORDS = 20_000
 """Of histories fetched ahead: a few megabytes."""
-WEEK = 7 * DAY
+WEEK: Final = 7 * DAY
 """Ids are kept by the week and looked up in this one and the last, so that each is recognised for seven days at least.
 
 By the day would keep fewer, and ask eight times for every id. Whoever repeats an event later asks the history.
 """
 
-_REMEMBER = """
-local meta, dossiers, notes = KEYS[1], KEYS[3], KEYS[4]
-if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 'FENCED' end
-if (redis.call('HGET', meta, 'batch') or '0') ~= ARGV[2] then return 'MOVED' end
-if (redis.call('HGET', meta, 'clients') or '0') ~= tostring(redis.call('HLEN', dossiers)) then return 'LOST' end
-if (redis.call('HGET', meta, 'notes') or '0') ~= tostring(redis.call('HLEN', notes)) then return 'LOST' end
-redis.call('SET', KEYS[2], ARGV[4])
-local changes, at = ARGV[5], 1
-for key = 5, #KEYS do
-  local kind, count
-  kind, count, at = struct.unpack('>I4c0I4', changes, at)
-  if kind == 'UNLINK' then redis.call(kind, KEYS[key]) end
-  while count > 0 do
-    local values = {}
-    for n = 1, math.min(count, 4000) do values[n], at = struct.unpack('>I4c0', changes, at) end
-    redis.call(kind, KEYS[key], unpack(values))
-    count = count - #values
-  end
-end
-redis.call('HSET', meta, 'next', ARGV[3], 'batch', ARGV[2] + 1,
-  'clients', redis.call('HLEN', dossiers), 'notes', redis.call('HLEN', notes))
-return 'OK'
+_DONE: Final = b"""
+redis.call('HSET', KEYS[1], 'next', ARGV[1], 'batch', ARGV[2],
+  'clients', redis.call('HLEN', KEYS[2]), 'notes', redis.call('HLEN', KEYS[3]))
 """
-_ASSIGN = """
+"""The last of what a commit does: what is there now is what must be there the next time."""
+_ASSIGN: Final = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or '',
   redis.call('HGET', KEYS[1], 'batch') or '0',
@@ -98,10 +80,7 @@ class Assigned(NamedTuple):
     outbox: bytes
 
 
-_REFUSALS: dict[bytes, type[Exception]] = {b"FENCED": Fenced, b"MOVED": Moved, b"LOST": StateLost}
-_size = Struct(">I").pack
-"""What the script of a write finds before each value: how long it is."""
-_COUNT = 4
+_COUNT: Final = 4
 """Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
 
 
@@ -120,7 +99,6 @@ class RedisStore:
         self._redis: Any = client
         self._tag = tag(partition) + below
         self._limit = cached
-        self._remember = client.register_script(_REMEMBER)
         self._assign = client.register_script(_ASSIGN)
         self._token = ""
         self._next: int | None = None
@@ -192,8 +170,10 @@ class RedisStore:
         if wanted:
             for client, packed in zip(wanted, found.pop(0), strict=True):
                 self._cache[client], self._counts[client] = unpacked(client, packed)
-        for place, key in enumerate(unknown):
-            self._known_ids[key] = next((ids[place] for ids in found if ids[place] is not None), None)
+        self._known_ids.update(dict.fromkeys(unknown))
+        for ids in reversed(found):  # The later week has the last word.
+            if any(ids):
+                self._known_ids |= {key: content for key, content in zip(unknown, ids, strict=True) if content}
         return len(wanted)
 
     def recall_histories(self, clients: Iterable[str]) -> None:
@@ -284,46 +264,57 @@ class RedisStore:
         return known == content
 
     def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
-        """See `Store`: all of it in one script, with the next offset and the outputs to publish.
+        """See `Store`: all of it in one transaction, with the next offset and the outputs to publish.
 
-        Raises `Fenced` or `Moved`; then, as after any other error, only `assign` helps.
+        Raises `Fenced`, `Moved` or `StateLost`; then, as after any other error, only `assign` helps.
         """
         if not self._token:
             self._own()
         then = self._next if next_offset is None else next_offset
         if self._now != self._week:
             self.note("week", str(self._now).encode())
-        after = "" if then is None else str(then)
-        keys = self._fixed()
-        changes: list[bytes] = []
-        for key, kind, values in self._changes():
-            keys.append(key)
-            changes += (_size(len(kind)), kind, _size(len(values)))
-            for value in values:
-                changes += (_size(len(value)), value)
-        # One argument for all: each costs the client and the server more than what it holds.
-        answer = self._remember(keys=keys, args=[self._token, self._batch, after, outbox, b"".join(changes)])
-        if answer != b"OK":
-            raise _REFUSALS[answer](self._tag)
+        meta, _, dossiers, notes = (key.encode() for key in self._fixed())
+        questions = [(b"HMGET", meta, b"token", b"batch", b"clients", b"notes"), (b"HLEN", dossiers), (b"HLEN", notes)]
+        try:
+            transact(self._redis, [meta, dossiers, notes], questions, self._judge, self._changes(then, outbox))
+        except Interrupted:
+            raise Moved(self._tag) from None
         self._next, self._week = then, self._now
         self._batch += 1
         self._settle()
 
-    def _changes(self) -> Iterator[tuple[str, bytes, list[bytes]]]:
-        """What a commit writes: the key, how, and the values."""
+    def _judge(self, found: Sequence[Any]) -> None:
+        """Whether what is stored is this owner's, and all of it."""
+        (token, batch, clients, notes), *there = found
+        if token != self._token.encode():
+            raise Fenced(self._tag)
+        if int(batch or 0) != self._batch:
+            raise Moved(self._tag)
+        if [int(clients or 0), int(notes or 0)] != there:
+            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
+
+    def _changes(self, then: int | None, outbox: bytes) -> list[Command]:
+        """What a commit does."""
+        meta, out, dossiers, notes = (key.encode() for key in self._fixed())
+        changes: list[Command] = [(b"SET", out, outbox)]
         if self._dirty:
             pairs = [v for c, d in self._dirty.items() for v in (c.encode(), self._packed(c, d))]
-            yield self._key("dossiers"), b"HSET", pairs
+            changes.append((b"HSET", dossiers, *pairs))
         for client, records in self._records.items():
-            yield self._key(f"history:{client}"), b"RPUSH", records
+            changes.append((b"RPUSH", self._key(f"history:{client}").encode(), *records))
         if self._register:
-            yield self._key("register"), b"RPUSH", self._register
+            changes.append((b"RPUSH", self._key("register").encode(), *self._register))
         if self._notes:
-            yield self._key("notes"), b"HSET", [v for k, n in self._notes.items() for v in (k.encode(), n)]
+            changes.append((b"HSET", notes, *(v for k, n in self._notes.items() for v in (k.encode(), n))))
         if self._new_ids:
-            yield self._key(f"seen:{self._now}"), b"HSET", [v for pair in self._new_ids.items() for v in pair]
-        for week in sorted(w for w in self._buckets if w < self._now - 1):
-            yield self._key(f"seen:{week}"), b"UNLINK", []
+            seen = self._key(f"seen:{self._now}").encode()
+            changes.append((b"HSET", seen, *(v for pair in self._new_ids.items() for v in pair)))
+        gone = [self._key(f"seen:{week}").encode() for week in sorted(self._buckets) if week < self._now - 1]
+        if gone:
+            changes.append((b"UNLINK", *gone))
+        after = b"" if then is None else b"%d" % then
+        changes.append((b"EVAL", _DONE, b"3", meta, dossiers, notes, after, b"%d" % (self._batch + 1)))
+        return changes
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:
         count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))

@@ -6,6 +6,7 @@ effects: who runs this hands them to where that client lives.
 
 from collections.abc import Iterator
 from sys import intern
+from typing import Final
 
 from gate.arrival import step
 from gate.concern import concerns
@@ -22,7 +23,7 @@ from state import Store
 from streams.index import Index
 
 Effect = Answer | Notice | Case | Greeting
-_EXPOSED = "exposed "
+_EXPOSED: Final = "exposed "
 
 
 class Clients:

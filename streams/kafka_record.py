@@ -16,10 +16,10 @@ from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
 Headers = Sequence[tuple[str, bytes | None]]
-STRUCTURED = b"application/cloudevents+json"
-_MINE = "content-type"
-_PREFIX = "ce_"
-_MASK = 0xFFFFFFFF
+STRUCTURED: Final = b"application/cloudevents+json"
+_MINE: Final = "content-type"
+_PREFIX: Final = "ce_"
+_MASK: Final = 0xFFFFFFFF
 
 
 def read_record(

@@ -1,7 +1,7 @@
 """Answers, notices and cases out, as structured CloudEvents (contract section 4)."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -13,8 +13,8 @@ from gate.outcome import ScopeView
 from gate.policy import Policy
 from streams.wire import Rejected
 
-SOURCE = "//gate61"
-_encode = msgspec.json.Encoder().encode  # Of a moment in UTC it makes what `gate.instants.text` says.
+SOURCE: Final = "//gate61"
+_encode: Final = msgspec.json.Encoder().encode  # Of a moment in UTC it makes what `gate.instants.text` says.
 
 
 def _maybe(at: Instant | None) -> datetime | None:

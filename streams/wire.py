@@ -38,9 +38,9 @@ REASONS: Final = (
     "FROM_THE_FUTURE",
     "ID_REUSED",
 )
-IDENT = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
-SOURCE = re.compile(r"[!-~]{1,512}")
-TIME = re.compile(
+IDENT: Final = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+SOURCE: Final = re.compile(r"[!-~]{1,512}")
+TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,32})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
 _BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
@@ -178,7 +178,7 @@ def _constant(text: str) -> Any:
     raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
 
 
-_strict: Callable[[str], Any] = json.JSONDecoder(
+_strict: Final[Callable[[str], Any]] = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=number, parse_constant=_constant
 ).decode
 
@@ -236,7 +236,7 @@ def _is_source(source: str) -> bool:
     return SOURCE.fullmatch(source) is not None
 
 
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
+_encode: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sorted").encode
 
 
 def _digested(fact: Fact, name: str, stated: bytes, recorded: Instant | None) -> Read:
@@ -391,7 +391,7 @@ def _by_name(message: str, names: tuple[str, ...]) -> str:
     return f"`data.{name}`: {message[: place.start()].strip().removesuffix('- at').strip()}"[:400]
 
 
-_POSITION = re.compile(r"`\$\[(\d+)\]")
+_POSITION: Final = re.compile(r"`\$\[(\d+)\]")
 
 
 def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:

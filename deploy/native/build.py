@@ -33,6 +33,7 @@ COMPILED = (
     "gate/rules/*",
     "state/codec",
     "state/redis_store",
+    "state/redis_transaction",
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
     *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "telling")),
 )

@@ -3,15 +3,17 @@
 Law: MiCA Art. 61(1); ESMA guideline 1, para. 17. No clock. A link never stops a way out.
 """
 
+from typing import Final
+
 from gate.facts import Fact, Proposed
 from gate.outcome import Reason, Verdict
 
-_PASSES = {
+_PASSES: Final = {
     "service_notice": ("SERVICE_NOTICE", "a pure service notice: nothing is promoted, no link, no contact form"),
     "exit_help": ("EXIT_SERVICE", "help with leaving always passes"),
     "education": ("EDUCATION_ONLY", "education without promotion, link or contact form"),
 }
-_NAMED = {"service_notice": "a service notice", "exit_help": "help with leaving", "education": "a lesson"}
+_NAMED: Final = {"service_notice": "a service notice", "exit_help": "help with leaving", "education": "a lesson"}
 
 
 def pure_content(offer: Fact, said: Proposed) -> Reason | None:

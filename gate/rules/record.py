@@ -3,6 +3,8 @@
 Law: MiCA Art. 61(1); ESMA guideline 3, para. 24 for declarations. Clock: evidence counts from its own time.
 """
 
+from typing import Final
+
 from gate.dossier import Filing
 from gate.known import Known
 from gate.outcome import Reason, Verdict
@@ -10,8 +12,8 @@ from gate.policy import Policy
 from gate.rules.question import Question
 from gate.solicitation import is_approved
 
-INBOUND = frozenset(("inbound_email", "inbound_call", "inbound_chat", "inbound_letter", "session_log"))
-DECLARATIONS = frozenset(("attestation", "tick_box", "terms_clause"))
+INBOUND: Final = frozenset(("inbound_email", "inbound_call", "inbound_chat", "inbound_letter", "session_log"))
+DECLARATIONS: Final = frozenset(("attestation", "tick_box", "terms_clause"))
 
 
 def record_is_lacking(q: Question) -> Reason | None:

@@ -3,11 +3,13 @@
 Law: MiCA Art. 2(3)-(4). Clock: the classification at the offer's time.
 """
 
+from typing import Final
+
 from gate.facts import Instant, Thing
 from gate.outcome import Reason, Verdict
 from gate.register import Register
 
-_OTHER = frozenset(("financial_instrument", "deposit"))
+_OTHER: Final = frozenset(("financial_instrument", "deposit"))
 
 
 def under_other_regime(register: Register, thing: Thing, at: Instant) -> Reason | None:

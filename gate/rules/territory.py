@@ -3,12 +3,14 @@
 Law: MiCA Art. 61(1); the conflict rule is policy. Clock: indicators live at the offer's time; their end is outside.
 """
 
+from typing import Final
+
 from gate.dossier import Dossier, Indication
 from gate.facts import Instant
 from gate.outcome import Reason, Verdict
 from gate.register import Register
 
-STRONG = frozenset(("kyc_residence", "registered_office", "tax_residence"))
+STRONG: Final = frozenset(("kyc_residence", "registered_office", "tax_residence"))
 
 
 def where_is_client(dossier: Dossier, register: Register, at: Instant) -> Reason | None:

@@ -8,7 +8,7 @@ when the record was already there: what is appended later has a later time.
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gate.facts import Instant
 
@@ -22,7 +22,7 @@ class Log(IntEnum):
     ACTIONS = 3
 
 
-_ORDER = tuple(range(len(Log)))
+_ORDER: Final = tuple(range(len(Log)))
 
 
 class Arrival(NamedTuple):

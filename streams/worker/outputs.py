@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -18,7 +19,7 @@ from streams.topics import Names
 from streams.worker.pins import CAUSE, HEADER, written
 
 Headers = tuple[tuple[str, bytes], ...]
-CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
+CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 
 
 class Output(msgspec.Struct, frozen=True, array_like=True):
@@ -31,13 +32,13 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
     headers: Headers = ()
 
 
-_PLACE: Mapping[str, int] = {name: place for place, name in enumerate(Names._fields)}
+_PLACE: Final[Mapping[str, int]] = {name: place for place, name in enumerate(Names._fields)}
 DECISIONS, FLAGGED = _PLACE["decisions"], _PLACE["flagged"]
 NOTICES, CASES, BETWEEN = _PLACE["notices"], _PLACE["cases"], _PLACE["between"]
 REJECTED, REGISTER_REJECTED = _PLACE["rejected"], _PLACE["register_rejected"]
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = decoder_of_many(Output)
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = decoder_of_many(Output)
 
 
 def outbox_to_bytes(outputs: Sequence[Output]) -> bytes:

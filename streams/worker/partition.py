@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
@@ -29,9 +29,9 @@ from streams.worker.telling import Telling
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
-REOPENED_TOGETHER = 100
+REOPENED_TOGETHER: Final = 100
 """Of these, whose histories are fetched in one round trip."""
-RECOGNISED = 7 * DAY
+RECOGNISED: Final = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
 
 
@@ -419,7 +419,7 @@ class Partition:
         outputs += self._telling.rejected(topic, self.number, reject, arrival, input, read, self.policy)
 
 
-_TURNS = {
+_TURNS: Final = {
     Log.POLICY: Partition._govern,
     Log.REGISTER: Partition._learn,
     Log.BETWEEN: Partition._greet,

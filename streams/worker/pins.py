@@ -17,7 +17,7 @@ CAUSE: Final = "gate61.input"
 """Header of an answer: the record that it was given on, `PARTITION:OFFSET` or the log and the offset."""
 
 Headers = Sequence[tuple[str, bytes | None]]
-_LOGS = {log.name.lower().encode(): log for log in Log}
+_LOGS: Final = {log.name.lower().encode(): log for log in Log}
 
 
 class Pin(NamedTuple):

@@ -1,8 +1,10 @@
 """What the store of a partition promises beyond every store's contract, on a real Redis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 
 from gate.dossier import Dossier
 from gate.facts import Asked, Fact
@@ -62,6 +64,68 @@ def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Red
             store.commit(2)
         assert _keys(redis, place) == before
         assert newer.dossier("cl-1").horizon == 3
+
+
+@pytest.mark.parametrize("what", ["takes over", "removes a dossier", "forgets the notes"])
+def test_whoever_writes_between_a_look_and_the_write_stops_it(
+    store: RedisStore, redis: Redis, place: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What was found right before must still be so, or nothing is written."""
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.note("between", b"5")
+    store.commit(1)
+    judge, seen = RedisStore._judge, []
+
+    def overtaken(self: RedisStore, found: Sequence[Any]) -> None:
+        judge(self, found)
+        with RedisStoreOf(redis, place) as newer, redis.client() as client:
+            match what:
+                case "takes over":
+                    newer.assign()
+                case "removes a dossier":
+                    client.hdel(f"{{{place}}}:dossiers", "cl-1")
+                case _:
+                    client.delete(f"{{{place}}}:notes")
+        seen.append(_keys(redis, place))
+
+    monkeypatch.setattr(RedisStore, "_judge", overtaken)
+    store.keep(Dossier("cl-2"), Record(_fact(2)))
+    with pytest.raises(Moved):
+        store.commit(2, b"outputs")
+    assert seen == [_keys(redis, place)]
+
+
+@pytest.mark.parametrize("fault", ["too little memory", "a client is disconnected"])
+def test_a_write_that_redis_refuses_leaves_nothing_behind(
+    store: RedisStore, redis: Redis, place: str, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Neither of the batch nor, for whoever is given the connection next, of what was under way."""
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.commit(1)
+    before = _keys(redis, place)
+    judge = RedisStore._judge
+
+    def meanwhile(self: RedisStore, found: Sequence[Any]) -> None:
+        judge(self, found)
+        if fault == "too little memory":
+            client.config_set("maxmemory", 1)
+        else:
+            client.client_kill_filter(_type="normal", skipme=True)
+
+    with redis.client() as client:
+        monkeypatch.setattr(RedisStore, "_judge", meanwhile)
+        store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
+        try:
+            with pytest.raises(RedisError):
+                store.commit(2, b"outputs")
+        finally:
+            client.config_set("maxmemory", 0)
+        monkeypatch.setattr(RedisStore, "_judge", judge)
+        assert _keys(redis, place) == before
+        assert store.assign() == (1, b"")
+        store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
+        store.commit(2, b"outputs")
+        assert store.assign() == (2, b"outputs") and len(store.history("cl-1")) == 2
 
 
 def test_a_redis_that_went_back_is_found_out(store: RedisStore, redis: Redis, place: str) -> None:

@@ -48,15 +48,15 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     return beside
 
 
-def _kept(data: Mapping[str, Any], number: int, answers: bool) -> dict[str, Any]:
+def _kept(data: Mapping[bytes, Any], number: int, answers: bool) -> dict[bytes, Any]:
     """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order.
 
     Where clocks differ by hours that order may decide which answers were replaced by others before anybody saw them:
     there the histories are compared without `answers`.
     """
-    about = {key: value for key, value in data.items() if f"t:{number}" in key}
-    dossiers = {key: value for key, value in about.items() if "dossiers" in key}
-    histories = {key: value for key, value in about.items() if "history:" in key}
+    about = {key: value for key, value in data.items() if b"t:%d" % number in key}
+    dossiers = {key: value for key, value in about.items() if b"dossiers" in key}
+    histories = {key: value for key, value in about.items() if b"history:" in key}
     if not answers:
         histories = {key: _facts(value) for key, value in histories.items()}
     return dossiers | {key: sorted(value) for key, value in histories.items()}

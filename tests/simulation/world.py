@@ -2,7 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from random import Random
 from typing import Any, NamedTuple
@@ -212,75 +213,123 @@ class Publisher:
 
 
 class FakeRedis:
-    """As much of Redis as the store uses; its two scripts in Python."""
+    """As much of Redis as the store uses; keys, fields and values are bytes, as they are there."""
 
     def __init__(self) -> None:
-        self.data: dict[str, Any] = {}
+        self.data: dict[bytes, Any] = {}
+
+    @property
+    def connection_pool(self) -> "FakeRedis":
+        return self
+
+    def get_connection(self) -> "Connection":
+        return Connection(self)
+
+    def release(self, connection: "Connection") -> None:
+        pass
 
     def register_script(self, text: str) -> Callable[..., Any]:
-        return self._remember if text == redis_store._REMEMBER else self._assign
+        assert text == redis_store._ASSIGN
+        return self._assign
 
-    def _assign(self, keys: list[str], args: list[str]) -> list[bytes]:
-        meta = self.data.setdefault(keys[0], {})
-        meta["token"] = args[0]
-        return [meta.get("next", b""), self.data.get(keys[1], b""), meta.get("batch", b"0"), self._whole(keys)]
+    def _assign(self, keys: list[str], args: list[str]) -> list[Any]:
+        meta, outbox, dossiers, notes = keys
+        self.do(b"HSET", meta, "token", args[0])
+        next_, batch, clients, noted = self.hmget(meta, ["next", "batch", "clients", "notes"])
+        whole = (int(clients or 0), int(noted or 0)) == (self.hlen(dossiers), self.hlen(notes))
+        return [next_ or b"", self.data.get(_bytes(outbox), b""), batch or b"0", whole]
 
-    def _whole(self, keys: list[str]) -> bool:
-        meta = self.data.get(keys[0], {})
-        return all(
-            int(meta.get(n, 0)) == len(self.data.get(k, {}))
-            for n, k in zip(("clients", "notes"), keys[2:4], strict=False)
-        )
-
-    def _remember(self, keys: list[str], args: list[Any]) -> bytes:
-        meta = self.data.setdefault(keys[0], {})
-        if meta.get("token") != args[0]:
-            return b"FENCED"
-        if int(meta.get("batch", b"0")) != args[1]:
-            return b"MOVED"
-        if not self._whole(keys):
-            return b"LOST"
-        meta["next"], meta["batch"] = str(args[2]).encode(), str(args[1] + 1).encode()
-        self.data[keys[1]] = args[3]
-        changes = BytesIO(args[4])
-        for key in keys[4:]:
-            kind = _sized(changes)
-            values = [_sized(changes) for _ in range(_number(changes))]
-            if kind == b"UNLINK":
-                self.data.pop(key, None)
-            elif kind == b"RPUSH":
-                self.data.setdefault(key, []).extend(values)
-            else:
-                assert kind == b"HSET"
+    def do(self, name: bytes, *given: Any) -> Any:
+        """One command."""
+        key, *values = map(_bytes, given)
+        match name:
+            case b"SET":
+                (self.data[key],) = values
+            case b"HSET":
                 self.data.setdefault(key, {}).update(zip(values[::2], values[1::2], strict=True))
-        meta["clients"], meta["notes"] = len(self.data.get(keys[2], {})), len(self.data.get(keys[3], {}))
+            case b"RPUSH":
+                self.data.setdefault(key, []).extend(values)
+            case b"UNLINK":
+                for gone in (key, *values):
+                    self.data.pop(gone, None)
+            case b"HMGET":
+                return self.hmget(key, values)
+            case b"HLEN":
+                return self.hlen(key)
+            case b"WATCH":
+                pass
+            case _:
+                assert name == b"EVAL" and key == redis_store._DONE
+                _, meta, dossiers, notes, next_, batch = values
+                self.do(b"HSET", meta, "next", next_, "batch", batch)
+                self.do(b"HSET", meta, "clients", b"%d" % self.hlen(dossiers), "notes", b"%d" % self.hlen(notes))
         return b"OK"
 
-    def hget(self, key: str, field: str) -> Any:
+    def hget(self, key: Any, field: Any) -> Any:
         return self.hmget(key, [field])[0]
 
-    def hlen(self, key: str) -> int:
-        return len(self.data.get(key, {}))
+    def hlen(self, key: Any) -> int:
+        return len(self.data.get(_bytes(key), {}))
 
-    def hmget(self, key: str, fields: Sequence[Any]) -> list[Any]:
-        held = self.data.get(key, {})
-        found = [held.get(f, held.get(_bytes(f))) for f in fields]
-        return [None if value is None else _bytes(value) for value in found]
+    def hmget(self, key: Any, fields: Sequence[Any]) -> list[Any]:
+        held = self.data.get(_bytes(key), {})
+        return [held.get(_bytes(field)) for field in fields]
 
-    def exists(self, key: str) -> bool:
-        return key in self.data
+    def exists(self, key: Any) -> bool:
+        return _bytes(key) in self.data
 
-    def lrange(self, key: str, first: int, last: int) -> list[bytes]:
-        return list(self.data.get(key, []))
+    def lrange(self, key: Any, first: int, last: int) -> list[bytes]:
+        return list(self.data.get(_bytes(key), []))
 
-    def hscan_iter(self, key: str, count: int) -> Any:
-        return iter(list(self.data.get(key, {}).items()))
+    def hscan_iter(self, key: Any, count: int) -> Any:
+        return iter(list(self.data.get(_bytes(key), {}).items()))
 
     def pipeline(self, transaction: bool) -> "Pipe":
         return Pipe(self)
 
     def close(self) -> None:
         pass
+
+
+class Connection:
+    """A connection to it, on which a transaction runs: nobody else has a turn meanwhile."""
+
+    def __init__(self, redis: FakeRedis) -> None:
+        self.redis = redis
+        self.answers: deque[Any] = deque()
+
+    def send_packed_command(self, packed: list[bytes]) -> None:
+        queued: list[list[bytes]] | None = None
+        for command in _commands(BytesIO(b"".join(packed))):
+            if command == [b"MULTI"]:
+                queued = []
+                self.answers.append(b"OK")
+            elif command == [b"EXEC"]:
+                assert queued is not None
+                self.answers.append([self.redis.do(*each) for each in queued])
+            elif queued is not None:
+                queued.append(command)
+                self.answers.append(b"QUEUED")
+            else:
+                self.answers.append(self.redis.do(command[0], *command[1:]))
+
+    def read_response(self) -> Any:
+        return self.answers.popleft()
+
+    def disconnect(self) -> None:
+        self.answers.clear()
+
+
+def _commands(sent: BytesIO) -> Iterator[list[bytes]]:
+    """What was sent, as Redis reads it."""
+    while many := sent.readline():
+        assert many[:1] == b"*"
+        command = []
+        for _ in range(int(many[1:])):
+            length = int(sent.readline().removeprefix(b"$"))
+            command.append(sent.read(length))
+            assert sent.readline() == b"\r\n"
+        yield command
 
 
 class Pipe:
@@ -298,14 +347,6 @@ class Pipe:
 
     def execute(self) -> list[Any]:
         return self.found
-
-
-def _number(data: BytesIO) -> int:
-    return int.from_bytes(data.read(4), "big")
-
-
-def _sized(data: BytesIO) -> bytes:
-    return data.read(_number(data))
 
 
 def _bytes(value: Any) -> bytes:
