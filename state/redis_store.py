@@ -40,10 +40,20 @@ By the day would keep fewer, and ask eight times for every id. Whoever repeats a
 """
 
 _DONE: Final = b"""
+local failed, at = false, 3
+for n = 4, #KEYS do
+  local count = tonumber(ARGV[at])
+  local said = redis.pcall('RPUSH', KEYS[n], unpack(ARGV, at + 1, at + count))
+  if type(said) == 'table' then failed = said end
+  at = at + 1 + count
+end
 redis.call('HSET', KEYS[1], 'next', ARGV[1], 'batch', ARGV[2],
   'clients', redis.call('HLEN', KEYS[2]), 'notes', redis.call('HLEN', KEYS[3]))
+return failed
 """
-"""The last of what a commit does: what is there now is what must be there the next time."""
+"""The last of what a commit does: all histories, told in one answer, and what must be there the next time."""
+_UNPACKED: Final = 4000
+"""Records that the script hands on at once; Lua has room for twice as many."""
 _ASSIGN: Final = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or '',
@@ -300,8 +310,6 @@ class RedisStore:
         if self._dirty:
             pairs = [v for c, d in self._dirty.items() for v in (c.encode(), self._packed(c, d))]
             changes.append((b"HSET", dossiers, *pairs))
-        for client, records in self._records.items():
-            changes.append((b"RPUSH", self._key(f"history:{client}").encode(), *records))
         if self._register:
             changes.append((b"RPUSH", self._key("register").encode(), *self._register))
         if self._notes:
@@ -312,8 +320,15 @@ class RedisStore:
         gone = [self._key(f"seen:{week}").encode() for week in sorted(self._buckets) if week < self._now - 1]
         if gone:
             changes.append((b"UNLINK", *gone))
-        after = b"" if then is None else b"%d" % then
-        changes.append((b"EVAL", _DONE, b"3", meta, dossiers, notes, after, b"%d" % (self._batch + 1)))
+        keys = [meta, dossiers, notes]
+        values = [b"" if then is None else b"%d" % then, b"%d" % (self._batch + 1)]
+        for client, records in self._records.items():
+            history = self._key(f"history:{client}").encode()
+            for begin in range(0, len(records), _UNPACKED):
+                portion = records[begin : begin + _UNPACKED]
+                keys.append(history)
+                values += (b"%d" % len(portion), *portion)
+        changes.append((b"EVAL", _DONE, b"%d" % len(keys), *keys, *values))
         return changes
 
     def _packed(self, client: str, dossier: Dossier) -> bytes:

@@ -1,7 +1,8 @@
 """A write to Redis that happens as a whole, and only on what was found right before (WATCH, MULTI, EXEC).
 
-No script does it: Lua takes every byte in, hashes and copies it, which was half of what Redis did with a batch (counted by
-callgrind, Redis 7.0). redis-py's pipeline would do, and costs the client several microseconds a command.
+No script does all of it: Lua takes every byte in, hashes and copies it, which was half of what Redis did with a batch
+(counted by callgrind, Redis 7.0). Nor should there be many commands: each is answered while the next are still being
+sent, and wakes up who waits for all of them.
 """
 
 from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gate.dossier import Dossier
 from gate.facts import Asked, Fact
@@ -126,6 +126,37 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
         store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
         store.commit(2, b"outputs")
         assert store.assign() == (2, b"outputs") and len(store.history("cl-1")) == 2
+
+
+def test_more_records_than_a_script_has_room_for_are_written(store: RedisStore, redis: Redis, place: str) -> None:
+    """Of one client and of many, in order."""
+    store.keep(Dossier("cl-1"), *(Record(_fact(n)) for n in range(9_001)))
+    for n in range(500):
+        store.keep(Dossier(f"cl-1{n}"), Record(_fact(n)), Record(_fact(n + 1)))
+    store.commit(1)
+    with RedisStoreOf(redis, place) as again:
+        again.assign()
+        assert [r.fact.at for r in again.history("cl-1") if r.fact] == list(range(9_001))
+        assert [r.fact.at for r in again.history("cl-17") if r.fact] == [7, 8]
+
+
+def test_a_history_that_somebody_replaced_is_told_and_harms_nothing_else(
+    store: RedisStore, redis: Redis, place: str
+) -> None:
+    """All else of the batch is written; whoever asks for that history is told."""
+    for n in range(3):
+        store.keep(Dossier(f"cl-{n}"), Record(_fact(n)))
+    store.commit(1)
+    with redis.client() as client:
+        client.set(f"{{{place}}}:history:cl-1", "somebody was here")
+    for n in range(3):
+        store.keep(Dossier(f"cl-{n}"), Record(_fact(n + 10)))
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        store.commit(2, b"outputs")
+    assert store.assign() == (2, b"outputs")
+    assert [len(store.history(f"cl-{n}")) for n in (0, 2)] == [2, 2]
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        store.history("cl-1")
 
 
 def test_a_redis_that_went_back_is_found_out(store: RedisStore, redis: Redis, place: str) -> None:

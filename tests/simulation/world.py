@@ -239,9 +239,9 @@ class FakeRedis:
         whole = (int(clients or 0), int(noted or 0)) == (self.hlen(dossiers), self.hlen(notes))
         return [next_ or b"", self.data.get(_bytes(outbox), b""), batch or b"0", whole]
 
-    def do(self, name: bytes, *given: Any) -> Any:
+    def do(self, name: bytes, *said: Any) -> Any:
         """One command."""
-        key, *values = map(_bytes, given)
+        key, *values = map(_bytes, said)
         match name:
             case b"SET":
                 (self.data[key],) = values
@@ -260,8 +260,12 @@ class FakeRedis:
                 pass
             case _:
                 assert name == b"EVAL" and key == redis_store._DONE
-                _, meta, dossiers, notes, next_, batch = values
-                self.do(b"HSET", meta, "next", next_, "batch", batch)
+                many = int(values[0])
+                (meta, dossiers, notes, *histories), given = values[1 : many + 1], deque(values[many + 1 :])
+                self.do(b"HSET", meta, "next", given.popleft(), "batch", given.popleft())
+                for history in histories:
+                    self.do(b"RPUSH", history, *(given.popleft() for _ in range(int(given.popleft()))))
+                assert not given
                 self.do(b"HSET", meta, "clients", b"%d" % self.hlen(dossiers), "notes", b"%d" % self.hlen(notes))
         return b"OK"
 
