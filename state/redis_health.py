@@ -11,7 +11,6 @@ from state.finding import Finding, Level
 LEAST_VERSION = (7, 0)
 MEMORY_SHORT = 0.8
 """Of the memory there is: from here on it is time to add some."""
-
 REWRITTEN_FROM = 256 * 1024 * 1024
 """Bytes of an append-only file: if it is rewritten before, then all the time under load, which costs as much as our writes."""
 

@@ -56,10 +56,8 @@ _UNPACKED: Final = 4000
 """Records that the script hands on at once; Lua has room for twice as many."""
 _ASSIGN: Final = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
-return {redis.call('HGET', KEYS[1], 'next') or '', redis.call('GET', KEYS[2]) or '',
-  redis.call('HGET', KEYS[1], 'batch') or '0',
-  (redis.call('HGET', KEYS[1], 'clients') or '0') == tostring(redis.call('HLEN', KEYS[3])) and
-  (redis.call('HGET', KEYS[1], 'notes') or '0') == tostring(redis.call('HLEN', KEYS[4])) and 1 or 0}
+return {redis.call('GET', KEYS[2]) or '', redis.call('HMGET', KEYS[1], 'next', 'batch', 'clients', 'notes'),
+  redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])}
 """
 
 
@@ -144,19 +142,23 @@ class RedisStore:
 
     def _own(self) -> Assigned:
         self._token = token_hex(16)
-        next_, outbox, batch, whole = self._assign(keys=self._fixed(), args=[self._token])
-        self._next, self._batch = int(next_) if next_ else None, int(batch)
-        if not whole:
-            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
+        outbox, (next_, batch, *written), *there = self._assign(keys=self._fixed(), args=[self._token])
+        self._next, self._batch = int(next_) if next_ else None, int(batch or 0)
+        self._all_there(written, there)
         week = self._redis.hget(self._key("notes"), "week")
         self._week = int(week) if week else 0
         self._now = max(self._now, self._week)
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox)
 
-    def _fixed(self) -> list[str]:
-        """The keys that every write looks at."""
-        return [self._key(name) for name in ("meta", "outbox", "dossiers", "notes")]
+    def _fixed(self) -> list[bytes]:
+        """The keys of what every write changes: meta, outbox, dossiers, notes."""
+        return [self._key(name).encode() for name in ("meta", "outbox", "dossiers", "notes")]
+
+    def _all_there(self, written: Sequence[bytes | None], there: Sequence[int]) -> None:
+        """Whether there are as many clients and notes as the last write left; raises `StateLost`."""
+        if [int(count or 0) for count in written] != there:
+            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
 
     def verify(self) -> None:
         """Whether what this owner wrote last is what is stored; raises `Fenced` or `Moved` if not."""
@@ -283,7 +285,7 @@ class RedisStore:
         then = self._next if next_offset is None else next_offset
         if self._now != self._week:
             self.note("week", str(self._now).encode())
-        meta, _, dossiers, notes = (key.encode() for key in self._fixed())
+        meta, _, dossiers, notes = self._fixed()
         questions = [(b"HMGET", meta, b"token", b"batch", b"clients", b"notes"), (b"HLEN", dossiers), (b"HLEN", notes)]
         try:
             transact(self._redis, [meta, dossiers, notes], questions, self._judge, self._changes(then, outbox))
@@ -295,17 +297,16 @@ class RedisStore:
 
     def _judge(self, found: Sequence[Any]) -> None:
         """Whether what is stored is this owner's, and all of it."""
-        (token, batch, clients, notes), *there = found
+        (token, batch, *written), *there = found
         if token != self._token.encode():
             raise Fenced(self._tag)
         if int(batch or 0) != self._batch:
             raise Moved(self._tag)
-        if [int(clients or 0), int(notes or 0)] != there:
-            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
+        self._all_there(written, there)
 
     def _changes(self, then: int | None, outbox: bytes) -> list[Command]:
         """What a commit does."""
-        meta, out, dossiers, notes = (key.encode() for key in self._fixed())
+        meta, out, dossiers, notes = self._fixed()
         changes: list[Command] = [(b"SET", out, outbox)]
         if self._dirty:
             pairs = [v for c, d in self._dirty.items() for v in (c.encode(), self._packed(c, d))]

@@ -13,6 +13,7 @@ Command = Sequence[bytes]
 
 _SHORT: Final = 4096
 _LENGTHS: Final = [b"\r\n$%d\r\n" % length for length in range(_SHORT)]
+"""What stands before a part of a command, by its length: nearly all are short, and writing a number out is slow."""
 
 
 class Interrupted(Exception):

@@ -232,12 +232,11 @@ class FakeRedis:
         assert text == redis_store._ASSIGN
         return self._assign
 
-    def _assign(self, keys: list[str], args: list[str]) -> list[Any]:
+    def _assign(self, keys: list[bytes], args: list[str]) -> list[Any]:
         meta, outbox, dossiers, notes = keys
         self.do(b"HSET", meta, "token", args[0])
-        next_, batch, clients, noted = self.hmget(meta, ["next", "batch", "clients", "notes"])
-        whole = (int(clients or 0), int(noted or 0)) == (self.hlen(dossiers), self.hlen(notes))
-        return [next_ or b"", self.data.get(_bytes(outbox), b""), batch or b"0", whole]
+        stated = self.hmget(meta, ["next", "batch", "clients", "notes"])
+        return [self.data.get(_bytes(outbox), b""), stated, self.hlen(dossiers), self.hlen(notes)]
 
     def do(self, name: bytes, *said: Any) -> Any:
         """One command."""
@@ -315,7 +314,7 @@ class Connection:
                 queued.append(command)
                 self.answers.append(b"QUEUED")
             else:
-                self.answers.append(self.redis.do(command[0], *command[1:]))
+                self.answers.append(self.redis.do(*command))
 
     def read_response(self) -> Any:
         return self.answers.popleft()
