@@ -15,6 +15,7 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
+    ANSWERABLE,
     OF_EVIDENCE,
     Arrived,
     Asked,
@@ -26,6 +27,7 @@ from gate.facts import (
     EvidenceRetracted,
     Fact,
     Instant,
+    Located,
     Merged,
     Proposed,
     Refused,
@@ -50,7 +52,9 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     """Take one fact of the client in. With `history` (all earlier records) every fact can be taken."""
     if history is not None:
         return revision.arrive(known, fact, policy, history)
-    said = fact.said
+    said, dossier = fact.said, known.dossier
+    if fact.at <= dossier.horizon and fact.id in dossier.own_events and type(said) not in ANSWERABLE:
+        return HISTORY_NEEDED  # A request may have replied to this one, not to the client's own with the same id.
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact, policy)
     match said:
@@ -61,7 +65,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
         case Released():
             return people.release_from_dossier(known, fact, policy) or HISTORY_NEEDED
         case Refused():
-            return Step(known.dossier, Record(fact))
+            return Step(dossier, Record(fact))
         case _:
             return HISTORY_NEEDED
 
@@ -78,7 +82,8 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
     trim(dossier, policy.hard_limit)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = people.to_kin(dossier, fact, Record(fact))
-    return Step(dossier, Record(fact, answers=(given(standing, outcome),)), (answer,), cases=cases, forwards=forwards)
+    kept = given(standing, outcome, known.register.version)
+    return Step(dossier, Record(fact, answers=(kept,)), (answer,), cases=cases, forwards=forwards)
 
 
 def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
@@ -131,6 +136,9 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
         return HISTORY_NEEDED
     if isinstance(said, EvidenceApproved) and dossier.dropped and not people.filers(dossier, said.evidence):
         return HISTORY_NEEDED  # Whether the filer approves himself may stand in what was cut.
+    elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
+    if dossier.dropped and (elsewhere or notices.may_spoil(dossier, fact)):
+        return HISTORY_NEEDED  # A scope that was cut.
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED
@@ -139,7 +147,7 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     kind = type(said)
     if kind in _GROWING:
         trim(dossier, policy.hard_limit)
-    if kind not in notices.TELLING:
+    if kind not in notices.TELLING and not elsewhere:
         return Step(dossier, record, cases=alone, forwards=forwards)
     cases = alone + notices.cases_at(known, fact, policy)
     told = notices.notices_at(known, fact, policy)
@@ -162,10 +170,8 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
             for f in accusations
         ]
         return effective(fact, filed)
-    if accusations:
-        return fact.at
-    filed_at = [f.since for fs in dossier.filings.values() for f in fs if f.evidence == said.evidence]
-    return min(filed_at, default=effective_unknown(dossier, fact))
+    filed_at = [f.at for f in dossier.filed(said.evidence) if f.supports != "solicitation"]
+    return min(filed_at, default=fact.at if accusations else effective_unknown(dossier, fact))
 
 
 def effective_unknown(dossier: Dossier, fact: Fact) -> Instant:

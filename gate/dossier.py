@@ -20,6 +20,7 @@ KEPT_TOUCHES = 4
 KEPT_SCOPES = 24
 KEPT_OWN_EVENTS = 48
 KEPT_OFFERS = 16
+NO_REQUEST: Final = ""
 
 
 class Touch(Struct, frozen=True, array_like=True, order=True):
@@ -194,7 +195,7 @@ class Dossier(Struct, array_like=True):
     kin: dict[str, Reached] = field(default_factory=dict)
     scopes: list[Scope] = field(default_factory=list)
     filings: dict[str, list[Filing]] = field(default_factory=dict)
-    """Evidence for a request that is not of solicitation, by the request's id."""
+    """Evidence by the id of its request; what names none, save of solicitation, under `NO_REQUEST`."""
     declared: Touch | None = None
     own_events: dict[str, tuple[Instant, bool]] = field(default_factory=dict)
     """Own events that a request may reply to: time, and whether it was prompted itself."""
@@ -218,6 +219,10 @@ class Dossier(Struct, array_like=True):
     waiting_cut: bool = False
     full: bool = False
     """Built from the history with nothing cut; never stored."""
+    papers_cut: bool = False
+    """Whether evidence was cut whose request had not arrived."""
+    sent_cut: Instant | None = None
+    """The latest sending that was cut because it could prompt only what is late."""
 
     def members(self) -> tuple[Reached, ...]:
         """Own first, then all who are the same person."""
@@ -226,6 +231,11 @@ class Dossier(Struct, array_like=True):
     def located(self) -> tuple[str, ...]:
         """Wherever the client, or who is the same person, was ever located; sorted."""
         return tuple(sorted({c for reached in self.members() for c in reached.countries}))
+
+    def filed(self, evidence: str) -> list[Filing]:
+        """Every own filing of this evidence that is kept; one may be listed twice."""
+        every = [*self.own.accusations, *(f for filings in self.filings.values() for f in filings)]
+        return [f for f in every if f.evidence == evidence]
 
     def scope(self, source: str, id: str) -> Scope | None:
         """The scope that a request opened."""
@@ -250,18 +260,36 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
             del dossier.own_events[key]
             dossier.dropped += 1
     if len(dossier.offers) > KEPT_OFFERS:
-        dossier.offers.sort(key=lambda o: o.at)
-        dossier.dropped += KEPT_OFFERS // 2
-        del dossier.offers[: len(dossier.offers) - KEPT_OFFERS // 2]
+        _trim_offers(dossier)
     if len(dossier.filings) > 2 * KEPT_SCOPES:
-        wanted = {s.id for s in dossier.scopes}
-        for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
-            _drop_filings(dossier, request)
+        _trim_filings(dossier)
+    if len(dossier.filings.get(NO_REQUEST, ())) > 2 * KEPT_SCOPES:
+        del dossier.filings[NO_REQUEST][:KEPT_SCOPES]
+        dossier.dropped += KEPT_SCOPES
     if len(dossier.waiting) > KEPT_OWN_EVENTS:
         dossier.waiting, dossier.waiting_cut = [], True
     for reached in dossier.members():
         if len(reached.sent) > 2 * KEPT_SCOPES:
-            _trim_sent(reached, dossier.horizon - hard_limit)
+            _trim_sent(dossier, reached, dossier.horizon - hard_limit)
+
+
+def _trim_offers(dossier: Dossier) -> None:
+    """Keep the latest; proposals of one time stay together, as a sending belongs to all of them."""
+    offers = dossier.offers
+    offers.sort(key=lambda o: o.at)
+    cut = len(offers) - KEPT_OFFERS // 2
+    while cut < len(offers) and offers[cut].at == offers[cut - 1].at:
+        cut += 1
+    del offers[:cut]
+    dossier.dropped += cut
+
+
+def _trim_filings(dossier: Dossier) -> None:
+    """Cut evidence of requests that are not kept, or did not arrive."""
+    wanted = {NO_REQUEST, *(s.id for s in dossier.scopes)}
+    for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
+        _drop_filings(dossier, request)
+        dossier.papers_cut = True
 
 
 def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
@@ -290,11 +318,16 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
 def _drop_filings(dossier: Dossier, request: str) -> None:
     for filing in dossier.filings.pop(request, ()):
         dossier.dropped += 1
-        if all(a.evidence != filing.evidence for a in dossier.own.accusations):
+        others = dossier.filed(filing.evidence)
+        if not others:
             dossier.own.approvals.pop(filing.evidence, None)
+        elif all(f.by != filing.by for f in others):
+            dossier.filings.setdefault(NO_REQUEST, []).append(filing)  # He still may not approve it.
 
 
-def _trim_sent(reached: Reached, before: Instant) -> None:
+def _trim_sent(dossier: Dossier, reached: Reached, before: Instant) -> None:
     for thing, sent in list(reached.sent.items()):
         if sent.ever is None and sent.let_go is not None and sent.let_go.at < before:
             del reached.sent[thing]
+            known = dossier.sent_cut
+            dossier.sent_cut = sent.let_go.at if known is None else max(known, sent.let_go.at)

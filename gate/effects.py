@@ -1,6 +1,7 @@
 """What a step brings about: values for the runtime to write, publish and pass on. Nothing here acts."""
 
 from hashlib import blake2b
+from typing import Final
 
 from msgspec import Struct
 
@@ -83,20 +84,28 @@ class Step(Struct, frozen=True):
         return (*self.answers, *self.notices, *self.cases)
 
 
+CASE_DECISIONS: Final = 1000
+"""How many a case names: each answer says itself which one it supersedes, and a record has room for some 30,000."""
+
+
 def derived_id(kind: str, *parts: str) -> str:
     """An id that is the same wherever it is computed from the same parts."""
     return f"{kind}-{blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"
 
 
-def decision_id(offer: Fact, because: Fact, policy_digest: str) -> str:
-    """The id of an answer: the same for the same offer event, fact and policy (contract section 4)."""
-    return derived_id("dec", offer.source, offer.id, because.source, because.id, policy_digest)
+def decision_id(offer: Fact, because: Fact, policy_digest: str, told_by: str | None = None) -> str:
+    """The id of an answer: the same for the same offer event, fact and policy (contract section 4).
+
+    `told_by` is the merged client who told of the fact: on account of one merger several may tell, each once, and
+    each may bring about an answer. The client is in it, because two clients' events may have one id.
+    """
+    parts = [offer.client, offer.source, offer.id, because.source, because.id, policy_digest]
+    return derived_id("dec", *parts, *(() if told_by is None else (told_by,)))
 
 
 def case_of(
     why: str, said: str, client: str | None, fact: Fact, facts: tuple[str, ...] = (), decisions: tuple[str, ...] = ()
 ) -> Case:
-    """A case that one fact opens."""
-    return Case(
-        derived_id("case", why, client or "", fact.source, fact.id), why, said, client, decisions, facts or (fact.id,)
-    )
+    """A case that one fact opens; of very many decisions it names the first."""
+    id = derived_id("case", why, client or "", fact.source, fact.id, *decisions)
+    return Case(id, why, said, client, decisions[:CASE_DECISIONS], facts or (fact.id,))

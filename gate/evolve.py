@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gate.dossier import (
     BEFORE_EVERYTHING,
+    NO_REQUEST,
     Dossier,
     Filing,
     Indication,
@@ -144,9 +145,7 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     assert isinstance(said, Requested)
     if _answers_waiting(dossier, fact):
         return Reach.HISTORY
-    if said.in_reply_to and dossier.dropped and said.in_reply_to not in dossier.own_events:
-        return Reach.HISTORY
-    if not dossier.full and fact.at < dossier.horizon and _let_go_later(dossier, fact.at):
+    if not dossier.full and _must_look_back(dossier, fact, said, register.policy.hard_limit):
         return Reach.HISTORY
     prompts = _prompts(dossier, fact, said, register)
     _remember(dossier, fact, bool(prompts))
@@ -176,8 +175,33 @@ def deliver(
     dossier.horizon = max(dossier.horizon, fact.at)
 
 
-def _let_go_later(dossier: Dossier, at: Instant) -> bool:
-    return any(s.let_go and s.let_go.at > at for r in dossier.members() for s in r.sent.values())
+def _must_look_back(dossier: Dossier, fact: Fact, said: Requested, hard_limit: Instant) -> bool:
+    """Whether what prompted a request, its papers or what it opens may stand in the history alone."""
+    if said.in_reply_to is not None:
+        replied = dossier.own_events.get(said.in_reply_to)
+        if dossier.dropped if replied is None else not replied[1]:
+            return True  # Cut, or perhaps the id of a message of the firm too.
+    if dossier.papers_cut and fact.id not in dossier.filings:
+        return True
+    if fact.at >= dossier.horizon:
+        return False
+    if dossier.sent_cut is not None and fact.at <= dossier.sent_cut + hard_limit:
+        return True
+    return any(_is_later(reached, fact.at) for reached in dossier.members())
+
+
+def _is_later(reached: Reached, at: Instant) -> bool:
+    """Whether of something later only the latest is kept: where he was, what was let go, who reached him."""
+    return (
+        any(s.let_go and s.let_go.at > at for s in reached.sent.values())
+        or any(i.at > at for there in reached.indicators.values() for i in there)
+        or any(span.entries[-1].at > at for span in reached.touches.values() if span.entries)
+    )
+
+
+def overlay(dossier: Dossier, id: str) -> None:
+    """Let an own event count for nothing as what a request replies to: something else has its id too."""
+    dossier.own_events[id] = (BEFORE_EVERYTHING, True)
 
 
 def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) -> list[str]:
@@ -204,7 +228,7 @@ def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) 
 def _remember(dossier: Dossier, fact: Fact, prompted: bool) -> None:
     """Keep an own event that a request may reply to; of several with one id the unprompted, earliest helps most."""
     known = dossier.own_events.get(fact.id)
-    if known is None or (prompted, fact.at) < (known[1], known[0]):
+    if known is None or (known[0] != BEFORE_EVERYTHING and (prompted, fact.at) < (known[1], known[0])):
         dossier.own_events[fact.id] = (fact.at, prompted)
 
 
@@ -232,6 +256,8 @@ def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, ow
     filing = Filing(fact.at, fact.id, said.evidence, said.kind, said.supports, said.by, found, said.solicited_at)
     if said.supports == "solicitation":
         reached.accusations.append(filing)
+    if own and said.request is None and said.supports != "solicitation":
+        dossier.filings.setdefault(NO_REQUEST, []).append(filing)
     if own and said.request is not None:
         if dossier.dropped and said.request not in dossier.filings and not _asked_for(dossier, said.request):
             return Reach.HISTORY

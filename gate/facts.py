@@ -10,7 +10,15 @@ from msgspec import Meta, Struct
 
 Ident = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:@/-]{1,128}\Z")]
 """An id of the platform: a reference, never a name of a person."""
-Country = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z")]
+Country = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:A[D-GILMOQ-UWXZ]|B[ABD-JL-OQ-TVWYZ]|C[ACDF-IK-ORU-Z]|D[EJKMOZ]|E[CEGHR-T]|F[I-KMOR]"
+        r"|G[ABD-IL-NP-UWY]|H[KMNRTU]|I[DEL-OQ-T]|J[EMOP]|K[EG-IMNPRWYZ]|L[A-CIKR-VY]|M[AC-HK-Z]|N[ACE-GILOPRUZ]|OM"
+        r"|P[AE-HK-NR-TWY]|QA|R[EOSUW]|S[A-EG-OR-TVX-Z]|T[CDF-HJ-ORTVWZ]|U[AGMSYZ]|V[ACEGINU]|W[FS]|Y[ET]|Z[AMW])\Z"
+    ),
+]
+"""One of the 249 codes that ISO 3166-1 alpha-2 assigns: `EL` or `UK` would be a country outside the Union by mistake."""
 Text = Annotated[str, Meta(max_length=4096)]
 Share = Annotated[float, Meta(ge=0, le=100)]
 Instant = int
@@ -358,6 +366,8 @@ RegisterSaid = CampaignStarted | CampaignEnded | EntityRegistered | AssetClassif
 OF_REGISTER: Final[frozenset[type]] = frozenset(
     (CampaignStarted, CampaignEnded, EntityRegistered, AssetClassified, ProductClassified, CountryScoped)
 )
+ANSWERABLE: Final[frozenset[type]] = frozenset((Asked, Requested, Declared, Arrived))
+"""The client's own words and deeds: what a request may reply to without being prompted (judging section 4)."""
 OF_EVIDENCE: Final[frozenset[type]] = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
 
 

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Standing
-from gate.evolve import Reach, deliver, evolve, since_of
+from gate.evolve import Reach, deliver, evolve, overlay, since_of
 from gate.facts import (
+    ANSWERABLE,
     Delivered,
     EvidenceApproved,
     EvidenceFiled,
@@ -27,6 +28,7 @@ from gate.facts import (
 from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome
+from gate.packing import replaced
 from gate.policy import Policy
 from gate.register import Register
 from gate.rules.acting_entity import entity_is_authorised
@@ -34,15 +36,19 @@ from gate.rules.territory import where_is_client
 
 
 class Given(Struct, frozen=True, array_like=True):
-    """An answer as it was given; the outcome is kept where people may release it, or did."""
+    """An answer as it was given; where people may release it, or did, also the outcome and what it was judged on."""
 
     standing: Standing
     outcome: Outcome | None = None
+    register: int = 0
+    """The version of the register."""
 
 
-def given(standing: Standing, outcome: Outcome) -> Given:
-    """What the history keeps of an answer."""
-    return Given(standing, outcome if standing.releasable or standing.released_at is not None else None)
+def given(standing: Standing, outcome: Outcome, register: int) -> Given:
+    """What the history keeps of an answer that was judged on this version of the register."""
+    if standing.releasable or standing.released_at is not None:
+        return Given(standing, outcome, register)
+    return Given(standing)
 
 
 class Record(Struct, frozen=True, array_like=True):
@@ -86,7 +92,7 @@ def effective(fact: Fact, filings: Iterable[EvidenceFiled]) -> Instant:
             return min((since_of(f, fact.at) for f in same), default=fact.at)
         case EvidenceRetracted():
             same = [f for f in filings if f.evidence == said.evidence]
-            return BEFORE_EVERYTHING if same and all(f.supports != "solicitation" for f in same) else fact.at
+            return BEFORE_EVERYTHING if any(f.supports != "solicitation" for f in same) else fact.at
         case Merged():
             return BEFORE_EVERYTHING
         case _:
@@ -109,9 +115,10 @@ def replay(
     register: Register,
     policy: Policy,
     since: Instant,
+    until: Instant = LATEST,
     without: tuple[str, Instant] | None = None,
 ) -> "Replayed":
-    """The dossier on all records, uncut, and what each own offer from `since` on is answered now.
+    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
 
     `without` leaves out the sendings of one offer at one time: no offer is judged on its own delivery.
     """
@@ -119,9 +126,13 @@ def replay(
     known = Known(dossier, register)
     replayed = Replayed(dossier, {}, {})
     proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
-    for record in _in_time(records):
+    others = _ids_of_others(records)
+    for record in _in_time(records, until):
         fact = record.fact
         assert fact is not None
+        replied_to = _replies_to(fact)
+        if replied_to is not None and others.get(replied_to, LATEST + 1) <= fact.at:
+            overlay(dossier, replied_to)
         match fact.said:
             case Proposed() as said:
                 if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
@@ -150,27 +161,25 @@ def replay(
 
 def as_of(client: str, records: Sequence[Record], register: Register, policy: Policy, at: Instant) -> Dossier:
     """The dossier on all that counts by that time, uncut: what an offer of that time is judged on."""
-    return replay(client, _up_to(records, at), register, policy, LATEST + 1).dossier
+    return replay(client, records, register, policy, LATEST + 1, at).dossier
 
 
 def _judge(known: Known, offer: Fact, said: Proposed, records: Sequence[Record], policy: Policy) -> Outcome:
     at, sent = known.dossier.delivered
     if at == offer.at and said.offer in sent:
-        until = [r for r in records if r.fact is not None and (r.fact.at <= offer.at or not _is_sending(r.fact))]
-        without = replay(
-            known.dossier.client, _up_to(until, offer.at), known.register, policy, offer.at, (said.offer, offer.at)
-        )
+        own = (said.offer, offer.at)
+        without = replay(known.dossier.client, records, known.register, policy, offer.at, offer.at, own)
         known = Known(without.dossier, known.register)
     return decide(known, offer, policy)
 
 
-def _is_sending(fact: Fact) -> bool:
-    return isinstance(fact.said, Delivered)
-
-
-def _up_to(records: Sequence[Record], at: Instant) -> list[Record]:
-    filings = _filings(records)
-    return [r for r in records if r.fact is not None and effective(r.fact, filings.get(r.of, ())) <= at]
+def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
+    """Since when an id is also that of something the client did not say himself."""
+    found: dict[str, Instant] = {}
+    for r in records:
+        if r.fact is not None and r.of is None and type(r.fact.said) not in ANSWERABLE:
+            found[r.fact.id] = min(r.fact.at, found.get(r.fact.id, r.fact.at))
+    return found
 
 
 def _latest(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> list[tuple[Fact, tuple[Thing, ...]]]:
@@ -187,8 +196,12 @@ def _filings(records: Sequence[Record]) -> dict[str | None, list[EvidenceFiled]]
     return found
 
 
-def _in_time(records: Sequence[Record]) -> Iterator[Record]:
-    """Records by effective time; at one time facts, then proposals, sendings, requests, and offers are judged last."""
+def _in_time(records: Sequence[Record], until: Instant) -> Iterator[Record]:
+    """Records by effective time; at one time facts, then proposals, sendings, requests, and offers are judged last.
+
+    What people say of evidence comes twice where it reaches back: the evidence may be of both kinds, and it reaches
+    back for one of them only. The first time it has a time that speaks for nothing else.
+    """
     filings = _filings(records)
     keyed = []
     for n, record in enumerate(records):
@@ -197,6 +210,9 @@ def _in_time(records: Sequence[Record]) -> Iterator[Record]:
         at = effective(record.fact, filings.get(record.of, ()))
         rank = 0
         match record.fact.said:
+            case EvidenceApproved() | EvidenceRetracted() if at < record.fact.at:
+                keyed.append((at, rank, n, Record(replaced(record.fact, at=BEFORE_EVERYTHING), record.of)))
+                at = record.fact.at
             case Proposed():
                 rank = 1
                 if record.of is None:
@@ -206,6 +222,7 @@ def _in_time(records: Sequence[Record]) -> Iterator[Record]:
             case Requested() if record.of is None:
                 rank = 3
         keyed.append((at, rank, n, record))
+    keyed = [k for k in keyed if k[0] <= until]
     keyed.sort(key=lambda k: k[:3])
     waiting: list[Record] = []
     for place, (at, rank, _, record) in enumerate(keyed):

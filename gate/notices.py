@@ -1,19 +1,32 @@
 """What else the gate says: notices of scopes, and cases that a person must look at (judging section 6)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from gate.dossier import Dossier, Scope, Standing, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
-from gate.facts import Arrived, Contacted, EvidenceFiled, Fact, Instant, Referred, Requested
+from gate.facts import (
+    Arrived,
+    Contacted,
+    EvidenceApproved,
+    EvidenceFiled,
+    Fact,
+    Instant,
+    Located,
+    Referred,
+    Requested,
+)
+from gate.history import Record
 from gate.known import Known
 from gate.outcome import Outcome, ScopeView, Verdict
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.solicitation import found_against
 
-_SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled))
-TELLING: Final = _SOLICITING | {Requested}
-"""What can be followed by notices, cases or deadlines of its own."""
+SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located))
+"""What may show that a client was solicited."""
+TELLING: Final = (SOLICITING | {Requested}) - {Located}
+"""What can be followed by notices, cases or deadlines of its own; a location only where the client was not before."""
 
 
 def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
@@ -29,27 +42,46 @@ def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) 
     )
 
 
-def notices_at(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
-    """What one fact in order opens or spoils."""
+def notices_at(known: Known, fact: Fact, policy: Policy, then: Known | None = None) -> tuple[Notice, ...]:
+    """What one fact opens or spoils; `then` is what was known up to it, where it is late."""
     said = fact.said
     kind = type(said)
     if kind is Requested:
-        return _opened(known, fact, policy)
-    if not known.dossier.scopes or kind not in _SOLICITING:
+        return _opened(known, fact, policy, then or known)
+    if not known.dossier.scopes or kind not in SOLICITING:
         return ()
     if isinstance(said, EvidenceFiled) and said.supports != "solicitation":
+        return ()
+    if isinstance(said, EvidenceApproved) and all(a.evidence != said.evidence for a in known.dossier.own.accusations):
         return ()
     return tainted_scopes(known, fact)
 
 
-def _opened(known: Known, fact: Fact, policy: Policy) -> tuple[Notice, ...]:
+def may_spoil(dossier: Dossier, fact: Fact) -> bool:
+    """Whether a solicitation counts from before something that is known already, so that it may spoil a scope of then."""
+    said = fact.said
+    match said:
+        case EvidenceFiled():
+            return said.supports == "solicitation"
+        case EvidenceApproved():
+            return any(a.evidence == said.evidence for a in dossier.own.accusations)
+        case _:
+            return type(said) in SOLICITING and not isinstance(said, Located) and fact.at <= dossier.horizon
+
+
+def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
+    """Source and id of all requests whose scopes are spoilt by what is known."""
+    return {(s.source, s.id) for s in known.dossier.scopes if _spoilt(known, s)}
+
+
+def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
     scope = known.dossier.scope(fact.source, fact.id)
     if scope is None:
         return ()
     spoilt = tainted_scopes(known, fact)
     if scope.prompts:
         return spoilt
-    where = where_is_client(known.dossier, known.register, scope.opened)
+    where = where_is_client(then.dossier, known.register, scope.opened)
     if where and where.code == "OUT_OF_TERRITORY":
         return spoilt
     return (_notice("scope.opened", fact.client, scope, fact.id, policy), *spoilt)
@@ -118,15 +150,33 @@ def cases_at(known: Known, fact: Fact, policy: Policy) -> tuple[Case, ...]:
     if isinstance(said, EvidenceFiled) and said.supports == "solicitation":
         sentence = f"evidence `{said.evidence}` says that the client was solicited"
         return (case_of("EVIDENCE_CONTRADICTED", sentence, fact.client, fact),)
-    if isinstance(said, Contacted) and said.promoting and has_open_scope(known.dossier, fact.at, policy):
-        sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
-        return (case_of("EXPOSURE", sentence, fact.client, fact),)
-    return ()
+    return exposure(known.dossier, fact, policy)
+
+
+def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
+    """The case of a contact that reached a client, or who is the same person, while a scope of this one was open."""
+    said = fact.said
+    if not isinstance(said, Contacted) or not said.promoting or not has_open_scope(dossier, fact.at, policy):
+        return ()
+    sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
+    return (case_of("EXPOSURE", sentence, fact.client, fact),)
+
+
+def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy: Policy) -> tuple[Case, ...]:
+    """The cases of contacts that had arrived before the request whose scope they fell into."""
+    if not opens_scope(fact):
+        return ()
+    end = fact.at + policy.hard_limit
+    others = [s for s in known.dossier.scopes if (s.source, s.id) != fact.key]
+    without = Dossier(known.dossier.client, scopes=others)
+    touched = [r.fact for r in history if r.fact is not None and fact.at < r.fact.at < end]
+    new = [f for f in touched if not has_open_scope(without, f.at, policy)]
+    return tuple(case for f in new for case in exposure(known.dossier, f, policy))
 
 
 def has_open_scope(dossier: Dossier, at: Instant, policy: Policy) -> bool:
-    """Whether the client has a scope that is open at that time."""
-    return any(s.opened <= at < s.opened + policy.hard_limit for s in dossier.scopes)
+    """Whether the client has a scope that was opened before that time, and is open at it."""
+    return any(s.opened < at < s.opened + policy.hard_limit for s in dossier.scopes)
 
 
 def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:

@@ -24,6 +24,7 @@ class Verdict(IntEnum):
 
 _WORDS: Final = ("allow", "flag", "block")
 SHOWN_FACTS: Final = 8
+SHOWN_SENTENCES: Final = 8
 
 
 class Reason(Struct, frozen=True, array_like=True):
@@ -79,14 +80,19 @@ def combine(reasons: list[Reason]) -> tuple[Reason, ...]:
     """Each code once with its gravest verdict; gravest first, then in the order of judging."""
     if len(reasons) == 1:
         return (reasons[0],)
-    merged: dict[str, Reason] = {}
+    same: dict[str, list[Reason]] = {}
     for reason in reasons:
-        known = merged.get(reason.code)
-        merged[reason.code] = reason if known is None else _join(known, reason)
-    return tuple(sorted(merged.values(), key=lambda r: (-r.verdict, DUTIES[r.code].order)))
+        same.setdefault(reason.code, []).append(reason)
+    joined = [_joined(each) if len(each) > 1 else each[0] for each in same.values()]
+    return tuple(sorted(joined, key=lambda r: (-r.verdict, DUTIES[r.code].order)))
 
 
-def _join(a: Reason, b: Reason) -> Reason:
-    said = a.said if b.said in a.said else f"{a.said}; {b.said}"
-    facts = tuple(dict.fromkeys(a.facts + b.facts))[:SHOWN_FACTS]
-    return Reason(a.code, max(a.verdict, b.verdict), said, facts, tuple(dict.fromkeys(a.covers + b.covers)))
+def _joined(reasons: list[Reason]) -> Reason:
+    """One reason of several things: an offer may promote thousands."""
+    sentences = list(dict.fromkeys(r.said for r in reasons))
+    said = "; ".join(sentences[:SHOWN_SENTENCES])
+    if len(sentences) > SHOWN_SENTENCES:
+        said += f"; and {len(sentences) - SHOWN_SENTENCES} more"
+    facts = tuple(dict.fromkeys(f for r in reasons for f in r.facts))[:SHOWN_FACTS]
+    covers = tuple(dict.fromkeys(c for r in reasons for c in r.covers))
+    return Reason(reasons[0].code, max(r.verdict for r in reasons), said, facts, covers)

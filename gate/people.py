@@ -1,10 +1,11 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from gate.dossier import Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
-from gate.evolve import signed_milder_alone
+from gate.evolve import evolve, signed_milder_alone
 from gate.facts import (
     Arrived,
     Contacted,
@@ -26,6 +27,7 @@ from gate.known import Known
 from gate.outcome import Outcome, Reason, Verdict
 from gate.packing import replaced
 from gate.policy import Policy
+from gate.register import Register
 
 SHARED: Final = (
     Located,
@@ -74,21 +76,35 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
         case EvidenceRetracted() | Narrowed() | Released() if said.by == said.second:
             who = said.by
         case RelationshipChanged() if signed_milder_alone(dossier.own, fact):
-            who = said.by
+            return (alone_case(fact),)
         case EvidenceApproved() if said.by in filers(dossier, said.evidence):
             who = said.by
         case EvidenceFiled() if said.by in dossier.own.approvals.get(said.evidence, ()):
             who = said.by
-    if not who:
-        return ()
+    return (alone_case(fact, who),) if who else ()
+
+
+def alone_case(fact: Fact, who: str | None = None) -> Case:
+    """The case of somebody who signed alone."""
+    who = who or getattr(fact.said, "by", "")
     sentence = f"`{who}` signed alone where another person is asked for; it counts for nothing"
-    return (case_of("SAME_PERSON_TWICE", sentence, fact.client, fact),)
+    return case_of("SAME_PERSON_TWICE", sentence, fact.client, fact)
+
+
+def counting_for_nothing(changes: Sequence[Fact], register: Register) -> list[Fact]:
+    """Which changes of the client's relationship one person signed alone though they soften it, by what is known."""
+    dossier = Dossier("", full=True)
+    found = []
+    for change in sorted(changes, key=lambda f: f.at):
+        if signed_milder_alone(dossier.own, change):
+            found.append(change)
+        evolve(dossier, change, register)
+    return found
 
 
 def filers(dossier: Dossier, evidence: str) -> set[str]:
     """Who filed the evidence, as far as the dossier knows."""
-    filings = [*dossier.own.accusations, *(f for fs in dossier.filings.values() for f in fs)]
-    return {f.by for f in filings if f.evidence == evidence}
+    return {f.by for f in dossier.filed(evidence)}
 
 
 def releasable(outcome: Outcome) -> bool:
@@ -154,12 +170,14 @@ def released(
     return Answer(offer, outcome, standing, fact.recorded, before.decision, fact, countries)
 
 
-def takes_back(given: Outcome, fresh: Outcome) -> bool:
+def takes_back(given: Outcome, then: Outcome, fresh: Outcome) -> bool:
     """Whether a fresh outcome holds a reason, or a fact of one, that a release of the given one does not cover.
 
-    It covers every flag and block with the solicitations, assets and products in it.
+    It covers every flag and block with the solicitations, assets and products in it: with all that there were `then`,
+    when it was given, as an answer itself leans on some of many.
     """
-    known = {(r.code, r.verdict, c) for r in given.reasons for c in ("", *r.covers)}
+    known = {(r.code, r.verdict, "") for r in given.reasons}
+    known |= {(r.code, r.verdict, c) for r in then.reasons for c in r.covers}
     return any(
         all((r.code, graver, c) not in known for graver in Verdict if graver >= r.verdict)
         for r in fresh.reasons

@@ -69,6 +69,8 @@ class Register:
         self._campaigns: dict[str, list[Fact]] = {}
         self._audiences: dict[str, list[Version]] = {}
         self._views: dict[tuple[str, ...], Audience] = {}
+        self.last_campaign: Instant | None = None
+        """The latest time of a version of a campaign."""
 
     def learn(self, fact: Fact) -> None:
         """Take one register event in."""
@@ -77,6 +79,7 @@ class Register:
         match fact.said:
             case CampaignStarted() as said:
                 _add(self._campaigns, said.campaign, fact)
+                self.last_campaign = fact.at if self.last_campaign is None else max(self.last_campaign, fact.at)
                 self._address(fact, said)
             case EntityRegistered() as said:
                 _add(self._entities, said.entity, fact)
@@ -90,13 +93,22 @@ class Register:
             case CampaignEnded():
                 pass  # An audience never lapses (judging section 5, letter b).
 
+    def as_of(self, version: int) -> "Register":
+        """The register as it was at an earlier version."""
+        if version == self.version:
+            return self
+        earlier = Register(self.policy)
+        for fact in self.facts[:version]:
+            earlier.learn(fact)
+        return earlier
+
     def in_scope(self, country: str, at: Instant) -> bool:
         """Whether clients there are clients in the Union at that time (judging section 3)."""
         entries = _in_force(self._countries.get(country), at)
-        if entries:
-            return any(e.said.in_scope for e in entries)  # type: ignore[union-attr]
         since = self.policy.countries.get(country)
-        return since is not None and since <= at
+        if since is not None and since <= at and (not entries or entries[0].at <= since):
+            return True  # The policy's entry is the latest; one of its own time cannot be milder.
+        return any(e.said.in_scope for e in entries)  # type: ignore[union-attr]
 
     def promoter(self, entity: str, at: Instant) -> Promoter:
         """What the entity is to the firm at that time (judging section 5); not registered or over is unknown."""
@@ -105,9 +117,14 @@ class Register:
             return Promoter.UNKNOWN
         return max(self._standing(e.said, at) for e in entries)  # type: ignore[arg-type]
 
-    def classes(self, entity: str) -> int:
-        """How many changes of standing the entity can have had: 1 means always the same since registered."""
-        return len(self._entities.get(entity, ()))
+    def steady(self, entity: str, since: Instant, until: Instant) -> bool:
+        """Whether the entity was the same to the firm all the time from `since` up to and including `until`."""
+        for entry in self._entities.get(entity, ()):
+            said = entry.said
+            assert isinstance(said, EntityRegistered)
+            if since < entry.at <= until or (said.until is not None and since < said.until <= until):
+                return False
+        return True
 
     def _standing(self, said: EntityRegistered, at: Instant) -> Promoter:
         if said.until is not None and said.until <= at:

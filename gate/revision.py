@@ -18,9 +18,12 @@ from gate.facts import (
     Merged,
     Proposed,
     Refused,
+    RelationshipChanged,
     Released,
+    Requested,
 )
-from gate.history import Given, Record, effective, given, names_of, replay, standings
+from gate.history import Given, Record, as_of, effective, given, names_of, replay, standings
+from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
@@ -29,8 +32,10 @@ from gate.policy import Policy
 Key = tuple[str, str]
 
 
-def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy) -> Standing:
-    """The standing record of an answer."""
+def standing_of(
+    known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy, told_by: str | None = None
+) -> Standing:
+    """The standing record of an answer; `told_by` as in `decision_id`."""
     said = offer.said
     assert isinstance(said, Proposed)
     return Standing(
@@ -38,7 +43,7 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, poli
         offer.source,
         offer.id,
         said.offer,
-        decision_id(offer, because, policy.digest),
+        decision_id(offer, because, policy.digest, told_by),
         int(outcome.verdict),
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
@@ -65,16 +70,18 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
         return _release(known, fact, said, policy, history, answered)
     since = effective(fact, _filings(history))
     step = _revise(known, record, (), since, fact, policy, history, answered)
+    now = Known(step.dossier, known.register)
     cases += (
-        *people.same_person(step.dossier, fact),
-        *notices.cases_at(Known(step.dossier, known.register), fact, policy),
+        *_signed_alone(now, fact, history),
+        *notices.cases_at(now, fact, policy),
+        *notices.exposures_before(now, fact, history, policy),
     )
     forwards = people.to_kin(step.dossier, fact, step.record)
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
         forwards = _greet(step.dossier, (said.other,), [*history, record], fact)
-    opened = notices.notices_at(Known(step.dossier, known.register), fact, policy)
+    opened = notices.notices_at(now, fact, policy, _when_asked(known, fact, [*history, record], policy))
     return Step(
         _bounded(step.dossier, policy),
         step.record,
@@ -86,6 +93,23 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
     )
 
 
+def _when_asked(known: Known, fact: Fact, records: Sequence[Record], policy: Policy) -> Known | None:
+    """What was known up to a request: where the client was then, his dossier may have forgotten by now."""
+    if not isinstance(fact.said, Requested):
+        return None
+    return Known(as_of(known.dossier.client, records, known.register, policy, fact.at), known.register)
+
+
+def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
+    """Cases of who signed alone; a change of the relationship may show that of an earlier one, which it precedes."""
+    if not isinstance(fact.said, RelationshipChanged):
+        return people.same_person(known.dossier, fact)
+    changes = [r.fact for r in history if r.fact and r.of is None and isinstance(r.fact.said, RelationshipChanged)]
+    before = {f.key for f in people.counting_for_nothing(changes, known.register)}
+    now = people.counting_for_nothing([*changes, fact], known.register)
+    return tuple(people.alone_case(f) for f in now if f.key not in before)
+
+
 def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[Record]) -> list[Step]:
     """Take in what a merged client tells; a step for each record, and greetings for those not known yet."""
     steps: list[Step] = []
@@ -93,12 +117,14 @@ def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[
     since = BEFORE_EVERYTHING if len(greeting.records) > 1 or greeting.kin else _since(greeting)
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
-    step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records))
+    step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records), greeting.of)
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
     forwards = _greet(step.dossier, newcomers, records, greeting.because)
     steps.extend(Step(step.dossier, r) for r in fresh)
+    touched = (notices.exposure(step.dossier, r.fact, policy) for r in fresh if r.fact is not None)
+    cases = (*step.cases, *(case for found in touched for case in found))
     _bounded(step.dossier, policy)
-    steps.append(Step(step.dossier, step.record, step.answers, step.notices, step.cases, (), forwards))
+    steps.append(Step(step.dossier, step.record, step.answers, step.notices, cases, (), forwards))
     return steps
 
 
@@ -156,6 +182,7 @@ def _revise(
     policy: Policy,
     history: Sequence[Record],
     answered: dict[Key, Given],
+    told_by: str | None = None,
 ) -> Step:
     """Replay everything with the new records, and supersede every standing answer that is too soft now."""
     arrived = (*history, *((record,) if record else ()), *kin_records)
@@ -163,18 +190,21 @@ def _revise(
     replayed = replay(old.client, arrived, known.register, policy, since)
     dossier, outcomes = replayed.dossier, replayed.outcomes
     fresh = Known(dossier, known.register)
+    version = known.register.version
     offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
     answers = []
     for key, outcome in outcomes.items():
-        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, policy)
+        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, policy, history, told_by)
         if answer:
             answers.append(answer)
     answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
-    fresh_ones = tuple(given(a.standing, a.outcome) for a in answers)
+    fresh_ones = tuple(given(a.standing, a.outcome, version) for a in answers)
     standing = {k: g.standing for k, g in answered.items()} | {a.standing.event: a.standing for a in answers}
     for key, names in replayed.names.items():
         standing[key] = replaced(standing[key], names=names)
     _carry(dossier, old, standing)
+    if old.dropped:
+        _mark_what_was_told(known, fresh, record, kin_records, policy, history)
     cases = _late(old.client, because, answers)
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
@@ -185,19 +215,44 @@ def _revise(
 
 
 def _answer(
-    known: Known, offer: Fact, outcome: Outcome, before: Given | None, because: Fact, policy: Policy
+    known: Known,
+    offer: Fact,
+    outcome: Outcome,
+    before: Given | None,
+    because: Fact,
+    policy: Policy,
+    history: Sequence[Record],
+    told_by: str | None,
 ) -> Answer | None:
     """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
-    standing = standing_of(known, offer, because, outcome, policy)
     countries = known.dossier.located()
     if before is None:
+        standing = standing_of(known, offer, because, outcome, policy)
         return Answer(offer, outcome, standing, because.recorded, countries=countries)
     softer = outcome.verdict > before.standing.verdict
     if before.standing.released_at is not None and before.outcome is not None:
-        softer = people.takes_back(before.outcome, outcome)
+        then = _outcome_then(known, before, policy, history)
+        softer = people.takes_back(before.outcome, then, outcome)
     if not softer:
         return None
+    standing = standing_of(known, offer, because, outcome, policy, told_by)
     return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
+
+
+def _outcome_then(known: Known, standing: Given, policy: Policy, history: Sequence[Record]) -> Outcome:
+    """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
+    key, decision = standing.standing.event, standing.standing.decision
+    for place in range(len(history) - 1, -1, -1):
+        record = history[place]
+        found = next((g for g in record.answers if g.standing.decision == decision), None)
+        if found is None:
+            continue
+        if record.fact is not None and isinstance(record.fact.said, Released):
+            decision = record.fact.said.decision
+            continue
+        register = known.register.as_of(found.register)
+        return replay(known.dossier.client, history[: place + 1], register, policy, found.standing.at).outcomes[key]
+    raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
 
 def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
@@ -219,6 +274,26 @@ def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> Non
     said = {(s.source, s.id): s.tainted for s in old.scopes}
     for scope in dossier.scopes:
         scope.tainted = said.get((scope.source, scope.id), False)
+
+
+def _mark_what_was_told(
+    known: Known,
+    fresh: Known,
+    record: Record | None,
+    kin_records: tuple[Record, ...],
+    policy: Policy,
+    history: Sequence[Record],
+) -> None:
+    """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
+    arrived = [r.fact for r in (record, *kin_records) if r is not None and r.fact is not None]
+    newly: set[tuple[str, str]] = set()
+    if any(type(f.said) in notices.SOLICITING for f in arrived):
+        before = replay(known.dossier.client, history, known.register, policy, LATEST + 1).dossier
+        newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, known.register))
+    kept = {(s.source, s.id) for s in known.dossier.scopes} | {f.key for f in arrived}
+    for scope in fresh.dossier.scopes:
+        if (key := (scope.source, scope.id)) not in kept:
+            scope.tainted = key not in newly
 
 
 def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
@@ -245,10 +320,12 @@ def _release(
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
     standing, outcome = found.standing, found.outcome
     fresh = replay(dossier.client, history, known.register, policy, standing.at).outcomes[standing.event]
-    if people.takes_back(outcome, fresh):
+    then = _outcome_then(known, found, policy, history)
+    if people.takes_back(outcome, then, fresh):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)
     answer = people.released(offer, fact, outcome, standing, policy, dossier.located())
     dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
-    return Step(dossier, Record(fact, answers=(given(answer.standing, answer.outcome),)), (answer,))
+    kept = given(answer.standing, answer.outcome, known.register.version)
+    return Step(dossier, Record(fact, answers=(kept,)), (answer,))

@@ -24,7 +24,7 @@ def compare(register: Register, a: str, b: str, at: Instant) -> tuple[Pair, str]
     told = _pair_rule(one, other) if one and other else None
     if told:
         return Pair.DIFFERENT, told
-    groups = [c.type_group if c and c.approved_by else None for c in (one, other)]
+    groups = [_stated(c.type_group) if c and c.approved_by else None for c in (one, other)]
     if None in groups:
         return Pair.NOT_ASSESSED, ""
     if groups[0] != groups[1]:
@@ -32,11 +32,17 @@ def compare(register: Register, a: str, b: str, at: Instant) -> tuple[Pair, str]
     return Pair.SAME, ""
 
 
+def _stated(text: str | None) -> str | None:
+    """A blank states nothing."""
+    return text if text and text.strip() else None
+
+
 def _pair_rule(a: AssetClassified, b: AssetClassified) -> str | None:
     """What P1-P6 tell apart, of what both classifications state."""
-    stated: list[tuple[str, object, object]] = [("class", a.kind, b.kind), ("technology", a.technology, b.technology)]
+    stated: list[tuple[str, object, object]] = [("class", a.kind, b.kind)]
+    stated.append(("technology", _stated(a.technology), _stated(b.technology)))
     if a.kind == b.kind == "emt":
-        stated.append(("reference currency", a.reference_currency, b.reference_currency))
+        stated.append(("reference currency", _stated(a.reference_currency), _stated(b.reference_currency)))
     if a.kind == b.kind == "art":
         stated.append(("basket", a.basket, b.basket))
     stated += [("liquid", a.liquid, b.liquid), ("identifiable issuer", a.identifiable_issuer, b.identifiable_issuer)]
@@ -60,10 +66,10 @@ def lacking(classified: AssetClassified | None) -> str | None:
     missing = [
         name
         for name, value, needed in (
-            ("technology", classified.technology or None, True),
+            ("technology", _stated(classified.technology), True),
             ("liquid", classified.liquid, True),
             ("identifiable_issuer", classified.identifiable_issuer, True),
-            ("reference_currency", classified.reference_currency or None, classified.kind == "emt"),
+            ("reference_currency", _stated(classified.reference_currency), classified.kind == "emt"),
             ("basket", classified.basket, classified.kind == "art"),
         )
         if needed and value is None

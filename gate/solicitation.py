@@ -5,9 +5,9 @@ Clock: effective time. A solicitation with the time of the request counts as ear
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Touch
+from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
 from gate.facts import Instant, Thing
 from gate.outcome import Verdict
 from gate.policy import Policy
@@ -15,7 +15,9 @@ from gate.register import Audience, Promoter, Register, Version
 
 Row = tuple[str, Verdict]
 """A reason code of step 6 and its verdict."""
-Found = dict[Row, list[Touch]]
+Spoken = tuple[Row, Touch, str]
+Found = dict[Row, list["Solicitation"]]
+_NOBODY: Final[dict[str, Instant]] = {}
 
 _SINCE: Final[Row] = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
 _UNKNOWN: Final[Row] = ("PROMOTER_UNKNOWN", Verdict.FLAG)
@@ -27,18 +29,25 @@ _PROVEN: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.BLOCK)
 _CLAIMED: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
 
 
+class Solicitation(NamedTuple):
+    """What reached the client, and by whom or as what it is known beside its id: two sources may use one."""
+
+    touch: Touch
+    known_as: str
+
+
 def found_against(dossier: Dossier, register: Register, scope: Scope, thing: Thing, at: Instant) -> Found:
     """Every solicitation that speaks against the scope, by the row it speaks through."""
     found: Found = {}
     for reached in dossier.members():
-        for row, touch in _rows(reached, register, scope, thing, at, dossier.full):
-            found.setdefault(row, []).append(touch)
+        for row, touch, known_as in _rows(reached, register, scope, thing, at, dossier.full):
+            found.setdefault(row, []).append(Solicitation(touch, known_as))
     return found
 
 
 def _rows(
     reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
-) -> Iterator[tuple[Row, Touch]]:
+) -> Iterator[Spoken]:
     if reached.touches or reached.singles:
         yield from _personal(reached, register, scope, thing, at)
     countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
@@ -75,14 +84,12 @@ def _row(key: str, promoter: Promoter, before: bool) -> Row:
     return _FIRM if promoter is Promoter.FIRM else _CHAIN
 
 
-def _personal(
-    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant
-) -> Iterator[tuple[Row, Touch]]:
+def _personal(reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant) -> Iterator[Spoken]:
     for key, span in reached.touches.items():
         for touch in span.entries:
             promoter = promoter_of(register, key, touch.at, at)
             if promoter is not Promoter.INDEPENDENT:
-                yield _row(key, promoter, touch.at <= scope.opened), touch
+                yield _row(key, promoter, touch.at <= scope.opened), touch, key
     for single in reached.singles:
         promoter = promoter_of(register, single.key, single.touch.at, at)
         if promoter is Promoter.INDEPENDENT:
@@ -90,27 +97,27 @@ def _personal(
         row = _row(single.key, promoter, single.touch.at <= scope.opened)
         lasting = row in (_FIRM, _CHAIN)
         if lasting or _still_counts(reached, (single.touch.id,), scope, thing):
-            yield row, single.touch
+            yield row, single.touch, single.key
 
 
-def _audience(audience: Audience, opened: Instant, at: Instant, full: bool) -> Iterator[tuple[Row, Touch]]:
+def _audience(audience: Audience, opened: Instant, at: Instant, full: bool) -> Iterator[Spoken]:
     for row, versions in ((_STRONG, audience.strong), (_UNKNOWN, audience.unknown), (_WEAK, audience.weak)):
         if versions and versions[0].at <= opened:
             for v in versions if full else versions[:KEPT_TOUCHES]:
                 if v.at <= opened:
-                    yield row, _touch(v)
+                    yield row, _touch(v), v.campaign
     taken = 0
     for v in reversed(audience.all):
         if v.at <= opened or (taken >= KEPT_TOUCHES and not full):
             break
         if v.at <= at:
             taken += 1
-            yield _SINCE, _touch(v)
+            yield _SINCE, _touch(v), v.campaign
 
 
 def _narrowed_audience(
     reached: Reached, audience: Audience, scope: Scope, thing: Thing, at: Instant
-) -> Iterator[tuple[Row, Touch]]:
+) -> Iterator[Spoken]:
     rows = (
         *((_STRONG, v) for v in audience.strong),
         *((_UNKNOWN, v) for v in audience.unknown),
@@ -118,14 +125,14 @@ def _narrowed_audience(
     )
     for row, v in rows:
         if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
-            yield row if v.at <= scope.opened else _SINCE, _touch(v)
+            yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
 
 
 def _touch(version: Version) -> Touch:
     return Touch(version.at, version.id)
 
 
-def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[tuple[Row, Touch]]:
+def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[Spoken]:
     for filing in reached.accusations:
         if reached.withdrawn.get(filing.evidence, filing.at - 1) >= filing.at:
             continue  # Withdrawn; what was signed before the filing cannot have withdrawn it.
@@ -133,20 +140,26 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
         if row == _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
-            yield row, Touch(filing.since, filing.id)
+            yield row, Touch(filing.since, filing.id), filing.evidence
 
 
 def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
-    """Whether somebody other than the filer approved it, or the policy lets its kind or filer approve itself.
+    """Whether somebody other than its filer approved an accusation, or it approves itself."""
+    if any(by != filing.by for by in reached.approvals.get(filing.evidence, ())):
+        return True
+    return _approves_itself(filing, policy)
 
-    An approval dated before the filing approves nothing in the firm's favour.
-    """
-    approvals = reached.approvals.get(filing.evidence)
-    if approvals:
-        accuses = filing.supports == "solicitation"
-        for by, at in approvals.items():
-            if by != filing.by and (accuses or at >= filing.at):
-                return True
+
+def proves(dossier: Dossier, filing: Filing, policy: Policy) -> bool:
+    """Whether evidence in the firm's favour was approved since it was filed, by somebody who filed none of it."""
+    for by, at in dossier.own.approvals.get(filing.evidence, _NOBODY).items():
+        if at >= filing.at and by != filing.by and all(f.by != by for f in dossier.filed(filing.evidence)):
+            return True
+    return _approves_itself(filing, policy)
+
+
+def _approves_itself(filing: Filing, policy: Policy) -> bool:
+    """Whether the policy lets its kind or filer do so."""
     return filing.kind in policy.self_approving_kinds or filing.by in policy.self_approving_filers
 
 
@@ -169,9 +182,16 @@ def _leaves(narrowing: Narrowing, thing: Thing) -> bool:
 
 
 def uncertain(dossier: Dossier, register: Register) -> bool:
-    """Whether touches were cut whose promoter may have changed standing: then only the history can tell."""
+    """Whether touches were cut whose promoter may have had another standing: then only the history can tell."""
     for reached in dossier.members():
         for key, span in reached.touches.items():
-            if not span.complete and key[0] != "f" and (key[0] == "t" or register.classes(key[2:]) > 1):
+            if span.complete or key[0] == "f":
+                continue
+            if key[0] == "t" or not register.steady(key[2:], *_cut(span)):
                 return True
     return False
+
+
+def _cut(span: Span) -> tuple[Instant, Instant]:
+    """Between which kept touches others were cut."""
+    return span.entries[KEPT_TOUCHES - 1].at, span.entries[-KEPT_TOUCHES].at

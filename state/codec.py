@@ -12,7 +12,9 @@ from gate.effects import Greeting
 from gate.history import Record
 from gate.packing import decoder, packed
 
-VERSION: Final = b"\x01"
+VERSION: Final = b"\x02"
+_READ: Final = (VERSION, b"\x01")
+"""Layouts that are read: what the first one lacks stands at the end and has a default."""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
@@ -52,7 +54,7 @@ def greeting_from_bytes(data: bytes | memoryview) -> Greeting:
 
 
 def _body(data: bytes | memoryview) -> memoryview:
-    if data[:1] != VERSION:
+    if data[:1] not in _READ:
         layout = bytes(data[:1]).hex() or "nothing"
         raise UnknownLayout(f"stored bytes have layout {layout}, this program knows {VERSION.hex()}")
     return memoryview(data)[1:]

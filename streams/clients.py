@@ -4,7 +4,7 @@ The embedded gate has one of these; a worker has one for each partition. Message
 effects: who runs this hands them to where that client lives.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from sys import intern
 from typing import Final
 
@@ -42,28 +42,29 @@ class Clients:
         """Take one fact of a client."""
         client, store = intern(fact.client), self.store
         known = Known(store.dossier(client), self.register)
-        countries = tuple(known.dossier.own.countries)
+        countries = _places(known.dossier)
         stepped = step(known, fact, self.policy)
         if isinstance(stepped, str):
             stepped = step(known, fact, self.policy, store.history(client))
         if isinstance(stepped, str):
             raise AssertionError(f"a step with the whole history asked for more, at event `{fact.id}`")
         self._keep(stepped, stepped.record)
+        told: list[Effect] = [*stepped.told]
         if opens_scope(fact):
-            self._index.opened(stepped.dossier.own.countries, fact.at)
-        elif len(stepped.dossier.own.countries) > len(countries):
-            new = [c for c in stepped.dossier.own.countries if c not in countries]
-            for due in self._scopes(stepped.dossier):
-                self._index.opened(new, due.at - self.policy.hard_limit)
-        return [*stepped.told, *stepped.forwards] if stepped.forwards else [*stepped.told]
+            self._index.opened(_places(stepped.dossier), fact.at)
+            told += self._exposed_since(fact.at)
+        else:
+            told += self._placed(stepped.dossier, countries)
+        return [*told, *stepped.forwards] if stepped.forwards else told
 
     def greet(self, greeting: Greeting) -> list[Effect]:
         """Take what a merged client tells to one of these."""
         known = Known(self.store.dossier(greeting.to), self.register)
+        countries = _places(known.dossier)
         steps = greeted(known, greeting, self.policy, self.store.history(greeting.to))
         last = steps[-1]
         self._keep(last, *(s.record for s in steps))
-        return [*last.told, *last.forwards]
+        return [*last.told, *self._placed(last.dossier, countries), *last.forwards]
 
     def behind(self, fact: Fact) -> list[str]:
         """Clients whom a fact of the register, already learnt, may reach back to; each is to be reopened."""
@@ -94,6 +95,25 @@ class Clients:
             case = case_of("EXPOSURE", f"campaign `{said.campaign}` reached clients with open scopes", None, fact)
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
 
+    def _exposed_since(self, at: Instant) -> Iterator[Effect]:
+        """Cases of campaigns that had begun before the request whose scope they fell into arrived."""
+        last = self.register.last_campaign
+        if last is not None and at < last:
+            for fact in self.register.facts:
+                if at < fact.at:
+                    yield from self.exposed(fact)
+
+    def _placed(self, dossier: Dossier, before: Sequence[str]) -> Iterator[Effect]:
+        """Where a client was may be told, or told by who is the same person, after he opened scopes."""
+        now = _places(dossier)
+        if len(now) > len(before):
+            new = [c for c in now if c not in before]
+            opened = [due.at - self.policy.hard_limit for due in self._scopes(dossier)]
+            for at in opened:
+                self._index.opened(new, at)
+            if opened:
+                yield from self._exposed_since(min(opened))
+
     def due(self, now: Instant) -> bool:
         """Whether scopes are to be closed by then."""
         return self._index.closes <= now
@@ -116,7 +136,7 @@ class Clients:
         """Take a stored client into the index."""
         self._index.saw(dossier)
         for due in self._scopes(dossier):
-            self._index.opened(dossier.own.countries, due.at - self.policy.hard_limit)
+            self._index.opened(_places(dossier), due.at - self.policy.hard_limit)
             if due.at > recorded:
                 self._index.remind(due)
 
@@ -128,3 +148,8 @@ class Clients:
             return [Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset) for s in dossier.scopes]
         facts = [r.fact for r in self.store.history(dossier.client) if r.fact is not None and r.of is None]
         return [deadline for fact in facts for deadline in deadlines_at(fact, self.policy)]
+
+
+def _places(dossier: Dossier) -> tuple[str, ...]:
+    """Wherever the client, or who is the same person, was ever located."""
+    return dossier.located() if dossier.kin else tuple(dossier.own.countries)

@@ -29,10 +29,10 @@ Rule = Callable[[Question], Reason | None]
 def of_touches(q: Question, code: str, sentence: str, *verdicts: Verdict) -> Reason | None:
     """The reason of a solicitation row: the gravest of its verdicts that has touches; earliest facts first."""
     for verdict in verdicts:
-        touches = q.found.get((code, verdict))
-        if touches:
-            every = [t for v in verdicts for t in q.found.get((code, v), ())]
-            return Reason(code, verdict, sentence, shown(q, every), tuple(dict.fromkeys(t.id for t in sorted(every))))
+        if (code, verdict) in q.found:
+            every = sorted(s for v in verdicts for s in q.found.get((code, v), ()))
+            covers = tuple(dict.fromkeys(f"{s.known_as} {s.touch.at} {s.touch.id}" for s in every))
+            return Reason(code, verdict, sentence, shown(q, [s.touch for s in every]), covers)
     return None
 
 

@@ -61,7 +61,7 @@ def test_every_layout_is_read(path: Path) -> None:
 
 def test_a_newer_layout_is_refused_by_name() -> None:
     """A program never guesses at bytes that a newer one wrote."""
-    with pytest.raises(UnknownLayout, match="layout ff, this program knows 01"):
+    with pytest.raises(UnknownLayout, match="layout ff, this program knows 02"):
         dossier_from_bytes(b"\xff\x80")
     with pytest.raises(UnknownLayout, match="layout nothing"):
         record_from_bytes(b"")

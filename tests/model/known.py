@@ -178,11 +178,17 @@ class Known:
         return bool(named)
 
     def approved(self, filed: Event, at: int) -> bool:
-        """Whether somebody other than the filer has approved it by then ("judging" 1 and 7)."""
+        """Whether somebody other than the filer has approved it by then ("judging" 1 and 7).
+
+        In the firm's favour he must have filed none of this evidence, also not for something else.
+        """
+        filers = {filed.data["by"]}
+        if filed.data["supports"] != "solicitation":
+            filers |= self.filers(filed, at)
         for event in self.own(filed.subject, "evidence.approved"):
             if event.data["evidence"] != filed.data["evidence"]:
                 continue
-            if event.data["by"] == filed.data["by"]:
+            if event.data["by"] in filers:
                 continue
             if filed.data["supports"] == "solicitation":
                 if courted_at(filed, event.time) <= at:
@@ -190,6 +196,15 @@ class Known:
             elif filed.time <= event.time <= at:
                 return True
         return False
+
+    def filers(self, filed: Event, at: int) -> set[str]:
+        """Who filed the same evidence of the client by then."""
+        return {
+            each.data["by"]
+            for each in self.own(filed.subject, "evidence.filed")
+            if each.data["evidence"] == filed.data["evidence"]
+            and (courted_at(each, each.time) if each.data["supports"] == "solicitation" else each.time) <= at
+        }
 
     def filed_for(self, request: Event, at: int) -> list[Event]:
         """The client's own evidence for one request, filed by then and not withdrawn."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gate.history import Record
-from state.codec import record_from_bytes, record_to_bytes
+from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.redis_store import RedisStore
 from streams.worker.following import Followed
 from streams.worker.merge import Log
@@ -52,14 +52,23 @@ def _kept(data: Mapping[bytes, Any], number: int, answers: bool) -> dict[bytes, 
     """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order.
 
     Where clocks differ by hours that order may decide which answers were replaced by others before anybody saw them:
-    there the histories are compared without `answers`.
+    there histories and dossiers are compared without the `answers`, but for what stands.
     """
     about = {key: value for key, value in data.items() if b"t:%d" % number in key}
     dossiers = {key: value for key, value in about.items() if b"dossiers" in key}
     histories = {key: value for key, value in about.items() if b"history:" in key}
     if not answers:
         histories = {key: _facts(value) for key, value in histories.items()}
+        dossiers = {key: {c: _standing(stored) for c, stored in value.items()} for key, value in dossiers.items()}
     return dossiers | {key: sorted(value) for key, value in histories.items()}
+
+
+def _standing(stored: bytes) -> Any:
+    """A dossier as it is stored, behind how many records there are; of its answers what they let be done."""
+    dossier = dossier_from_bytes(stored[4:])
+    stands = [(o.event, o.verdict, o.may_send, o.send_by) for o in dossier.offers]
+    dossier.offers = []
+    return dossier_to_bytes(dossier), stands
 
 
 def _facts(records: list[bytes]) -> list[bytes]:

@@ -78,6 +78,10 @@ CLOCKS = {
 }
 
 
+FAILED_ONCE = {"register far behind": (369,)}
+"""Seeds that once showed a mistake: two messages of merged clients, because of one merger, each with an answer."""
+
+
 def with_clocks(seed: int, behind: Mapping[int, float]) -> World:
     """Redis goes back again and again, and brokers' clocks differ: no order of times is that of what was published."""
     events = dense(seed) if seed % 2 else [e for e in history(seed, 60) if e["type"] not in _OF_PEOPLE]
@@ -116,7 +120,7 @@ def _pinned(world: World) -> bool:
 def test_brokers_whose_clocks_differ_make_no_answer_contradict_what_was_published(clocks: str) -> None:
     """What is appended later has an earlier time, or what comes early a later one."""
     pinned = 0
-    for seed in counted(range(SEEDS // 10)):
+    for seed in counted([*FAILED_ONCE.get(clocks, ()), *range(SEEDS // 10)]):
         world = with_clocks(seed, CLOCKS[clocks])
         assert not [*_contradictions(world)], f"seed {seed}"
         pinned += _pinned(world)

@@ -1,0 +1,139 @@
+"""What the dossier cuts still counts: sendings, touches, papers and scopes beyond its bounds, in any order of arrival."""
+
+import pytest
+
+from tests.stories.telling import (
+    ALLOWED,
+    REGISTER,
+    Event,
+    Words,
+    answer,
+    answers,
+    approved,
+    asks,
+    asset,
+    blocked,
+    campaign,
+    cases,
+    clean_client,
+    contacted,
+    delivered,
+    entity,
+    filed,
+    held,
+    let_go,
+    located,
+    notices,
+    offer,
+    proven,
+    question,
+    record,
+    referred,
+    released,
+    search,
+    when,
+)
+
+HERE = [*REGISTER, located()]
+
+
+@pytest.mark.parametrize("many", [40, 50])
+def test_an_offer_of_ten_days_ago_prompts_a_request_that_arrives_late(many: int) -> None:
+    """However many others were sent, and though by now it would prompt nothing any more."""
+    sent: list[Event] = [entity("sister", "eu_authorised", services=["exchange_funds"])]
+    for n in range(many):
+        at = f"-9 d - 20 h + {n} min"
+        own = offer(at, asset=f"a{n}", by="sister", id=f"s{n}", offer=f"s{n}")
+        sent += [asset(f"a{n}"), own, delivered(at, f"s{n}")]
+    later, request, last = question("6 h"), asks(asset="a3"), offer("7 h", asset="a3")
+    assert answer(HERE, sent, request, proven(), later, last) == blocked("SCOPE_TAINTED")
+    assert answer(HERE, sent, later, request, proven(), last) == blocked("SCOPE_TAINTED")
+
+
+def test_a_promoter_who_was_registered_for_a_while() -> None:
+    """Of many touches the ones in between count as what he was then."""
+    early = [referred(at=f"-20 d + {n} h", by="pal") for n in range(1, 5)]
+    between = referred(at="-20 d + 6 h", by="pal")
+    since = [referred(at=f"{n} min", by="pal") for n in range(11, 15)]
+    known = entity("pal", "affiliate", at="-20 d + 5 h")
+    chain = blocked("PERSON_CHAIN_SOLICITATION", "PROMOTER_UNKNOWN", "EXPOSED_SINCE_REQUEST")
+    assert answer(early, known, between, clean_client(), since, offer()) == chain
+    until = entity("pal", "affiliate", at="-20 d + 5 h", until=when("-20 d + 7 h"))
+    late = [referred(at=f"-20 d + {n} h", by="pal") for n in range(8, 12)]
+    chain = blocked("PERSON_CHAIN_SOLICITATION", "PROMOTER_UNKNOWN")
+    assert answer(early, until, between, late, clean_client(), offer()) == chain
+
+
+@pytest.mark.parametrize(
+    ("many", "code"),
+    [
+        ([campaign(f"feature-{n}", at=f"-{60 - n} d", kind="eu_feature") for n in range(6)], "CAMPAIGN_EXPOSURE"),
+        ([campaign(f"since-{n}", at=f"{30 + n} min") for n in range(6)], "EXPOSED_SINCE_REQUEST"),
+        ([referred(at=f"-{n} d", by="stranger") for n in range(11, 1, -1)], "PROMOTER_UNKNOWN"),
+    ],
+)
+def test_people_release_an_answer_that_leans_on_many_exposures(many: Words, code: str) -> None:
+    """It covers all of them, not only those that the answer was judged on; one more takes it back."""
+    told = [many, clean_client(), offer()]
+    assert answers(told, released()) == [held(code), let_go(code, until="5 h")]
+    more = {"CAMPAIGN_EXPOSURE": campaign("one-more", at="-57 d + 1 h", kind="eu_feature")}
+    late = more.get(code, referred(at="-5 d + 1 h", by="stranger"))
+    if code == "EXPOSED_SINCE_REQUEST":
+        late = campaign("one-more", at="32 min + 1 s")
+    assert answers(told, released(), late)[2:] == [held(code)]
+
+
+@pytest.mark.parametrize("many", [24, 30])
+def test_one_document_for_many_requests(many: int) -> None:
+    """An e-mail that asks for many things, and one search; approved once."""
+    told: list[Words] = [HERE]
+    for n in range(many):
+        at, asked = f"{n} min", f"r{n}"
+        told.append(asks(at=at, id=asked, transaction=f"t{n}"))
+        told.append({**record(asked, at), "data": {**record(asked)["data"], "evidence": "mail"}})
+        told.append({**search(asked, at), "data": {**search(asked)["data"], "evidence": "sweep"}})
+    told += [approved("mail", "40 min"), approved("sweep", "40 min"), asks(at="50 min", id="more", transaction="tm")]
+    assert answer(*told, offer("1 h", transaction=f"t{many - 1}")).verdict == "allow"
+
+
+def test_papers_that_are_filed_before_their_requests_arrive() -> None:
+    """However many; each request finds its own."""
+    told: list[Words] = [HERE]
+    for n in range(60):
+        told += proven(f"r{n}", "-1 min")
+    assert answer(*told, asks(id="r1"), offer()) == ALLOWED
+
+
+@pytest.mark.parametrize("before", [7, 8])
+def test_two_proposals_of_one_time_stay_together(before: int) -> None:
+    """A sending was let go only if both were allowed, however many offers came before and after."""
+    told: list[Words] = [clean_client()]
+    told += [offer(f"1 h + {n} min", id=f"e{n}", offer=f"e{n}", content="education") for n in range(before)]
+    told += [offer(id="p1", offer="x", transaction="another"), offer(id="p2", offer="x")]
+    told += [offer(f"2 h + {n} min", id=f"l{n}", offer=f"l{n}", content="education") for n in range(1, 8)]
+    told += [delivered("3 h", "x"), offer("4 h", id="last", offer="last")]
+    assert answer(*told, of="last") == held("EXPOSED_SINCE_REQUEST")
+    assert cases(*told) == ["DELIVERED_WITHOUT_PERMISSION"]
+
+
+@pytest.mark.parametrize("many", [24, 25, 60])
+def test_every_scope_is_told_spoilt_once(many: int) -> None:
+    """By a solicitation that is found late, and by no later one again."""
+    asked = [asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}") for n in range(many)]
+    found = notices(HERE, asked, contacted("-1 d"), contacted("-2 d"))
+    assert [name for name, _ in found].count("scope.tainted") == many
+    assert [name for name, _ in found].count("relationship.suspended") == 1
+    again = notices(HERE, contacted("-2 d"), asked, contacted("-1 d"), located("FR", "ip", "1 d"))
+    assert [name for name, _ in again].count("scope.tainted") == many
+
+
+def test_who_filed_it_may_not_approve_it_once_his_filing_is_cut() -> None:
+    """While others file the same for further requests."""
+    told: list[Words] = [HERE]
+    for n in range(30):
+        who = "st-a" if n == 0 else "st-b"
+        asked = asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}")
+        told += [asked, filed("mail", "initiation", "inbound_email", f"{n} min", f"r{n}", by=who)]
+        told += [filed("sweep", "no_solicitation", "channel_search", f"{n} min", f"r{n}", by="st-b")]
+    told += [approved("mail", "40 min", by="st-a"), approved("sweep", "40 min")]
+    assert answer(*told, offer("1 h", transaction="t29")) == blocked("EVIDENCE_UNAPPROVED")
