@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections import Counter
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ from gate.instants import EPOCH
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
 
 DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
+_DOTS = 200
+"""In one line: Python's reader takes the square of a dotted key's length."""
 _SECTIONS = {
     "": ("version", "source"),
     "window": ("soft_hours", "hard_days"),
@@ -47,10 +50,14 @@ def load(path: Path | None = None) -> Policy:
 
 def parse(text: bytes, name: str) -> Policy:
     """The policy that a text says; `name` is what complaints call it."""
+    if any(line.count(b".") > _DOTS for line in text.splitlines()):
+        raise PolicyRefused(name, [f"has a line with more than {_DOTS} dots; write tables as `[sections]`"])
     try:
         table = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # Also bytes that are not UTF-8, and numbers too long for Python.
         raise PolicyRefused(name, [f"is not TOML: {error}"]) from None
+    except RecursionError:
+        raise PolicyRefused(name, ["is nested too deeply; a policy has sections, and lists of words in them"]) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
     found += complaints(policy)
@@ -104,7 +111,7 @@ class _Reader:
             self.found.append(f"`{section}.{name}` must be a list of words")
             return ()
         self.found += [f"`{section}.{name}`: `{v}` is not known" for v in value if known and v not in known]
-        self.found += [f"`{section}.{name}`: `{v}` stands twice" for v in dict.fromkeys(value) if value.count(v) > 1]
+        self.found += [f"`{section}.{name}`: `{v}` stands twice" for v, count in Counter(value).items() if count > 1]
         return tuple(value)
 
     def countries(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ Source: contract section 1. Order of the checks is the order of the list of reas
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -168,8 +169,8 @@ def reused(read: Read) -> Rejected:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise _Duplicate("DUPLICATE_KEY", f"key `{twice[:64]!a}` stands twice in one object")
     return found
 

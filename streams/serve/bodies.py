@@ -1,6 +1,7 @@
 """Bodies of requests as events: structured, a batch, JSON lines, or binary with `ce-` headers (CloudEvents HTTP 1.0)."""
 
 import json
+from collections import Counter
 from typing import Final
 from urllib.parse import unquote
 
@@ -79,8 +80,8 @@ def _binary(request: Request, body: bytes) -> Arrival:
     attributes = {name[3:]: unquote(value, errors="replace") for name, value in given if name != "ce-data"}
     kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     refused = None
-    if len(given) > len({name for name, _ in given}):
-        twice = next(name for name, _ in given if len(request.headers.getlist(name)) > 1)
+    twice = next((name for name, count in Counter(name for name, _ in given).items() if count > 1), None)
+    if twice is not None:
         refused = rejected("REPEATED_HEADER", f"header `{twice[:64]}` stands twice", attributes, body)
     elif "specversion" not in attributes:
         refused = rejected("NOT_A_CLOUDEVENT", "header `ce-specversion` is missing", attributes, body)

@@ -247,6 +247,17 @@ def test_how_deep_an_event_may_be_nested_does_not_depend_on_who_reads_it(opening
         assert isinstance(taken, Rejected) and (taken.reason, "500 objects" in taken.message) == ("NOT_JSON", True)
 
 
+def test_a_key_that_stands_twice_among_many_is_found_at_once() -> None:
+    """Nobody else waits while the names of one object are compared."""
+    names = [*range(25_000), 24_999]
+    many = ("{" + ",".join(f'"{name}":0' for name in names) + "}").encode()
+    assert len(many) < SIZE_LIMIT
+    before = perf_counter()
+    taken = read(many, 0, MINUTE)
+    assert isinstance(taken, Rejected) and taken.reason == "DUPLICATE_KEY" and "`'24999'`" in taken.message
+    assert perf_counter() - before < 1
+
+
 def test_the_quick_reader_and_the_strict_one_agree() -> None:
     """On every spoilt line: the same fact with the same digests, or the same reject to the letter."""
     rng, taken = Random(62), 0

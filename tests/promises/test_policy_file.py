@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -162,6 +163,24 @@ def test_all_complaints_come_at_once(tmp_path: Path) -> None:
 def test_what_is_no_policy_is_refused(text: bytes, tmp_path: Path) -> None:
     """Damaged files are complaints, not errors."""
     assert complaints(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "{a = " * 5_000,
+        "a = " + "1" * 5_000,
+        ".".join("a" * 20_000) + " = 1",
+        "[evidence]\nself_approving_filers = [" + ",".join(f'"st-{n % 30_000}"' for n in range(30_001)) + "]",
+    ],
+    ids=["lists", "tables", "digits", "dots", "words"],
+)
+def test_a_hostile_policy_is_refused_at_once(text: str, tmp_path: Path) -> None:
+    """No nesting, number, dotted key or list is an error, or takes longer than it is long."""
+    before = perf_counter()
+    assert complaints(text, tmp_path)
+    assert perf_counter() - before < 1
 
 
 def test_a_policy_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import base64
 import json
 from pathlib import Path
+from time import perf_counter
 
 import pytest
+from fastapi import Request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from streams.serve.bodies import EVENT_LIMIT
+from streams.serve.bodies import EVENT_LIMIT, arrivals
 from streams.wire import SIZE_LIMIT
 from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, serving
 from tests.stories.telling import clean_client, in_order, offer
@@ -177,6 +179,16 @@ def test_an_attribute_given_twice_is_rejected(client: TestClient) -> None:
     headers = [*binary(OFFER).items(), ("ce-id", "another")]
     response = client.post("/v1/events", content=b"{}", headers=headers)
     assert response.json()["results"][0]["reason"] == "REPEATED_HEADER"
+
+
+def test_an_attribute_given_twice_among_many_is_found_at_once() -> None:
+    """As many headers as a request may have."""
+    names = [f"ce-{n:x}".encode() for n in range(6_000)]
+    headers = [(name, b"") for name in (*names, names[-1])]
+    before = perf_counter()
+    (arrival,) = arrivals(Request({"type": "http", "headers": headers}), b"{}")
+    assert arrival.refused is not None and arrival.refused.reason == "REPEATED_HEADER"
+    assert perf_counter() - before < 0.5
 
 
 def test_each_binary_offer_that_cannot_be_read_is_answered(client: TestClient) -> None:
