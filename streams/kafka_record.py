@@ -80,7 +80,7 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
     if kind is not None and _media(kind) == STRUCTURED:
         attributes = {}
     if size > SIZE_LIMIT:
-        return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, b"")
+        return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, data)
     if repeated is not None:
         return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
     if kind is not None and _media(kind) == STRUCTURED:

@@ -19,6 +19,7 @@ from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import shape, typed
 from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
+from streams.glance import glance
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of one event; more is refused before it is read."""
@@ -58,6 +59,13 @@ class Rejected(msgspec.Struct, frozen=True):
     offer: str | None = None
     """Client and offer of an `offer.proposed` that must be answered all the same."""
     at: Instant | None = None
+    recorded: Instant | None = None
+    """When it became known, where that is said."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is an offer that must be answered."""
+        return self.client is not None and self.offer is not None
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -72,7 +80,7 @@ class Read(msgspec.Struct, frozen=True):
         """The reject of this event, for something beside what it says."""
         fact = self.fact
         offer = fact.said.offer if isinstance(fact.said, Proposed) else None
-        return Rejected(reason, message, fact.source, fact.id, fact.client, offer, fact.at)
+        return Rejected(reason, message, fact.source, fact.id, fact.client, offer, fact.at, self.recorded)
 
 
 class _Trouble(Exception):
@@ -121,21 +129,25 @@ def read_parts(
     attributes: dict[str, Any], data: bytes, previous: Instant, tolerance: Instant, appended: Instant | None
 ) -> Read | Rejected:
     """An event whose attributes, if any, travel beside its data (the binary mode of CloudEvents)."""
-    event: Any = attributes
     try:
-        parsed = _json(data)
-        event = {**attributes, "data": parsed} if attributes else parsed
-        return _fact(event, previous, tolerance, appended)
+        event = _beside(attributes, _json(data))
     except _Duplicate as duplicate:
-        return _rejected(duplicate, {**attributes, "data": _lenient(data)} if attributes else _lenient(data))
+        return _rejected(duplicate, _beside(attributes, _lenient(data)))
+    except _Trouble as trouble:
+        return _rejected(trouble, _beside(attributes, glance(data)))
+    try:
+        return _fact(event, previous, tolerance, appended)
     except _Trouble as trouble:
         return _rejected(trouble, event)
 
 
+def _beside(attributes: dict[str, Any], parsed: object) -> object:
+    return {**attributes, "data": parsed} if attributes else parsed
+
+
 def rejected(reason: str, message: str, attributes: dict[str, Any], data: bytes) -> Rejected:
     """A reject for a reason beside the event itself, with what can be read of it."""
-    lenient = _lenient(data) if len(data) <= SIZE_LIMIT else None
-    return _rejected(_Trouble(reason, message), {**attributes, "data": lenient} if attributes else lenient)
+    return _rejected(_Trouble(reason, message), _beside(attributes, _lenient(data)))
 
 
 def _rejected(trouble: _Trouble, event: object) -> Rejected:
@@ -151,12 +163,16 @@ def _rejected(trouble: _Trouble, event: object) -> Rejected:
     if event.get("type") == "gate61.offer.proposed.v1" and isinstance(data, dict):
         named = data.get("offer")
         offer = named if isinstance(named, str) and IDENT.fullmatch(named) else None
-    try:
-        at = instant(event.get("time"))
-    except ValueError:
-        at = None
     source, id, client = attribute("source", SOURCE), attribute("id", IDENT), attribute("subject", IDENT)
-    return Rejected(trouble.reason, str(trouble), source, id, client, offer, at)
+    at, recorded = _maybe(event.get("time")), _maybe(event.get("recordedtime"))
+    return Rejected(trouble.reason, str(trouble), source, id, client, offer, at, recorded)
+
+
+def _maybe(time: object) -> Instant | None:
+    try:
+        return instant(time)
+    except ValueError:
+        return None
 
 
 def reused(read: Read) -> Rejected:
@@ -290,11 +306,13 @@ def object_of(data: bytes, limit: int = SIZE_LIMIT) -> dict[str, Any] | Rejected
 
 
 def _lenient(data: bytes) -> object:
-    """What can still be read where keys stand twice: the last of each."""
+    """What can still be read: of keys that stand twice the last, or else what can be seen at a glance."""
     try:
-        return None if _too_deep(data) else json.loads(data.decode())
+        if len(data) <= SIZE_LIMIT and not _too_deep(data):
+            return json.loads(data.decode())
     except (ValueError, RecursionError):
-        return None
+        pass
+    return glance(data)
 
 
 def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from state import MemoryStore
 from streams.embedded import Gate
+from streams.glance import LIMIT, glance
 from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, _read_plain, instant, read, read_strict
 from tests.player import POLICY, play
 from tests.progress import counted
@@ -128,19 +129,113 @@ def test_an_unreadable_offer_is_answered_once() -> None:
     assert [a["leading"] for a in played.answers[GOOD["source"], GOOD["id"]]] == ["UNREADABLE_OFFER"]
 
 
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _stating(value: str) -> bytes:
+    """The good offer with a field that the gate does not look at."""
+    return line(data__x=0).replace(b'"x": 0', b'"x": ' + value.encode())
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        (_stating(json.dumps("x" * 300_000)), "TOO_LARGE"),
+        (_stating(json.dumps("x" * (LIMIT - len(_stating('""'))))), "TOO_LARGE"),
+        (_stating("[" * 150_000 + "]" * 150_000), "TOO_LARGE"),
+        (_stating("[" * 501 + "]" * 501), "NOT_JSON"),
+        (_stating('{"a":' * 20_000 + '"}]\\\\"' + "}" * 20_000), "NOT_JSON"),
+        (_stating("9" * 4_301), "NOT_JSON"),
+        (_stating("NaN"), "NOT_JSON"),
+        (_stating("1e999"), "NOT_JSON"),
+        (b"\xef\xbb\xbf" + line(), "NOT_JSON"),
+        (_stating(f'{{"id": 1, "id": {"9" * 4_301}}}'), "NOT_JSON"),
+        (_stating('"?"').replace(b"?", b"\xff"), "NOT_UTF8"),
+        (_stating('"?').replace(b"?", b'\xc3"'), "NOT_UTF8"),
+    ],
+    ids="large largest large-and-deep deep deep-objects digits nan infinity mark twice-inside byte cut".split(),  # noqa: SIM905
+)
+def test_an_offer_whose_client_and_offer_can_be_seen_is_answered(bad: bytes, expected: str) -> None:
+    """Whatever stands in the way of reading the rest; once, under the event that it is."""
+    rejects, answers = [], []
+    gate = Gate(POLICY, MemoryStore())
+    for _ in range(2):
+        reject = gate.take(bad)
+        assert isinstance(reject, Rejected)
+        rejects.append(reject)
+        answers.append(gate.answer_to_reject(reject, bad))
+    assert [r.reason for r in rejects] == [expected] * 2 and answers[1] is None
+    assert answers[0] is not None
+    told = json.loads(answers[0])["data"]
+    assert (told["client"], told["offer"], told["leading"]) == ("cl-1", "of-1", "UNREADABLE_OFFER")
+    assert told["event"] == {"source": GOOD["source"], "id": "prop-1"} and told["at"] == GOOD["time"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        _stating(json.dumps("x" * (LIMIT - len(_stating('""')) + 1))),
+        _stating("NaN")[:-1],
+        _stating("NaN") + b"{}",
+        _stating("NaN").replace(b'"subject"', b'"subject": "cl-2", "subject"'),
+        _stating("NaN").replace(b'"type"', b'"type": "gate61.client.asked.v1", "type"'),
+        _stating("NaN").replace(b'"data"', b'"data": {"offer": "of-2"}, "data"'),
+        _stating("NaN").replace(b'"offer":', b'"offer": "of-2", "offer":'),
+        _stating("NaN").replace(b"cl-1", b"cl-\xff"),
+        _stating("NaN").replace(b"of-1", b"of-\xc3"),
+        _stating("NaN").replace(b'"offer": "of-1"', b'"a": {"offer": "of-1"}'),
+        _stating("NaN").replace(b"offer.proposed", b"client.asked"),
+        b"[" + _stating("NaN") + b"]",
+        json.dumps({"event": GOOD}).encode().replace(b'"custody"', b"NaN"),
+    ],
+    ids="larger cut two clients types datas offers client-bytes offer-bytes deeper type list inside".split(),  # noqa: SIM905
+)
+def test_where_client_or_offer_cannot_be_told_there_is_no_answer(bad: bytes) -> None:
+    """A block in somebody else's name would be worse than none: what nobody answered may not be sent anyhow."""
+    gate = Gate(POLICY, MemoryStore())
+    reject = gate.take(bad)
+    assert isinstance(reject, Rejected) and gate.answer_to_reject(reject, bad) is None
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_json, st.sampled_from(["NaN", "[" * 501 + "]" * 501, "9" * 5_000]), st.booleans())
+def test_a_glance_sees_what_a_reader_sees(value: Any, unreadable: str, spaced: bool) -> None:
+    """Texts with brackets, quotes and escapes hide nothing and pretend nothing."""
+    event = {**GOOD, "x": value, "data": {**GOOD["data"], "y": value, "offer": "of-[{1"}, "z": {"w": 0}}
+    text = json.dumps(event, ensure_ascii=spaced, separators=None if spaced else (",", ":"))
+    marked = text.replace('"w": 0' if spaced else '"w":0', f'"w": {unreadable}').encode("utf-8", "surrogatepass")
+    seen = glance(marked)
+    assert seen is not None and {n: seen[n] for n in GOOD if n != "data"} == {n: GOOD[n] for n in GOOD if n != "data"}
+    assert seen["data"]["offer"] == "of-[{1"
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.binary(max_size=200) | st.text('{}[]",:\\ 1a', max_size=60).map(str.encode))
+def test_no_bytes_stop_a_glance(data: bytes) -> None:
+    """Fuzzed from nothing, and from what JSON is made of."""
+    seen = glance(data)
+    assert seen is None or isinstance(seen, dict)
+
+
+def test_the_worst_a_record_can_hold_is_seen_in_time() -> None:
+    """As much as Kafka takes, of whatever costs most."""
+    for filling in ("[],", '"",', '"\\"",', '{"a":[]},', '{"a":1,"a":2},', "[[[]]],"):
+        bad = _stating("[" + filling * ((LIMIT - 300) // len(filling)) + "0]")
+        before = perf_counter()
+        assert glance(bad) is not None and len(bad) > LIMIT - 400
+        assert perf_counter() - before < 2, filling
+
+
 @settings(max_examples=2000, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     """Fuzzed from nothing."""
     taken = read(data, 0, MINUTE)
     assert isinstance(taken, Rejected) and taken.reason in REASONS
-
-
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @settings(max_examples=3000, deadline=None)

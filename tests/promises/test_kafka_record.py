@@ -130,8 +130,26 @@ def test_a_structured_offer_beside_bad_headers_is_answered(headers: Headers, exp
     """The mode is said, once; an offer that can be read all the same keeps what is needed to block it."""
     reject = refused(take(structured(example("offer.proposed")), headers))
     assert reject.reason == expected
-    if expected != "TOO_LARGE":
-        assert (reject.client, reject.offer, reject.at) == ("cl-1", "of-1", instant("2026-03-02T10:00:00Z"))
+    assert (reject.client, reject.offer, reject.at) == ("cl-1", "of-1", instant("2026-03-02T10:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("filling", "expected"),
+    [
+        (b'"' + b"x" * 300_000 + b'"', "TOO_LARGE"),
+        (b"[" * 501 + b"]" * 501, "NOT_JSON"),
+        (b"9" * 4_301, "NOT_JSON"),
+        (b'"\xff"', "NOT_UTF8"),
+    ],
+)
+def test_an_offer_whose_client_and_offer_can_be_seen_is_answered_in_both_modes(filling: bytes, expected: str) -> None:
+    """In binary mode the client stands in a header and the offer in the value."""
+    event = example("offer.proposed")
+    event["data"]["x"] = 61_061
+    for value, headers in ((structured(event), AS_STRUCTURED), binary(event)):
+        reject = refused(take(value.replace(b"61061", filling), headers))
+        assert (reject.reason, reject.client, reject.offer) == (expected, "cl-1", "of-1")
+        assert (reject.source, reject.id, reject.at) == (event["source"], event["id"], instant(event["time"]))
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,22 @@ def test_each_binary_offer_that_cannot_be_read_is_answered(client: TestClient) -
     assert len(everything(client)) == 2
 
 
+def test_an_offer_that_is_too_large_is_answered_in_every_kind_of_body(client: TestClient) -> None:
+    """Its client and its offer can be seen."""
+    large = {**OFFER, "data": {**OFFER["data"], "x": "y" * SIZE_LIMIT}}
+    kinds = [
+        (json.dumps(large), STRUCTURED),
+        (json.dumps([large, large]), BATCH),
+        (json.dumps(large), LINES),
+        (json.dumps(large["data"]), binary(large)),
+    ]
+    for body, headers in kinds:
+        for result in client.post("/v1/events", content=body, headers=headers).json()["results"]:
+            assert result["reason"] == "TOO_LARGE" and result["id"] == OFFER["id"]
+            assert result["out"][0]["event"]["data"]["leading"] == "UNREADABLE_OFFER"
+    assert len(everything(client)) == 2, "the same bytes once, and once as those of a binary event"
+
+
 def test_a_batch_that_is_none_is_kept_whole(client: TestClient) -> None:
     """An object, a broken array, an element that is no event."""
     for body, reason in ((b"{}", "NOT_JSON"), (b"[1,", "NOT_JSON"), (b"[1]", "NOT_A_CLOUDEVENT")):

@@ -1,0 +1,64 @@
+"""A glance at bytes that are no event in order: so much of them as an answer to an offer needs.
+
+Only what stands at the top and in the objects there is looked at. Whatever lies deeper is left out before anything is
+read, so that neither nesting nor numbers can stop it, and the same bytes are seen the same whoever asks.
+"""
+
+import re
+from collections import Counter
+from json import JSONDecoder
+from typing import Any, Final
+
+LIMIT: Final = 1024 * 1024
+"""Bytes that are looked at: what a Kafka record may have."""
+_DEPTH: Final = 2
+_PIECE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]++|[\]}]++', re.DOTALL)
+"""A text, so that brackets in it are none, or some brackets; it matches wherever one begins, and never looks back."""
+
+
+def glance(data: bytes) -> dict[str, Any] | None:
+    """A JSON object without what lies deep in it and without keys that stand twice; None where there is none to be seen.
+
+    What is not UTF-8 stands as a replacement character, and no id has one.
+    """
+    if len(data) > LIMIT:
+        return None
+    text = data.decode(errors="replace").removeprefix("\ufeff").strip(" \t\r\n")
+    if not text.startswith("{"):
+        return None
+    try:
+        found: dict[str, Any] = _read(_shallow(text))
+    except ValueError:
+        return None
+    return found
+
+
+def _shallow(text: str) -> str:
+    """The text with `0` in the place of every object and list that lies too deep."""
+    kept: list[str] = []
+    depth, begun = 0, 0
+    for piece in _PIECE.finditer(text):
+        first, last = piece.span()
+        sign = text[first]
+        if sign == "[" or sign == "{":
+            if depth <= _DEPTH < depth + last - first:
+                kept += (text[begun : first + _DEPTH - depth], "0")
+            depth += last - first
+        elif sign == "]" or sign == "}":
+            if depth - (last - first) <= _DEPTH < depth:
+                begun = first + depth - _DEPTH
+            depth -= last - first
+    if depth > 0:
+        raise ValueError("an object or a list is not closed")
+    return "".join((*kept, text[begun:]))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        return {name: value for name, value in found.items() if counts[name] == 1}
+    return found
+
+
+_read: Final = JSONDecoder(object_pairs_hook=_once, parse_int=str, strict=False).decode
