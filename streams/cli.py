@@ -35,7 +35,7 @@ from streams.embedded import Gate
 from streams.explain import explain as explained
 from streams.explain import explain_unreadable
 from streams.progress import Progress
-from streams.wire import SIZE_LIMIT, Rejected
+from streams.wire import Rejected
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(policies, name="policy")
@@ -168,7 +168,7 @@ def decide(
         taken = gate.take(line)
         if isinstance(taken, Rejected):
             kept.put(name, number, line, taken)
-            answer = gate.answer_to_reject(taken, line[: SIZE_LIMIT + 1])
+            answer = gate.answer_to_reject(taken, line)
             if answer:
                 out.write(answer + b"\n")
             continue
@@ -194,7 +194,7 @@ def explain(
     for _, _, line in _lines(_open(files)):
         taken = gate.take(line)
         if isinstance(taken, Rejected):
-            unreadable = gate.answer_to_reject(taken, line[: SIZE_LIMIT + 1])
+            unreadable = gate.answer_to_reject(taken, line)
             if unreadable and decision in _named(json.loads(unreadable)["data"]):
                 found.append(unreadable)
             continue

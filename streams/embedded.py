@@ -5,10 +5,11 @@ commits, for one line or for many; what it published after a commit it may have 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from gate.dossier import BEFORE_EVERYTHING
-from gate.effects import Answer, Case, Greeting, Notice, derived_id
+from gate.effects import Answer, Case, Greeting, Notice
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
@@ -19,6 +20,7 @@ from streams.clients import Effect as OfClients
 from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
+Beside = Sequence[tuple[str, bytes]]
 _RECORDED = "recorded"
 
 
@@ -89,20 +91,32 @@ class Gate:
         self.store.note(_RECORDED, str(self._recorded).encode())
         self.store.commit()
 
-    def answer_to_reject(self, reject: Rejected, line: bytes, received: Instant | None = None) -> bytes | None:
-        """The block of an offer that cannot be read but must be answered; the same bytes are answered once."""
-        if reject.offer is None or reject.client is None:
-            return None
-        decision = self.decision_on_reject(line)
-        if self.store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
-            return None
-        said = reject.at or 0 if received is None else received
-        recorded = max(self._recorded, said) if self._recorded > BEFORE_EVERYTHING else said
-        return publish.unreadable(reject, decision, recorded, self.policy)
+    def answer_to_reject(
+        self, reject: Rejected, line: bytes, received: Instant | None = None, beside: Beside = ()
+    ) -> bytes | None:
+        """The block of an offer that cannot be read but must be answered; the same bytes are answered once.
 
-    def decision_on_reject(self, line: bytes) -> str:
-        """The id of the answer to an offer that cannot be read: derived from its bytes."""
-        return derived_id("dec", "unreadable", line.hex(), self.policy.digest)
+        `beside` are the headers of a binary event.
+        """
+        decision = self.decision_on_reject(reject, line, beside)
+        if decision is None or self.store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
+            return None
+        return publish.unreadable(reject, decision, self._known(reject, received), self.policy)
+
+    def decision_on_reject(self, reject: Rejected, line: bytes, beside: Beside = ()) -> str | None:
+        """The id of the answer to an offer that cannot be read; None where there is none to give."""
+        if reject.client is None or reject.offer is None:
+            return None
+        return publish.unreadable_id(line, beside, self.policy)
+
+    def _known(self, reject: Rejected, received: Instant | None) -> Instant:
+        """When that became known, as of an event that can be read; 1970 only where nothing ever said a time."""
+        if received is not None:
+            return max(self._recorded, received)
+        if reject.recorded is not None:
+            return reject.recorded
+        known = self._recorded if reject.at is None else max(self._recorded, reject.at)
+        return known if known > BEFORE_EVERYTHING else 0
 
     def line_of(self, effect: Effect) -> bytes:
         """An effect as a line of output."""

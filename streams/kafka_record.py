@@ -96,6 +96,14 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
     return read_parts(attributes, data, appended, tolerance, appended)
 
 
+def beside(headers: Headers) -> list[tuple[str, bytes]]:
+    """The headers that are part of an event; of a structured one none are, whatever else stands there."""
+    named = [(name.lower(), content or b"") for name, content in headers]
+    found = [(name, content) for name, content in named if name == _MINE or name.startswith(_PREFIX)]
+    structured = any(name == _MINE and _media(content) == STRUCTURED for name, content in found)
+    return [] if structured else found
+
+
 def _media(kind: bytes) -> bytes:
     return kind.split(b";", 1)[0].strip().lower()
 

@@ -1,11 +1,12 @@
 """Answers, notices and cases out, as structured CloudEvents (contract section 4)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, cast
 
 import msgspec
 
-from gate.effects import Answer, Case, Notice
+from gate.effects import Answer, Case, Notice, derived_id
 from gate.facts import Instant, Proposed
 from gate.instants import moment
 from gate.law import DUTIES
@@ -98,6 +99,16 @@ def answered(answer: Answer, policy: Policy) -> bytes:
     """`offer.decided`."""
     data = answer_data(answer, policy)
     return _event("offer.decided", answer.standing.decision, answer.offer.client, answer.recorded, data)
+
+
+def unreadable_id(value: bytes, beside: Iterable[tuple[str, bytes]], policy: Policy) -> str:
+    """The id of the answer to such an offer, derived from its bytes: the same in files, over HTTP and on Kafka.
+
+    `beside` are the headers that a binary event consists of, in any order; a structured one has none.
+    """
+    headers = sorted((name.lower().encode(errors="backslashreplace"), content) for name, content in beside)
+    parts = (part.hex() for header in headers for part in header)
+    return derived_id("dec", "unreadable", value.hex(), *parts, policy.digest)
 
 
 def unreadable(reject: Rejected, decision: str, recorded: int, policy: Policy) -> bytes:

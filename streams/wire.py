@@ -62,11 +62,6 @@ class Rejected(msgspec.Struct, frozen=True):
     recorded: Instant | None = None
     """When it became known, where that is said."""
 
-    @property
-    def answered(self) -> bool:
-        """Whether it is an offer that must be answered."""
-        return self.client is not None and self.offer is not None
-
 
 class Read(msgspec.Struct, frozen=True):
     """An event that can be taken, with the digests of its id and its content."""

@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 from fastapi import Request
@@ -28,6 +29,8 @@ class Arrival(msgspec.Struct, frozen=True):
     """Of a binary event."""
     headers: str | None = None
     """The same as they came, as JSON."""
+    beside: tuple[tuple[str, bytes], ...] = ()
+    """The same and the content type, as they would stand on Kafka."""
     refused: Rejected | None = None
     """Why it is no event, where that shows before it is read."""
 
@@ -87,4 +90,12 @@ def _binary(request: Request, body: bytes) -> Arrival:
         refused = rejected("NOT_A_CLOUDEVENT", "header `ce-specversion` is missing", attributes, body)
     elif kind != JSON:
         refused = rejected("BAD_FIELD", "`content-type` of a binary event must be application/json", attributes, body)
-    return Arrival(body, attributes, json.dumps(given), refused)
+    return Arrival(body, attributes, json.dumps(given), tuple(_beside(request)), refused)
+
+
+def _beside(request: Request) -> Iterator[tuple[str, bytes]]:
+    for name, value in request.headers.items():
+        if name == "content-type":
+            yield name, value.encode("latin-1")
+        elif name.startswith("ce-"):
+            yield f"ce_{name[3:]}", unquote_to_bytes(value.encode("latin-1"))

@@ -24,7 +24,7 @@ from state.journal import Kept, Out, Taken
 from streams.embedded import Effect, Gate
 from streams.serve.bodies import Arrival, structured
 from streams.web.clock import Clock, now
-from streams.wire import SIZE_LIMIT, Read, Rejected
+from streams.wire import Read, Rejected
 
 T = TypeVar("T")
 _log = structlog.get_logger("gate61.serve")
@@ -144,14 +144,18 @@ class Intake:
         at = max(self._clock(), self.gate.recorded)
         kept = Kept(at, reject.reason, reject.message, reject.source, reject.id, arrival.headers, arrival.raw)
         number = self.journal.reject(kept)
-        out, again = self._answer(reject, arrival.raw[: SIZE_LIMIT + 1] + (arrival.headers or "").encode())
+        out, again = self._answer(reject, arrival)
         told = (out,) if out else ()
         return Result("rejected", reject.source, reject.id, None, reject.reason, reject.message, number, told, again)
 
-    def _answer(self, reject: Rejected, line: bytes) -> tuple[Out | None, bool]:
+    def _answer(self, reject: Rejected, arrival: Arrival) -> tuple[Out | None, bool]:
         """The block of an offer that cannot be read, also where it was given before."""
-        answer = self.gate.answer_to_reject(reject, line, None if self._trust else self._clock())
-        about = f"bytes {self.gate.decision_on_reject(line)}"
+        decision = self.gate.decision_on_reject(reject, arrival.raw, arrival.beside)
+        if decision is None:
+            return None, False
+        received = None if self._trust else self._clock()
+        answer = self.gate.answer_to_reject(reject, arrival.raw, received, arrival.beside)
+        about = f"bytes {decision}"
         if answer is not None:
             return self.journal.publish(answer, about), False
         return self.journal.last_about(about), True

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from gate.effects import Answer, derived_id
+from gate.effects import Answer
 from gate.facts import Instant
 from gate.outcome import Verdict
 from gate.policy import Policy
 from streams import publish
 from streams.clients import Effect
-from streams.kafka_record import dead_letter_headers
+from streams.kafka_record import beside, dead_letter_headers
 from streams.wire import Rejected
 from streams.worker.merge import Arrival
 from streams.worker.outputs import Origin, Output, answer, outputs_of
@@ -58,9 +58,10 @@ class Telling:
         """What cannot be taken, as it came; an offer in it is answered all the same."""
         self._counts["rejected", reject.reason] += 1
         yield self._dead_letter(topic, partition, reject, arrival.record, policy)
-        if reject.offer is None or reject.client is None:
+        if reject.client is None or reject.offer is None:
             return
-        decision = _unreadable_id(arrival.record, policy)
+        record = arrival.record
+        decision = publish.unreadable_id(record.value or b"", beside(record.headers), policy)
         if self._seen(bytes.fromhex(decision[4:20]), bytes(8)) is None:
             line = publish.unreadable(reject, decision, arrival.at, policy)
             self._counts["block", "UNREADABLE_OFFER"] += 1
@@ -82,10 +83,3 @@ class Telling:
             policy=policy.digest,
         )
         return Output(topic, partition, record.key, record.value, (*record.headers, *errors))
-
-
-def _unreadable_id(record: Any, policy: Policy) -> str:
-    """The id of the answer to such an offer: the same bytes under the same policy have the same."""
-    headers = (part for name, value in record.headers for part in (name.encode(), value or b""))
-    parts = [record.value or b"", *headers]
-    return derived_id("dec", "unreadable", *(p.hex() for p in parts), policy.digest)

@@ -175,6 +175,35 @@ def test_an_offer_whose_client_and_offer_can_be_seen_is_answered(bad: bytes, exp
     assert told["event"] == {"source": GOOD["source"], "id": "prop-1"} and told["at"] == GOOD["time"]
 
 
+def _recorded_at(*lines: bytes) -> str:
+    """When it became known that the last of these lines is an offer that cannot be read."""
+    gate = Gate(POLICY, MemoryStore())
+    for before in lines[:-1]:
+        assert not isinstance(gate.take(before), Rejected)
+    reject = gate.take(lines[-1])
+    assert isinstance(reject, Rejected)
+    return str(json.loads(gate.answer_to_reject(reject, lines[-1]) or b"")["data"]["recorded_at"])
+
+
+def test_an_unreadable_offer_became_known_when_a_readable_one_would_have() -> None:
+    """Recorded where it says so, else at the later of its time and the line before."""
+    early, late = "2026-03-02T09:00:00Z", "2026-03-03T09:00:00Z"
+    before = line(id="prop-0", recordedtime=late)
+    unknown = {"data__service": None}
+    assert _recorded_at(line(**unknown)) == GOOD["time"]
+    assert _recorded_at(line(**unknown, recordedtime=late)) == late
+    assert _recorded_at(line(recordedtime=early)) == early, "what is from the future was known before it happened"
+    assert _recorded_at(before, line(**unknown)) == late
+    assert _recorded_at(before, line(**unknown, recordedtime="2026-03-02T10:00:30Z")) == "2026-03-02T10:00:30Z"
+    assert _recorded_at(before, line(time="noon")) == late
+    assert _recorded_at(line(time="noon", recordedtime=late)) == late
+    assert _recorded_at(before, line(recordedtime="noon")) == late
+    assert _recorded_at(line(recordedtime="noon")) == GOOD["time"]
+    again = line(id="prop-0", recordedtime="2026-03-04T09:00:00Z", data__service="transfer")
+    assert _recorded_at(before, again) == "2026-03-04T09:00:00Z", "also where its id was reused"
+    assert _recorded_at(_stating("NaN").replace(b'"time"', b'"recordedtime": "%s", "time"' % late.encode())) == late
+
+
 @pytest.mark.parametrize(
     "bad",
     [

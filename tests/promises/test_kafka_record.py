@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 
 from gate.facts import Fact
-from streams.kafka_record import REASONS, STRUCTURED, dead_letter_headers, murmur2, partition_of, read_record
+from state import MemoryStore
+from streams.embedded import Gate
+from streams.kafka_record import REASONS, STRUCTURED, beside, dead_letter_headers, murmur2, partition_of, read_record
+from streams.publish import unreadable_id
 from streams.wire import SIZE_LIMIT, Read, Rejected, instant, read
+from tests.player import POLICY
 from tests.promises.examples import DATA, example
 from tests.promises.spoiling import spoilt
 
@@ -145,7 +149,7 @@ def test_a_structured_offer_beside_bad_headers_is_answered(headers: Headers, exp
 def test_an_offer_whose_client_and_offer_can_be_seen_is_answered_in_both_modes(filling: bytes, expected: str) -> None:
     """In binary mode the client stands in a header and the offer in the value."""
     event = example("offer.proposed")
-    event["data"]["x"] = 61_061
+    event["data"] = {**event["data"], "x": 61_061}
     for value, headers in ((structured(event), AS_STRUCTURED), binary(event)):
         reject = refused(take(value.replace(b"61061", filling), headers))
         assert (reject.reason, reject.client, reject.offer) == (expected, "cl-1", "of-1")
@@ -197,6 +201,32 @@ def test_a_repeated_attribute_is_refused_though_both_say_the_same() -> None:
         assert reject.reason == "REPEATED_HEADER" and twice.lower() in reject.message
         assert (reject.client, reject.offer) == ("cl-1", "of-1")
     assert isinstance(take(value, [*headers, ("other", b"1"), ("other", b"1")]), Read)
+
+
+def answer_id(value: bytes, headers: Headers) -> str:
+    """Of the answer to an offer that cannot be read."""
+    return unreadable_id(value, beside(headers), POLICY)
+
+
+def test_the_same_offer_that_cannot_be_read_has_one_answer_wherever_it_is_sent() -> None:
+    """A structured one its own bytes alone; a binary one also what its headers say of it, in any order and case."""
+    event = example("offer.proposed")
+    event["data"] = {**event["data"], "service": "gambling"}
+    whole, gate = structured(event), Gate(POLICY, MemoryStore())
+    reject = gate.take(whole)
+    assert isinstance(reject, Rejected)
+    in_files = json.loads(gate.answer_to_reject(reject, whole) or b"")["data"]["decision"]
+    foreign: Headers = [("traceparent", b"00-1"), ("ce_id", b"another"), ("Other", None)]
+    for headers in (AS_STRUCTURED, [*foreign, *AS_STRUCTURED], [("Content-Type", STRUCTURED + b"; charset=utf-8")]):
+        assert answer_id(whole, headers) == in_files
+    value, own = binary(event)
+    told = answer_id(value, own)
+    assert told != in_files
+    for headers in (own[::-1], [*own, ("traceparent", b"00-1")], [(name.upper(), said) for name, said in own]):
+        assert answer_id(value, headers) == told
+    for name, said in own:
+        assert answer_id(value, [*(h for h in own if h[0] != name), (name, said and said + b"1")]) != told
+    assert answer_id(value + b" ", own) != told
 
 
 def test_a_record_without_a_value_is_no_event() -> None:

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from streams.publish import unreadable_id
 from streams.serve.bodies import EVENT_LIMIT, arrivals
 from streams.wire import SIZE_LIMIT
+from tests.player import POLICY
 from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, serving
 from tests.stories.telling import clean_client, in_order, offer
 
@@ -200,6 +202,18 @@ def test_each_binary_offer_that_cannot_be_read_is_answered(client: TestClient) -
     ]
     assert found[0] and found[1] and found[0] != found[1] and found[2] == found[0]
     assert len(everything(client)) == 2
+
+
+def test_an_unreadable_offer_has_the_decision_that_files_and_kafka_give_it(client: TestClient) -> None:
+    """What else stands in the request's headers is no part of it."""
+    bad = {**OFFER, "data": {**OFFER["data"], "service": "gambling"}}
+    headers, found = binary(bad), []
+    on_kafka = [(name.replace("ce-", "ce_"), value.encode()) for name, value in headers.items()]
+    for body, sent in ((bad, STRUCTURED), (bad, {**STRUCTURED, "traceparent": "1"}), (bad["data"], headers)):
+        result = client.post("/v1/events", content=json.dumps(body), headers=sent).json()["results"][0]
+        found.append(result["out"][0]["event"]["data"]["decision"])
+    structured = unreadable_id(json.dumps(bad).encode(), (), POLICY)
+    assert found == [structured, structured, unreadable_id(json.dumps(bad["data"]).encode(), on_kafka, POLICY)]
 
 
 def test_an_offer_that_is_too_large_is_answered_in_every_kind_of_body(client: TestClient) -> None:
