@@ -14,7 +14,6 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from gate.effects import Answer
-from gate.facts import Fact
 from state import MemoryStore
 from streams.commands import keys as keys_of_services
 from streams.commands.alerts import alerts
@@ -32,8 +31,8 @@ from streams.commands.watch import watch
 from streams.commands.worker import worker
 from streams.demo.account import tell
 from streams.embedded import Gate
+from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
-from streams.explain import explain_unreadable
 from streams.progress import Progress
 from streams.wire import Rejected
 
@@ -188,8 +187,8 @@ def explain(
 ) -> None:
     """Explain a decision to a person, from the files of events that led to it."""
     gate = Gate(policy_or_refuse(policy), MemoryStore())
-    facts: dict[str, Fact] = {}
-    found: list[Answer | bytes] = []
+    proofs = Proofs()
+    found: list[tuple[Answer, Found] | bytes] = []
     replaced: dict[str, Answer] = {}
     for _, _, line in _lines(_open(files)):
         taken = gate.take(line)
@@ -199,23 +198,24 @@ def explain(
                 found.append(unreadable)
             continue
         if gate.last is not None:
-            facts[gate.last.id] = gate.last
+            proofs.learn(gate.last)
         for answer in (effect for effect in taken if isinstance(effect, Answer)):
             if answer.supersedes:
                 replaced[answer.supersedes] = answer
             if decision in (answer.standing.decision, answer.standing.offer, answer.offer.id):
-                found.append(answer)
+                found.append((answer, proofs.of(answer)))
     if not found:
         print(f"gate61: no decision, offer or offer event `{decision}` in these files", file=sys.stderr)
         raise typer.Exit(1)
     page = console()
     for each in found:
         if as_json:
-            print((each if isinstance(each, bytes) else gate.line_of(each)).decode())
-        elif isinstance(each, Answer):
-            explained(each, replaced.get(each.standing.decision), facts, gate.policy, page)
-        else:
+            print((each if isinstance(each, bytes) else gate.line_of(each[0])).decode())
+        elif isinstance(each, bytes):
             explain_unreadable(each, page)
+        else:
+            answer, leans_on = each
+            explained(answer, replaced.get(answer.standing.decision), leans_on, gate.policy, page)
 
 
 def _named(data: dict[str, Any]) -> tuple[str | None, ...]:

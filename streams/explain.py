@@ -2,18 +2,21 @@
 
 import json
 import textwrap
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from rich.console import Console
 from rich.text import Text
 
 from gate.effects import Answer
-from gate.facts import TYPES, Fact, Instant, Proposed, Thing
+from gate.facts import OF_REGISTER, TYPES, Fact, Instant, Merged, Proposed, Thing
 from gate.instants import EPOCH, LATEST
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from gate.policy import Policy
 
+Found = Mapping[str, tuple[Fact, ...]]
+"""Events by their id, of which several sources may have one."""
 WIDTH = 60
 """Columns of the timeline; three quarters of them for the window, where the offer came later."""
 _VERDICTS = {Verdict.ALLOW: "ALLOWED", Verdict.FLAG: "HELD for a person", Verdict.BLOCK: "BLOCKED"}
@@ -95,8 +98,40 @@ def plain(words: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
-def explain(answer: Answer, successor: Answer | None, facts: dict[str, Fact], policy: Policy, console: Console) -> None:
-    """Print one decision; `facts` are events by id, `successor` the answer that replaced it."""
+class Proofs:
+    """Events by id, as far as a client's answers can lean on them. An id says who is meant only with its source."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, dict[tuple[str, str], Fact]] = {}
+        self._same: dict[str, set[str]] = {}
+        """Of each merged client who is the same person, he among them; one set for all of these."""
+
+    def learn(self, fact: Fact) -> None:
+        """Take an event in, also one that was taken before."""
+        self._facts.setdefault(fact.id, {})[fact.key] = fact
+        if isinstance(fact.said, Merged):
+            both = self._person(fact.client) | self._person(fact.said.other)
+            self._same.update(dict.fromkeys(both, both))
+
+    def of(self, answer: Answer) -> Found:
+        """What an answer that was given just now leans on: events of the client, of the same person, of the register."""
+        person = self._person(answer.offer.client)
+        ids = dict.fromkeys(id for reason in answer.outcome.reasons for id in reason.facts)
+        return {
+            id: tuple(
+                fact
+                for fact in self._facts.get(id, {}).values()
+                if fact.client in person or type(fact.said) in OF_REGISTER
+            )
+            for id in ids
+        }
+
+    def _person(self, client: str) -> set[str]:
+        return self._same.get(client, {client})
+
+
+def explain(answer: Answer, successor: Answer | None, found: Found, policy: Policy, console: Console) -> None:
+    """Print one decision; `found` are the events it leans on, `successor` the answer that replaced it."""
     outcome, offer = answer.outcome, answer.offer
     said = offer.said
     assert isinstance(said, Proposed)
@@ -109,7 +144,7 @@ def explain(answer: Answer, successor: Answer | None, facts: dict[str, Fact], po
         _line(console, f"It supersedes {answer.supersedes}, because {late}.\n")
     _heading(console, "Reasons, the leading one first")
     for number, reason in enumerate(outcome.reasons, 1):
-        _reason(console, number, reason, facts)
+        _reason(console, number, reason, found)
     if outcome.scope:
         _heading(console, f"The window of the request for {_asked(outcome.scope)}")
         _line(console, timeline(outcome.scope, offer.at) + "\n", 2)
@@ -154,19 +189,22 @@ def _heading(console: Console, words: str) -> None:
     console.print(Text(words, "bold"))
 
 
-def _reason(console: Console, number: int, reason: Reason, facts: dict[str, Fact]) -> None:
+def _reason(console: Console, number: int, reason: Reason, found: Found) -> None:
     title = Text.assemble(f"  {number}. ", (reason.code, "bold"), f" ({reason.verdict.word}): ", plain(reason.said))
     console.print(title)
     _line(console, f"Law: {DUTIES[reason.code].law}", 5)
-    for _, told in sorted(_told(i, facts) for i in dict.fromkeys(reason.facts)):
+    for _, told in sorted(each for id in dict.fromkeys(reason.facts) for each in _told(id, found.get(id, ()))):
         _line(console, told, 5)
     console.print()
 
 
-def _told(id: str, facts: dict[str, Fact]) -> tuple[Instant, str]:
-    """A fact with its time; one that is not in the files by its id alone."""
-    fact = facts.get(id)
-    return (LATEST, id) if fact is None else (fact.at, f"{when(fact.at)}  {id}: {_fact(fact)}")
+def _told(id: str, facts: tuple[Fact, ...]) -> Iterator[tuple[Instant, str]]:
+    """The event of an id with its time, all with their sources if there are several; by the id alone if there is none."""
+    if not facts:
+        yield LATEST, id
+    for fact in facts:
+        name = id if len(facts) == 1 else f"{id} of {fact.source}"
+        yield fact.at, f"{when(fact.at)}  {name}: {_fact(fact)}"
 
 
 def _fact(fact: Fact) -> str:

@@ -8,7 +8,8 @@ import pytest
 from gate.law import DUTIES
 from gate.outcome import ScopeView
 from streams.explain import _NEAREST, plain, timeline, when
-from tests.commands.program import answers, case, run
+from tests.commands.program import answers, case, lines, run
+from tests.stories.telling import clean_client, in_order, offer
 
 
 def told(name: str, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
@@ -105,6 +106,38 @@ def test_json_prints_the_answers_as_they_were_given(tmp_path: Path) -> None:
     path, all_answers = told("06", tmp_path)
     done = run("explain", all_answers[-1]["offer"], path, "--json")
     assert answers(done.stdout) == [a for a in all_answers if a["offer"] == all_answers[-1]["offer"]]
+
+
+def test_another_clients_event_of_the_same_id_is_no_proof(tmp_path: Path) -> None:
+    """Ids belong to their source: shown are the client's own event, the register's, and those of who is the same person."""
+    events = in_order([clean_client(), offer(at="2 h")])
+    request = next(e for e in events if e["type"] == "gate61.client.requested.v1")
+    foreign = {**request, "source": "//elsewhere", "subject": "bert", "time": "2026-03-01T08:00:00Z"}
+    foreign["data"] = {**request["data"], "asset": "doge"}
+    path = tmp_path / "story.jsonl"
+    path.write_bytes(lines([*events[:-1], foreign, events[-1]]))
+    (answer,) = answers(run("decide", path).stdout)
+    assert request["id"] in answer["reasons"][0]["facts"]
+    page = explained(answer["decision"], path)
+    assert f"{request['id']}: client requested, exchange_funds, btc" in page
+    assert "doge" not in page and "//elsewhere" not in page
+
+
+def test_where_several_events_have_the_id_all_are_shown_with_their_sources(tmp_path: Path) -> None:
+    """Also those of a client who was found to be the same person, once he was, and not when he is so only later."""
+    events = in_order([clean_client(), offer(at="2 h")])
+    request = next(e for e in events if e["type"] == "gate61.client.requested.v1")
+    other = {**request, "source": "//elsewhere", "subject": "bert", "time": "2026-03-01T08:00:00Z"}
+    other["data"] = {**request["data"], "asset": "eth"}
+    merged = {**other, "id": "m-1", "type": "gate61.client.merged.v1", "subject": "anna", "data": {"other": "bert"}}
+    path = tmp_path / "story.jsonl"
+    for stream, several in (([other, merged, *events], True), ([other, *events, merged], False)):
+        path.write_bytes(lines(stream))
+        first = answers(run("decide", path).stdout)[0]
+        page = explained(first["decision"], path)
+        both = [f"{request['id']} of //elsewhere: client requested", f"{request['id']} of //story: client requested"]
+        assert [words in page for words in both] == [several] * 2, page
+        assert (f"{request['id']}: client requested, exchange_funds, btc" in page) != several
 
 
 def test_an_unknown_decision_is_said_with_exit_1(tmp_path: Path) -> None:
