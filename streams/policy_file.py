@@ -45,7 +45,9 @@ def load(path: Path | None = None) -> Policy:
     try:
         return parse(path.read_bytes(), str(path))
     except OSError as error:
-        raise PolicyRefused(str(path), [f"cannot be read: {error.strerror}"]) from None
+        raise PolicyRefused(
+            str(path), [f"cannot be read: {error.strerror}; name another file, or none for the default"]
+        ) from None
 
 
 def parse(text: bytes, name: str) -> Policy:

@@ -72,7 +72,7 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     group = _named(environment, "GATE61_GROUP", "gate61", found)
     instance = _named(environment, "GATE61_INSTANCE", socket.gethostname(), found)
     health = environment.get("GATE61_HEALTH", "127.0.0.1:6061")
-    if not _ADDRESS.fullmatch(health):
+    if not _is_address(health):
         found.append(f"GATE61_HEALTH is `{health}`; say where probes are served, such as 127.0.0.1:6061")
         health = "127.0.0.1:6061"
     if health.rpartition(":")[0] not in _LOOPBACK:
@@ -82,7 +82,7 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
         )
     policy = environment.get("GATE61_POLICY")
     if policy and not Path(policy).is_file():
-        found.append(f"GATE61_POLICY names `{policy}`, which is no file")
+        found.append(f"GATE61_POLICY names `{policy}`, which is no file; name a policy file, or none for the default")
     if found:
         raise SettingsRefused(found)
     host, _, port = health.rpartition(":")
@@ -99,11 +99,32 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     )
 
 
+def seconds(
+    environment: Mapping[str, str], name: str, default: float, least: float, most: float, found: list[str]
+) -> float:
+    """A time that a setting says; what is wrong with it is added to `found`."""
+    value = environment.get(name)
+    if value is None:
+        return default
+    try:
+        said = float(value)
+    except ValueError:
+        said = -1.0
+    if not least <= said <= most:
+        found.append(f"{name} is `{value}`; it is a number of seconds from {least:g} to {most:g}")
+        return default
+    return said
+
+
+def _is_address(text: str) -> bool:
+    return _ADDRESS.fullmatch(text) is not None and int(text.rpartition(":")[2]) < 1 << 16
+
+
 def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
     servers = tuple(s.strip() for s in environment.get("GATE61_KAFKA", "").split(",") if s.strip())
     if not servers:
         found.append("GATE61_KAFKA is missing; name the brokers, such as kafka-1:9092,kafka-2:9092")
-    found += [f"GATE61_KAFKA names `{s}`; a broker is HOST:PORT" for s in servers if not _ADDRESS.fullmatch(s)]
+    found += [f"GATE61_KAFKA names `{s}`; a broker is HOST:PORT" for s in servers if not _is_address(s)]
     security = _one_of(environment, "GATE61_KAFKA_SECURITY", _SECURITY, found)
     mechanism = user = password = None
     if security.startswith("SASL"):
@@ -113,7 +134,7 @@ def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
             found.append(f"GATE61_KAFKA_USER is missing; {security} signs in with it")
     ca = environment.get("GATE61_KAFKA_CA")
     if ca and not Path(ca).is_file():
-        found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file")
+        found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file; name the certificates of who signs the brokers'")
     return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None)
 
 
@@ -126,7 +147,7 @@ def _secret(environment: Mapping[str, str], name: str, found: list[str]) -> str 
     try:
         return Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError):
-        found.append(f"{name} names `{path}`, which cannot be read")
+        found.append(f"{name} names `{path}`, which cannot be read; name the file that holds the password")
         return None
 
 
@@ -134,9 +155,23 @@ def _check_redis(where: str, found: list[str]) -> None:
     if not where:
         found.append("GATE61_REDIS is missing; name it, such as redis://127.0.0.1:6379/0")
         return
-    parts = urlsplit(where)
-    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-        found.append("GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix://PATH")
+    if not _can_be_used(where):
+        found.append(
+            "GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix://PATH, and percent-encode "
+            "what a password has besides letters and digits"
+        )
+
+
+def _can_be_used(redis: str) -> bool:
+    """Whether Redis' client makes a connection of it; nothing is connected."""
+    from redis import Redis, RedisError  # Not loaded by commands that need none.
+
+    try:
+        parts = urlsplit(redis)
+        Redis.from_url(redis).connection_pool.make_connection()
+    except (ValueError, TypeError, RedisError):
+        return False
+    return bool(parts.hostname or parts.path)
 
 
 def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], found: list[str]) -> str:

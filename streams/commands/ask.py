@@ -1,11 +1,13 @@
 """`gate61 ask`: the synchronous question, beside a worker."""
 
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.commands.common import refuse, settings_or_refuse
+from streams.commands.common import ListSeconds, access_of, list_seconds, refuse, settings_or_refuse
+from streams.settings import seconds
 
 
 def ask(
@@ -15,26 +17,27 @@ def ask(
         Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then keys are demanded")
     ] = None,
     lag: Annotated[
-        float, typer.Option(envvar="GATE61_ASK_LAG", help="seconds a worker may be behind the stream", min=1, max=3600)
-    ] = 30.0,
+        float | None,
+        typer.Option(help="seconds a worker may be behind the stream, 30 or GATE61_ASK_LAG", min=1, max=3600),
+    ] = None,
     budget: Annotated[
-        float, typer.Option(envvar="GATE61_ASK_BUDGET", help="seconds a question may take", min=0.01, max=60)
-    ] = 2.0,
-    list_budget: Annotated[
-        float,
-        typer.Option(envvar="GATE61_LIST_BUDGET", help="seconds a list of recipients may take", min=0.01, max=300),
-    ] = 10.0,
+        float | None, typer.Option(help="seconds a question may take, 2 or GATE61_ASK_BUDGET", min=0.01, max=60)
+    ] = None,
+    list_budget: ListSeconds = None,
 ) -> None:
     """Answer over HTTP what may be sent now, from what the workers know; changes nothing."""
     from streams.ask.app import ask_app  # What only serves is not loaded by commands that are called often.
     from streams.ask.routes import Budget
-    from streams.web.access import Access
     from streams.web.clock import now
-    from streams.web.listening import ListeningRefused, keys_for, listen
+    from streams.web.listening import ListeningRefused, listen
 
-    settings = settings_or_refuse()
+    found: list[str] = []
+    access = access_of(host, keys, found)
+    behind = lag or seconds(environ, "GATE61_ASK_LAG", 30.0, 1, 3600, found)
+    one = budget or seconds(environ, "GATE61_ASK_BUDGET", 2.0, 0.01, 60, found)
+    allowed = Budget(one, list_seconds(list_budget, found))
+    settings = settings_or_refuse(also=found)
     try:
-        access = Access(keys_for(host, keys))
-        listen(ask_app(settings, access, now, lag, Budget(budget, list_budget)), host, port, "the ask service")
+        listen(ask_app(settings, access, now, behind, allowed), host, port, "the ask service")
     except ListeningRefused as refused:
         raise refuse(str(refused)) from None

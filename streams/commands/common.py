@@ -1,10 +1,11 @@
 """What commands share: policy, settings, times and Kafka or a refusal, and where tables go."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,12 +13,21 @@ from rich.console import Console
 from gate.facts import Instant
 from gate.policy import Policy
 from streams.policy_file import PolicyRefused, load
-from streams.settings import Settings, SettingsRefused, settings
+from streams.settings import Settings, SettingsRefused, seconds, settings
 from streams.since import since
 from streams.web.clock import now
 
+if TYPE_CHECKING:
+    from streams.web.access import Access
+
 PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
 Since = Annotated[str | None, typer.Option("--since", help="so long ago (15m, 1h, 7d), or a time with zone")]
+ListSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--list-budget", help="seconds a list of recipients may take, 10 or GATE61_LIST_BUDGET", min=0.01, max=300
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="records as JSON, one a line")]
 
 
@@ -35,12 +45,37 @@ def policy_or_refuse(path: Path | None) -> Policy:
         raise refuse(str(refused)) from None
 
 
-def settings_or_refuse(*, redis: bool = True) -> Settings:
-    """The settings of the environment."""
+def settings_or_refuse(*, redis: bool = True, also: Sequence[str] = ()) -> Settings:
+    """The settings of the environment; `also` is what is wrong beside them."""
     try:
-        return settings(redis=redis)
+        found = settings(redis=redis)
     except SettingsRefused as refused:
-        raise refuse(str(refused)) from None
+        raise refuse(str(SettingsRefused([*refused.complaints, *also]))) from None
+    refuse_all(also)
+    return found
+
+
+def refuse_all(complaints: Sequence[str]) -> None:
+    """End the program with all of them, if there are any."""
+    if complaints:
+        raise refuse(str(SettingsRefused([*complaints])))
+
+
+def list_seconds(given: float | None, found: list[str]) -> float:
+    """What a list of recipients may take; what is wrong with the setting is added to `found`."""
+    return given or seconds(os.environ, "GATE61_LIST_BUDGET", 10.0, 0.01, 300, found)
+
+
+def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
+    """Who is let in; what is wrong with it is added to `found`, and then it is not to be used."""
+    from streams.web.access import Access
+    from streams.web.listening import ListeningRefused, keys_for
+
+    try:
+        return Access(keys_for(host, keys))
+    except ListeningRefused as refused:
+        found.append(str(refused))
+        return Access(None)
 
 
 def console() -> Console:

@@ -1,22 +1,20 @@
 """`gate61 serve --embedded`: the gate over HTTP with SQLite."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.commands.common import PolicyPath, policy_or_refuse, refuse
+from gate.policy import Policy
+from streams.commands.common import ListSeconds, PolicyPath, access_of, list_seconds, refuse, refuse_all
+from streams.policy_file import PolicyRefused, load
 
 Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
 Port = Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)]
 KeysPath = Annotated[Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then keys are demanded")]
 Seconds = Annotated[float, typer.Option("--budget", help="seconds a question may take", min=0.01, max=60)]
-ListSeconds = Annotated[
-    float,
-    typer.Option(
-        "--list-budget", envvar="GATE61_LIST_BUDGET", help="seconds a list of recipients may take", min=0.01, max=300
-    ),
-]
 
 
 def serve(
@@ -27,7 +25,7 @@ def serve(
     port: Port = 8061,
     keys: KeysPath = None,
     budget: Seconds = 2.0,
-    list_budget: ListSeconds = 10.0,
+    list_budget: ListSeconds = None,
     trust_recordedtime: Annotated[
         bool,
         typer.Option("--trust-recordedtime", help="take recorded times from the events, as from files, not the clock"),
@@ -39,19 +37,37 @@ def serve(
     from streams.ask.routes import Budget
     from streams.serve.app import Service
     from streams.serve.intake import Intake, InUse
-    from streams.web.access import Access
-    from streams.web.listening import ListeningRefused, keys_for, listen
+    from streams.web.listening import ListeningRefused, listen
 
     if not embedded:
         raise refuse(
             "say `gate61 serve --embedded`; with Kafka the gate is `gate61 worker`, and `gate61 ask` beside it"
         )
-    used = policy_or_refuse(policy)
+    found = [*_no_place(state)]
+    used = _policy(policy, found)
+    access, allowed = access_of(host, keys, found), Budget(budget, list_seconds(list_budget, found))
+    refuse_all(found)
     try:
-        access = Access(keys_for(host, keys))
         intake = Intake(used, state, trust_recordedtime=trust_recordedtime)
-        listen(Service(intake, access, budget=Budget(budget, list_budget)).app, host, port, "the embedded gate")
+        listen(Service(intake, access, budget=allowed).app, host, port, "the embedded gate")
     except (ListeningRefused, InUse) as refused:
         raise refuse(str(refused)) from None
     except (OSError, sqlite3.Error) as error:
         raise refuse(f"the store `{state}` cannot be used: {error}") from None
+
+
+def _policy(path: Path | None, found: list[str]) -> Policy:
+    """The policy; what is wrong with it is added to `found`, and then it is the default."""
+    try:
+        return load(path)
+    except PolicyRefused as refused:
+        found += [f"policy `{path}`: {complaint}" for complaint in refused.complaints]
+        return load()
+
+
+def _no_place(state: Path) -> Iterator[str]:
+    """What is wrong with where the store is to be, as far as shows before it is made."""
+    if state.is_dir():
+        yield f"the store `{state}` is a folder; name a file in GATE61_STATE"
+    elif not os.access(state.absolute().parent, os.W_OK | os.X_OK):
+        yield f"the store `{state}` cannot be made where it is to be; make its folder, or name another in GATE61_STATE"

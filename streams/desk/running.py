@@ -75,7 +75,11 @@ def _name_of(host: str, url: str | None) -> str | None:
                 "browsers reach it in GATE61_DESK_URL, such as https://desk.firm.example"
             )
         return None
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
+    try:
+        parts = urlsplit(url)
+        name = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        name = None
+    if not name or parts.scheme != "https" or parts.path not in ("", "/"):
         raise DeskRefused(f"GATE61_DESK_URL is `{url}`; it is https://NAME, without a path")
-    return parts.hostname
+    return name

@@ -57,15 +57,23 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
     found = []
     if environment.get("GATE61_KAFKA"):
         found.append("GATE61_URL and GATE61_KAFKA name two gates; name one")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not _is_address(url):
         found.append("GATE61_URL is no address; use http://HOST:PORT or https://")
     key, path = None, environment.get("GATE61_KEY_FILE")
     if path:
         try:
             key = Path(path).read_text().strip()
         except (OSError, UnicodeDecodeError):
-            found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read")
+            found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read; name the file that holds the key")
     if found:
         raise SettingsRefused(found)
     return Gate(url.rstrip("/"), key)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        readable = parts.port != 0 and parts.hostname
+    except ValueError:
+        return False
+    return bool(readable and parts.scheme in ("http", "https") and not parts.query and not parts.fragment)

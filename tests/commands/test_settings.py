@@ -1,10 +1,14 @@
 """Settings are complained about all at once, and say no secret."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from streams.desk.running import DeskRefused, _name_of
+from streams.feed import gate_of
 from streams.settings import SettingsRefused, settings
+from tests.commands.program import run
 
 GOOD = {"GATE61_KAFKA": "kafka-1:9092, kafka-2:9092", "GATE61_REDIS": "redis://127.0.0.1:6379/0"}
 
@@ -35,6 +39,100 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     for name in (*wrong.keys() - {"GATE61_KAFKA_SECURITY"}, "GATE61_KAFKA_USER"):
         assert name in said, name
     assert "loopback" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATE61_REDIS", "redis://[::1"),
+        ("GATE61_REDIS", "redis://127.0.0.1:99999"),
+        ("GATE61_REDIS", "redis://127.0.0.1:quiet"),
+        ("GATE61_REDIS", "REDIS://127.0.0.1"),
+        ("GATE61_REDIS", "redis://127.0.0.1?socket_timeout=soon"),
+        ("GATE61_REDIS", "redis://127.0.0.1?quiet=1"),
+        ("GATE61_REDIS", "rediss://127.0.0.1?ssl_cert_reqs=quiet"),
+        ("GATE61_HEALTH", "127.0.0.1:99999"),
+        ("GATE61_HEALTH", "[::1]:65536"),
+        ("GATE61_KAFKA", "kafka-1:65536"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_a_complaint(name: str, value: str) -> None:
+    """With what to do, and without what may be a secret in it; all others are said too."""
+    with pytest.raises(SettingsRefused) as refused:
+        settings(GOOD | {"GATE61_PARTITIONS": "0", name: value})
+    said = refused.value.complaints
+    assert len(said) == 2 and sum(name in line and "; " in line for line in said) == 1
+    assert "quiet" not in str(refused.value)
+
+
+def test_addresses_that_can_be_used_are_taken() -> None:
+    """At the edges."""
+    for url in ("redis://h", "rediss://u:p@h:6380/2", "unix:///run/redis.sock?db=1", "redis://[::1]:65535?protocol=3"):
+        assert settings(GOOD | {"GATE61_REDIS": url}).redis == url
+    assert settings(GOOD | {"GATE61_HEALTH": "[::1]:65535"}).health == ("::1", 65535)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://h:99999", "http://h:x", "http://h:0", "h:8061", "http://h?a"])
+def test_a_gate_that_cannot_be_read_is_a_complaint(url: str) -> None:
+    """Of those who follow an embedded one."""
+    with pytest.raises(SettingsRefused, match="GATE61_URL is no address; use"):
+        gate_of({"GATE61_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://desk:99999", "http://desk", "https://desk/path", "https://:1"]
+)
+def test_a_name_of_the_desk_that_cannot_be_used_is_refused(url: str) -> None:
+    """With what it is instead."""
+    with pytest.raises(DeskRefused, match="it is https://NAME"):
+        _name_of("127.0.0.1", url)
+
+
+def test_a_service_complains_of_everything_at_once(tmp_path: Path) -> None:
+    """Exit 2, a line each with what to do, and nothing is made."""
+    wrong = {
+        "GATE61_POLICY": "/nope",
+        "GATE61_KEYS": "/nope",
+        "GATE61_LIST_BUDGET": "x",
+        "GATE61_STATE": str(tmp_path / "none" / "gate.db"),
+    }
+    done = run("serve", "--embedded", **wrong)
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2 and lines[0] == "gate61: settings are refused:" and len(lines) == 5, lines
+    for line, words in zip(
+        lines[1:], ("GATE61_STATE", "none for the default", "gate61 keys add", "GATE61_LIST_BUDGET is `x`"), strict=True
+    ):
+        assert words in line
+    assert not (tmp_path / "none").exists()
+    folder = run("serve", "--embedded", "--state", tmp_path)
+    assert folder.returncode == 2 and b"is a folder; name a file" in folder.stderr
+
+
+def test_the_ask_service_complains_of_everything_at_once() -> None:
+    """Also of what the worker does not know."""
+    wrong = {
+        "GATE61_REDIS": "redis://[::1",
+        "GATE61_HEALTH": "127.0.0.1:99999",
+        "GATE61_KEYS": "/nope",
+        "GATE61_ASK_LAG": "0",
+        "GATE61_ASK_BUDGET": "nan",
+        "GATE61_LIST_BUDGET": "301",
+    }
+    done = run("ask", **wrong)
+    said = done.stderr.decode()
+    assert done.returncode == 2 and said.count("\n  - ") == len(wrong) + 1, said
+    for name in (*wrong.keys() - {"GATE61_KEYS"}, "GATE61_KAFKA", "/nope"):
+        assert name in said
+
+
+def test_the_doctor_finds_every_setting_that_cannot_be_used() -> None:
+    """Exit 1, a finding each with what to do."""
+    wrong = {"GATE61_REDIS": "redis://[::1", "GATE61_HEALTH": "127.0.0.1:99999"}
+    done = run("doctor", "--json", **wrong)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert [f["what"].split()[0] for f in found] == ["GATE61_KAFKA", "GATE61_REDIS", "GATE61_HEALTH"]
+    assert all(f["about"] == "settings" and f["do"] for f in found)
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
