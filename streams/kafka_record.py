@@ -10,13 +10,15 @@ from functools import lru_cache
 from typing import Final
 
 from gate.facts import Instant
+from streams.media import NO_JSON, holds_json, media_of
+from streams.media import STRUCTURED as OF_STRUCTURED
 from streams.wire import REASONS as OF_EVENTS
 from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected
 
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
 Headers = Sequence[tuple[str, bytes | None]]
-STRUCTURED: Final = b"application/cloudevents+json"
+STRUCTURED: Final = OF_STRUCTURED.encode()
 _MINE: Final = "content-type"
 _PREFIX: Final = "ce_"
 _MASK: Final = 0xFFFFFFFF
@@ -77,21 +79,22 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
             kind = content
         else:
             attributes[name.removeprefix(_PREFIX)] = (content or b"").decode(errors="replace")
-    if kind is not None and _media(kind) == STRUCTURED:
+    media = "" if kind is None else media_of(kind.decode("latin-1"))
+    if media == OF_STRUCTURED:
         attributes = {}
     if size > SIZE_LIMIT:
         return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, data)
     if repeated is not None:
         return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
-    if kind is not None and _media(kind) == STRUCTURED:
+    if media == OF_STRUCTURED:
         return read(data, appended, tolerance, appended)
     if "specversion" not in attributes:
         message = (
             "neither `content-type: application/cloudevents+json` nor header `ce_specversion`: no mode of a CloudEvent"
         )
         return rejected("NOT_A_CLOUDEVENT", message, attributes, data)
-    if kind is not None and _media(kind) != b"application/json":
-        return rejected("BAD_FIELD", "`content-type` of a binary event must be application/json", attributes, data)
+    if kind is not None and not holds_json(media):
+        return rejected("BAD_FIELD", NO_JSON, attributes, data)
     attributes.pop("data", None)
     return read_parts(attributes, data, appended, tolerance, appended)
 
@@ -100,12 +103,8 @@ def beside(headers: Headers) -> list[tuple[str, bytes]]:
     """The headers that are part of an event; of a structured one none are, whatever else stands there."""
     named = [(name.lower(), content or b"") for name, content in headers]
     found = [(name, content) for name, content in named if name == _MINE or name.startswith(_PREFIX)]
-    structured = any(name == _MINE and _media(content) == STRUCTURED for name, content in found)
+    structured = any(name == _MINE and media_of(content.decode("latin-1")) == OF_STRUCTURED for name, content in found)
     return [] if structured else found
-
-
-def _media(kind: bytes) -> bytes:
-    return kind.split(b";", 1)[0].strip().lower()
 
 
 @lru_cache(1 << 16)

@@ -15,7 +15,8 @@ from fastapi.responses import Response, StreamingResponse
 from gate.instants import moment
 from state.journal import Kept, Out, Taken
 from streams.ask.routes import Budget, ask_routes, probes
-from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, STRUCTURED, arrivals
+from streams.media import STRUCTURED
+from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, arrivals
 from streams.serve.intake import Intake, Result
 from streams.serve.reader import EmbeddedReader
 from streams.web.access import Access

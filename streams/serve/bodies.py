@@ -1,14 +1,15 @@
 """Bodies of requests as events: structured, a batch, JSON lines, or binary with `ce-` headers (CloudEvents HTTP 1.0)."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from fastapi import Request
 
+from streams.media import NO_JSON, STRUCTURED, holds_json, media_of
 from streams.web.problems import Problem
 from streams.wire import SIZE_LIMIT, Rejected, read_strict, rejected
 
@@ -17,8 +18,10 @@ BODY_LIMIT: Final = 8 * 1024 * 1024
 EVENT_LIMIT: Final = 1_000
 """Events of one request, which are one transaction."""
 JSON: Final = "application/json"
-STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+BATCH: Final = "application/cloudevents-batch+json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -44,7 +47,7 @@ def structured(arrival: Arrival) -> bytes:
 
 def arrivals(request: Request, body: bytes) -> list[Arrival]:
     """The events of a request in its order; what is no event is one that will be rejected, and kept."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_of(request.headers.get("content-type", ""))
     if kind == STRUCTURED:
         return [Arrival(body)]
     if kind == BATCH:
@@ -78,24 +81,43 @@ def _no_batch(body: bytes) -> Rejected:
 
 
 def _binary(request: Request, body: bytes) -> Arrival:
-    """Header values are percent-encoded UTF-8 (CloudEvents HTTP 1.0, section 3.1.3.2)."""
+    """Attributes in headers, the data in the body."""
     given = [(name, value) for name, value in request.headers.items() if name.startswith("ce-")]
-    attributes = {name[3:]: unquote(value, errors="replace") for name, value in given if name != "ce-data"}
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    refused = None
-    twice = next((name for name, count in Counter(name for name, _ in given).items() if count > 1), None)
+    said = [(name[3:], _said(value)) for name, value in given]
+    attributes = {name: value.decode(errors="replace") for name, value in said if name != "data"}
+    kind = request.headers.get("content-type", JSON)
+    wrong = _wrong(said, attributes, kind)
+    beside = [(f"ce_{name}", value) for name, value in said]
+    if "content-type" in request.headers:
+        beside.append(("content-type", kind.encode("latin-1")))
+    refused = None if wrong is None else rejected(*wrong, attributes, body)
+    return Arrival(body, attributes, json.dumps(given), tuple(beside), refused)
+
+
+def _wrong(said: list[tuple[str, bytes]], attributes: dict[str, str], kind: str) -> tuple[str, str] | None:
+    """Reason and message for what is wrong with the headers, if something is."""
+    names = Counter(name for name, _ in said)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    garbled = next((name for name, value in said if not _is_text(value)), None)
+    if garbled is not None:
+        return "NOT_UTF8", f"the value of header `ce-{garbled[:64]}` is not UTF-8 once it is percent-decoded"
     if twice is not None:
-        refused = rejected("REPEATED_HEADER", f"header `{twice[:64]}` stands twice", attributes, body)
-    elif "specversion" not in attributes:
-        refused = rejected("NOT_A_CLOUDEVENT", "header `ce-specversion` is missing", attributes, body)
-    elif kind != JSON:
-        refused = rejected("BAD_FIELD", "`content-type` of a binary event must be application/json", attributes, body)
-    return Arrival(body, attributes, json.dumps(given), tuple(_beside(request)), refused)
+        return "REPEATED_HEADER", f"header `ce-{twice[:64]}` stands twice"
+    if "specversion" not in attributes:
+        return "NOT_A_CLOUDEVENT", "header `ce-specversion` is missing"
+    return None if holds_json(media_of(kind)) else ("BAD_FIELD", NO_JSON)
 
 
-def _beside(request: Request) -> Iterator[tuple[str, bytes]]:
-    for name, value in request.headers.items():
-        if name == "content-type":
-            yield name, value.encode("latin-1")
-        elif name.startswith("ce-"):
-            yield f"ce_{name[3:]}", unquote_to_bytes(value.encode("latin-1"))
+def _said(value: str) -> bytes:
+    """What a header says: freed of double quotes, then percent-decoded, once (CloudEvents HTTP 1.0.2, section 3.1.3.2)."""
+    quoted = _QUOTED.fullmatch(value.strip(" \t"))
+    plain = value if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
+    return unquote_to_bytes(plain.encode("latin-1"))
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -183,6 +183,32 @@ def test_attributes_of_a_binary_event_have_the_same_limits(name: str, content: b
         assert refused(taken).offer == ("of-1" if expected != "UNKNOWN_TYPE" else None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (b"application/vnd.acme.offer+json", None),
+        (b"Application/VND.Acme.Offer+JSON; charset=UTF-8", None),
+        (b"application/json;charset=utf-8", None),
+        (b"text/json", None),
+        (b"application/geo+json-seq", "BAD_FIELD"),
+        (b"application/jsonl", "BAD_FIELD"),
+        (b"json", "BAD_FIELD"),
+        (b"", "BAD_FIELD"),
+        (b"\xff/json\xff", "BAD_FIELD"),
+        (b"application/avro; x=application/json", "BAD_FIELD"),
+        (b"application/cloudevents-batch+json", "BAD_FIELD"),
+    ],
+)
+def test_every_type_that_is_json_is_read_as_json(kind: bytes, expected: str | None) -> None:
+    """By its suffix too, with parameters and in any case; a batch is no data."""
+    value, headers = binary(example("offer.proposed"))
+    taken = take(value, [("content-type", kind) if name == "content-type" else (name, c) for name, c in headers])
+    if expected is None:
+        assert taken == take(value, headers)
+    else:
+        assert (refused(taken).reason, refused(taken).offer) == (expected, "of-1")
+
+
 @pytest.mark.parametrize("missing", ["specversion", "id", "source", "type", "subject", "time"])
 def test_an_attribute_that_is_missing_is_named(missing: str) -> None:
     """In both modes with the same reason and words."""

@@ -176,6 +176,63 @@ def test_a_binary_body_is_data_and_nothing_else(client: TestClient, body: bytes,
     assert response.status_code == 422 and response.json()["results"][0]["reason"] == reason
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/vnd.acme.offer+json", "text/json; charset=utf-8", "APPLICATION/JSON", None]
+)
+def test_every_type_that_is_json_is_read_as_json(client: TestClient, kind: str | None) -> None:
+    """And data without a type."""
+    headers = {k: v for k, v in binary(OFFER).items() if k != "content-type"} | ({"content-type": kind} if kind else {})
+    (result,) = client.post("/v1/events", content=json.dumps(OFFER["data"]), headers=headers).json()["results"]
+    assert result["status"] == "taken"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (b'"of1"', "of1"),
+        (b'"o\\f\\1"', "of1"),
+        (b"of%31", "of1"),
+        (b'"of%31"', "of1"),
+        (b"%6f%66%31", "of1"),
+        (b"of1%2F%2f", "of1//"),
+    ],
+)
+def test_header_values_are_freed_of_quotes_and_then_percent_decoded(
+    client: TestClient, said: bytes, meant: str
+) -> None:
+    """Once, as the HTTP binding says (1.0.2, section 3.1.3.2)."""
+    headers = {k: v.encode() for k, v in binary(OFFER).items()} | {"ce-id": said}
+    (result,) = client.post("/v1/events", content=json.dumps(OFFER["data"]), headers=headers).json()["results"]
+    assert (result["status"], result["id"]) == ("taken", meant)
+
+
+def test_a_value_is_decoded_only_once(client: TestClient) -> None:
+    """What is left of a percent sign after it is no id; a lone quote is none either."""
+    for said in (b"of%2531", b'"of1', b'of"1"', b"%22of1%22"):
+        headers = {k: v.encode() for k, v in binary(OFFER).items()} | {"ce-id": said}
+        (result,) = client.post("/v1/events", content=json.dumps(OFFER["data"]), headers=headers).json()["results"]
+        assert result["reason"] == "BAD_FIELD" and "`id`" in result["message"]
+
+
+@pytest.mark.parametrize("said", [b"%C0%A0", b"%ff", b"%ED%A0%80", b"a%e2%82", b'"%C0%A0"'])
+def test_a_value_that_is_no_utf8_is_rejected(client: TestClient, said: bytes) -> None:
+    """By the name of its header; the offer is answered where its client and offer are in others."""
+    for name, answered in (("ce-id", True), ("ce-traceparent", True), ("ce-subject", False)):
+        headers = {k: v.encode() for k, v in binary(OFFER).items()} | {name: said}
+        (result,) = client.post("/v1/events", content=json.dumps(OFFER["data"]), headers=headers).json()["results"]
+        assert result["reason"] == "NOT_UTF8" and f"`{name}`" in result["message"]
+        assert bool(result["out"]) is answered
+
+
+def test_bytes_that_are_no_utf8_are_rejected_in_headers_as_they_are() -> None:
+    """Those that are UTF-8 without being percent-encoded are read so."""
+    for said, reason in ((b"\xe9", "NOT_UTF8"), ("é".encode(), None)):
+        headers = [(b"ce-specversion", b"1.0"), (b"ce-x", said)]
+        (arrival,) = arrivals(Request({"type": "http", "headers": headers}), b"{}")
+        assert (arrival.refused.reason if arrival.refused else None) == reason
+        assert reason is not None or arrival.attributes["x"] == "é"
+
+
 def test_an_attribute_given_twice_is_rejected(client: TestClient) -> None:
     """Nobody could tell which counts."""
     headers = [*binary(OFFER).items(), ("ce-id", "another")]
