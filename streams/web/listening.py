@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from streams.keys import Keys, KeysRefused
 from streams.web.access import is_loopback
+from streams.web.logs import coloured
 
 CONNECTIONS = 1_000
 IDLE_SECONDS = 15
@@ -60,6 +61,7 @@ def listen(
     config = uvicorn.Config(
         app,
         log_level="warning",
+        use_colors=coloured(),
         access_log=False,
         server_header=False,
         proxy_headers=proxied,

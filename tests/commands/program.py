@@ -22,11 +22,17 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> Done:
     return subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, env=env, timeout=60, check=False)
 
 
-def on_terminal(*arguments: str | Path, out: IO[bytes] | None = None, **environment: str) -> bytes:
-    """What a terminal shows of a run; with `out`, standard output goes there instead."""
+def on_terminal(
+    *arguments: str | Path,
+    program: str | Path = PROGRAM,
+    out: IO[bytes] | None = None,
+    err: IO[bytes] | None = None,
+    **environment: str,
+) -> bytes:
+    """What a terminal shows of a run; with `out` or `err`, standard output or error goes there instead."""
     master, slave = pty.openpty()
     env = ENVIRONMENT | environment
-    with subprocess.Popen([PROGRAM, *arguments], stdout=out or slave, stderr=slave, env=env):
+    with subprocess.Popen([program, *arguments], stdout=out or slave, stderr=err or slave, env=env):
         os.close(slave)
         shown = bytearray()
         with suppress(OSError):  # That is how the end of a terminal shows.

@@ -1,7 +1,10 @@
 """`gate61 policy check`, `--help`, `--version`, `demo`: the rest of what people type."""
 
+import json
+import sys
 import tomllib
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -67,3 +70,47 @@ def test_no_color_is_honoured_on_a_terminal(setting: dict[str, str], coloured: b
     """Without it help is coloured, with it no colour leaves the program."""
     shown = on_terminal("decide", "--help", out=None, TERM="xterm-256color", **setting)
     assert (b"\x1b[1;3" in shown) is coloured
+
+
+_SAYING = """
+import logging, structlog, uvicorn
+from fastapi import FastAPI
+from streams.web import listening, logs
+
+class Said(Exception):
+    pass
+
+def started(self, sockets):
+    logging.getLogger("uvicorn.error").warning("uvicorn speaks")
+    raise Said
+
+logs.log_to_stderr()
+structlog.get_logger().warning("structlog speaks", detail=1)
+try:
+    [][0]
+except IndexError:
+    structlog.get_logger().exception("structlog fails")
+listening._Server.run = started
+try:
+    listening.listen(FastAPI(), "127.0.0.1", 0, "a service")
+except Said:
+    pass
+"""
+
+
+@pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
+def test_logs_of_services_have_colours_where_they_are_wanted(setting: dict[str, str], coloured: bool) -> None:
+    """On a terminal, unless NO_COLOR says otherwise: what the gate logs, what its HTTP server does, and errors."""
+    shown = on_terminal("-c", _SAYING, program=sys.executable, TERM="xterm", **setting)
+    assert all(words in shown for words in (b"structlog speaks", b"uvicorn speaks", b"IndexError"))
+    assert (b"\x1b[" in shown) is coloured
+
+
+def test_logs_of_services_have_no_colours_beyond_a_terminal() -> None:
+    """JSON lines, for programs; also where only standard output is a terminal."""
+    with TemporaryFile() as file:
+        on_terminal("-c", _SAYING, program=sys.executable, err=file, TERM="xterm")
+        file.seek(0)
+        said = file.read()
+    assert b"uvicorn speaks" in said and b"\x1b[" not in said
+    assert json.loads(said.splitlines()[0])["event"] == "structlog speaks"
