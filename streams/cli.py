@@ -29,7 +29,7 @@ from streams.commands.serve import serve
 from streams.commands.topics import topics
 from streams.commands.watch import watch
 from streams.commands.worker import worker
-from streams.demo.account import tell
+from streams.demo.account import Month, tell
 from streams.embedded import Gate
 from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
@@ -154,6 +154,7 @@ def decide(
     files: Files,
     policy: PolicyPath = None,
     rejects: Annotated[Path | None, typer.Option(help="where lines that cannot be taken are kept")] = None,
+    _as_json: Annotated[bool, typer.Option("--json", help="an event a line, as it is anyhow")] = False,
 ) -> None:
     """Answer every offer in files of events, in the order of arrival; answers, notices and cases on standard output."""
     gc.disable()  # Facts and answers form no cycles; looking for some costs a tenth of the time.
@@ -228,9 +229,15 @@ def demo(
     policy: PolicyPath = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="only print the account")] = False,
     port: Annotated[int, typer.Option(help="of the desk; 0 takes a free one", min=0, max=65535)] = 8063,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="what came out of the month as events, one a line, and no desk")
+    ] = False,
 ) -> None:
     """Play a shipped month of a fictional platform through the gate, say what was held and why, and open the desk on it."""
     used = policy_or_refuse(policy)
+    if as_json:
+        Month(used, lambda line: print(line.decode()))
+        return
     tell(used, console())
     if not no_serve:
         from streams.demo.serving import (

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import pairwise
 
 from rich.console import Console
@@ -23,7 +24,9 @@ _WORDS = {"allow": "allowed", "flag": "held", "block": "blocked"}
 class Month:
     """What the gate made of the shipped month."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, said: Callable[[bytes], object] = lambda line: None) -> None:
+        """`said` is called with each event that comes out, as `decide` writes it."""
+        self._said = said
         self.answers: dict[tuple[str, str], list[Answer]] = {}
         self.cases: list[Case] = []
         self.rejects: list[tuple[int, Rejected]] = []
@@ -43,9 +46,13 @@ class Month:
         taken = self._gate.take(line)
         if isinstance(taken, Rejected):
             self.rejects.append((number, taken))
-            self.unreadable += self._gate.answer_to_reject(taken, line) is not None
+            answer = self._gate.answer_to_reject(taken, line)
+            if answer is not None:
+                self.unreadable += 1
+                self._said(answer)
             return
         for effect in taken:
+            self._said(self._gate.line_of(effect))
             if isinstance(effect, Answer):
                 self.answers.setdefault(effect.offer.key, []).append(effect)
                 self._by_id[effect.offer.id.encode()].append(effect.standing.decision)

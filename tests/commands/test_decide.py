@@ -39,6 +39,11 @@ def test_a_file_is_answered_with_exit_0(story: Path) -> None:
     assert {a["verdict"] for a in answers(done.stdout)} > {"allow"}
 
 
+def test_json_is_what_it_prints_anyhow(story: Path) -> None:
+    """As every command that prints records it knows the option."""
+    assert run("decide", story, "--json").stdout == run("decide", story).stdout != b""
+
+
 def test_several_files_are_one_stream(story: Path, tmp_path: Path) -> None:
     """Cut anywhere between two lines, also with standard input in the middle, the answers are the same bytes."""
     parts = story.read_bytes().splitlines(keepends=True)

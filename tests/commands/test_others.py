@@ -8,8 +8,10 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from streams.demo.month import PATH
+from streams.demo.serving import filled
 from streams.policy_file import DEFAULT
-from tests.commands.program import on_terminal, run
+from tests.commands.program import answers, on_terminal, run
 
 VERSION = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
 
@@ -63,6 +65,20 @@ def test_the_demo_tells_the_month_in_plain_words() -> None:
         assert word in text
     assert "\x1b[" not in text
     assert text == run("demo", "--no-serve", TZ="Pacific/Apia", PYTHONHASHSEED="7").stdout.decode()
+
+
+def test_the_demo_tells_programs_what_came_out_of_the_month() -> None:
+    """The events that `decide` would write, and no desk: it ends by itself."""
+    done = run("demo", "--json")
+    said = answers(done.stdout)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {a["verdict"] for a in said} == {"allow", "flag", "block"}
+    assert "UNREADABLE_OFFER" in {a["leading"] for a in said}
+    decisions: dict[str, list[str]] = {}
+    for each in said:
+        decisions.setdefault(each["event"]["id"], []).append(each["decision"])
+    filled_in = b"\n".join(filled(line, decisions) for line in PATH.read_bytes().splitlines())
+    assert run("decide", "-", stdin=filled_in).stdout == done.stdout
 
 
 @pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
