@@ -50,7 +50,7 @@ def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: I
         "type": "gate61.offer.proposed.v1",
         "subject": client,
         "time": text(now) if time is None else time,
-        "data": {"offer": id, **data},
+        "data": {**data, "offer": id if data.get("offer") is None else data["offer"]},
     }
     event = read(json.dumps(asked).encode(), now, _ANY_TIME, now)
     if isinstance(event, Rejected):

@@ -54,7 +54,7 @@ def say_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def parameters(_: Request, error: RequestValidationError) -> Response:
-        wrong = [f"`{e['loc'][-1]}`: {e['msg'].lower()}" for e in error.errors()]
+        wrong = [f"`{e['loc'][-1]}`: {e['msg'][:1].lower()}{e['msg'][1:]}" for e in error.errors()]
         return said(422, "; ".join(wrong))
 
     @app.exception_handler(HTTPException)

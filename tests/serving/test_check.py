@@ -147,6 +147,29 @@ def test_a_question_that_cannot_be_read_allows_nothing(tmp_path: Path, body: Any
         assert client.post("/v1/check", content=b" " * 300_000).status_code == 413
 
 
+def test_an_offer_that_is_null_is_as_one_that_is_left_out(tmp_path: Path) -> None:
+    """So is any other field; what is asked for one and for many is read alike."""
+    asked = {**OFFER["data"], "transaction": None, "time": None}
+    del asked["offer"]
+    for offer_id, told in ((None, "check-"), ("of-7", "of-7")):
+        with serving(tmp_path / f"{offer_id}.db", Clock(NOW)) as client:
+            answer = client.post("/v1/check", json={"client": "anna", **asked, "offer": offer_id})
+            assert answer.status_code == 200 and answer.json()["offer"].startswith(told)
+            body = {"send": {**asked, "offer": offer_id}, "recipients": ["anna", {"recipient": "bert", "offer": None}]}
+            many = client.post("/v1/suppress", json=body)
+            assert many.status_code == 200 and many.json()["counts"]["unreadable"] == 0
+            refused = client.post("/v1/check", json={"client": "anna", **asked, "offer": ""})
+            assert refused.status_code == 422 and "offer" in refused.json()["detail"]
+
+
+def test_a_path_that_names_no_client_is_told_what_one_is(tmp_path: Path) -> None:
+    """As the rule is, capitals among it."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        refused = client.get("/v1/clients/an%20na/may-send")
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "`client`: string should match pattern '^[A-Za-z0-9._:@/-]{1,128}$'"
+
+
 def test_a_question_that_takes_too_long_is_not_answered(tmp_path: Path) -> None:
     """The budget is kept: 503, nothing may be sent."""
     with serving(tmp_path / "gate.db", budget=Budget(1e-9)) as client:
