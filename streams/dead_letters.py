@@ -9,7 +9,7 @@ the same topic, so that it is remembered where it lies: a record with the header
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from kafka import KafkaConsumer
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from gate.instants import text
+from streams.kafka_record import FIRST_ERROR
 from streams.reading import Extent, extent, records
 from streams.topics import Names
 
@@ -112,23 +113,25 @@ def place_of(said: str) -> str:
 
 def read(record: Any, register: bool) -> DeadLetter | Note:
     """What a record of one of the two topics is."""
-    said: dict[str, str] = {}
-    replayed = copy = None
-    kept: list[tuple[str, bytes | None]] = []
-    for name, value in record.headers:
-        if name.startswith(ERRORS):
-            said[name.removeprefix(ERRORS)] = (value or b"").decode(errors="replace")
-            continue
-        kept.append((name, value))
-        replayed = value if name == REPLAYED else replayed
-        copy = value if name == REPLAYED_AS else copy
+    kept, added = _parted(record.headers)
+    said = {name.removeprefix(ERRORS): (value or b"").decode(errors="replace") for name, value in added}
+    last = dict(kept)
+    replayed = last.get(REPLAYED)
     at = record.timestamp * MILLISECOND
     if replayed is not None and not said:
-        return Note(replayed.decode(errors="replace"), at, (copy or b"").decode(errors="replace"))
+        copy = last.get(REPLAYED_AS) or b""
+        return Note(replayed.decode(errors="replace"), at, copy.decode(errors="replace"))
     place = f"{REGISTER if register else record.partition}:{record.offset}"
-    return DeadLetter(
-        place, record.topic, record.partition, record.offset, at, record.key, record.value, tuple(kept), said
-    )
+    return DeadLetter(place, record.topic, record.partition, record.offset, at, record.key, record.value, kept, said)
+
+
+def _parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Headers]:
+    """A record's own headers, and what the worker added behind them; a platform may send some of the same names."""
+    places = [place for place, (name, _) in enumerate(headers) if name == f"{ERRORS}{FIRST_ERROR}"]
+    begun = places[-1] if places else len(headers)
+    added = tuple(h for h in headers[begun:] if h[0].startswith(ERRORS))
+    own = tuple(h for place, h in enumerate(headers) if place < begun or not h[0].startswith(ERRORS))
+    return own, added
 
 
 def survey(consumer: KafkaConsumer, names: Names, choice: Choice) -> Survey:

@@ -128,6 +128,11 @@ def murmur2(key: bytes) -> int:
     return hashed ^ hashed >> 15
 
 
-def dead_letter_headers(**errors: object) -> list[tuple[str, bytes]]:
-    """What is added to the headers of a record that could not be taken: why, where it came from, and by whom."""
-    return [(f"gate61.errors.{name}", str(said).encode(errors="backslashreplace")) for name, said in errors.items()]
+FIRST_ERROR: Final = "topic"
+"""What is always said of a dead letter, before all else: behind a platform's own headers it shows where they end."""
+
+
+def dead_letter_headers(*, topic: str, **errors: object) -> list[tuple[str, bytes]]:
+    """What is added to the headers of a record that could not be taken: where it came from, why, and by whom."""
+    said = {FIRST_ERROR: topic, **errors}
+    return [(f"gate61.errors.{name}", str(value).encode(errors="backslashreplace")) for name, value in said.items()]

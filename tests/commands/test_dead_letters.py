@@ -65,7 +65,7 @@ def test_a_dead_letter_is_the_record_as_it_came_and_what_the_worker_said() -> No
     forged = (("gate61.errors.reason", b"NOT_JSON"), ("gate61.errors.topic", b"elsewhere"))
     found = letter(Record(headers=(*forged, STRUCTURED, ("empty", None), ("empty", b"\xff"))))
     assert (found.place, found.reason, found.message) == ("3:17", "WRONG_PARTITION", "elsewhere")
-    assert found.headers == (STRUCTURED, ("empty", None), ("empty", b"\xff"))
+    assert found.headers == (*forged, STRUCTURED, ("empty", None), ("empty", b"\xff")), "nothing of it is lost"
     assert found.errors["topic"] == NAMES.actions.name
     assert letter(register=True).place == "register:17"
 

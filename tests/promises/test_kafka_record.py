@@ -307,8 +307,9 @@ def test_a_client_is_where_kafkas_own_clients_put_him() -> None:
 
 def test_dead_letters_say_why_in_headers() -> None:
     """UTF-8 text, whatever it is about."""
-    headers = dead_letter_headers(partition=3, reason="NOT_UTF8", message="\ud800 é")
+    headers = dead_letter_headers(partition=3, reason="NOT_UTF8", message="\ud800 é", topic="t")
     assert headers == [
+        ("gate61.errors.topic", b"t"),
         ("gate61.errors.partition", b"3"),
         ("gate61.errors.reason", b"NOT_UTF8"),
         ("gate61.errors.message", "\\ud800 é".encode()),
@@ -417,7 +418,7 @@ def test_hostile_records_end_as_a_fact_or_a_reject() -> None:
         taken = take(value, headers, key, PLACE if rng.random() < 0.9 else None, rng.choice([0, APPENDED, APPENDED]))
         ends.add(taken.reason if isinstance(taken, Rejected) else "fact")
         if isinstance(taken, Rejected):
-            dead_letter_headers(reason=taken.reason, message=taken.message)
+            dead_letter_headers(topic="t", reason=taken.reason, message=taken.message)
     assert ends == {"fact", *REASONS} - {"ID_REUSED"}
 
 
