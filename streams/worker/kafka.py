@@ -35,6 +35,8 @@ LOOK_MILLISECONDS = 5_000
 TICK_SECONDS = 0.001
 """The unit of append times."""
 LARGEST_REQUEST = 32 * 1024 * 1024
+FOR_EVER = 2**31 - 1
+"""Milliseconds, as many as the protocol has."""
 
 
 class NotAssigned(Exception):
@@ -201,7 +203,9 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         partition_assignment_strategy=[RangePartitionAssignor],
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
-        max_poll_interval_ms=600_000,
+        # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
+        # round is asked of its beat (`Gatekeeper.hanging`).
+        max_poll_interval_ms=FOR_EVER,
         # A record that comes while a fetch for other partitions is under way waits for that fetch to end.
         fetch_max_wait_ms=10,
         max_partition_fetch_bytes=4 * 1024 * 1024,

@@ -35,6 +35,7 @@ log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 15.0
 """What a partition gets to finish its batch before it is left as it is; the next owner goes on from what is stored."""
 REDIS_SECONDS = 5.0
+DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
 
@@ -121,9 +122,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             self._partitions = await self._patiently("topics", self._meet_topics)
             self.add_future(self._follow())
             await self._patiently("policy", self._govern)
+            self.ready = DIVIDING
             both = [self._names.actions.name, self._names.between.name]
             self._consumer.subscribe(both, listener=self)
-            self.ready = ""
         except CannotStart as error:
             log.error("cannot start", error=str(error))
             await self.crash(error)
@@ -198,6 +199,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         for number in sorted({p.partition for p in assigned}):
             if number not in self.loops:
                 self._run(number)
+        self.ready = ""  # Also with none: there may be more workers than partitions.
 
     def _run(self, number: int) -> None:
         topic = self._names.actions.name
@@ -212,6 +214,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish the batches under way, then let go."""
+        self.ready = DIVIDING
         await self._let_go({p.partition for p in revoked})
 
     async def _let_go(self, numbers: set[int]) -> None:
