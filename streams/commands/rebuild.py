@@ -25,6 +25,7 @@ def rebuild(
     from redis import Redis
     from redis.exceptions import RedisError
 
+    from streams.worker.merge import LogLost
     from streams.worker.rebuild import Rebuild, StillRunning
 
     logging.getLogger("kafka").addHandler(logging.NullHandler())
@@ -40,7 +41,7 @@ def rebuild(
             done = work.check(number, partitions) if check else work.make(number, partitions)
             differ += len(done.differs or ())
             print(json.dumps(_record(done)) if as_json else _said(done))
-    except StillRunning as error:
+    except (StillRunning, LogLost) as error:
         raise refuse(str(error), 1) from None
     except (KafkaError, RedisError) as error:
         raise refuse(f"not finished: {type(error).__name__}: {error}; see `gate61 doctor`, then again", 1) from None

@@ -5,6 +5,7 @@ and stores only how far it did.
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
@@ -13,9 +14,27 @@ from gate.policy import Policy
 from streams.kafka_record import read_record
 from streams.policy_file import PolicyRefused, parse
 from streams.wire import Rejected, reused
-from streams.worker.merge import Arrival, Log
+from streams.worker.merge import Arrival, Log, LogLost
 
 MILLISECOND = 1_000
+
+
+def whole(beginnings: Mapping[str, int]) -> None:
+    """Whether both logs have their beginnings, by topic; raises `LogLost`: what was deleted may forbid offers."""
+    for topic, first in beginnings.items():
+        if first:
+            raise LogLost(
+                f"`{topic}` begins at offset {first}, and must be read from 0: records were deleted. Give it back its log "
+                "from a copy, or begin a new gate under another GATE61_PREFIX; keep this topic for good (`gate61 doctor`)"
+            )
+
+
+def made_anew(topic: str, read: int) -> LogLost:
+    """What is wrong with a log that does not go on where it was read to."""
+    return LogLost(
+        f"`{topic}` was read as far as offset {read} and does not go on there: the topic was made anew or lost its end. "
+        "Give it back its log, or remove the state that was made from it, and start the workers again"
+    )
 
 
 class Followed:
@@ -32,7 +51,9 @@ class Followed:
         self._lock = Lock()
 
     def add(self, log: Log, record: Any) -> None:
-        """Take the next record of one of the logs."""
+        """Take the next record of one of the logs; raises `LogLost` for one from before what was read."""
+        if record.offset < self.read[log]:
+            raise made_anew(record.topic, self.read[log])
         arrivals = self.policies if log is Log.POLICY else self.register
         at = max(record.timestamp * MILLISECOND, arrivals[-1].at) if arrivals else record.timestamp * MILLISECOND
         event = _policy(record) if log is Log.POLICY else None

@@ -16,8 +16,9 @@ from aiokafka.structs import RecordMetadata
 from streams.connection import connection
 from streams.settings import Kafka
 from streams.topics import Names
+from streams.worker.following import Followed, made_anew
 from streams.worker.loop import Bounds, Fetched
-from streams.worker.merge import Ends
+from streams.worker.merge import Ends, Log
 from streams.worker.outputs import DECISIONS, Output
 from streams.worker.pins import Pin, Unknown
 from streams.worker.records import tolerate_names
@@ -77,7 +78,9 @@ class Looker:
 class KafkaSource:
     """The logs of one partition, out of the consumer that the worker's partitions share."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, looker: Looker, names: Names, number: int) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, looker: Looker, followed: Followed, names: Names, number: int
+    ) -> None:
         self._consumer = consumer
         self._looker = looker
         self._decisions = TopicPartition(names.decisions.name, number)
@@ -85,15 +88,17 @@ class KafkaSource:
         self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
-        self._policy, self._register = (TopicPartition(t.name, 0) for t in (names.policy, names.register))
+        self._followed = followed
+        one = [TopicPartition(t.name, 0) for t in (names.policy, names.register)]
+        self._logs = [*one, self._between, self._actions]
+        """By `Log`."""
 
-    async def bounds(self) -> tuple[Bounds, Bounds]:
+    async def bounds(self) -> Sequence[Bounds]:
         """See `Source`."""
-        both = [self._actions, self._between]
-        if not self._consumer.assignment().issuperset(both):
+        if not self._consumer.assignment().issuperset((self._actions, self._between)):
             raise NotAssigned("the group has given this partition to somebody else, or is about to")
-        first, end = await self._consumer.beginning_offsets(both), await self._consumer.end_offsets(both)
-        return Bounds(first[both[0]], end[both[0]]), Bounds(first[both[1]], end[both[1]])
+        first, end = await self._consumer.beginning_offsets(self._logs), await self._consumer.end_offsets(self._logs)
+        return [Bounds(first[log], end[log]) for log in self._logs]
 
     async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
         """See `Source`."""
@@ -124,9 +129,13 @@ class KafkaSource:
         early = self._fetched + TICK_SECONDS - monotonic()
         if early > 0:
             await sleep(early)
-        asked = [self._policy, self._register, self._between, self._actions]
-        found = await self._consumer.end_offsets(asked)
-        return [found[p] for p in asked]
+        read = tuple(self._followed.read)  # It goes on while the brokers are asked.
+        found = await self._consumer.end_offsets(self._logs)
+        ends = [found[log] for log in self._logs]
+        for log in (Log.POLICY, Log.REGISTER):
+            if ends[log] < read[log]:
+                raise made_anew(self._logs[log].topic, read[log])
+        return ends
 
     async def acknowledge(self, actions: int, between: int) -> None:
         """See `Source`."""
@@ -213,13 +222,13 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
 
 
 def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
-    """The consumer of the one-partition topics, without a group."""
+    """A consumer without a group; who uses it says where to begin, and nothing is passed over."""
     tolerate_names()
     return AIOKafkaConsumer(
         **connection(kafka),
         client_id=f"gate61-{instance}-register",
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",
         isolation_level="read_committed",
         fetch_max_wait_ms=50,
     )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_store import Fenced
-from streams.worker.merge import Ends
+from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin
@@ -46,15 +46,11 @@ class Fetched(NamedTuple):
     read: int
 
 
-class LogLost(Exception):
-    """The log does not have what must be read next. Somebody has to look: nothing is skipped."""
-
-
 class Source(Protocol):
     """The logs of one partition."""
 
-    async def bounds(self) -> tuple[Bounds, Bounds]:
-        """Of what happens around clients, and of the messages between them; raises if the partition is not ours."""
+    async def bounds(self) -> Sequence[Bounds]:
+        """By `Log`; raises if the partition is not ours."""
 
     async def answered(self, place: Sequence[int], since: int) -> Sequence[Pin]:
         """What published answers beyond that place were given on, in order; `since` is the offset to look from."""
@@ -69,6 +65,7 @@ class Source(Protocol):
         """By `Log`: the offset after the last record, asked now, and a millisecond or more after the last `read` ended.
 
         So whatever is appended after this was asked has a later append time than all that was read, in milliseconds.
+        Raises `LogLost` if register or policies end before what was read of them.
         """
 
     async def acknowledge(self, actions: int, between: int) -> None:
@@ -161,10 +158,10 @@ class PartitionLoop:
 
     async def _assume(self) -> None:
         """Become the owner, publish what may not be published yet, read on from the stored offset."""
-        actions, between = await self._source.bounds()
+        bounds = await self._source.bounds()
         assumed = await self._aside(self.partition.assume)
-        _has("of what happens around clients", actions, assumed.actions, assumed.new)
-        _has("between merged clients", between, assumed.between, assumed.new)
+        for log in Log:
+            _has(log, bounds[log], self.partition.place[log], assumed.new)
         if assumed.outbox:
             await self._publisher.publish(assumed.outbox)
         while not self.stopping and not await self._aside(self.partition.open):
@@ -227,9 +224,16 @@ class PartitionLoop:
 
 
 _NOTHING: Ends = (0, 0, 0, 0)
+_CALLED = {
+    Log.POLICY: "of policies",
+    Log.REGISTER: "of the register",
+    Log.BETWEEN: "between merged clients",
+    Log.ACTIONS: "of what happens around clients",
+}
 
 
-def _has(what: str, bounds: Bounds, wanted: int, new: bool) -> None:
+def _has(log: Log, bounds: Bounds, wanted: int, new: bool) -> None:
+    what = _CALLED[log]
     if bounds.first > wanted:
         raise LogLost(
             f"the log {what} begins at offset {bounds.first}, and {wanted} must be read next: records were deleted "

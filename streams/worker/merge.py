@@ -25,6 +25,10 @@ class Log(IntEnum):
 _ORDER: Final = tuple(range(len(Log)))
 
 
+class LogLost(Exception):
+    """A log does not have what must be read next, or not as it must be. Somebody has to look: nothing is skipped."""
+
+
 class Arrival(NamedTuple):
     """One record of a log. `at` is its append time, never before that of the record before it."""
 

@@ -20,7 +20,7 @@ from streams.codecs import unpack_every_codec
 from streams.connection import connection
 from streams.settings import Settings
 from streams.topics import Names, topics
-from streams.worker.following import Followed
+from streams.worker.following import Followed, whole
 from streams.worker.merge import Log
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
@@ -62,7 +62,7 @@ class Rebuild:
         self._group = f"{settings.prefix}{settings.group}"
 
     def begin(self) -> int:
-        """Read register and policies; returns how many partitions there are. Raises `StillRunning`, `KafkaError`."""
+        """Read register and policies; returns how many partitions there are. Raises `LogLost`, `KafkaError`."""
         admin = administrator(self._settings.kafka)
         try:
             kept = admin.list_group_offsets({self._group: None}).get(self._group, {})
@@ -74,6 +74,7 @@ class Rebuild:
         consumer = self._consumer()
         try:
             consumer.assign([*logs])
+            whole({place.topic: first for place, first in consumer.beginning_offsets([*logs]).items()})
             consumer.seek_to_beginning()
             ends = consumer.end_offsets([*logs])
             while any(consumer.position(p) < ends[p] for p in logs):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from mode import Service
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -25,9 +25,9 @@ from streams import policy_file
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker import kafka
-from streams.worker.following import Followed
+from streams.worker.following import Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, PartitionLoop
-from streams.worker.merge import Log
+from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
 
@@ -120,12 +120,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             for client in (self._producer, self._follower, self._looker.consumer, self._consumer):
                 await self._patiently("Kafka", client.start)
             self._partitions = await self._patiently("topics", self._meet_topics)
+            await self._patiently("register", self._meet_logs)
             self.add_future(self._follow())
             await self._patiently("policy", self._govern)
             self.ready = DIVIDING
             both = [self._names.actions.name, self._names.between.name]
             self._consumer.subscribe(both, listener=self)
-        except CannotStart as error:
+        except (CannotStart, LogLost) as error:
             log.error("cannot start", error=str(error))
             await self.crash(error)
 
@@ -159,12 +160,28 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
         return wide
 
+    def _logs(self) -> dict[TopicPartition, Log]:
+        names = self._names
+        return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
+
+    async def _meet_logs(self) -> None:
+        """Both one-partition topics must have all that was ever appended to them."""
+        first = await self._follower.beginning_offsets([*self._logs()])
+        whole({place.topic: offset for place, offset in first.items()})
+
     async def _follow(self) -> None:
-        """Read both one-partition topics from the start, for as long as the worker lives."""
-        logs = {TopicPartition(self._names.policy.name, 0): Log.POLICY}
-        logs[TopicPartition(self._names.register.name, 0)] = Log.REGISTER
+        """Read both one-partition topics from the start, for as long as the worker lives, which ends where one is lost."""
+        try:
+            await self._read_logs()
+        except LogLost as error:
+            log.error("register or policies are lost", error=str(error))
+            await self.crash(error)
+
+    async def _read_logs(self) -> None:
+        logs = self._logs()
         self._follower.assign([*logs])
-        await self._patiently("register", self._follower.seek_to_beginning)
+        for place in logs:
+            self._follower.seek(place, 0)
         while not self.should_stop:
             try:
                 found = await self._follower.getmany(timeout_ms=500)
@@ -173,6 +190,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                         self._followed.add(logs[place], record)
                 for place, which in logs.items():
                     self._followed.read[which] = max(self._followed.read[which], await self._follower.position(place))
+            except OffsetOutOfRangeError as error:
+                place, offset = next(iter(error.args[0].items()))
+                raise made_anew(place.topic, offset) from None
             except KafkaError as error:
                 log.warning("waiting for register", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
@@ -205,7 +225,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         topic = self._names.actions.name
         store = RedisStore(self._redis, f"{topic}:{number}", CLIENTS_IN_MEMORY // self._partitions)
         partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
-        source = kafka.KafkaSource(self._consumer, self._looker, self._names, number)
+        source = kafka.KafkaSource(self._consumer, self._looker, self._followed, self._names, number)
         loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe

@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
 from streams.topics import Names, topics
+from streams.worker.following import Followed
 from streams.worker.kafka import KafkaSource, Looker, follower
 from tests.runtime.kafka import APPEND_TIME, Kafka
 
@@ -60,7 +61,7 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
     places = [TopicPartition(t.name, 0) for t in (names.actions, names.between)]
     consumer.assign(places)
     await consumer.start()
-    source = KafkaSource(consumer, Looker(consumer), names, 0)
+    source = KafkaSource(consumer, Looker(consumer), Followed(), names, 0)
     portions: list[list[bytes]] = []
     try:
         await source.seek(0, 0)
@@ -76,8 +77,9 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
 
 async def _read(kafka: Kafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
     consumer = follower(Settings((kafka.servers,)), "test")
-    consumer.subscribe([topic])
     await consumer.start()
+    consumer.assign([TopicPartition(topic, 0)])
+    consumer.seek(TopicPartition(topic, 0), 0)
     found: list[tuple[bytes | None, bytes | None]] = []
     try:
         async with asyncio.timeout(30):

@@ -1,9 +1,13 @@
 """What Kafka and its client do to a worker: it says so, goes on by itself or ends, and allows nothing meanwhile."""
 
 import asyncio
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRebalanceListener
+from kafka import KafkaProducer, TopicPartition
 
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
@@ -11,15 +15,19 @@ from streams.topics import topics
 from streams.worker.kafka import consumer
 from streams.worker.metrics import Metrics
 from streams.worker.service import Gatekeeper
-from tests.runtime.kafka import Kafka
+from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
+from tests.runtime.kafka import APPEND_TIME, Kafka
+from tests.runtime.process import wait_until
+from tests.runtime.redis import Redis
+from tests.runtime.test_worker import page as page_of
+from tests.runtime.test_worker import run
+from tests.stories.telling import REGISTER, campaign, clean_client, offer
 
 
 class Keeper(Gatekeeper):
     """A service that was not started."""
 
-    settings = Settings(
-        Servers(("127.0.0.1:1",)), "redis://127.0.0.1:1", None, "", 2, "gate61", "w1", ("127.0.0.1", 1)
-    )
+    settings = Settings(Servers(("127.0.0.1:1",)), "redis://127.0.0.1:1", None, "", 2, "gate61", "w1", ("127.0.0.1", 1))
     metrics = Metrics()
 
 
@@ -61,3 +69,64 @@ async def test_a_worker_between_partitions_is_not_ready() -> None:
     assert keeper.trouble() == []
     await keeper.on_partitions_revoked([])
     assert "waiting for the group" in keeper.trouble()[0]
+
+
+@pytest.fixture
+def setting(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> Setting:
+    return Setting(kafka, redis, prefix, tmp_path, partitions=1)
+
+
+def _lines(events: list[Any]) -> list[bytes]:
+    return [json.dumps(event).encode() for event in events]
+
+
+def page(worker: Worker) -> str:
+    """What `/readyz` says."""
+    return page_of(worker, "readyz")[1]
+
+
+def _topics(setting: Setting) -> list[str]:
+    with setting.kafka.admin() as admin:
+        return list(admin.list_topics())
+
+
+def _verdicts(setting: Setting) -> dict[str, str]:
+    """By client; each asked once."""
+    return {answer["client"]: answer["verdict"] for answer in setting.decisions().values()}
+
+
+def test_without_the_registers_beginning_no_worker_starts_and_no_state_is_made(setting: Setting) -> None:
+    """Retention took a campaign: the rest of the register would allow what it forbade."""
+    setting.publish(_lines([campaign(), *REGISTER]))
+    with setting.kafka.admin() as admin:
+        admin.delete_records({TopicPartition(setting.names.register.name, 0): 1})
+    worker = setting.worker()
+    worker.start()
+    wait_until(lambda: not worker.alive, 30)
+    assert "register.v1` begins at offset 1" in worker.said() and "GATE61_PREFIX" in worker.said()
+    made = run(worker, "rebuild", "--yes")
+    assert made.returncode == 1 and "begins at offset 1" in made.stderr, made
+
+
+def test_a_register_made_anew_is_not_taken_for_the_one_that_was_read(setting: Setting) -> None:
+    """Its records stand before the offset that was read: they would count as applied. The worker ends, and stays stopped."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish(_lines([*REGISTER, *clean_client("anna"), offer(who="anna")]))
+    setting.caught_up()
+    assert _verdicts(setting) == {"anna": "allow"}
+    register = setting.names.register.name
+    with setting.kafka.admin() as admin:
+        admin.delete_topics([register])
+    wait_until(lambda: register not in _topics(setting), 20)
+    setting.kafka.create({register: 1}, APPEND_TIME)
+    producer = KafkaProducer(bootstrap_servers=setting.kafka.servers, acks="all")
+    producer.send(register, _lines([campaign()])[0], headers=[CONTENT_TYPE], partition=0).get(20)
+    producer.close()
+    setting.publish(_lines([*clean_client("ben"), offer(who="ben")]))
+    wait_until(lambda: not worker.alive, 30)
+    assert "register.v1` was read as far as" in worker.said()
+    worker.start()
+    wait_until(lambda: "partition 0 is stopped: LogLost: the log of the register ends at offset" in page(worker), 30)
+    assert _verdicts(setting) == {"anna": "allow"}
+    worker.stop()

@@ -149,11 +149,13 @@ class Source:
     def _log(self, topic: int, partition: int | None = None) -> list[Record]:
         return self.world.logs.get((topic, self.number if partition is None else partition), [])
 
-    async def bounds(self) -> tuple[Bounds, Bounds]:
-        def asked() -> tuple[Bounds, Bounds]:
-            return Bounds(0, len(self._log(ACTIONS))), Bounds(0, len(self._log(BETWEEN)))
+    def _ends(self) -> list[int]:
+        by_log = {Log.POLICY: (POLICY, 0), Log.REGISTER: (REGISTER, 0)}
+        by_log |= {Log.BETWEEN: (BETWEEN, self.number), Log.ACTIONS: (ACTIONS, self.number)}
+        return [len(self.world.logs.get(by_log[log], [])) for log in Log]
 
-        found: tuple[Bounds, Bounds] = await self.world.effect("bounds", asked)
+    async def bounds(self) -> list[Bounds]:
+        found: list[Bounds] = await self.world.effect("bounds", lambda: [Bounds(0, end) for end in self._ends()])
         return found
 
     async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
@@ -181,12 +183,7 @@ class Source:
         return got
 
     async def ends(self) -> list[int]:
-        def asked() -> list[int]:
-            by_log = {Log.POLICY: (POLICY, 0), Log.REGISTER: (REGISTER, 0)}
-            by_log |= {Log.BETWEEN: (BETWEEN, self.number), Log.ACTIONS: (ACTIONS, self.number)}
-            return [len(self.world.logs.get(by_log[log], [])) for log in Log]
-
-        found: list[int] = await self.world.effect("ends", asked)
+        found: list[int] = await self.world.effect("ends", self._ends)
         return found
 
     async def acknowledge(self, actions: int, between: int) -> None:
