@@ -79,6 +79,8 @@ class Partition:
         """Spent judging since somebody looked."""
         self.refused = 0
         """Records of the last batch that could not be taken."""
+        self.assumed = False
+        """Whether it ever took over what is stored, so that it has a place."""
         self._partitions = partitions
         self._followed = followed
         self._store = store
@@ -92,6 +94,7 @@ class Partition:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
         assigned = self._store.assign()
         self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions)
+        self.assumed = True
         self._clients: Clients | None = None
         self._walk: dict[str, None] = {}
         self._walking: Fact | None = None

@@ -1,9 +1,10 @@
 """The service that runs the partitions which the group gives to this worker."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import wraps
 from importlib.metadata import version as version_of
 from time import time
 from typing import Any, TypeVar
@@ -83,6 +84,19 @@ class CannotStart(Exception):
     """The worker cannot do its work here; the message says what to do."""
 
 
+def harmless(timer: Callable[["Gatekeeper"], Awaitable[None]]) -> Callable[["Gatekeeper"], Awaitable[None]]:
+    """What a timer meets is said, and met again the next time: nobody's partitions stop for a gauge."""
+
+    @wraps(timer)
+    async def guarded(keeper: "Gatekeeper") -> None:
+        try:
+            await timer(keeper)
+        except Exception as error:
+            log.error("timer failed", timer=timer.__name__, error=f"{type(error).__name__}: {error}")
+
+    return guarded
+
+
 class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     """Follows register and policies, and runs a loop for each partition it is given."""
 
@@ -94,7 +108,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self.loops: dict[int, PartitionLoop] = {}
         self.ready = "starting"
         """Empty when ready, else what is missing."""
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, asyncio.Future[None]] = {}
         self._followed = Followed()
         self._names: Names = topics(self.settings.prefix)
         self._world = Here()
@@ -230,7 +244,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe
         self.loops[number] = loop
-        self._running[number] = asyncio.create_task(loop.run(), name=f"partition {number}")
+        self._running[number] = self.add_future(loop.run())  # What it does not catch itself ends the worker.
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish the batches under way, then let go."""
@@ -255,6 +269,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         await asyncio.to_thread(self._redis.close)
 
     @Service.timer(2.0)
+    @harmless
     async def _examine(self) -> None:
         """Redis may be changed while it runs: what it must be is asked again and again."""
         try:
@@ -266,6 +281,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._world.unfit = found
 
     @Service.timer(5.0)
+    @harmless
     async def _measure(self) -> None:
         """Gauges that no batch moves."""
         self.metrics.register.set(self._followed.read[Log.REGISTER])
@@ -273,7 +289,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         for number, loop in self.loops.items():
             place = TopicPartition(self._names.actions.name, number)
             end = self._consumer.highwater(place) if place in self._consumer.assignment() else None
-            if end is not None:
+            if end is not None and loop.partition.assumed:
                 self.metrics.lag.labels(number).set(max(0, end - loop.partition.next[0]))
             self.metrics.beat.labels(number).set((self._world.now() - loop.beat) / 1e6)
             states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1

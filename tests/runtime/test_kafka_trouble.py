@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRebalanceListener
 from kafka import KafkaProducer, TopicPartition
+from redis import Redis as Client
 
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
 from streams.worker.kafka import consumer
+from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
-from streams.worker.service import Gatekeeper
+from streams.worker.service import Gatekeeper, harmless
+from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.process import wait_until
@@ -130,3 +133,53 @@ def test_a_register_made_anew_is_not_taken_for_the_one_that_was_read(setting: Se
     wait_until(lambda: "partition 0 is stopped: LogLost: the log of the register ends at offset" in page(worker), 30)
     assert _verdicts(setting) == {"anna": "allow"}
     worker.stop()
+
+
+def test_a_partition_whose_state_is_lost_stops_nobody_else(
+    kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path
+) -> None:
+    """From the start on, so that it never had a place: its neighbours go on, and so do the gauges."""
+    setting = Setting(kafka, redis, prefix, tmp_path, partitions=2)
+    worker = setting.worker()
+    worker.start()
+    lines = [line.encode() for line in (*register(), *mixed(40))]
+    setting.publish(lines[:200])
+    setting.caught_up()
+    assert worker.stop() == 0
+    key = f"{{{setting.names.actions.name}:1}}:dossiers"
+    with redis.client() as client:
+        client.hdel(key, client.hkeys(key)[0])
+    worker.start()
+    setting.publish(lines[200:])
+    wait_until(lambda: setting.stored()[0] == setting.ends()[0], 30)
+    wait_until(lambda: 'gate61_partitions{state="waiting"} 1.0' in page_of(worker, "metrics")[1], 15)
+    assert "partition 1 is waiting: StateLost" in page(worker) and "timer failed" not in worker.said()
+    assert worker.stop() == 0
+
+
+async def test_a_timer_that_fails_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    async def broken(keeper: Gatekeeper) -> None:
+        raise AttributeError("it has no place")
+
+    await harmless(broken)(Keeper())
+    assert "timer failed" in capsys.readouterr().out
+
+
+async def test_a_loop_that_ends_by_itself_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would judge its partition any more, and nothing would say so."""
+
+    async def broken(loop: PartitionLoop) -> None:
+        raise AssertionError("nothing catches this")
+
+    monkeypatch.setattr(PartitionLoop, "run", broken)
+    keeper = Keeper()
+    keeper._partitions, keeper._redis, keeper._consumer, keeper._looker, keeper._producer = (
+        2,
+        Client(),
+        None,
+        None,
+        None,
+    )
+    keeper._run(0)
+    await asyncio.wait_for(keeper._running[0], 5)
+    assert keeper.crashed
