@@ -26,6 +26,7 @@ def rebuild(
     from redis.exceptions import RedisError
 
     from streams.worker.merge import LogLost
+    from streams.worker.progress import OtherPartitions
     from streams.worker.rebuild import Rebuild, StillRunning
 
     logging.getLogger("kafka").addHandler(logging.NullHandler())
@@ -41,7 +42,7 @@ def rebuild(
             done = work.check(number, partitions) if check else work.make(number, partitions)
             differ += len(done.differs or ())
             print(json.dumps(_record(done)) if as_json else _said(done))
-    except (StillRunning, LogLost) as error:
+    except (StillRunning, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except (KafkaError, RedisError) as error:
         raise refuse(f"not finished: {type(error).__name__}: {error}; see `gate61 doctor`, then again", 1) from None

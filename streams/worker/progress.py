@@ -1,5 +1,6 @@
 """How far a partition has come. It is noted with the state, in the same write, so that both can only go back together."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
 
 from gate.dossier import BEFORE_EVERYTHING
@@ -9,7 +10,8 @@ from streams.worker.pins import written
 
 _CAME: Final = {Log.BETWEEN: "greeted", Log.ACTIONS: "acted"}
 """The notes of the times of what was applied last of each log."""
-
+_SPREAD: Final = "partitions"
+"""The note of how many partitions clients were spread over."""
 
 Applied = tuple[int, int, int, int]
 """By `Log`, the offset after what was applied."""
@@ -38,6 +40,24 @@ class Notes(Protocol):
 class OtherPartitions(Exception):
     """The topic's number of partitions is not that of the state: clients would be looked for in the wrong place."""
 
+    def __init__(self, spread: int, partitions: int) -> None:
+        super().__init__(
+            f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: their number "
+            "is fixed for the life of the state. Publish all inputs again, in order, to topics of the number you want, "
+            "under another GATE61_PREFIX"
+        )
+
+
+def same_spread(stores: Iterable[Notes], partitions: int) -> None:
+    """Whether no partition's state was made with another number of them; raises `OtherPartitions`.
+
+    A partition that is new has no state to tell by: without this it would decide on clients whose facts lie elsewhere.
+    """
+    for notes in stores:
+        found = notes.noted(_SPREAD)
+        if found and int(found) != partitions:
+            raise OtherPartitions(int(found), partitions)
+
 
 class Progress:
     """Offsets and times of one partition."""
@@ -49,12 +69,7 @@ class Progress:
             found = notes.noted(name)
             return int(found) if found else default
 
-        spread = noted("partitions", partitions)
-        if spread != partitions:
-            raise OtherPartitions(
-                f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: "
-                "their number is fixed for the life of the state"
-            )
+        same_spread([notes], partitions)
         self._notes = notes
         self._partitions = partitions
         self.actions = actions
@@ -100,7 +115,7 @@ class Progress:
             ("policy", self.policy),
             ("recorded", self.recorded),
             ("closed", self.closed),
-            ("partitions", self._partitions),
+            (_SPREAD, self._partitions),
             ("born", self.born),
             ("walk", self.register - 1 if walking else -1),
             *((name, self.came[log]) for log, name in _CAME.items()),

@@ -25,7 +25,7 @@ from streams.worker.merge import Log
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
-from streams.worker.progress import Place, place_of
+from streams.worker.progress import Place, place_of, same_spread
 
 LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
@@ -62,7 +62,7 @@ class Rebuild:
         self._group = f"{settings.prefix}{settings.group}"
 
     def begin(self) -> int:
-        """Read register and policies; returns how many partitions there are. Raises `LogLost`, `KafkaError`."""
+        """Read register and policies; returns how many partitions there are. Raises `LogLost`, `OtherPartitions`."""
         admin = administrator(self._settings.kafka)
         try:
             kept = admin.list_group_offsets({self._group: None}).get(self._group, {})
@@ -83,7 +83,9 @@ class Rebuild:
                         self._followed.add(logs[place], record)
             for place, log in logs.items():
                 self._followed.read[log] = max(self._followed.read[log], ends[place])
-            return len(consumer.partitions_for_topic(self._names.actions.name) or ())
+            partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
+            same_spread(map(self._store, range(partitions)), partitions)
+            return partitions
         finally:
             consumer.close()
 

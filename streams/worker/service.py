@@ -31,6 +31,7 @@ from streams.worker.loop import LONGEST_WAIT, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
+from streams.worker.progress import OtherPartitions, same_spread
 
 log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 15.0
@@ -134,13 +135,14 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             for client in (self._producer, self._follower, self._looker.consumer, self._consumer):
                 await self._patiently("Kafka", client.start)
             self._partitions = await self._patiently("topics", self._meet_topics)
+            await self._patiently("Redis", self._meet_state)
             await self._patiently("register", self._meet_logs)
             self.add_future(self._follow())
             await self._patiently("policy", self._govern)
             self.ready = DIVIDING
             both = [self._names.actions.name, self._names.between.name]
             self._consumer.subscribe(both, listener=self)
-        except (CannotStart, LogLost) as error:
+        except (CannotStart, LogLost, OtherPartitions) as error:
             log.error("cannot start", error=str(error))
             await self.crash(error)
 
@@ -177,6 +179,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     def _logs(self) -> dict[TopicPartition, Log]:
         names = self._names
         return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
+
+    async def _meet_state(self) -> None:
+        """No partition's state may have been made with another number of them."""
+        stores = [self._store(number) for number in range(self._partitions)]
+        await asyncio.to_thread(same_spread, stores, self._partitions)
 
     async def _meet_logs(self) -> None:
         """Both one-partition topics must have all that was ever appended to them."""
@@ -235,10 +242,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 self._run(number)
         self.ready = ""  # Also with none: there may be more workers than partitions.
 
+    def _store(self, number: int) -> RedisStore:
+        return RedisStore(self._redis, f"{self._names.actions.name}:{number}", CLIENTS_IN_MEMORY // self._partitions)
+
     def _run(self, number: int) -> None:
-        topic = self._names.actions.name
-        store = RedisStore(self._redis, f"{topic}:{number}", CLIENTS_IN_MEMORY // self._partitions)
-        partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
+        partition = Partition(number, self._partitions, self._followed, self._store(number), version_of("gate61"))
         source = kafka.KafkaSource(self._consumer, self._looker, self._followed, self._names, number)
         loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
         loop.told = self.metrics.took

@@ -183,3 +183,26 @@ async def test_a_loop_that_ends_by_itself_ends_the_worker(monkeypatch: pytest.Mo
     keeper._run(0)
     await asyncio.wait_for(keeper._running[0], 5)
     assert keeper.crashed
+
+
+def test_more_partitions_than_the_state_was_made_with_are_refused_whole(setting: Setting) -> None:
+    """A partition that was added has no state to tell by, and would decide without what is known of its clients."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.caught_up()
+    assert worker.stop() == 0
+    with setting.kafka.admin() as admin:
+        admin.create_partitions({topic.name: 2 for topic in setting.names if topic.partitions is None})
+    wide = {setting.names.actions.name: 2}
+    wait_until(lambda: _partitions(setting, list(wide)) == wide, 20)
+    worker.start()
+    wait_until(lambda: not worker.alive, 30)
+    assert "spread over 1 partitions, and the topic has 2" in worker.said()
+    made = run(worker, "rebuild", "--yes")
+    assert made.returncode == 1 and "spread over 1 partitions" in made.stderr, made
+
+
+def _partitions(setting: Setting, topics: list[str]) -> dict[str, int]:
+    with setting.kafka.admin() as admin:
+        return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(topics)}
