@@ -36,6 +36,8 @@ LOOK_MILLISECONDS = 5_000
 TICK_SECONDS = 0.001
 """The unit of append times."""
 LARGEST_REQUEST = 32 * 1024 * 1024
+REBALANCE_MILLISECONDS = 10_000
+"""How long the group waits for a worker to let go of its partitions."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -211,6 +213,7 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         # Both topics have as many partitions, so that this assignor gives each worker the same of both.
         partition_assignment_strategy=[RangePartitionAssignor],
         session_timeout_ms=10_000,
+        rebalance_timeout_ms=REBALANCE_MILLISECONDS,
         heartbeat_interval_ms=2_000,
         # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
         # round is asked of its beat (`Gatekeeper.hanging`).

@@ -9,7 +9,7 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -140,7 +140,8 @@ class PartitionLoop:
         wait = FIRST_WAIT
         while not self.stopping:
             try:
-                await self._assume()
+                if not await self._unless_stopped(self._assume()):
+                    return  # What the outbox holds may not be published yet: it stays for the next owner.
                 while not self.stopping:
                     if await self._batch():
                         wait = FIRST_WAIT
@@ -156,8 +157,8 @@ class PartitionLoop:
         self.partition.counts["trouble", kind] += 1
         self._world.say(self.partition.number, kind, error=f"{type(error).__name__}: {error}")
 
-    async def _assume(self) -> None:
-        """Become the owner, publish what may not be published yet, read on from the stored offset."""
+    async def _assume(self) -> bool:
+        """Become the owner, publish what may not be published yet, read on from the stored offset; True."""
         bounds = await self._source.bounds()
         assumed = await self._aside(self.partition.assume)
         for log in Log:
@@ -173,6 +174,7 @@ class PartitionLoop:
         self.state = "running"
         again = len(assumed.outbox)
         self._world.say(self.partition.number, "assumed", next=assumed.actions, again=again, pins=len(pins))
+        return True
 
     async def _batch(self) -> bool:
         """One round; whether anything was done."""
@@ -183,7 +185,10 @@ class PartitionLoop:
             await self._rest(POLL)
             return False
         self.state = "running"
-        actions, between = await self._source.read(0.0 if partition.waits else POLL)
+        found = await self._unless_stopped(self._source.read(0.0 if partition.waits else POLL))
+        if found is None:
+            return False
+        actions, between = found
         begun = perf_counter()
         await self._apart(partition.read, *actions, *between)
         await self._aside(partition.recall)
@@ -206,6 +211,20 @@ class PartitionLoop:
                 await self._rest(POLL)
         await self._calm(len(actions.records))
         return bool(outputs or actions.records)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What it finds; None once somebody stops the loop.
+
+        Kafka's client may wait for the group to be divided anew, and that waits for this loop to end.
+        """
+        working = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            working.cancel()
+            stopped.cancel()
 
     async def _calm(self, read: int) -> None:
         """Pause where most of what came in a minute could not be taken: somebody must look at who publishes it."""

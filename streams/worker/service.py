@@ -34,8 +34,11 @@ from streams.worker.partition import Partition
 from streams.worker.progress import OtherPartitions, same_spread
 
 log = structlog.get_logger("gate61.worker")
-STOP_SECONDS = 15.0
-"""What a partition gets to finish its batch before it is left as it is; the next owner goes on from what is stored."""
+STOP_SECONDS = 5.0
+"""What a partition gets to finish its batch before it is left as it is; the next owner goes on from what is stored.
+
+All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS` the group goes on without this worker.
+"""
 REDIS_SECONDS = 5.0
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000

@@ -1,0 +1,84 @@
+"""A loop that is told to stop ends at once, whatever it waits for, and leaves what it has not published to the next."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from state.redis_store import RedisStore
+from streams.policy_file import DEFAULT
+from streams.worker.following import Followed
+from streams.worker.loop import PartitionLoop
+from streams.worker.merge import Log
+from streams.worker.outputs import Output, outbox_from_bytes
+from streams.worker.partition import Partition
+from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, World
+
+
+async def _for_ever() -> Any:
+    await asyncio.Event().wait()
+
+
+class Waiting(Source):
+    """Kafka's client waits until the group is divided anew."""
+
+    async def read(self, seconds: float) -> Any:
+        return await _for_ever()
+
+
+class Silent(Publisher):
+    """The brokers do not answer."""
+
+    async def publish(self, outputs: Sequence[Output]) -> int | None:
+        assert await _for_ever()
+        return None
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(Random(1), 0.0)
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    world.append(ACTIONS, 0, b"x", b"not an event")
+    return world
+
+
+def _loop(world: World, source: Source, publisher: Publisher) -> PartitionLoop:
+    followed = Followed()
+    for record in world.logs[POLICY, 0]:
+        followed.add(Log.POLICY, record)
+    store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+    return PartitionLoop(Partition(0, 1, followed, store, "0"), source, publisher, Surroundings(world))
+
+
+async def _until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0)
+
+
+def _outbox(world: World) -> list[Output]:
+    return outbox_from_bytes(world.redis.data.get(b"{t:0}:outbox", b""))
+
+
+async def test_a_loop_that_waits_for_records_ends_at_once(world: World) -> None:
+    loop = _loop(world, Waiting(world, 0), Publisher(world))
+    running = asyncio.create_task(loop.run())
+    await _until(lambda: world.effects.count("assume") and loop.state == "running")
+    await asyncio.sleep(0.01)
+    loop.stop()
+    await asyncio.wait_for(running, 1)
+
+
+async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_next(world: World) -> None:
+    first = asyncio.create_task(_loop(world, Source(world, 0), Silent(world)).run())
+    await _until(lambda: _outbox(world))
+    first.cancel()
+    loop = _loop(world, Source(world, 0), Silent(world))
+    running = asyncio.create_task(loop.run())
+    await _until(lambda: world.effects.count("assume") == 2)
+    await asyncio.sleep(0.01)
+    loop.stop()
+    await asyncio.wait_for(running, 1)
+    assert len(_outbox(world)) == 1
