@@ -15,6 +15,8 @@ from gate.instants import EPOCH
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
 
 DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
+LARGEST = 64 * 1024
+"""Bytes of a policy; the default one has some two thousand with all its sources."""
 _DOTS = 200
 """In one line: Python's reader takes the square of a dotted key's length."""
 _SECTIONS = {
@@ -51,12 +53,14 @@ def load(path: Path | None = None) -> Policy:
 
 
 def parse(text: bytes, name: str) -> Policy:
-    """The policy that a text says; `name` is what complaints call it."""
+    """The policy that a text says; `name` is what complaints call it. Raises `PolicyRefused`, whatever the text is."""
+    if len(text) > LARGEST:
+        raise PolicyRefused(name, [f"has {len(text)} bytes, and a policy has {LARGEST} at most"])
     if any(line.count(b".") > _DOTS for line in text.splitlines()):
         raise PolicyRefused(name, [f"has a line with more than {_DOTS} dots; write tables as `[sections]`"])
     try:
         table = tomllib.loads(text.decode())
-    except ValueError as error:  # Also bytes that are not UTF-8, and numbers too long for Python.
+    except ValueError as error:  # Of TOML, of UTF-8, and of numbers with thousands of digits.
         raise PolicyRefused(name, [f"is not TOML: {error}"]) from None
     except RecursionError:
         raise PolicyRefused(name, ["is nested too deeply; a policy has sections, and lists of words in them"]) from None

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from gate.policy import PAIR_RULES, REQUIRED_CHANNELS, STEPS
-from streams.policy_file import DEFAULT, PolicyRefused, load
+from streams.policy_file import DEFAULT, LARGEST, PolicyRefused, load
+from streams.wire import Rejected
+from streams.worker.following import Followed
+from streams.worker.merge import Log
+from tests.simulation.world import Record
 
 TEXT = DEFAULT.read_text()
 Table = dict[str, Any]
@@ -259,3 +263,23 @@ def test_the_digest_changes_with_every_value(tmp_path: Path) -> None:
         path.write_text(written(table))
         digests.add(load(path).digest)
     assert len(digests) == len(_OTHER) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"a=" + b"[" * 3000, "too deep in one another"),
+        (b"a=" + b"{a=" * 3000, "too deep in one another"),
+        (b"a=" + b"1" * 5000, "is not TOML"),
+        (b"a=\xff", "is not TOML"),
+        (b"a.b=1\na.b.c=1", "is not TOML"),
+        (TEXT.encode() + b"#" * LARGEST, "bytes, and a policy has 65536 at most"),
+    ],
+)
+def test_whatever_is_published_as_a_policy_is_refused_and_ends_nobody(text: bytes, said: str, tmp_path: Path) -> None:
+    """Also where Python's reader does not say that it is not TOML: every worker reads it, and would end each time."""
+    (complaint,) = complaints(text, tmp_path)
+    assert said in complaint
+    followed = Followed()
+    followed.add(Log.POLICY, Record("policy", 0, 0, 0, None, text, ()))
+    assert isinstance(followed.policies[0].event, Rejected)
