@@ -1,15 +1,15 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
-from asyncio import Lock, sleep
-from collections.abc import Awaitable, Mapping, Sequence
+from asyncio import Lock, Task, create_task, sleep, wait
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -38,6 +38,8 @@ TICK_SECONDS = 0.001
 LARGEST_REQUEST = 32 * 1024 * 1024
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
+ENDING_SECONDS = 5.0
+"""What a producer that failed gets to send what others have given it."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -160,26 +162,83 @@ def fitting(records: Sequence[Any]) -> int:
     return len(records)
 
 
+class Sender:
+    """The producer that the worker's partitions share, replaced by another one after it failed.
+
+    What a producer could not send has used up its numbers, by which brokers tell repetitions from what is new: whatever the
+    same producer sends to that partition afterwards is refused, for good. It has tried again by itself before it says so.
+    """
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        self._make = make
+        self.producer = make()
+        self._alone = Lock()
+        self._ending: set[Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connect; raises `KafkaError`."""
+        await self.producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        await self.producer.stop()
+
+    async def replace(self, failed: AIOKafkaProducer) -> None:
+        """Another one instead of that, unless somebody has replaced it; raises `KafkaError` if there is none to be had."""
+        async with self._alone:
+            if failed is self.producer:
+                await self._end(failed)
+                other = self._make()
+                try:
+                    await other.start()
+                except BaseException:
+                    await other.stop()
+                    raise
+                self.producer = other
+
+    async def _end(self, failed: AIOKafkaProducer) -> None:
+        """Give what others have sent by it a chance to arrive; then they send it again by the next."""
+        ending = create_task(failed.stop())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ended)
+        _, late = await wait([ending], timeout=ENDING_SECONDS)
+        if late:
+            failed._message_accumulator.fail_all(ProducerClosed())
+
+    def _ended(self, ending: "Task[None]") -> None:
+        self._ending.discard(ending)
+        if not ending.cancelled():
+            ending.exception()  # Looked at, and of no interest: it is gone.
+
+
 class KafkaPublisher:
     """Outputs in batches, idempotent, each acknowledged by all replicas in sync."""
 
-    def __init__(self, producer: AIOKafkaProducer, names: Names) -> None:
-        self._producer = producer
+    def __init__(self, sender: Sender, names: Names) -> None:
+        self._sender = sender
         self._names: Mapping[int, str] = {place: topic.name for place, topic in enumerate(names)}
 
     async def publish(self, outputs: Sequence[Output]) -> int | None:
         """See `Publisher`."""
+        producer = self._sender.producer
+        try:
+            return await self._publish(producer, outputs)
+        except KafkaError:
+            await self._sender.replace(producer)
+            raise
+
+    async def _publish(self, producer: AIOKafkaProducer, outputs: Sequence[Output]) -> int | None:
         sent: list[tuple[int, BatchBuilder, Awaitable[RecordMetadata]]] = []
         ordered = sorted(outputs, key=_place)  # A stable sort keeps the order within a partition.
         for (topic, partition), group in groupby(ordered, key=_place):
-            batch = self._producer.create_batch()
+            batch = producer.create_batch()
             for output in group:
                 values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
                 if batch.append(timestamp=None, **values) is None:
-                    sent.append((topic, batch, await self._send(batch, topic, partition)))
-                    batch = self._producer.create_batch()
+                    sent.append((topic, batch, await self._send(producer, batch, topic, partition)))
+                    batch = producer.create_batch()
                     batch.append(timestamp=None, **values)
-            sent.append((topic, batch, await self._send(batch, topic, partition)))
+            sent.append((topic, batch, await self._send(producer, batch, topic, partition)))
         answers = None
         for topic, batch, kept in sent:
             where = await kept
@@ -188,11 +247,25 @@ class KafkaPublisher:
                 answers = where.offset + batch.record_count() if where.offset >= 0 else None
         return answers
 
-    async def _send(self, batch: BatchBuilder, topic: int, partition: int) -> Awaitable[RecordMetadata]:
-        kept: Awaitable[RecordMetadata] = await self._producer.send_batch(
-            batch, self._names[topic], partition=partition
-        )
+    async def _send(
+        self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: int, partition: int
+    ) -> Awaitable[RecordMetadata]:
+        kept: Awaitable[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
         return kept
+
+
+def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
+    """What one of these has died of, if it has: it is tried again by none of them, and no read would ever end well."""
+    for consumer in consumers:
+        coordinator, fetcher = consumer._coordinator, consumer._fetcher
+        names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+        tasks = [getattr(coordinator, name, None) for name in names] + [getattr(fetcher, "_fetch_task", None)]
+        for task in tasks:
+            if task is not None and task.done() and not task.cancelled() and task.exception():
+                return cast(BaseException, task.exception())
+        if getattr(coordinator, "_pending_exception", None):
+            return cast(BaseException, coordinator._pending_exception)
+    return None
 
 
 def _place(output: Output) -> tuple[int, int]:

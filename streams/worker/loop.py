@@ -117,6 +117,10 @@ class PartitionLoop:
         self._stopped = asyncio.Event()
         self.beat: Instant = world.now()
         """When the loop last went round."""
+        self.round: Instant = world.now()
+        """When it last came to the end of a round."""
+        self.trouble: Exception | None = None
+        """What kept it from coming there since."""
         self._source = source
         self._publisher = publisher
         self._world = world
@@ -152,6 +156,7 @@ class PartitionLoop:
                 wait = min(2 * wait, LONGEST_WAIT)
 
     def _trouble(self, error: Exception) -> None:
+        self.trouble = error
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
         self.state = f"{kind}: {type(error).__name__}: {error}"
         self.partition.counts["trouble", kind] += 1
@@ -210,6 +215,7 @@ class PartitionLoop:
             if not outputs and not actions.records:
                 await self._rest(POLL)
         await self._calm(len(actions.records))
+        self.round, self.trouble = world.now(), None
         return bool(outputs or actions.records)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:

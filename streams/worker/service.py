@@ -19,14 +19,14 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from gate.facts import Instant
-from gate.policy import Policy
+from gate.policy import SECOND, Policy
 from state.redis_health import complaints
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker import kafka
-from streams.worker.following import Followed, made_anew, whole
+from streams.worker.following import MILLISECOND, Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
@@ -40,6 +40,8 @@ STOP_SECONDS = 5.0
 All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS` the group goes on without this worker.
 """
 REDIS_SECONDS = 5.0
+DEAF = 300 * SECOND
+"""Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
@@ -126,7 +128,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             socket_connect_timeout=REDIS_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._producer = kafka.producer(settings.kafka, settings.instance)
+        self._sender = kafka.Sender(lambda: kafka.producer(settings.kafka, settings.instance))
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
         self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
@@ -135,7 +137,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _begin(self) -> None:
         try:
             await self._patiently("Redis", self._meet_redis)
-            for client in (self._producer, self._follower, self._looker.consumer, self._consumer):
+            for client in (self._sender, self._follower, self._looker.consumer, self._consumer):
                 await self._patiently("Kafka", client.start)
             self._partitions = await self._patiently("topics", self._meet_topics)
             await self._patiently("Redis", self._meet_state)
@@ -231,7 +233,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         known = [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
         if not known:
             text = (self.settings.policy or policy_file.DEFAULT).read_bytes()
-            await self._producer.send_and_wait(place.topic, text, partition=0)
+            await self._sender.producer.send_and_wait(place.topic, text, partition=0)
         elif self.settings.policy and known[-1].digest != own.digest:
             raise CannotStart(
                 f"GATE61_POLICY is version {own.version}, in force is {known[-1].version}: put yours in force with "
@@ -251,7 +253,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     def _run(self, number: int) -> None:
         partition = Partition(number, self._partitions, self._followed, self._store(number), version_of("gate61"))
         source = kafka.KafkaSource(self._consumer, self._looker, self._followed, self._names, number)
-        loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._producer, self._names), self._world)
+        loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._sender, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe
         self.loops[number] = loop
@@ -274,7 +276,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_stop(self) -> None:
         """Finish, flush, leave."""
         await self._let_go(set(self.loops))
-        for client in (self._consumer, self._follower, self._looker.consumer, self._producer):
+        for client in (self._consumer, self._follower, self._looker.consumer, self._sender):
             with suppress(KafkaError, RuntimeError):
                 await client.stop()
         await asyncio.to_thread(self._redis.close)
@@ -290,6 +292,17 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         if found != self._world.unfit:
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found
+
+    @Service.timer(2.0)
+    @harmless
+    async def _watch(self) -> None:
+        """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
+        error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
+        if error is not None:
+            log.error(
+                "Kafka's client has died; the worker ends, start it again", error=f"{type(error).__name__}: {error}"
+            )
+            await self.crash(error)
 
     @Service.timer(5.0)
     @harmless
@@ -308,16 +321,28 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         for state, count in states.items():
             self.metrics.assigned.labels(state).set(count)
 
+    def _heard(self) -> Instant:
+        """When brokers said something of the register last."""
+        return (self._follower.last_poll_timestamp(TopicPartition(self._names.register.name, 0)) or 0) * MILLISECOND
+
     def trouble(self) -> list[str]:
         """What keeps this worker from deciding, for `/readyz`."""
         found = [self.ready] if self.ready else []
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
 
     def hanging(self) -> list[str]:
-        """Loops that did not go round for a minute although nothing is known to be wrong, for `/livez`."""
+        """Why the process should be started again, for `/livez`; trouble that is waited for is none.
+
+        Loops that did not go round for a minute although nothing is known to be wrong; and all of them where none got
+        anything done with Kafka for long, though Kafka answers who follows the register.
+        """
         now = self._world.now()
+        deaf = [loop for loop in self.loops.values() if isinstance(loop.trouble, KafkaError)]
+        since = max((loop.round for loop in deaf), default=now)
+        if len(deaf) == len(self.loops) and now - since > DEAF and now - self._heard() < DEAF:
+            return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
         return [
-            f"partition {n} has not gone round for {(now - loop.beat) // 1_000_000} s"
+            f"partition {n} has not gone round for {(now - loop.beat) // SECOND} s"
             for n, loop in self.loops.items()
-            if loop.state == "running" and now - loop.beat > 60_000_000
+            if loop.state == "running" and now - loop.beat > 60 * SECOND
         ]

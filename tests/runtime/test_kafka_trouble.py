@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import ConsumerRebalanceListener
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, ProducerClosed
 from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource
 from redis import Redis as Client
 
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.kafka import consumer
+from streams.worker.kafka import Looker, Sender, consumer, failed, follower, producer
 from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
 from streams.worker.service import Gatekeeper, harmless
@@ -173,13 +177,8 @@ async def test_a_loop_that_ends_by_itself_ends_the_worker(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(PartitionLoop, "run", broken)
     keeper = Keeper()
-    keeper._partitions, keeper._redis, keeper._consumer, keeper._looker, keeper._producer = (
-        2,
-        Client(),
-        None,
-        None,
-        None,
-    )
+    keeper._partitions, keeper._redis = 2, Client()
+    keeper._consumer = keeper._looker = keeper._sender = None
     keeper._run(0)
     await asyncio.wait_for(keeper._running[0], 5)
     assert keeper.crashed
@@ -206,3 +205,123 @@ def test_more_partitions_than_the_state_was_made_with_are_refused_whole(setting:
 def _partitions(setting: Setting, topics: list[str]) -> dict[str, int]:
     with setting.kafka.admin() as admin:
         return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(topics)}
+
+
+def test_a_batch_that_a_broker_refused_is_sent_once_it_takes_it(setting: Setting) -> None:
+    """By another producer: the one that failed has used up its numbers, and would be refused until the worker ends."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish(_lines([*REGISTER, *clean_client("anna"), offer(who="anna")]))
+    setting.caught_up()
+    _limit(setting, 300)
+    setting.publish(_lines([*clean_client("ben"), offer(who="ben")]))
+    wait_until(lambda: "MessageSizeTooLarge" in page(worker), 20)
+    _limit(setting, 2**23)
+    wait_until(lambda: len(_verdicts(setting)) == 2, 30)
+    assert "OutOfOrderSequenceNumber" not in worker.said()
+    assert setting.differences() == []
+    assert worker.stop() == 0
+
+
+def _limit(setting: Setting, size: int) -> None:
+    """How large a batch of answers may be."""
+    with setting.kafka.admin() as admin:
+        admin.alter_configs([ConfigResource("TOPIC", setting.names.decisions.name, {"max.message.bytes": str(size)})])
+    time.sleep(0.5)
+
+
+async def test_others_batches_arrive_or_fail_when_a_producer_is_replaced(
+    kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for ever for what the one that failed was to send; who comes too late replaces nothing."""
+    kafka.create({f"{prefix}there": 1})
+    sender = Sender(lambda: producer(Servers((kafka.servers,)), "w1"))
+    await sender.start()
+    failed = sender.producer
+    try:
+        kept = await failed.send(f"{prefix}there", b"kept", partition=0)
+        await sender.replace(failed)
+        assert (await asyncio.wait_for(kept, 1)).offset == 0
+        another = sender.producer
+        await sender.replace(failed)
+        assert another is sender.producer is not failed
+        assert (await another.send_and_wait(f"{prefix}there", b"next", partition=0)).offset == 1
+        monkeypatch.setattr("streams.worker.kafka.ENDING_SECONDS", 0.5)
+        kafka.pause()
+        stuck = await another.send(f"{prefix}there", b"stuck", partition=0)
+        replacing = asyncio.create_task(sender.replace(another))
+        with pytest.raises(ProducerClosed):
+            await asyncio.wait_for(stuck, 5)
+        kafka.resume()
+        await asyncio.wait_for(replacing, 20)
+        assert sender.producer is not another
+    finally:
+        kafka.resume()
+        await sender.stop()
+
+
+async def test_a_client_of_kafkas_that_died_ends_the_worker(
+    kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after one heartbeat that was not allowed: every read would fail from then on, whatever is mended."""
+
+    async def denied(coordinator: GroupCoordinator) -> bool:
+        raise GroupAuthorizationFailedError(coordinator.group_id)
+
+    names = topics(prefix)
+    kafka.create({names.actions.name: 1})
+    keeper, told = Keeper(), Told()
+    keeper._consumer = consumer(Servers((kafka.servers,)), f"{prefix}group", "w1")
+    keeper._follower, keeper._looker = follower(Servers((kafka.servers,)), "w1"), Looker(None)
+    keeper._looker.consumer = keeper._follower
+    await keeper._consumer.start()
+    await keeper._follower.start()
+    try:
+        keeper._consumer.subscribe([names.actions.name], listener=told)
+        await asyncio.wait_for(told.given.wait(), 20)
+        assert failed(keeper._consumer, keeper._follower) is None
+        monkeypatch.setattr(GroupCoordinator, "_do_heartbeat", denied)
+        async with asyncio.timeout(10):
+            while not failed(keeper._consumer):
+                await asyncio.sleep(0.1)
+        await keeper._watch.fun(keeper)
+        assert keeper.crashed and "GroupAuthorizationFailedError" in capsys.readouterr().out
+    finally:
+        await keeper._consumer.stop()
+        await keeper._follower.stop()
+
+
+class Looping(NamedTuple):
+    """What the service asks of a loop."""
+
+    trouble: Exception | None
+    round: int
+    beat: int
+    state: str = "waiting"
+
+
+class Follower:
+    """Hears of the register, or not."""
+
+    def __init__(self, seconds_ago: int) -> None:
+        self.heard = int((time.time() - seconds_ago) * 1000)
+
+    def last_poll_timestamp(self, place: TopicPartition) -> int:
+        return self.heard
+
+
+async def test_who_gets_nothing_done_though_kafka_answers_is_started_again() -> None:
+    """Not where Kafka is away, where Redis is the trouble, or where other partitions go on: another process would not help."""
+    keeper = Keeper()
+    then, now = int((time.time() - 400) * 1e6), int(time.time() * 1e6)
+    stuck, busy = Looping(KafkaError("no"), then, now), Looping(None, now, now, "running")
+    for loops, heard, hangs in (
+        ([stuck, stuck], 1, True),
+        ([stuck, stuck], 500, False),
+        ([stuck, busy], 1, False),
+        ([stuck, stuck._replace(trouble=OSError("Redis"))], 1, False),
+        ([stuck._replace(round=now)], 1, False),
+        ([], 1, False),
+    ):
+        keeper.loops, keeper._follower = dict(enumerate(loops)), Follower(heard)
+        assert bool(keeper.hanging()) is hangs, (loops, heard)
