@@ -18,7 +18,7 @@ from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.following import Followed, made_anew
 from streams.worker.loop import Bounds, Fetched
-from streams.worker.merge import Ends, Log
+from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import DECISIONS, Output
 from streams.worker.pins import Pin, Unknown
 from streams.worker.records import tolerate_names
@@ -40,6 +40,8 @@ REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
 ENDING_SECONDS = 5.0
 """What a producer that failed gets to send what others have given it."""
+LOG_APPEND_TIME = 1
+"""The type of a record's time, as the protocol numbers them."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -123,6 +125,7 @@ class KafkaSource:
 
     async def _taken(self, log: TopicPartition, records: Sequence[Any]) -> Fetched:
         """As many of the records as fit into a batch; the others are fetched again."""
+        timed(log.topic, records)
         fit = fitting(records)
         if fit < len(records):
             self._consumer.seek(log, records[fit].offset)
@@ -148,6 +151,17 @@ class KafkaSource:
         self._acknowledged = monotonic()
         with suppress(KafkaError):  # A hint only; the next one is newer.
             await self._consumer.commit({self._actions: actions, self._between: between})
+
+
+def timed(topic: str, records: Sequence[Any]) -> None:
+    """Whether the brokers said when these were appended; raises `LogLost`: a sender could say that he told in time."""
+    for record in records:
+        if record.timestamp_type != LOG_APPEND_TIME:
+            raise LogLost(
+                f"`{topic}` has a time that its sender chose, at offset {record.offset}: nobody knows when that was recorded. "
+                "Set message.timestamp.type=LogAppendTime (`gate61 topics plan`), and publish all inputs again, in order, "
+                "to new topics, under another GATE61_PREFIX"
+            )
 
 
 def fitting(records: Sequence[Any]) -> int:

@@ -212,6 +212,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 found = await self._follower.getmany(timeout_ms=500)
                 for place, records in found.items():
+                    kafka.timed(place.topic, records)
                     for record in records:
                         self._followed.add(logs[place], record)
                 for place, which in logs.items():

@@ -325,3 +325,24 @@ async def test_who_gets_nothing_done_though_kafka_answers_is_started_again() -> 
     ):
         keeper.loops, keeper._follower = dict(enumerate(loops)), Follower(heard)
         assert bool(keeper.hanging()) is hangs, (loops, heard)
+
+
+@pytest.mark.parametrize("which", ["actions", "register"])
+def test_a_time_that_its_sender_chose_is_not_believed(setting: Setting, which: str) -> None:
+    """A topic was altered: what is published then could have been recorded whenever its sender likes."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.caught_up()
+    topic = getattr(setting.names, which).name
+    with setting.kafka.admin() as admin:
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"message.timestamp.type": "CreateTime"})])
+    time.sleep(0.5)
+    line = _lines([campaign() if which == "register" else offer(who="anna")])[0]
+    key = None if which == "register" else b"anna"
+    setting.producer.send(topic, line, key, [CONTENT_TYPE], partition=0, timestamp_ms=1).get(20)
+    if which == "register":
+        wait_until(lambda: not worker.alive, 20)
+    wait_until(lambda: f"`{topic}` has a time that its sender chose" in worker.said(), 20)
+    assert setting.decisions() == {}
+    worker.stop()
