@@ -194,7 +194,7 @@ class PartitionLoop:
         if found is None:
             return False
         actions, between = found
-        begun = perf_counter()
+        begun, before = perf_counter(), partition.place
         await self._apart(partition.read, *actions, *between)
         await self._aside(partition.recall)
         ends = await self._source.ends() if partition.waits else _NOTHING
@@ -212,7 +212,7 @@ class PartitionLoop:
         self.told(partition)
         if partition.pinned:
             self.state = "waiting: what published answers were given on has not been read yet"
-            if not outputs and not actions.records:
+            if partition.place == before:
                 await self._rest(POLL)
         await self._calm(len(actions.records))
         self.round, self.trouble = world.now(), None

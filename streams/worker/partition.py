@@ -29,6 +29,8 @@ from streams.worker.telling import Telling
 
 WALKED_AT_ONCE = 500
 """Clients reopened behind a change of the register with each batch."""
+TOLD_AT_ONCE = 10_000
+"""Outputs of these, after which the next client waits for the next batch: all of a batch is one write."""
 REOPENED_TOGETHER: Final = 100
 """Of these, whose histories are fetched in one round trip."""
 RECOGNISED: Final = 7 * DAY
@@ -200,7 +202,7 @@ class Partition:
         outputs: list[Output] = []
         while (arrival := self._turn_of(ends)) is not None:
             self._turn(arrival, outputs)
-        self._walk_on(WALKED_AT_ONCE, outputs)
+        self._walk_on(outputs)
         self._close(now, outputs)
         self.seconds += perf_counter() - begun
         return outputs
@@ -221,7 +223,8 @@ class Partition:
 
     def _turn_of(self, ends: Ends) -> Arrival | None:
         pin = self._pin()
-        return self._merge.next(ends) if pin is None else self._merge.within(pin[:4], pin.last)
+        arrival = self._merge.next(ends) if pin is None else self._merge.within(pin[:4], pin.last)
+        return None if self._walk and arrival is not None and _held_by_walk(arrival) else arrival
 
     def _pin(self) -> Pin | None:
         """How far the logs are applied at most; None once every published answer is reached."""
@@ -256,16 +259,27 @@ class Partition:
         while not reached and (arrival := self._again(ends, until)) is not None:
             reached = arrival.offset >= until[arrival.log]
             if not reached:
+                if _held_by_walk(arrival):
+                    self._walk_to_its_end()
                 self._turn(arrival, [])
         reached = reached or self.place[:4] == until[:4]
         if reached and not until.walk:
-            self._walk_on(len(self._walk), [])
+            self._walk_to_its_end()
         self._write([])
         return reached
 
     def _again(self, ends: Ends, until: Place) -> Arrival | None:
+        pin = self._pin()
+        if pin is not None:
+            return self._merge.within(pin[:4], pin.last)
         known = all(end >= place for end, place in zip(ends, until[:4], strict=True))
-        return self._merge.within(until[:4]) if known and not self.pinned else self._turn_of(ends)
+        return self._merge.within(until[:4]) if known else self._merge.next(ends)
+
+    def _walk_to_its_end(self) -> None:
+        """Reopen all clients who wait for it, without publishing, and remember them in portions."""
+        while self._walk:
+            self._walk_on([])
+            self._write([])
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
@@ -338,8 +352,7 @@ class Partition:
         self._tell(self._known_clients.greet(greeting), arrival, outputs)
 
     def _learn(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """An event of the register. What the one before it reaches back to is reopened first, so that the order holds."""
-        self._walk_on(len(self._walk), outputs)
+        """An event of the register, after all to whom the one before it reaches back are reopened."""
         self._progress.register = arrival.offset + 1
         fact = self._followed.fact(arrival.offset)
         if isinstance(fact, Rejected):
@@ -353,7 +366,6 @@ class Partition:
 
     def _govern(self, arrival: Arrival, outputs: list[Output]) -> None:
         """A policy."""
-        self._walk_on(len(self._walk), outputs)
         self._progress.policy = arrival.offset + 1
         if isinstance(arrival.event, Rejected):
             self._reject_followed(arrival.event, arrival, outputs)
@@ -365,14 +377,17 @@ class Partition:
         self._walking = fact
         self._walk = dict.fromkeys(self._known_clients.behind(fact))
 
-    def _walk_on(self, many: int, outputs: list[Output]) -> None:
+    def _walk_on(self, outputs: list[Output]) -> None:
         """Reopen some of the clients whom the latest event of the register reaches back to."""
-        waiting = list(islice(self._walk, many))
+        most = len(outputs) + TOLD_AT_ONCE
+        waiting = list(islice(self._walk, WALKED_AT_ONCE))
         for begin in range(0, len(waiting), REOPENED_TOGETHER):
             portion = waiting[begin : begin + REOPENED_TOGETHER]
             self._fetch(portion)
             for client in portion:
                 self._reopen(client, outputs)
+                if len(outputs) >= most:
+                    return
 
     def _fetch(self, clients: Sequence[str]) -> None:
         """What reopening them will ask for, in two round trips for all."""
@@ -428,6 +443,14 @@ _TURNS: Final = {
     Log.BETWEEN: Partition._greet,
     Log.ACTIONS: Partition._act,
 }
+
+
+def _held_by_walk(arrival: Arrival) -> bool:
+    """Whether it waits until everybody is reopened behind the change of the register before it, so that the order holds.
+
+    It waits for further batches: a change may reach back to all clients, too many for one write.
+    """
+    return arrival.log is Log.REGISTER or arrival.log is Log.POLICY
 
 
 def _usable(arrival: Arrival) -> bool:

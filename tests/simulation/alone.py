@@ -1,0 +1,59 @@
+"""One partition by itself, without a loop: the test says what is read and when."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from state.redis_store import RedisStore
+from streams.policy_file import DEFAULT
+from streams.worker.following import Followed
+from streams.worker.merge import Log
+from streams.worker.outputs import CONTENT_TYPE, Output
+from streams.worker.partition import Partition
+from tests.simulation.world import FakeRedis, Record
+from tests.stories.telling import Event
+
+BEGUN = 1_780_000_000_000
+"""Milliseconds: after all that the stories tell of."""
+
+
+class Alone:
+    """The partition, its logs and its Redis; each event is appended a millisecond after the one before."""
+
+    def __init__(self, cached: int = 1000, redis: Any = None) -> None:
+        self.redis = redis or FakeRedis()
+        self.followed = Followed()
+        self.store = RedisStore(self.redis, "t:0", cached=cached)
+        self.actions: list[Record] = []
+        self._clock = BEGUN
+        self._registered = 0
+        self.followed.add(Log.POLICY, self._record("policy", 0, DEFAULT.read_bytes(), None))
+        self.partition = Partition(0, 1, self.followed, self.store, "0")
+        self.partition.assume()
+        assert self.partition.open()
+
+    def _record(self, topic: str, offset: int, value: bytes, key: bytes | None) -> Record:
+        self._clock += 1
+        return Record(topic, 0, offset, self._clock, key, value, (CONTENT_TYPE,))
+
+    def register(self, *events: Event) -> None:
+        """Append to the register."""
+        for event in events:
+            record = self._record("register", self._registered, json.dumps(event).encode(), None)
+            self.followed.add(Log.REGISTER, record)
+            self._registered += 1
+
+    def act(self, *events: Event) -> None:
+        """Append to what happens around clients."""
+        for event in events:
+            key = event["subject"].encode()
+            self.actions.append(self._record("actions", len(self.actions), json.dumps(event).encode(), key))
+
+    def round(self, read: Sequence[Record] = ()) -> list[Output]:
+        """One batch, remembered: these records are read, and all that waits for its turn has it."""
+        partition = self.partition
+        partition.read(read, read[-1].offset + 1 if read else 0, [], 0)
+        partition.recall()
+        outputs = partition.work([1, self._registered, 0, partition.next[0] + len(read)], 0)
+        partition.remember(outputs)
+        return outputs
