@@ -16,7 +16,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:outbox` | the outputs of the last write |
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
@@ -170,10 +170,12 @@ class RedisStore:
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
         """Fetch in one round trip what a batch will ask for; returns how many clients were not in memory."""
-        wanted = [c for c in dict.fromkeys(clients) if c not in self._cache and c not in self._dirty]
+        clients = dict.fromkeys(clients)
+        wanted = [c for c in clients if c not in self._cache and c not in self._dirty]
         unknown = [i for i in dict.fromkeys(ids) if i not in self._known_ids]
         pipe = self._redis.pipeline(transaction=False)
         if wanted:
+            self._trim(clients)
             pipe.hmget(self._key("dossiers"), wanted)
         weeks = self._weeks() if unknown else []
         for week in weeks:
@@ -343,9 +345,16 @@ class RedisStore:
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._ahead = {}
         self._known_ids, self._new_ids = {}, {}
-        for client in list(islice(self._cache, max(0, len(self._cache) - self._limit))):
-            del self._cache[client]
-            self._counts.pop(client, None)
+        self._trim(())
+
+    def _trim(self, asked: Container[str]) -> None:
+        """Let go of those who were kept longest ago, but not of what is still to be written, nor of who is asked for."""
+        over = len(self._cache) - self._limit
+        if over > 0:
+            free = (c for c in self._cache if c not in self._dirty and c not in asked)
+            for client in list(islice(free, over)):
+                del self._cache[client]
+                self._counts.pop(client, None)
 
     def stored_next(self) -> int | None:
         """The next offset as stored, asked without becoming the owner."""

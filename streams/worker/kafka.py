@@ -115,13 +115,14 @@ class KafkaSource:
         self._consumer.seek(self._actions, actions)
         self._consumer.seek(self._between, between)
 
-    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
         """See `Source`."""
         both = (self._actions, self._between)
-        found = await self._consumer.getmany(*both, timeout_ms=int(seconds * 1000), max_records=BATCH)
+        asked = both if actions else both[1:]
+        found = await self._consumer.getmany(*asked, timeout_ms=int(seconds * 1000), max_records=BATCH)
         self._fetched = monotonic()
-        actions, between = [await self._taken(p, found.get(p, ())) for p in both]
-        return actions, between
+        of_actions, of_between = [await self._taken(p, found.get(p, ())) for p in both]
+        return of_actions, of_between
 
     async def _taken(self, log: TopicPartition, records: Sequence[Any]) -> Fetched:
         """As many of the records as fit into a batch; the others are fetched again."""

@@ -58,8 +58,8 @@ class Source(Protocol):
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
 
-    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
-        """The next records of both, as soon as there are some."""
+    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+        """The next records of both, as soon as there are some; without `actions` only messages between merged clients."""
 
     async def ends(self) -> Ends:
         """By `Log`: the offset after the last record, asked now, and a millisecond or more after the last `read` ended.
@@ -190,7 +190,9 @@ class PartitionLoop:
             await self._rest(POLL)
             return False
         self.state = "running"
-        found = await self._unless_stopped(self._source.read(0.0 if partition.waits else POLL))
+        # What waits for another log is a batch by itself: with more of it, memory would grow for as long as that takes.
+        reading = self._source.read(0.0 if partition.waits else POLL, not partition.holds)
+        found = await self._unless_stopped(reading)
         if found is None:
             return False
         actions, between = found

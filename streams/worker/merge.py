@@ -62,6 +62,10 @@ class Merge:
         """Whether anything waits."""
         return any(self._waiting)
 
+    def holds(self, log: Log) -> bool:
+        """Whether something of that log waits."""
+        return bool(self._waiting[log])
+
     def next(self, ends: Ends) -> Arrival | None:
         """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
         earliest = None

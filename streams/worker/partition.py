@@ -192,6 +192,11 @@ class Partition:
         """Whether there is something to do: arrivals, or clients to reopen."""
         return self._merge.waits() or bool(self._walk)
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything that happened around clients waits for its turn."""
+        return self._merge.holds(Log.ACTIONS)
+
     def work(self, ends: Ends, now: Instant) -> list[Output]:
         """Step 3: judge what may be judged, and close what is due by `now`.
 

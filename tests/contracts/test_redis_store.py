@@ -265,6 +265,25 @@ def test_ids_are_recognised_where_redis_went_back_by_weeks(store: RedisStore, re
     assert store.seen(key, key) is True
 
 
+def test_what_is_asked_for_again_and_again_without_a_write_stays_bounded(redis: Redis, place: str) -> None:
+    """A partition that waits asks and does not write; what it changed and whom it asks for it keeps all the same."""
+    store = RedisStore(redis.client(), place, cached=10)
+    store.assign()
+    for n in range(200):
+        store.keep(Dossier(f"cl-{n}", horizon=n), Record(_fact(n)))
+    store.commit(1)
+    store.keep(Dossier("cl-7", horizon=1000), Record(_fact(1)))
+    for n in range(0, 200, 20):
+        store.recall([f"cl-{m}" for m in range(n, n + 20)], [])
+        assert len(store._cache) <= 10 + 20 + 1, n
+    assert store.recall([f"cl-{m}" for m in range(180, 200)], []) == 0
+    assert store.dossier("cl-7").horizon == 1000
+    store.commit(2)
+    store.assign()
+    assert store.dossier("cl-7").horizon == 1000 and len(store.history("cl-7")) == 2
+    store.close()
+
+
 class RedisStoreOf:
     """Another owner, who lets go in the end."""
 

@@ -67,7 +67,7 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
         await source.seek(0, 0)
         async with asyncio.timeout(30):
             while sum(map(len, portions)) < many:
-                actions, _ = await source.read(0.5)
+                actions, _ = await source.read(0.5, True)
                 assert actions.read == sum(map(len, portions)) + len(actions.records)
                 portions += [[record.key for record in actions.records]] if actions.records else []
     finally:

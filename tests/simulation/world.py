@@ -168,13 +168,14 @@ class Source:
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
 
-    async def read(self, seconds: float) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
         most = self.world.rng.choice([1, 2, 5, 50])
 
         def fetched() -> tuple[Fetched, Fetched]:
             found = []
             for place, topic in enumerate((ACTIONS, BETWEEN)):
-                records = self._log(topic)[self.at[place] : self.at[place] + self.world.rng.randrange(most + 1)]
+                many = self.world.rng.randrange(most + 1) if actions or topic == BETWEEN else 0
+                records = self._log(topic)[self.at[place] : self.at[place] + many]
                 self.at[place] += len(records)
                 found.append(Fetched(records, self.at[place]))
             return found[0], found[1]

@@ -1,0 +1,45 @@
+"""A log that is slow: what is read of the others meanwhile is bounded, and nothing is decided before its turn."""
+
+import asyncio
+import json
+from random import Random
+
+from state.redis_store import RedisStore
+from streams.policy_file import DEFAULT
+from streams.worker.following import Followed
+from streams.worker.loop import PartitionLoop
+from streams.worker.merge import Log
+from streams.worker.outputs import CONTENT_TYPE, DECISIONS
+from streams.worker.partition import Partition
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Source, Surroundings, World
+from tests.stories.telling import REGISTER as OF_REGISTER
+from tests.stories.telling import clean_client, offer
+
+CLIENTS = 60
+AT_ONCE = 50
+"""Records that the simulated source hands out at most."""
+
+
+async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_for_it() -> None:
+    world = World(Random(1), 0.0)
+    world.clock = 1_780_000_000_000_000
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    for event in OF_REGISTER:
+        world.append(REGISTER, 0, None, json.dumps(event).encode(), (CONTENT_TYPE,))
+    for n in range(CLIENTS):
+        for event in (*clean_client(f"c{n}")[len(OF_REGISTER) :], offer(who=f"c{n}")):
+            world.append(ACTIONS, 0, event["subject"].encode(), json.dumps(event).encode(), (CONTENT_TYPE,))
+    followed = Followed()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][0])
+    source, store = Source(world, 0), RedisStore(world.redis, "t:0", cached=3)  # type: ignore[arg-type]
+    loop = PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))
+    await loop._assume()
+    for _ in range(100):
+        await loop._batch()
+    assert 0 < source.at[0] <= AT_ONCE and loop.partition.next[0] == 0
+    for record in world.logs[REGISTER, 0]:
+        followed.add(Log.REGISTER, record)
+    async with asyncio.timeout(20):
+        while loop.partition.next[0] < len(world.logs[ACTIONS, 0]):
+            await loop._batch()
+    assert len(world.logs[DECISIONS, 0]) == CLIENTS
