@@ -7,13 +7,13 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 
 | key | what |
 |---|---|
-| `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch` |
+| `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch`, how many `clients`, `notes` and `ids` there are |
 | `{tag}:dossiers` | hash: client to the number of his records and his dossier |
 | `{tag}:history:CLIENT` | list of records |
 | `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
 | `{tag}:notes` | hash |
 | `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
-| `{tag}:outbox` | the outputs of the last write |
+| `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -41,14 +41,15 @@ By the day would keep fewer, and ask eight times for every id. Whoever repeats a
 
 _DONE: Final = b"""
 local failed, at = false, 3
-for n = 4, #KEYS do
+for n = 6, #KEYS do
   local count = tonumber(ARGV[at])
   local said = redis.pcall('RPUSH', KEYS[n], unpack(ARGV, at + 1, at + count))
   if type(said) == 'table' then failed = said end
   at = at + 1 + count
 end
 redis.call('HSET', KEYS[1], 'next', ARGV[1], 'batch', ARGV[2],
-  'clients', redis.call('HLEN', KEYS[2]), 'notes', redis.call('HLEN', KEYS[3]))
+  'clients', redis.call('HLEN', KEYS[2]), 'notes', redis.call('HLEN', KEYS[3]),
+  'ids', redis.call('HLEN', KEYS[4]) + redis.call('HLEN', KEYS[5]))
 return failed
 """
 """The last of what a commit does: all histories, told in one answer, and what must be there the next time."""
@@ -56,7 +57,7 @@ _UNPACKED: Final = 4000
 """Records that the script hands on at once; Lua has room for twice as many."""
 _ASSIGN: Final = """
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
-return {redis.call('GET', KEYS[2]) or '', redis.call('HMGET', KEYS[1], 'next', 'batch', 'clients', 'notes'),
+return {redis.call('GET', KEYS[2]), redis.call('HMGET', KEYS[1], 'next', 'batch', 'clients', 'notes', 'ids'),
   redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])}
 """
 
@@ -144,21 +145,43 @@ class RedisStore:
         self._token = token_hex(16)
         outbox, (next_, batch, *written), *there = self._assign(keys=self._fixed(), args=[self._token])
         self._next, self._batch = int(next_) if next_ else None, int(batch or 0)
-        self._all_there(written, there)
         week = self._redis.hget(self._key("notes"), "week")
         self._week = int(week) if week else 0
+        self._all_there(written, [*there, *map(self._redis.hlen, self._ids_of(self._week))])
+        self._has_outbox(outbox)
+        if not self._batch and any(self._redis.scan_iter(match=self._key("seen:*"), count=10_000)):
+            raise self._lost("holds ids and nothing else of what was written")
         self._now = max(self._now, self._week)
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
-        return Assigned(self._next, outbox)
+        return Assigned(self._next, outbox or b"")
+
+    def _ids_of(self, week: int) -> list[bytes]:
+        """The keys of the ids that are looked up in that week."""
+        return [self._key(f"seen:{w}").encode() for w in (week, week - 1)]
 
     def _fixed(self) -> list[bytes]:
         """The keys of what every write changes: meta, outbox, dossiers, notes."""
         return [self._key(name).encode() for name in ("meta", "outbox", "dossiers", "notes")]
 
     def _all_there(self, written: Sequence[bytes | None], there: Sequence[int]) -> None:
-        """Whether there are as many clients and notes as the last write left; raises `StateLost`."""
-        if [int(count or 0) for count in written] != there:
-            raise StateLost(f"{self._tag} holds fewer clients or notes than were written")
+        """Whether there are as many clients, notes and ids as the last write left; raises `StateLost`.
+
+        Ids are in two buckets. An earlier build did not count them.
+        """
+        clients, notes, *ids = there
+        counted = zip(written, (clients, notes, sum(ids)), strict=True)
+        if any(int(count or 0) != found for count, found in counted if count is not None or not self._batch):
+            raise self._lost("holds fewer clients, notes or ids than were written")
+
+    def _has_outbox(self, outbox: bytes | None) -> None:
+        """Whether there is an outbox if and only if something was written; raises `StateLost`."""
+        if outbox is None and self._batch:
+            raise self._lost("has no outbox: the last outputs may never have been published")
+        if outbox is not None and not self._batch:
+            raise self._lost("holds outputs and nothing else of what was written")
+
+    def _lost(self, what: str) -> StateLost:
+        return StateLost(f"{self._tag} {what}: keys were evicted or removed; make the state anew with `gate61 rebuild`")
 
     def verify(self) -> None:
         """Whether what this owner wrote last is what is stored; raises `Fenced` or `Moved` if not."""
@@ -235,7 +258,7 @@ class RedisStore:
         if stored is None:
             stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
         if len(stored) != self._counts[client]:
-            raise StateLost(f"{self._tag} holds {len(stored)} records of a client who had {self._counts[client]}")
+            raise self._lost(f"holds {len(stored)} records of a client who had {self._counts[client]}")
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -288,7 +311,9 @@ class RedisStore:
         if self._now != self._week:
             self.note("week", str(self._now).encode())
         meta, _, dossiers, notes = self._fixed()
-        questions = [(b"HMGET", meta, b"token", b"batch", b"clients", b"notes"), (b"HLEN", dossiers), (b"HLEN", notes)]
+        counted = (dossiers, notes, *self._ids_of(self._week))
+        questions: list[Command] = [(b"HMGET", meta, b"token", b"batch", b"clients", b"notes", b"ids")]
+        questions += [(b"HLEN", key) for key in counted]
         try:
             transact(self._redis, [meta, dossiers, notes], questions, self._judge, self._changes(then, outbox))
         except Interrupted:
@@ -323,7 +348,7 @@ class RedisStore:
         gone = [self._key(f"seen:{week}").encode() for week in sorted(self._buckets) if week < self._now - 1]
         if gone:
             changes.append((b"UNLINK", *gone))
-        keys = [meta, dossiers, notes]
+        keys = [meta, dossiers, notes, *self._ids_of(self._now)]
         values = [b"" if then is None else b"%d" % then, b"%d" % (self._batch + 1)]
         for client, records in self._records.items():
             history = self._key(f"history:{client}").encode()
@@ -357,8 +382,10 @@ class RedisStore:
                 self._counts.pop(client, None)
 
     def stored_next(self) -> int | None:
-        """The next offset as stored, asked without becoming the owner."""
+        """The next offset as stored, asked without becoming the owner; raises `StateLost` if what follows from it is gone."""
         found = self._redis.hget(self._key("meta"), "next")
+        if found and not self._redis.exists(self._key("outbox")):
+            raise self._lost("has no outbox: the last outputs may never have been published")
         return int(found) if found else None
 
     def count(self) -> int:

@@ -176,15 +176,20 @@ def test_a_redis_that_went_back_is_found_out(store: RedisStore, redis: Redis, pl
     assert store.dossier("cl-1").horizon == 3
 
 
-@pytest.mark.parametrize("what", ["a dossier", "all dossiers", "a history", "notes"])
+@pytest.mark.parametrize("what", ["a dossier", "all dossiers", "a history", "notes", "ids", "some ids"])
 def test_what_was_evicted_or_removed_is_found_out(store: RedisStore, redis: Redis, place: str, what: str) -> None:
     """Nothing is decided on what is left."""
     for n in range(5):
         store.keep(Dossier(f"cl-{n}"), Record(_fact(n)))
+        store.seen(n.to_bytes(8, "big"), bytes(8))
     store.note("between", b"0")
     store.commit(1)
     with redis.client() as client:
         match what:
+            case "ids":
+                client.delete(f"{{{place}}}:seen:0")
+            case "some ids":
+                client.hdel(f"{{{place}}}:seen:0", bytes(8))
             case "a dossier":
                 client.hdel(f"{{{place}}}:dossiers", "cl-3")
             case "all dossiers":
@@ -198,6 +203,49 @@ def test_what_was_evicted_or_removed_is_found_out(store: RedisStore, redis: Redi
         store.history("cl-1")
         store.keep(Dossier("cl-9"))
         store.commit(2)
+
+
+@pytest.mark.parametrize("left", ["seen:2857", "outbox"])
+def test_what_is_left_of_a_state_is_no_new_partition(store: RedisStore, redis: Redis, place: str, left: str) -> None:
+    """Else its facts would be taken for repetitions, and its outputs for said."""
+    store.recorded(2857 * 7 * DAY)
+    store.keep(Dossier("cl-1"), Record(_fact(1)))
+    store.seen(bytes(8), bytes(8))
+    store.commit(1, b"outputs")
+    with redis.client() as client:
+        for key in _keys(redis, place):
+            if not key.endswith(left.encode()):
+                client.delete(key)
+    with pytest.raises(StateLost, match="gate61 rebuild"):
+        store.assign()
+    store.clear()
+    assert store.assign() == (None, b"")
+
+
+def test_an_outbox_that_is_gone_is_not_an_empty_one(store: RedisStore, redis: Redis, place: str) -> None:
+    """What it held may never have been published: so the place it was written with is not one to make anew up to."""
+    store.keep(Dossier("cl-1"), Record(_fact(1)))
+    store.commit(1)
+    assert store.assign() == (1, b"") and store.stored_next() == 1
+    with redis.client() as client:
+        client.delete(f"{{{place}}}:outbox")
+    with pytest.raises(StateLost, match="no outbox"):
+        store.assign()
+    with pytest.raises(StateLost, match="no outbox"):
+        store.stored_next()
+
+
+def test_state_whose_ids_were_not_counted_is_taken(store: RedisStore, redis: Redis, place: str) -> None:
+    """It is of an earlier build; the next write counts them."""
+    store.seen(bytes(8), bytes(8))
+    store.commit(1)
+    with redis.client() as client:
+        client.hdel(f"{{{place}}}:meta", "ids")
+        store.assign()
+        store.seen(b"1" * 8, bytes(8))
+        store.commit(2)
+        assert client.hget(f"{{{place}}}:meta", "ids") == b"2"
+    store.assign()
 
 
 @pytest.mark.parametrize("at_most", [20_000, 3])

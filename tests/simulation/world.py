@@ -233,8 +233,8 @@ class FakeRedis:
     def _assign(self, keys: list[bytes], args: list[str]) -> list[Any]:
         meta, outbox, dossiers, notes = keys
         self.do(b"HSET", meta, "token", args[0])
-        stated = self.hmget(meta, ["next", "batch", "clients", "notes"])
-        return [self.data.get(_bytes(outbox), b""), stated, self.hlen(dossiers), self.hlen(notes)]
+        stated = self.hmget(meta, ["next", "batch", "clients", "notes", "ids"])
+        return [self.data.get(_bytes(outbox)), stated, self.hlen(dossiers), self.hlen(notes)]
 
     def do(self, name: bytes, *said: Any) -> Any:
         """One command."""
@@ -258,12 +258,16 @@ class FakeRedis:
             case _:
                 assert name == b"EVAL" and key == redis_store._DONE
                 many = int(values[0])
-                (meta, dossiers, notes, *histories), given = values[1 : many + 1], deque(values[many + 1 :])
+                (meta, dossiers, notes, ids, before, *histories), given = (
+                    values[1 : many + 1],
+                    deque(values[many + 1 :]),
+                )
                 self.do(b"HSET", meta, "next", given.popleft(), "batch", given.popleft())
                 for history in histories:
                     self.do(b"RPUSH", history, *(given.popleft() for _ in range(int(given.popleft()))))
                 assert not given
                 self.do(b"HSET", meta, "clients", b"%d" % self.hlen(dossiers), "notes", b"%d" % self.hlen(notes))
+                self.do(b"HSET", meta, "ids", b"%d" % (self.hlen(ids) + self.hlen(before)))
         return b"OK"
 
     def hget(self, key: Any, field: Any) -> Any:
@@ -284,6 +288,9 @@ class FakeRedis:
 
     def hscan_iter(self, key: Any, count: int) -> Any:
         return iter(list(self.data.get(_bytes(key), {}).items()))
+
+    def scan_iter(self, match: str, count: int) -> Iterator[bytes]:
+        return (key for key in list(self.data) if key.startswith(match.removesuffix("*").encode()))
 
     def pipeline(self, transaction: bool) -> "Pipe":
         return Pipe(self)
