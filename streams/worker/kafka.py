@@ -13,14 +13,15 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from gate.facts import Instant
 from streams.connection import connection
 from streams.settings import Kafka
 from streams.topics import Names
-from streams.worker.following import Followed, made_anew
-from streams.worker.loop import Bounds, Fetched
+from streams.worker.following import MILLISECOND, Followed, made_anew
+from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import DECISIONS, Output
-from streams.worker.pins import Pin, Unknown
+from streams.worker.pins import Unknown
 from streams.worker.records import tolerate_names
 
 BATCH = 2_000
@@ -57,7 +58,22 @@ class Looker:
         self.consumer = consumer
         self._alone = Lock()
 
-    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> list[Pin]:
+    async def appended(self, places: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """When the first record from that offset on was appended to each log, in milliseconds."""
+        found: dict[TopicPartition, int] = {}
+        async with self._alone:
+            self.consumer.assign([*places])
+            for log, offset in places.items():
+                self.consumer.seek(log, offset)
+            while missing := [log for log in places if log not in found]:
+                came = await self.consumer.getmany(*missing, timeout_ms=LOOK_MILLISECONDS, max_records=1)
+                if not came:
+                    where = ", ".join(f"{log.topic}:{log.partition}" for log in missing)
+                    raise KafkaTimeoutError(f"nothing came of what was taken last of {where}")
+                found |= {log: records[0].timestamp for log, records in came.items()}
+        return found
+
+    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> Answered:
         """What the answers beyond that place were given on; none of them stands before the offset `since`."""
         async with self._alone:
             self.consumer.assign([log])
@@ -67,7 +83,7 @@ class Looker:
             begin = max(first, since) if since <= end else first
             unknown = Unknown(place)
             await self._read(log, begin, end, unknown)
-            return unknown.pins
+            return Answered(end, unknown.pins)
 
     async def _read(self, log: TopicPartition, begin: int, end: int, unknown: Unknown) -> None:
         self.consumer.seek(log, begin)
@@ -106,7 +122,16 @@ class KafkaSource:
         first, end = await self._consumer.beginning_offsets(self._logs), await self._consumer.end_offsets(self._logs)
         return [Bounds(first[log], end[log]) for log in self._logs]
 
-    async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
+    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
+        """See `Source`."""
+        asked = {log: at for log, at in ((self._actions, actions), (self._between, between)) if at >= 0}
+        found = await self._looker.appended(asked) if asked else {}
+        of_actions, of_between = [
+            found[p] * MILLISECOND if p in found else None for p in (self._actions, self._between)
+        ]
+        return of_actions, of_between
+
+    async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
         return await self._looker.beyond(self._decisions, place, since)
 

@@ -46,14 +46,27 @@ class Fetched(NamedTuple):
     read: int
 
 
+class Answered(NamedTuple):
+    """The offset after the last published answer, and what those beyond some place were given on, in order."""
+
+    end: int
+    pins: Sequence[Pin]
+
+
 class Source(Protocol):
     """The logs of one partition."""
 
     async def bounds(self) -> Sequence[Bounds]:
         """By `Log`; raises if the partition is not ours."""
 
-    async def answered(self, place: Sequence[int], since: int) -> Sequence[Pin]:
-        """What published answers beyond that place were given on, in order; `since` is the offset to look from."""
+    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
+        """When the first records from these offsets on were appended; None where there is none.
+
+        Both offsets are within the bounds, or the end, or negative, from where on there is none either.
+        """
+
+    async def answered(self, place: Sequence[int], since: int) -> Answered:
+        """What published answers beyond that place were given on; `since` is the offset to look from."""
 
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
@@ -168,18 +181,38 @@ class PartitionLoop:
         assumed = await self._aside(self.partition.assume)
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
+        await self._same_logs(bounds)
         if assumed.outbox:
             await self._publisher.publish(assumed.outbox)
         while not self.stopping and not await self._aside(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
-        pins = await self._source.answered(self.partition.place, self.partition.answers)
+        end, pins = await self._source.answered(self.partition.place, self.partition.answers)
+        if end < self.partition.answers:
+            lost = self.partition.answers - end
+            self._world.say(
+                self.partition.number, "misses answers that were published", end=end, lost=lost, do=_RESTORE
+            )
         self.partition.pin(pins)
         self.state = "running"
         again = len(assumed.outbox)
         self._world.say(self.partition.number, "assumed", next=assumed.actions, again=again, pins=len(pins))
         return True
+
+    async def _same_logs(self, bounds: Sequence[Bounds]) -> None:
+        """Whether what was taken last still stands where it was taken from; raises `LogLost`."""
+        place, logs = self.partition.place, (Log.ACTIONS, Log.BETWEEN)
+        # Of a log whose beginning was deleted up to there nothing is left to compare.
+        last = [place[log] - 1 if place[log] > bounds[log].first else -1 for log in logs]
+        for log, appended in zip(logs, await self._source.appended(*last), strict=True):
+            if appended is not None and appended > self.partition.came(log):
+                raise LogLost(
+                    f"the log {_CALLED[log]} holds another record at offset {place[log] - 1} than was taken from there: it "
+                    "was made anew, or lost its end and has grown since; stop the workers and give its state back the log it "
+                    "was made from, or make the state anew with `gate61 rebuild`: offers before that offset that were never "
+                    "answered stay so, which is no permission"
+                )
 
     async def _batch(self) -> bool:
         """One round; whether anything was done."""
@@ -251,6 +284,7 @@ class PartitionLoop:
 
 
 _NOTHING: Ends = (0, 0, 0, 0)
+_RESTORE = "give the topic of answers back what it lost, or tell who reads it: they are not published again"
 _CALLED = {
     Log.POLICY: "of policies",
     Log.REGISTER: "of the register",

@@ -237,6 +237,10 @@ class Partition:
             self._pins.popleft()
         return self._pins[0] if self._pins else None
 
+    def came(self, log: Log) -> Instant:
+        """When what was taken last of what happens around clients, or between them, was appended."""
+        return self._progress.came[log]
+
     @property
     def answers(self) -> int:
         """The offset of their log before which this state has every answer that was published."""
@@ -288,6 +292,7 @@ class Partition:
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
+        self._progress.note(bool(self._walk))
         self._store.commit(self._progress.actions)
 
     def verify(self) -> None:

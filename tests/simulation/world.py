@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from gate.facts import Instant
 from state import redis_store
 from streams.topics import Names
-from streams.worker.loop import Bounds, Fetched
+from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
-from streams.worker.pins import Pin, Unknown
+from streams.worker.pins import Unknown
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
@@ -158,12 +158,20 @@ class Source:
         found: list[Bounds] = await self.world.effect("bounds", lambda: [Bounds(0, end) for end in self._ends()])
         return found
 
-    async def answered(self, place: Sequence[int], since: int) -> list[Pin]:
-        log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS)[since:])
+    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
+        def asked() -> list[Instant | None]:
+            places = ((ACTIONS, actions), (BETWEEN, between))
+            return [self._log(topic)[at].timestamp * 1000 if at >= 0 else None for topic, at in places]
+
+        of_actions, of_between = await self.world.effect("appended", asked)
+        return of_actions, of_between
+
+    async def answered(self, place: Sequence[int], since: int) -> Answered:
+        log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS))
         unknown = Unknown(place)
-        for record in log:
+        for record in log[since:]:
             unknown.add(record.headers)
-        return unknown.pins
+        return Answered(len(log), unknown.pins)
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
