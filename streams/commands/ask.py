@@ -30,7 +30,9 @@ def ask(
     from streams.ask.routes import Budget
     from streams.web.clock import now
     from streams.web.listening import ListeningRefused, listen
+    from streams.web.logs import log_to_stderr
 
+    log_to_stderr()
     found: list[str] = []
     access = access_of(host, keys, found)
     behind = lag or seconds(environ, "GATE61_ASK_LAG", 30.0, 1, 3600, found)

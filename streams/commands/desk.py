@@ -39,7 +39,9 @@ def serve(
     from streams.feed import gate_of
     from streams.settings import SettingsRefused
     from streams.web.listening import ListeningRefused
+    from streams.web.logs import log_to_stderr
 
+    log_to_stderr()
     try:
         gate = gate_of(publishes=True)
         run_desk(gate, address_of(store), host, port, url)

@@ -38,7 +38,9 @@ def serve(
     from streams.serve.app import Service
     from streams.serve.intake import Intake, InUse
     from streams.web.listening import ListeningRefused, listen
+    from streams.web.logs import log_to_stderr
 
+    log_to_stderr()
     if not embedded:
         raise refuse(
             "say `gate61 serve --embedded`; with Kafka the gate is `gate61 worker`, and `gate61 ask` beside it"

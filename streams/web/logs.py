@@ -3,9 +3,13 @@
 import logging
 import os
 import sys
+from time import monotonic
 from typing import Any
 
 import structlog
+
+REPEATED_SECONDS = 60.0
+"""For how long what Kafka's client says is not said again."""
 
 
 def coloured() -> bool:
@@ -20,6 +24,30 @@ def log_to_stderr() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
+    quiet_kafka()
+
+
+class _OfKafka(logging.Handler):
+    """What Kafka's clients log by themselves, thousands of lines while it is away: errors alone, each once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it, unless the same was said, of whichever broker or partition."""
+        if monotonic() < self._said.get(str(record.msg), float("-inf")) + REPEATED_SECONDS:
+            return
+        self._said[str(record.msg)] = monotonic()
+        structlog.get_logger("kafka").warning("Kafka's client says", said=record.getMessage())
+
+
+def quiet_kafka() -> None:
+    """From now on Kafka's clients do not write to standard error as they like."""
+    for name in ("aiokafka", "kafka"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.handlers = [h for h in logger.handlers if not isinstance(h, _OfKafka)] + [_OfKafka()]
 
 
 def _renderer() -> Any:
