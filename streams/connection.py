@@ -1,5 +1,6 @@
 """How Kafka's clients connect: kafka-python and aiokafka call these settings by the same names."""
 
+import asyncio
 import logging
 import re
 from ssl import create_default_context
@@ -17,6 +18,30 @@ def connection(kafka: Kafka) -> dict[str, Any]:
         found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
         found["sasl_plain_password"] = kafka.password
     return found
+
+
+STOP_SECONDS = 5.0
+"""What a client gets to end in order."""
+
+
+async def let_go(client: Any, seconds: float = STOP_SECONDS) -> None:
+    """End a client of aiokafka's. Whatever that meets, or takes too long for, is of no interest: nobody uses it any more.
+
+    Where a fetch is under way its `stop` cancels that and ends with the same, as if who called it were cancelled, before
+    connections are closed.
+    """
+    for end in (client.stop, getattr(getattr(client, "_client", None), "close", None)):
+        if end is not None:
+            ending = asyncio.create_task(end())
+            await asyncio.wait([ending], timeout=seconds)
+            ending.cancel()
+            ending.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+
+def said(error: BaseException) -> str:
+    """An error with its kind, which the libraries' own errors say by themselves."""
+    kind, text = type(error).__name__, str(error)
+    return text if kind in text else f"{kind}: {text}" if text else kind
 
 
 _REFUSED = re.compile(r"(?i)authentication failed[^()]*|certificate verify failed[^()]*|wrong version number")

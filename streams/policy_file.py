@@ -63,7 +63,9 @@ def parse(text: bytes, name: str) -> Policy:
     except ValueError as error:  # Of TOML, of UTF-8, and of numbers with thousands of digits.
         raise PolicyRefused(name, [f"is not TOML: {error}"]) from None
     except RecursionError:
-        raise PolicyRefused(name, ["lies too deep in one another; a policy has sections, and lists of words in them"]) from None
+        raise PolicyRefused(
+            name, ["lies too deep in one another; a policy has sections, and lists of words in them"]
+        ) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
     found += complaints(policy)

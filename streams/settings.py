@@ -162,6 +162,12 @@ def _check_redis(where: str, found: list[str]) -> None:
         )
 
 
+def shown(redis: str) -> str:
+    """The address of a Redis without user and password."""
+    parts = urlsplit(redis)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _can_be_used(redis: str) -> bool:
     """Whether Redis' client makes a connection of it; nothing is connected."""
     from redis import Redis, RedisError  # Not loaded by commands that need none.

@@ -1,9 +1,11 @@
 """`gate61 ask`: the synchronous question beside a worker, over Redis and the register's topic; it only reads."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import structlog
 from fastapi import Depends, FastAPI
 from redis.asyncio import Redis
 
@@ -18,6 +20,15 @@ from streams.web.clock import Clock
 from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
 
+_log = structlog.get_logger("gate61.ask")
+
+
+def _ended(following: "asyncio.Task[None]") -> None:
+    """Nothing could be answered any more: whoever started the process starts it again."""
+    if not following.cancelled():
+        _log.critical("the stream is followed no longer; the process ends", cause=repr(following.exception()))
+        signal.raise_signal(signal.SIGTERM)
+
 
 def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget: Budget) -> FastAPI:
     """The application; `lag` is for how long a worker may be behind the stream, `budget` what questions may take."""
@@ -29,6 +40,7 @@ def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(stream.run())
+        following.add_done_callback(_ended)
         yield
         following.cancel()
         with suppress(asyncio.CancelledError):

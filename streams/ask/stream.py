@@ -4,23 +4,25 @@ The ask service has no group and commits nothing. While it cannot tell, question
 """
 
 import asyncio
-from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
 
 from state.redis_reader import RedisReader
-from streams.settings import Settings
+from streams.connection import let_go, said
+from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.clock import Clock
 from streams.worker.following import Followed
 from streams.worker.kafka import follower
-from streams.worker.merge import Log
+from streams.worker.merge import Log, LogLost
 
 LOOK_SECONDS = 0.5
+FIRST_WAIT_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
 """The longest wait before trying again."""
 _log = structlog.get_logger("gate61.ask")
@@ -49,6 +51,10 @@ class Behind:
         if mark is not None and (next_offset or 0) >= mark[0]:
             return 0.0
         return float("inf") if mark is None or next_offset is None else now - mark[1]
+
+
+class Missing(Exception):
+    """Topics that are not there, with what to do."""
 
 
 class Stream(Protocol):
@@ -87,22 +93,49 @@ class KafkaStream:
 
     async def run(self) -> None:
         """Follow until cancelled; whatever trouble Kafka or Redis has is said and waited for."""
-        wait = 0.5
+        wait = FIRST_WAIT_SECONDS
         while True:
-            consumer = follower(self._settings.kafka, f"{self._settings.instance}-ask")
+            began = monotonic()
+            # A task of its own: whatever ends it, also being cancelled by what it waited for, is only its own end.
+            attempt = asyncio.create_task(self._attempt())
             try:
-                await consumer.start()
-                await self._meet(consumer)
-                wait = 0.5
-                await self._follow(consumer)
-            except Exception as error:  # Whatever it is: questions stay unanswered until a look succeeds.
-                self._why = f"the stream cannot be read ({type(error).__name__})"
-                _log.warning("the stream cannot be read; it is tried again", cause=type(error).__name__, seconds=wait)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, PATIENCE_SECONDS)
-            finally:
-                with suppress(KafkaError, OSError):
-                    await consumer.stop()
+                await asyncio.wait([attempt])
+            except asyncio.CancelledError:
+                attempt.cancel()
+                await asyncio.wait([attempt])
+                raise
+            ended = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
+            if self._looked >= began:
+                wait = FIRST_WAIT_SECONDS
+            self._why = self._trouble(ended)
+            _log.warning("the stream is not followed; it is tried again", trouble=self._why, seconds=wait)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, PATIENCE_SECONDS)
+
+    def _trouble(self, error: BaseException | None) -> str:
+        """What ended an attempt, where, and what to do."""
+        match error:
+            case Missing() | LogLost():
+                return str(error)
+            case KafkaError():
+                where = ", ".join(self._settings.kafka.servers)
+                return f"Kafka at {where} cannot be read ({said(error)}); see that it runs, and GATE61_KAFKA"
+            case RedisError():
+                where = shown(self._settings.redis)
+                return f"Redis at {where} cannot be read ({said(error)}); see that it runs, and GATE61_REDIS"
+            case None:
+                return "following the stream has ended"
+            case _:
+                return f"the stream cannot be followed ({said(error)})"
+
+    async def _attempt(self) -> None:
+        consumer = follower(self._settings.kafka, f"{self._settings.instance}-ask")
+        try:
+            await consumer.start()
+            await self._meet(consumer)
+            await self._follow(consumer)
+        finally:
+            await let_go(consumer)
 
     async def _meet(self, consumer: AIOKafkaConsumer) -> None:
         """How many partitions clients are spread over, and where to read the two logs on."""
@@ -111,7 +144,7 @@ class KafkaStream:
         self.partitions = len(cluster.partitions_for_topic(name) or ())
         missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
         if missing:
-            raise KafkaError(f"topics are missing: {', '.join(missing)}")
+            raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
         logs = self._logs()
         consumer.assign([*logs])
         for place, log in logs.items():

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gate.facts import Instant
-from streams.connection import connection
+from streams.connection import connection, let_go, said
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
 from streams.settings import Kafka
@@ -28,8 +28,8 @@ class KafkaFeed:
         self._where = ", ".join(kafka.servers)
         self._prefix = prefix
         self._rejects = {names.rejected.name, names.register_rejected.name}
-        said = (names.decisions, names.notices, names.cases, names.rejected, names.register_rejected)
-        self._topics = [t.name for t in (names.actions, names.register, *said)]
+        outputs = (names.decisions, names.notices, names.cases, names.rejected, names.register_rejected)
+        self._topics = [t.name for t in (names.actions, names.register, *outputs)]
         self._kafka = kafka
         self._consumer: AIOKafkaConsumer | None = None
         self._positions: dict[str, int] = {}
@@ -51,7 +51,7 @@ class KafkaFeed:
             raise
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()
-            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({type(error).__name__}: {error})") from error
+            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({said(error)})") from error
         told = [self._told(record) for place in sorted(found) for record in found[place]]
         for place, records in found.items():
             self._positions[self._log(place)] = records[-1].offset + 1
@@ -117,15 +117,16 @@ class KafkaFeed:
                 for place, end in ends.items():
                     behind[place.topic] += max(0, end - await consumer.position(place))
         except (KafkaError, FeedTrouble, TimeoutError, OSError) as error:
-            return [SourceHealth(f"Kafka at {self._where}", False, 0, self._last, f"cannot be read: {error}")]
-        said = {topic: "read to its end" if not n else f"{n} not read yet" for topic, n in behind.items()}
-        return [SourceHealth(topic, True, n, self._last, said[topic]) for topic, n in behind.items()]
+            why = str(error) if isinstance(error, FeedTrouble) else said(error)
+            return [SourceHealth(f"Kafka at {self._where}", False, 0, self._last, f"cannot be read: {why}")]
+        how = {topic: "read to its end" if not n else f"{n} not read yet" for topic, n in behind.items()}
+        return [SourceHealth(topic, True, n, self._last, how[topic]) for topic, n in behind.items()]
 
     async def close(self) -> None:
         """See `Feed`."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await let_go(consumer)
 
 
 def _rejected(record: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from gate.policy import SECOND, Policy
 from state.redis_health import complaints
 from state.redis_store import RedisStore
 from streams import policy_file
+from streams.connection import let_go, said
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker import kafka
@@ -158,8 +159,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 return await attempt()
             except (KafkaError, RedisError, OSError) as error:
-                self.ready = f"waiting for {what}: {type(error).__name__}: {error}"
-                log.warning(f"waiting for {what}", error=f"{type(error).__name__}: {error}", seconds=wait)
+                self.ready = f"waiting for {what}: {said(error)}"
+                log.warning(f"waiting for {what}", error=said(error), seconds=wait)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
 
@@ -221,7 +222,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 place, offset = next(iter(error.args[0].items()))
                 raise made_anew(place.topic, offset) from None
             except KafkaError as error:
-                log.warning("waiting for register", error=f"{type(error).__name__}: {error}")
+                log.warning("waiting for register", error=said(error))
                 await asyncio.sleep(1.0)
 
     async def _govern(self) -> None:
@@ -278,8 +279,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Finish, flush, leave."""
         await self._let_go(set(self.loops))
         for client in (self._consumer, self._follower, self._looker.consumer, self._sender):
-            with suppress(KafkaError, RuntimeError):
-                await client.stop()
+            await let_go(client)
         await asyncio.to_thread(self._redis.close)
 
     @Service.timer(2.0)

@@ -14,6 +14,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 from redis import Redis as Client
 
+from streams.connection import let_go
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
@@ -346,3 +347,20 @@ def test_a_time_that_its_sender_chose_is_not_believed(setting: Setting, which: s
     wait_until(lambda: f"`{topic}` has a time that its sender chose" in worker.said(), 20)
     assert setting.decisions() == {}
     worker.stop()
+
+
+async def test_a_client_is_let_go_though_a_fetch_of_its_is_under_way(kafka: Kafka, prefix: str) -> None:
+    """Its own `stop` then ends as if whoever called it were cancelled, which ended them for good."""
+    kafka.create({f"{prefix}there": 1})
+    reading = follower(Servers((kafka.servers,)), "w1")
+    await reading.start()
+    place = TopicPartition(f"{prefix}there", 0)
+    reading.assign([place])
+    reading.seek(place, 0)
+    try:
+        kafka.pause()
+        assert await reading.getmany(timeout_ms=500) == {}
+        await asyncio.wait_for(let_go(reading, 2), 10)
+    finally:
+        kafka.resume()
+    assert not reading._client._conns or all(not c.connected() for c in reading._client._conns.values())

@@ -1,0 +1,120 @@
+"""Following the stream for `gate61 ask`: whatever Kafka's client does, it is said with an address, and tried again."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisAway
+
+from state.redis_reader import RedisReader
+from streams.ask import stream
+from streams.ask.stream import KafkaStream
+from streams.connection import let_go, said
+from streams.settings import Kafka, Settings
+from streams.web.clock import now
+from streams.web.logs import log_to_stderr
+
+
+class Client:
+    """A client of Kafka's that cannot be started, and whose end is that of its own pending fetch."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.closed = False
+        self._client = self
+
+    async def start(self) -> None:
+        raise self.error
+
+    async def stop(self) -> None:
+        fetch = asyncio.create_task(asyncio.sleep(60))
+        fetch.cancel()
+        await fetch
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def following() -> KafkaStream:
+    settings = Settings(
+        Kafka(("kafka-1:9092",)), "redis://me:secret@redis-1:6379/0", None, "", 2, "gate61", "a1", ("127.0.0.1", 1)
+    )
+    return KafkaStream(settings, RedisReader(Redis(), "actions"), now, 30.0)
+
+
+Attempts = Callable[[Exception], list[Client]]
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Attempts]:
+    """The clients that are made while it is tried again, without much waiting between them."""
+    made: list[Client] = []
+    monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.01)
+
+    def failing(error: Exception) -> list[Client]:
+        def follower(*_: Any) -> Client:
+            made.append(Client(error))
+            return made[-1]
+
+        monkeypatch.setattr(stream, "follower", follower)
+        return made
+
+    yield failing
+
+
+async def test_a_client_that_ends_as_if_it_were_cancelled_ends_nothing_else() -> None:
+    client = Client(KafkaError())
+    await let_go(client)
+    assert client.closed
+
+
+async def test_the_stream_is_tried_again_however_an_attempt_ends_and_less_and_less_often(attempts: Attempts) -> None:
+    """It ended for good where a fetch was under way when Kafka went away."""
+    made, followed = attempts(KafkaConnectionError("no broker")), following()
+    running = asyncio.create_task(followed.run())
+    await asyncio.sleep(0.25)
+    assert not running.done() and 3 <= len(made) <= 6, len(made)
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+    assert running.cancelled() and all(client.closed for client in made)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KafkaConnectionError("no broker"), "Kafka at kafka-1:9092 cannot be read (KafkaConnectionError: no broker);"),
+        (RedisAway("refused"), "Redis at redis://redis-1:6379/0 cannot be read (ConnectionError: refused);"),
+        (stream.Missing("topics are missing: a; make them"), "topics are missing: a; make them"),
+    ],
+)
+async def test_trouble_is_said_with_where_and_what_to_do(attempts: Attempts, error: Exception, told: str) -> None:
+    attempts(error)
+    followed = following()
+    running = asyncio.create_task(followed.run())
+    await asyncio.sleep(0.05)
+    running.cancel()
+    assert told in followed.trouble() and "secret" not in followed.trouble()
+
+
+def test_an_error_names_its_kind_once() -> None:
+    assert said(KafkaConnectionError("no broker")) == "KafkaConnectionError: no broker"
+    assert said(KafkaError()) == "KafkaError" and said(OSError("gone")) == "OSError: gone"
+
+
+def test_what_kafkas_client_says_by_itself_is_said_once_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("aiokafka"), "handlers", [])
+    monkeypatch.setattr(logging.getLogger("aiokafka"), "propagate", True)
+    log_to_stderr()
+    for port in range(5):
+        logging.getLogger("aiokafka").error("Unable connect to %s", port)
+        logging.getLogger("aiokafka.cluster").warning("no leader")
+    told = capsys.readouterr().err
+    structlog.reset_defaults()
+    assert told.count("Unable connect") == 1 and "no leader" not in told
