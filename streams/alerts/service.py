@@ -6,7 +6,7 @@ and what is noted as told, one transaction; 4 send; 5 note what came of it. Kill
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -142,7 +142,9 @@ class Alerts:
                 courier.wake()
 
     async def _look(self) -> None:
-        self.metrics.sources(await self._feed.health())
+        health = await self._feed.health()
+        self.metrics.sources(health)
+        self._hear(health)
         undelivered = await self.do(outbox.counts, self._engine)
         gone = await self.do(outbox.disabled, self._engine)
         self.metrics.stand(list(self._config.channels), undelivered, gone)
@@ -150,6 +152,14 @@ class Alerts:
             await self.do(outbox.forget, self._engine, self._clock())
             self._forgot = self._clock()
         await asyncio.sleep(HEALTH_SECONDS)
+
+    def _hear(self, health: Sequence[SourceHealth]) -> None:
+        """A source that is away is trouble, though reading it only waits."""
+        away = "; ".join(f"{each.name} {each.said}" for each in health if not each.reachable)
+        if away and "read" not in self._trouble:
+            self._trouble["sources"] = away
+        else:
+            self._trouble.pop("sources", None)
 
     async def health(self) -> list[SourceHealth]:
         """How it is with the sources."""

@@ -41,6 +41,8 @@ STOP_SECONDS = 5.0
 All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS` the group goes on without this worker.
 """
 REDIS_SECONDS = 5.0
+KAFKA_SECONDS = 5.0
+"""What Kafka gets to answer whoever only asks whether it is there."""
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
@@ -119,6 +121,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._followed = Followed()
         self._names: Names = topics(self.settings.prefix)
         self._world = Here()
+        self._met = False
+        """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
+        self._away: tuple[Instant, str] | None = None
+        """Since when Kafka has not answered, and what came instead."""
 
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
@@ -140,6 +146,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             await self._patiently("Redis", self._meet_redis)
             for client in (self._sender, self._follower, self._looker.consumer, self._consumer):
                 await self._patiently("Kafka", client.start)
+            self._met = True
             self._partitions = await self._patiently("topics", self._meet_topics)
             await self._patiently("Redis", self._meet_state)
             await self._patiently("register", self._meet_logs)
@@ -296,6 +303,32 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     @Service.timer(2.0)
     @harmless
+    async def _reach(self) -> None:
+        """Whether Kafka answers: its clients wait for it without a word, and without an error for minutes."""
+        if self._met:
+            await self.reach()
+
+    async def reach(self) -> None:
+        """Ask Kafka something that costs it nothing; say when it goes away, and when it is back."""
+        place = TopicPartition(self._names.policy.name, 0)
+        try:
+            async with asyncio.timeout(KAFKA_SECONDS):
+                await self._follower.end_offsets([place])
+        except (KafkaError, TimeoutError, OSError) as error:
+            if self._away is None:
+                why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
+                self._away = self._world.now(), why
+                log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers(), error=why)
+        else:
+            if self._away is not None:
+                log.warning("Kafka answers again", seconds=(self._world.now() - self._away[0]) // SECOND)
+            self._away = None
+
+    def _servers(self) -> str:
+        return ", ".join(self.settings.kafka.servers)
+
+    @Service.timer(2.0)
+    @harmless
     async def _watch(self) -> None:
         """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
         error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
@@ -329,6 +362,12 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     def trouble(self) -> list[str]:
         """What keeps this worker from deciding, for `/readyz`."""
         found = [self.ready] if self.ready else []
+        if self._away is not None:
+            since, why = self._away
+            seconds = (self._world.now() - since) // SECOND
+            found.append(
+                f"Kafka at {self._servers()} has not answered for {seconds} s ({why}); see that it runs, and GATE61_KAFKA"
+            )
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
 
     def hanging(self) -> list[str]:

@@ -14,6 +14,7 @@ from streams.alerts import service
 from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
 from streams.commands.alerts import _print
+from streams.feed import SourceHealth
 from tests.alerts.receiving import Receiver, receiving
 from tests.alerts.telling import channel, config, decided
 from tests.feeds import ListFeed
@@ -76,7 +77,7 @@ def test_a_source_that_fails_is_said_and_waited_out(tmp_path: Path) -> None:
         await asyncio.sleep(0.3)
         feed.trouble = ""
         await until(lambda: there.taken)
-        assert alerts.trouble() == []
+        await until(lambda: not alerts.trouble())
 
     with receiving() as there:
         logs = running(tmp_path, there, feed, play)
@@ -123,3 +124,24 @@ def test_what_receivers_say_is_no_markup(capsys: pytest.CaptureFixture[str]) -> 
     """A receiver cannot paint the list of dead messages, nor break it."""
     _print([{"said": "[/x] [red]no"}], False)
     assert "[/x] [red]no" in capsys.readouterr().out
+
+
+def test_a_source_that_is_away_without_an_error_is_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka's client waits for brokers that are gone: it only shows when they are asked."""
+    feed = quiet(ListFeed())
+    found = [SourceHealth("Kafka at kafka-1:9092", False, 0, None, "cannot be read: TimeoutError")]
+
+    async def health() -> list[SourceHealth]:
+        return found
+
+    monkeypatch.setattr(feed, "health", health)
+
+    async def play(alerts: Alerts) -> None:
+        await until(alerts.trouble)
+        assert alerts.trouble() == ["sources: Kafka at kafka-1:9092 cannot be read: TimeoutError"]
+        await asyncio.sleep(0.2)
+        found.clear()
+        await until(lambda: not alerts.trouble())
+
+    with receiving() as there:
+        running(tmp_path, there, feed, play)

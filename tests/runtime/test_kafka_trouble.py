@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, ProducerClosed
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError, ProducerClosed
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 from redis import Redis as Client
@@ -160,6 +160,32 @@ def test_a_partition_whose_state_is_lost_stops_nobody_else(
     wait_until(lambda: 'gate61_partitions{state="waiting"} 1.0' in page_of(worker, "metrics")[1], 15)
     assert "partition 1 is waiting: StateLost" in page(worker) and "timer failed" not in worker.said()
     assert worker.stop() == 0
+
+
+class Silent:
+    """A consumer whose brokers answer nobody, until they do."""
+
+    def __init__(self) -> None:
+        self.there = False
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if not self.there:
+            raise KafkaConnectionError("no broker")
+        return dict.fromkeys(places, 0)
+
+
+async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its clients wait without an error; a platform would wait for answers of a worker that says it is well."""
+    keeper, silent = Keeper(), Silent()
+    keeper.ready, keeper._follower = "", silent
+    for _ in range(3):
+        await keeper.reach()
+    assert "Kafka at 127.0.0.1:1 has not answered for 0 s (KafkaConnectionError: no broker);" in keeper.trouble()[0]
+    silent.there = True
+    await keeper.reach()
+    await keeper.reach()
+    said = capsys.readouterr().out
+    assert keeper.trouble() == [] and said.count("does not answer") == said.count("answers again") == 1
 
 
 async def test_a_timer_that_fails_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,6 +373,25 @@ def test_a_time_that_its_sender_chose_is_not_believed(setting: Setting, which: s
     wait_until(lambda: f"`{topic}` has a time that its sender chose" in worker.said(), 20)
     assert setting.decisions() == {}
     worker.stop()
+
+
+def test_a_worker_whose_broker_is_gone_is_not_ready_and_says_so_in_few_lines(setting: Setting) -> None:
+    """Frozen it keeps its connections, and no client of it notices for long."""
+    worker = setting.worker()
+    worker.start()
+    wait_until(lambda: page_of(worker, "readyz")[0] == 200, 60)
+    before = len(worker.said().encode())
+    try:
+        setting.kafka.pause()
+        wait_until(lambda: "has not answered for" in page(worker), 20)
+        time.sleep(5)
+    finally:
+        setting.kafka.resume()
+    wait_until(lambda: page_of(worker, "readyz")[0] == 200, 30)
+    said = worker.said(before)
+    assert said.count("Kafka does not answer") == said.count("Kafka answers again") == 1
+    assert len(said.splitlines()) < 20, said
+    assert worker.stop() == 0
 
 
 async def test_a_client_is_let_go_though_a_fetch_of_its_is_under_way(kafka: Kafka, prefix: str) -> None:
