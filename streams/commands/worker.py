@@ -1,12 +1,18 @@
 """`gate61 worker`: the gate on Kafka and Redis."""
 
-from streams.commands.common import settings_or_refuse
+import errno
+import socket
+
+import typer
+
+from streams.commands.common import refuse, settings_or_refuse
 from streams.web.logs import log_to_stderr
 
 
 def worker() -> None:
     """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT."""
     settings = settings_or_refuse()
+    _refuse_taken(*settings.health)
     log_to_stderr()
     import gc
 
@@ -22,8 +28,22 @@ def worker() -> None:
     gc.set_threshold(
         100_000, 50, 100
     )  # Facts and answers form no cycles; looking for some at each batch costs a tenth.
-    app, _ = application(settings)
+    app, service = application(settings)
     app.finalize()
-    Worker(
-        app, loglevel="WARNING", quiet=False, redirect_stdouts=False, blocking_timeout=60.0
-    ).execute_from_commandline()
+    try:
+        Worker(
+            app, loglevel="WARNING", quiet=True, redirect_stdouts=False, blocking_timeout=60.0
+        ).execute_from_commandline()
+    finally:
+        if service.refused:
+            raise typer.Exit(1)
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Two workers cannot show their health at one place: said before anything is begun."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        what = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+        raise refuse(f"{host}:{port} {what}; set GATE61_HEALTH to another, one for each worker of a machine") from None

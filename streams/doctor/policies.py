@@ -48,7 +48,10 @@ def in_force(settings: Settings, planned: Sequence[Planned], own: Policy | None)
         yield Finding("policy", Level.WRONG, said + "; ".join(refused.complaints), _PUBLISH)
         return
     if settings.policy and own and own.digest != last.digest:
-        said = f"GATE61_POLICY is version {own.version}, in force is {last.version}: a worker refuses to start"
+        said = (
+            f"GATE61_POLICY is version {own.version} (digest {own.digest}), in force is {last.version} (digest "
+            f"{last.digest}): a worker refuses to start"
+        )
         do = "put yours in force with `gate61 policy publish FILE`, or leave GATE61_POLICY out"
         yield Finding("policy", Level.WRONG, said, do)
     else:

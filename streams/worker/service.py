@@ -1,13 +1,14 @@
 """The service that runs the partitions which the group gives to this worker."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
 from time import time
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -111,6 +112,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     settings: Settings
     metrics: Metrics
+    refused: ClassVar[bool] = False
+    """Whether the worker ended because it cannot do its work here."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -156,8 +159,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             both = [self._names.actions.name, self._names.between.name]
             self._consumer.subscribe(both, listener=self)
         except (CannotStart, LogLost, OtherPartitions) as error:
-            log.error("cannot start", error=str(error))
-            await self.crash(error)
+            self._refuse("cannot start", error)
 
     async def _patiently(self, what: str, attempt: Callable[[], Any]) -> Any:
         """Until it works: trouble is said, not died of."""
@@ -208,8 +210,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._read_logs()
         except LogLost as error:
-            log.error("register or policies are lost", error=str(error))
-            await self.crash(error)
+            self._refuse("register or policies are lost", error)
+
+    def _refuse(self, what: str, error: Exception) -> None:
+        """End the process in order; what to do has been said in one line, and a traceback would only hide it."""
+        log.error(what, error=str(error))
+        type(self).refused = True
+        signal.raise_signal(signal.SIGTERM)
 
     async def _read_logs(self) -> None:
         logs = self._logs()
@@ -245,8 +252,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             await self._sender.producer.send_and_wait(place.topic, text, partition=0)
         elif self.settings.policy and known[-1].digest != own.digest:
             raise CannotStart(
-                f"GATE61_POLICY is version {own.version}, in force is {known[-1].version}: put yours in force with "
-                "`gate61 policy publish FILE`, or leave GATE61_POLICY out"
+                f"GATE61_POLICY is version {own.version} (digest {own.digest}), in force is {known[-1].version} (digest "
+                f"{known[-1].digest}): put yours in force with `gate61 policy publish FILE`, or leave GATE61_POLICY out"
             )
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:

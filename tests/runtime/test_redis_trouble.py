@@ -1,6 +1,7 @@
 """Row 5 of the proofs: Redis is down, slow, full, emptied, restored from an old copy, or evicts; nothing is allowed on it."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
+from tests.runtime.test_worker import page
 
 WINDOWS = int(os.environ.get("GATE61_REDIS_WINDOWS", "20"))
 EVENTS = 1_000 * WINDOWS
@@ -136,3 +138,33 @@ def test_a_redis_that_would_forget_is_refused(setting: Setting, tmp_path: Path) 
     setting.caught_up()
     assert setting.differences() == []
     assert worker.stop() == 0
+
+
+def test_a_worker_that_may_not_start_says_why_and_nothing_else(
+    kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path
+) -> None:
+    """One line with what to do, without a traceback below it; and Ctrl-C ends one that runs as quietly."""
+    forgetful = Redis(tmp_path / "forgetful", appendonly="no")
+    forgetful.start()
+    try:
+        setting = Setting(kafka, redis, prefix, tmp_path, partitions=1)
+        worker = setting.worker("w1", GATE61_REDIS=forgetful.url)
+        worker.start()
+        wait_until(lambda: not worker.alive, 30)
+        assert worker.stop() == 1
+        assert "append-only file" in worker.said()
+        assert not any(word in worker.said() for word in ("Traceback", "Crashed", "CRITICAL")), worker.said()
+    finally:
+        forgetful.stop(5)
+    other = setting.worker("w2")
+    other.start()
+    wait_until(lambda: "starting" in other.said(), 30)
+    third = setting.worker("w3", GATE61_HEALTH=f"127.0.0.1:{other.port}")
+    wait_until(lambda: page(other, "livez")[0] == 200, 30)
+    third.start()
+    wait_until(lambda: not third.alive, 30)
+    assert third.stop() == 2
+    assert third.said().startswith(f"gate61: 127.0.0.1:{other.port} is taken; set GATE61_HEALTH")
+    os.kill(other.pid, signal.SIGINT)
+    wait_until(lambda: not other.alive, 30)
+    assert other.stop() == 0 and "-INT-" not in other.said()

@@ -245,5 +245,6 @@ def test_a_policy_is_in_force_from_its_publishing_on(setting: Setting, tmp_path:
     other = setting.worker("w2", GATE61_POLICY=str(Path("deploy/policy/default.toml").resolve()))
     other.start()
     wait_until(lambda: not other.alive, 30)
-    assert "gate61 policy publish" in other.said()
+    assert "gate61 policy publish" in other.said() and all(digest in other.said() for digest in digests)
+    assert other.stop() == 1 and "Traceback" not in other.said()
     assert run(worker, "rebuild", "--check").returncode == 0
