@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Final
 
 from streams.watch.answers import Flagged, Watched, read
-from streams.watch.sources import News, Source, Tell
+from streams.watch.sources import CaughtUp, News, Source, Tell
 from streams.watch.views import View
 from streams.web.clock import now
 
@@ -69,10 +69,14 @@ class Follower:
 
     def _run(self) -> None:
         source = self._open(self._put)
+        told = False
         try:
             while not self._stopped.is_set():
                 for flagged, _ in _answers(source, self._put):
                     self._put(flagged)
+                if source.caught_up and not told:
+                    told = True
+                    self._put(CaughtUp())
         except Exception as error:  # Whatever it is, the screen ends and it is said after it.
             self._put(error)
         finally:

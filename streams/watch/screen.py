@@ -20,7 +20,7 @@ from streams.watch.choosing import Choice, Help
 from streams.watch.detail import detail
 from streams.watch.queue import Queue, Shown
 from streams.watch.rows import Rows, head
-from streams.watch.sources import News
+from streams.watch.sources import CaughtUp, News
 from streams.web.clock import Clock
 
 LOOK_SECONDS: Final = 0.1
@@ -28,6 +28,7 @@ AT_ONCE: Final = 1_000
 """Answers taken in between two looks at the keys."""
 TOLD: Final = 3
 """Lines of what left the list."""
+NOT_KNOWN: Final = "what is held or blocked is not known yet"
 STATES: Final = ("", "held", "blocked")
 
 
@@ -70,6 +71,7 @@ class WatchScreen(App[None]):
         self._shown = Shown(wanted)
         self._told: deque[str] = deque(maxlen=TOLD)
         self._trouble = ""
+        self._caught_up = False
         self._second = -1
         self.failed: Exception | None = None
         """What ended it, if waiting does not help."""
@@ -112,6 +114,8 @@ class WatchScreen(App[None]):
                 told = self._queue.take(news)
                 if told:
                     self._told.append(told)
+            elif isinstance(news, CaughtUp):
+                self._caught_up = True
             else:
                 self._trouble = news or ""
         second = self._clock() // 1_000_000
@@ -131,9 +135,15 @@ class WatchScreen(App[None]):
         screen.query_one("#told", Static).update(told)
         self._read(list_.chosen)
 
+    @property
+    def _known(self) -> bool:
+        """Whether what is held is known: all was read, and nothing keeps what comes from being read."""
+        return self._caught_up and not self._trouble
+
     def _title(self, seen: int) -> str:
         counts = self._queue.counts()
-        parts = [f"gate61 watch  {self._source}", f"{counts['held']} held, {counts['blocked']} blocked"]
+        told = f"{counts['held']} held, {counts['blocked']} blocked" if self._known else NOT_KNOWN
+        parts = [f"gate61 watch  {self._source}", told]
         if self._queue.dropped:
             parts.append(f"{self._queue.dropped} more not listed")
         filters = self._filters_told()
@@ -149,7 +159,8 @@ class WatchScreen(App[None]):
         return ", ".join([*told, *([f"words `{shown.words}`"] if shown.words else [])])
 
     def _read(self, flagged: Flagged | None) -> None:
-        said = Text("nothing is held or blocked" if not len(self._queue) else "nothing of the queue is shown", "dim")
+        nothing = "nothing is held or blocked" if self._known else NOT_KNOWN
+        said = Text(nothing if not len(self._queue) else "nothing of the queue is shown", "dim")
         answer = self.screen_stack[0].query_one("#answer", Static)
         answer.update(said if flagged is None else detail(flagged, self._clock()))
 

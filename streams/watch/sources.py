@@ -22,8 +22,14 @@ from streams.watch.tail import Tail
 
 Tell = Callable[[str | None], None]
 """Hears of trouble when it begins, and None when it is over."""
-News = Flagged | str | None | Exception
-"""What goes to a screen: an answer, trouble, its end, or what waiting does not help."""
+
+
+class CaughtUp(Struct, frozen=True):
+    """All was read that was there when the reading began."""
+
+
+News = Flagged | str | None | Exception | CaughtUp
+"""What goes to a screen: an answer, trouble, its end, what waiting does not help, or that everything is known."""
 PATIENCE_SECONDS: Final = 3.0
 """Until it is said that there is no connection."""
 SILENCE_SECONDS: Final = 40.0
@@ -51,6 +57,9 @@ class Arrived(Struct, frozen=True):
 class Source(Protocol):
     """One gate's answers as they come."""
 
+    caught_up: bool
+    """Whether all that was there at the beginning has been given by `poll`."""
+
     def poll(self, seconds: float) -> list[Arrived]:
         """What has come; empty after so many seconds. The first call may take as long as the connection does."""
 
@@ -63,6 +72,7 @@ class TopicSource:
 
     def __init__(self, kafka: Kafka, topic: str, start: Start, tell: Tell) -> None:
         self._kafka, self._topic, self._start, self._tell = kafka, topic, start, tell
+        self.caught_up = False
         self._consumer: KafkaConsumer | None = None
         self._tail: Tail | None = None
 
@@ -73,6 +83,7 @@ class TopicSource:
             self._tail = Tail(self._consumer, self._topic, self._tell)
             self._tail.begin(self._start.since, self._start.everything)
         found = self._tail.poll(seconds)
+        self.caught_up = self.caught_up or self._tail.caught_up()
         return [Arrived(r.value or b"", f"record {r.partition}:{r.offset} of `{self._topic}`") for r in found]
 
     def close(self) -> None:
@@ -131,7 +142,10 @@ class GateSource:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx.Timeout(10.0, read=SILENCE_SECONDS)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
-        self._came: Queue[bytes | NotRead] = Queue(1_000)
+        self._came: Queue[bytes | NotRead | CaughtUp] = Queue(1_000)
+        self.caught_up = False
+        self._there: int | None = None
+        """The number of what came out last when the reading began."""
         self._after: int | None = None
         self._stopped = Event()
         self._thread: Thread | None = None
@@ -147,7 +161,10 @@ class GateSource:
                 came = self._came.get(timeout=seconds) if not found else self._came.get_nowait()
                 if isinstance(came, NotRead):
                     raise came
-                found.append(Arrived(came, None))
+                if isinstance(came, CaughtUp):
+                    self.caught_up = True
+                else:
+                    found.append(Arrived(came, None))
         except Empty:
             pass
         return found
@@ -169,6 +186,7 @@ class GateSource:
                         if self._is_flagged(data):
                             self._came.put(data)
                         self._after = number
+                    self._look(number)
                 trouble = "ended its answer"
             except NotRead as refused:
                 self._came.put(refused)
@@ -180,6 +198,12 @@ class GateSource:
             self._stopped.wait(_WAITS[min(failed, len(_WAITS) - 1)])
             failed += 1
 
+    def _look(self, number: int) -> None:
+        """Tell, behind what came of it, when all was read that was there at the beginning."""
+        if self._there is not None and number >= self._there:
+            self._there = None
+            self._came.put(CaughtUp())
+
     def _is_flagged(self, data: bytes) -> bool:
         said = _said(data)
         late_enough = self._start.since is None or instant_of(said.time) >= self._start.since
@@ -188,7 +212,8 @@ class GateSource:
     def _events(self) -> Iterator[tuple[int, bytes | None]]:
         """What comes out, with its number; first, and where nothing is new, None."""
         if self._after is None:
-            self._after = 0 if self._start.everything or self._start.since is not None else self._last()
+            self._there = self._last()
+            self._after = 0 if self._start.everything or self._start.since is not None else self._there
         headers = {"Accept": "text/event-stream"}
         with self._http.stream("GET", "/v1/out", params={"after": self._after}, headers=headers) as answer:
             self._refuse(answer)

@@ -31,14 +31,16 @@ class Tail:
         self._heard = monotonic()
         self._places = partitions(consumer, topic)
         self._next: dict[TopicPartition, int] = {}
+        self._there: dict[TopicPartition, int] = {}
+        """Where the log ended when the reading began."""
 
     def begin(self, since: Instant | None, from_start: bool = False) -> None:
         """Read from a time on, from the first record there is, or (None) what comes from now on."""
         consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
+        self._there = self._patiently(lambda: consumer.end_offsets(places, limit))
+        self._next = dict(self._there)
         if from_start:
             self._next = self._patiently(lambda: consumer.beginning_offsets(places, limit))
-        else:
-            self._next = self._patiently(lambda: consumer.end_offsets(places, limit))
         if since is not None:
             asked = dict.fromkeys(places, max(0, since // 1_000))
             found = self._patiently(lambda: consumer.offsets_for_times(dict(asked), limit))
@@ -46,6 +48,11 @@ class Tail:
         consumer.assign(places)
         for place, offset in self._next.items():
             consumer.seek(place, offset)
+
+    def caught_up(self) -> bool:
+        """Whether all was read that was there when the reading began."""
+        at = {place: self._consumer.position(place, ANSWER_MILLISECONDS) for place in self._there}
+        return all((at[place] or 0) >= end for place, end in self._there.items())
 
     def poll(self, seconds: float) -> list[Any]:
         """What has come, by the time of its publishing; empty after so many seconds. Raises `KafkaError` for no rights."""

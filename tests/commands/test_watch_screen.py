@@ -14,7 +14,7 @@ from streams.watch.queue import Queue as Standing
 from streams.watch.queue import Shown
 from streams.watch.rows import columns
 from streams.watch.screen import LOOK_SECONDS, WatchScreen
-from streams.watch.sources import News
+from streams.watch.sources import CaughtUp, News
 from tests.commands.test_watch import EVIL, NOW, flagged
 from tests.commands.test_watch import _evil as evil
 
@@ -75,15 +75,17 @@ class Sitting:
 
 
 @asynccontextmanager
-async def sitting(*news: News, size: tuple[int, int] = (160, 40), **more: Any) -> AsyncIterator[Sitting]:
-    """The screen, with what has come already."""
+async def sitting(
+    *news: News, size: tuple[int, int] = (160, 40), unknown: bool = False, **more: Any
+) -> AsyncIterator[Sitting]:
+    """The screen, with what has come already; `unknown`: and more may be there."""
     mail: Queue[News] = Queue()
     clock = {"now": NOW}
     app = WatchScreen("flagged", more.pop("wanted", Wanted()), mail, lambda: clock["now"], **more)
     async with app.run_test(size=size) as pilot:
         seat = Sitting(app, pilot, mail)
         seat.clock = clock  # type: ignore[attr-defined]
-        await seat.comes(*news)
+        await seat.comes(*news, *(() if unknown else (CaughtUp(),)))
         yield seat
 
 
@@ -190,8 +192,18 @@ async def test_trouble_is_said_until_it_is_over() -> None:
     """The list stays as it was."""
     async with sitting(*TWO, "Kafka does not answer; waiting") as seat:
         assert "Kafka does not answer; waiting" in seat.text and len(seat.offers) == 2
+        assert "not known yet" in seat.lines[0] and "1 held" not in seat.text
         await seat.comes(None)
-        assert "does not answer" not in seat.text
+        assert "does not answer" not in seat.text and "1 held, 1 blocked" in seat.lines[0]
+
+
+async def test_nothing_is_counted_before_all_was_read() -> None:
+    """That nothing is held would be believed."""
+    async with sitting(unknown=True) as seat:
+        assert "not known yet" in seat.lines[0]
+        assert "0 held" not in seat.text and "nothing is held" not in seat.text
+        await seat.comes(CaughtUp())
+        assert "0 held, 0 blocked" in seat.lines[0] and "nothing is held or blocked" in seat.text
 
 
 async def test_text_of_others_is_shown_as_it_is() -> None:
