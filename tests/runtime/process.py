@@ -75,8 +75,10 @@ class Process:
             self._child.wait()
 
     def pause(self) -> None:
-        """Stand still (SIGSTOP): connections stay open, nothing answers."""
+        """Stand still (SIGSTOP): connections stay open, nothing answers. Returns when it does."""
         self._child_signal(signal.SIGSTOP)
+        # On a busy machine the system takes a while, and its threads go on meanwhile.
+        wait_until(lambda: Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].startswith("T"), 10)
 
     def resume(self) -> None:
         """Go on after `pause`."""
