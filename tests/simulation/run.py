@@ -22,7 +22,7 @@ from streams.worker.outputs import CONTENT_TYPE
 from streams.worker.partition import Partition
 from tests.player import POLICY as GATE_POLICY
 from tests.player import fill
-from tests.simulation.world import ACTIONS, POLICY, REGISTER, Crash, Publisher, Source, Surroundings, World
+from tests.simulation.world import ACTIONS, LONGEST, POLICY, REGISTER, Crash, Publisher, Source, Surroundings, World
 
 PARTITIONS = 2
 OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
@@ -155,7 +155,7 @@ async def simulate(
             await processes.pop().kill()
             processes.append(Process(world))
         quiet = quiet + 1 if processes[0].idle() else 0
-        if quiet > 50:
+        if quiet > LONGEST:
             break
     assert processes[0].idle(), [(p.state, p.partition.next, p.partition.waits) for p in processes[0].loops]
     await processes[0].kill()

@@ -20,6 +20,8 @@ PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
 
 
+LONGEST = 60
+"""How slow something may be, in turns of the event loop; who waits for quiet waits longer."""
 KINDS = ("crash", "crash after", "fail", "fail after", "slow")
 
 
@@ -87,7 +89,7 @@ class World:
         if kind == "fail":
             raise Trouble(name)
         if kind == "slow":
-            for _ in range(self.rng.randrange(1, 60)):
+            for _ in range(self.rng.randrange(1, LONGEST)):
                 await asyncio.sleep(0)
         found = done()
         if kind == "crash after":
