@@ -4,6 +4,8 @@ A layout is never changed under its number; golden files hold bytes of every ver
 """
 
 from typing import Final
+from zlib import compress, decompress
+from zlib import error as zlib_error
 
 import msgspec
 
@@ -15,6 +17,10 @@ from gate.packing import decoder, packed
 VERSION: Final = b"\x02"
 _READ: Final = (VERSION, b"\x01")
 """Layouts that are read: what the first one lacks stands at the end and has a default."""
+COMPRESSED: Final = b"\xff"
+"""Before a compressed message between merged clients, which its topic does not take otherwise."""
+LONGEST_GREETING: Final = 8_000_000
+"""Bytes of a message that its topic takes, with room for a key and what Kafka adds (`streams.topics`)."""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
@@ -44,13 +50,24 @@ def record_from_bytes(data: bytes | memoryview) -> Record:
 
 
 def greeting_to_bytes(greeting: Greeting) -> bytes:
-    """A message between merged clients as it travels."""
-    return VERSION + _encode(packed(greeting))
+    """A message between merged clients as it travels.
+
+    It is never several: each would be judged by itself on account of one fact, and give answers with one id.
+    """
+    said = VERSION + _encode(packed(greeting))
+    return said if len(said) < LONGEST_GREETING else COMPRESSED + compress(said)
 
 
 def greeting_from_bytes(data: bytes | memoryview) -> Greeting:
     """A message between merged clients; raises `UnknownLayout` or `ValueError` for anything else."""
-    return _greeting(_body(data))
+    return _greeting(_body(_unpacked(data[1:]) if data[:1] == COMPRESSED else data))
+
+
+def _unpacked(data: bytes | memoryview) -> bytes:
+    try:
+        return decompress(data)
+    except zlib_error as error:
+        raise ValueError(f"it cannot be unpacked: {error}") from None
 
 
 def _body(data: bytes | memoryview) -> memoryview:

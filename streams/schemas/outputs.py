@@ -54,6 +54,7 @@ _SCOPE = object_of(
 _REASON = object_of(
     {"code": _CODE, "rule": TEXT, "law": TEXT, "verdict": _VERDICT, "said": TEXT, "facts": list_of(TEXT)}
 )
+_CUT = {**YES_OR_NO, "description": "There if lists of ids and sentences were cut to what a topic takes."}
 _DECIDED = object_of(
     {
         "decision": {
@@ -85,11 +86,12 @@ _DECIDED = object_of(
     {
         "countries": list_of(pattern(Country.__metadata__[0].pattern)),  # type: ignore[attr-defined]
         "service": {**one_of(get_args(Service)), "description": "The offer's; absent where it cannot be read."},
+        "cut": _CUT,
     },
 )
 _CASE = object_of(
     {"case": IDENT_TEXT, "why": one_of(CASES), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
-    {"client": IDENT_TEXT, "law": TEXT},
+    {"client": IDENT_TEXT, "law": TEXT, "cut": _CUT},
 )
 _NOTICE = object_of({"client": IDENT_TEXT, "scope": _SCOPE, "because": IDENT_TEXT})
 

@@ -15,10 +15,13 @@ from state.codec import greeting_to_bytes
 from streams.clients import Effect
 from streams.kafka_record import partition_of
 from streams.publish import line_of
-from streams.topics import Names
+from streams.topics import LARGEST, Names
+from streams.worker.fitting import fitting
 from streams.worker.pins import CAUSE, HEADER, written
 
 Headers = tuple[tuple[str, bytes], ...]
+LONG: Final = LARGEST // 2
+"""Bytes of an event from which on it is looked at whether it fits with its key."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 
 
@@ -96,10 +99,15 @@ def outputs_of(effects: Iterable[Effect], origin: Origin, recorded: Instant, pol
 def answer(line: bytes, client: str, verdict: Verdict, origin: Origin, policy: Policy) -> Iterable[Output]:
     """The records of one answer."""
     headers, key = origin.headers(policy), client.encode()
+    if len(line) > LONG:
+        line = fitting(line, key)
     yield Output(DECISIONS, origin.partition, key, line, headers)
     if verdict is not Verdict.ALLOW:
         yield Output(FLAGGED, origin.partition, key, line, headers)
 
 
 def _told(topic: int, client: str | None, line: bytes, origin: Origin) -> Output:
-    return Output(topic, origin.partition, None if client is None else client.encode(), line, (CONTENT_TYPE,))
+    key = None if client is None else client.encode()
+    if len(line) > LONG:
+        line = fitting(line, key)
+    return Output(topic, origin.partition, key, line, (CONTENT_TYPE,))

@@ -90,19 +90,12 @@ def with_clocks(seed: int, behind: Mapping[int, float]) -> World:
 
 
 def _contradictions(world: World) -> Iterator[str]:
-    """Copies that differ, and offers with two answers where the one does not take the other's place.
-
-    Known, and passed over: two messages between merged clients on account of one fact give two answers, the one instead
-    of the other, the same id (`gate.effects.decision_id`).
-    """
+    """Copies that differ, and offers with two answers where the one does not take the other's place."""
     headers: dict[str, Sequence[tuple[str, bytes]]] = {}
     values: dict[str, bytes | None] = {}
     for topic in (DECISIONS, FLAGGED):
         for record in (r for p in range(PARTITIONS) for r in world.logs.get((topic, p), [])):
-            said = json.loads(record.value or b"")
-            id = said["id"]
-            if said["data"]["supersedes"] == id:
-                continue
+            id = json.loads(record.value or b"")["id"]
             if values.setdefault(id, record.value) != record.value:
                 yield f"another copy of {id}"
             if headers.setdefault(id, record.headers) != record.headers:
