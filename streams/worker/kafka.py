@@ -1,11 +1,11 @@
 """The loop's logs and outputs on Kafka, by aiokafka."""
 
-from asyncio import Lock, Task, create_task, sleep, wait
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from asyncio import Future, Lock, Task, create_task, sleep, wait
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from time import monotonic
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -251,12 +251,26 @@ class Sender:
             ending.exception()  # Looked at, and of no interest: it is gone.
 
 
+class _Sent(NamedTuple):
+    """A batch on its way: where to, how many records, and where it will be."""
+
+    place: tuple[int, int]
+    many: int
+    kept: "Future[RecordMetadata]"
+
+    @property
+    def answers(self) -> bool:
+        return self.place[0] == DECISIONS
+
+
 class KafkaPublisher:
     """Outputs in batches, idempotent, each acknowledged by all replicas in sync."""
 
     def __init__(self, sender: Sender, names: Names) -> None:
         self._sender = sender
         self._names: Mapping[int, str] = {place: topic.name for place, topic in enumerate(names)}
+        self._kept: dict[tuple[int, int], list[Output]] = {}
+        """What was acknowledged of outputs of which others were not: all are published again, and these were already."""
 
     async def publish(self, outputs: Sequence[Output]) -> int | None:
         """See `Publisher`."""
@@ -268,29 +282,46 @@ class KafkaPublisher:
             raise
 
     async def _publish(self, producer: AIOKafkaProducer, outputs: Sequence[Output]) -> int | None:
-        sent: list[tuple[int, BatchBuilder, Awaitable[RecordMetadata]]] = []
         ordered = sorted(outputs, key=_place)  # A stable sort keeps the order within a partition.
-        for (topic, partition), group in groupby(ordered, key=_place):
-            batch = producer.create_batch()
-            for output in group:
-                values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
-                if batch.append(timestamp=None, **values) is None:
-                    sent.append((topic, batch, await self._send(producer, batch, topic, partition)))
-                    batch = producer.create_batch()
-                    batch.append(timestamp=None, **values)
-            sent.append((topic, batch, await self._send(producer, batch, topic, partition)))
-        answers = None
-        for topic, batch, kept in sent:
-            where = await kept
-            if topic == DECISIONS:
-                # A broker that had this batch already need not say where.
-                answers = where.offset + batch.record_count() if where.offset >= 0 else None
-        return answers
+        groups = {place: [*group] for place, group in groupby(ordered, key=_place)}
+        begun = {place: self._had(place, group) for place, group in groups.items()}
+        sent: list[_Sent] = []
+        try:
+            for place, group in groups.items():
+                await self._send_all(producer, place, group[begun[place] :], sent)
+            if sent:
+                await wait([each.kept for each in sent])
+            found = [(each, each.kept.result()) for each in sent]
+        except BaseException:
+            self._kept = {place: group[: begun[place] + _acknowledged(place, sent)] for place, group in groups.items()}
+            raise
+        self._kept = {}
+        answers = [where.offset + each.many if where.offset >= 0 else None for each, where in found if each.answers]
+        return answers[-1] if answers else None  # A broker that had this batch already need not say where.
+
+    def _had(self, place: tuple[int, int], group: Sequence[Output]) -> int:
+        """How many of these the topic's partition acknowledged when they could not all be published."""
+        kept = self._kept.get(place, [])
+        return len(kept) if group[: len(kept)] == kept else 0
+
+    async def _send_all(
+        self, producer: AIOKafkaProducer, place: tuple[int, int], group: Sequence[Output], sent: list[_Sent]
+    ) -> None:
+        if not group:
+            return
+        batch = producer.create_batch()
+        for output in group:
+            values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
+            if batch.append(timestamp=None, **values) is None:
+                sent.append(_Sent(place, batch.record_count(), await self._send(producer, batch, *place)))
+                batch = producer.create_batch()
+                batch.append(timestamp=None, **values)
+        sent.append(_Sent(place, batch.record_count(), await self._send(producer, batch, *place)))
 
     async def _send(
         self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: int, partition: int
-    ) -> Awaitable[RecordMetadata]:
-        kept: Awaitable[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
+    ) -> "Future[RecordMetadata]":
+        kept: Future[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
         return kept
 
 
@@ -306,6 +337,17 @@ def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
         if getattr(coordinator, "_pending_exception", None):
             return cast(BaseException, coordinator._pending_exception)
     return None
+
+
+def _acknowledged(place: tuple[int, int], sent: Sequence[_Sent]) -> int:
+    """How many records of a topic's partition, from the first on, were acknowledged."""
+    count = 0
+    for each in sent:
+        if each.place == place:
+            if not each.kept.done() or each.kept.cancelled() or each.kept.exception():
+                break
+            count += each.many
+    return count
 
 
 def _place(output: Output) -> tuple[int, int]:

@@ -1,0 +1,90 @@
+"""What is published after an error, by doubles of Kafka's producer."""
+
+from asyncio import Future, get_running_loop
+from collections import Counter
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from streams.topics import topics
+from streams.worker.kafka import KafkaPublisher
+from streams.worker.outputs import CASES, DECISIONS, FLAGGED, Output
+
+
+class _Where(NamedTuple):
+    offset: int
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def append(self, *, value: bytes, **_: Any) -> Any:
+        if len(self.values) == 3:
+            return None
+        self.values.append(value)
+        return self
+
+    def record_count(self) -> int:
+        return len(self.values)
+
+
+class Broker:
+    """A producer, and what replaces one that failed; `refused` is what it does not take."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[bytes]] = {}
+        self.refused: set[bytes] = set()
+        self.producer: Any = self
+
+    def create_batch(self) -> _Batch:
+        return _Batch()
+
+    async def send_batch(self, batch: _Batch, topic: str, partition: int) -> "Future[_Where]":
+        sent: Future[_Where] = get_running_loop().create_future()
+        log = self.logs.setdefault(topic, [])
+        if self.refused & {*batch.values}:
+            get_running_loop().call_soon(sent.set_exception, MessageSizeTooLargeError())
+        else:
+            get_running_loop().call_soon(sent.set_result, _Where(len(log)))
+            log += batch.values
+        return sent
+
+    async def replace(self, failed: object) -> None:
+        assert failed is self
+
+
+def output(topic: int, number: int) -> Output:
+    return Output(topic, 0, b"key", b"%d of %d" % (number, topic))
+
+
+async def test_what_was_acknowledged_is_not_published_again_for_the_rest() -> None:
+    """However often it is tried: else one record that is refused fills the topics with copies of the others."""
+    broker, names = Broker(), topics()
+    publisher = KafkaPublisher(broker, names)  # type: ignore[arg-type]
+    outbox = [output(topic, n) for n in range(8) for topic in (DECISIONS, FLAGGED, CASES)]
+    broker.refused = {output(CASES, 4).value or b""}
+    for _ in range(5):
+        with pytest.raises(KafkaError):
+            await publisher.publish(outbox)
+    assert len(broker.logs[names.decisions.name]) == len(broker.logs[names.flagged.name]) == 8
+    broker.refused = set()
+    await publisher.publish(outbox)
+    for name in (names.decisions.name, names.flagged.name):
+        assert Counter(broker.logs[name]).most_common(1)[0][1] == 1
+    assert {*broker.logs[names.cases.name]} == {output(CASES, n).value for n in range(8)}
+    assert broker.logs[names.cases.name].count(b"0 of %d" % CASES) == 1
+    assert await publisher.publish([output(DECISIONS, n) for n in range(8, 12)]) == 12
+    assert await publisher.publish(outbox) == 20, "what was published whole is new when it comes again"
+
+
+async def test_another_outbox_is_published_whole() -> None:
+    """After an error somebody else may have gone on; what he left is compared by its bytes."""
+    broker, names = Broker(), topics()
+    publisher = KafkaPublisher(broker, names)  # type: ignore[arg-type]
+    broker.refused = {output(CASES, 0).value or b""}
+    with pytest.raises(KafkaError):
+        await publisher.publish([output(DECISIONS, 1), output(DECISIONS, 2), output(CASES, 0)])
+    await publisher.publish([output(DECISIONS, 2), output(DECISIONS, 3)])
+    assert broker.logs[names.decisions.name] == [output(DECISIONS, n).value for n in (1, 2, 2, 3)]
