@@ -18,6 +18,7 @@ import msgspec
 from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import shape, typed
+from streams.complaints import IDENT_RULE, complaint
 from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
 from streams.glance import glance
 
@@ -270,7 +271,7 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
     try:
         return _strict(text)
     except json.JSONDecodeError as error:
-        raise _Trouble("NOT_JSON", f"{error.msg} at character {error.pos}") from None
+        raise _Trouble("NOT_JSON", f"{error.msg.removesuffix(' at')} at character {error.pos}") from None
     except RecursionError:
         raise _Trouble("NOT_JSON", "nested too deeply for who calls the gate from so far down") from None
     except ValueError as error:
@@ -321,9 +322,9 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     source, id, name = event["source"], event["id"], event["type"]
     kind = _BY_NAME.get(name)
     if kind is None:
-        raise _Trouble("UNKNOWN_TYPE", f"type {name[:64]!a} is not one of the contract's")
+        raise _Trouble("UNKNOWN_TYPE", f"type {name[:64]!a} is not one of the contract's; deploy/schemas has them all")
     if IDENT.fullmatch(id) is None:
-        raise _Trouble("BAD_FIELD", "`id` must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
+        raise _Trouble("BAD_FIELD", f"`id` {IDENT_RULE}")
     if not _is_source(source):
         raise _Trouble("BAD_FIELD", "`source` must have 1 to 512 printable characters without space")
     client = event.get("subject")
@@ -382,7 +383,7 @@ def _typed(kind: type, data: dict[str, Any]) -> Any:
     try:
         return typed(kind, [tag, *map(data.get, names)])
     except msgspec.ValidationError as error:
-        raise _Trouble("BAD_FIELD", _by_name(str(error), _fields(kind))) from None
+        raise _Trouble("BAD_FIELD", complaint(str(error), kind, _fields(kind))) from None
 
 
 def _nested(name: str, items: object) -> object:
@@ -392,20 +393,6 @@ def _nested(name: str, items: object) -> object:
     if not all(isinstance(item, dict) for item in items):
         raise _Trouble("BAD_FIELD", f"`data.{name}` must be a list of objects")
     return [[item.get(n) for n in NESTED[name]] for item in items]
-
-
-def _by_name(message: str, names: tuple[str, ...]) -> str:
-    """A complaint of the types, with the field's name for its position."""
-    place = _POSITION.search(message)
-    if place is None:
-        return message[:400]
-    name = names[int(place[1]) - 1]
-    if "got `null`" in message:
-        return f"`data.{name}` is missing"
-    return f"`data.{name}`: {message[: place.start()].strip().removesuffix('- at').strip()}"[:400]
-
-
-_POSITION: Final = re.compile(r"`\$\[(\d+)\]")
 
 
 def _layout(kind: type) -> tuple[int, tuple[str, ...], tuple[str, ...]]:

@@ -38,11 +38,13 @@ def question(body: bytes, now: Instant) -> Fact:
     client, time = given.pop("client", None), given.pop("time", None)
     if client is None:
         raise QuestionRefused("BAD_FIELD", "`client` is missing: say for whom the offer is")
+    if "data" in given:
+        raise QuestionRefused("BAD_FIELD", "`data` is no field of a question: put its fields beside `client`")
     return offer_of(client, time, given, f"check-{blake2b(body, digest_size=12).hexdigest()}", now)
 
 
-def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: Instant) -> Fact:
-    """The offer as an event that arrives now; `time` None is now."""
+def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: Instant, where: str = "") -> Fact:
+    """The offer as an event that arrives now; `time` None is now. `where` stands before its fields' names in the request."""
     asked = {
         "specversion": "1.0",
         "id": id,
@@ -54,8 +56,13 @@ def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: I
     }
     event = read(json.dumps(asked).encode(), now, _ANY_TIME, now)
     if isinstance(event, Rejected):
-        raise QuestionRefused(event.reason, event.message.replace("`subject`", "`client`"))
+        raise QuestionRefused(event.reason, _as_asked(event.message, where))
     return event.fact
+
+
+def _as_asked(message: str, where: str) -> str:
+    """A complaint about the event, with the names that stand in the question."""
+    return message.replace("`subject`", "`client`").replace("`data.", f"`{where}").replace("`time`", f"`{where}time`")
 
 
 def answer_to(offer: Fact, seen: Seen) -> Answer | None:

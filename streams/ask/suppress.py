@@ -18,6 +18,7 @@ from gate.instants import moment
 from gate.law import DUTIES
 from streams.ask.check import QuestionRefused, answer_to, offer_of
 from streams.ask.reader import Judge, ReadUpTo, Seen, Unreadable
+from streams.complaints import IDENT_RULE
 from streams.wire import FIELDS, IDENT, Rejected, object_of
 
 RECIPIENTS: Final = 10_000
@@ -29,7 +30,6 @@ UNANSWERED: Final = "UNANSWERED"
 _SENT: Final = frozenset(FIELDS["offer.proposed"]) | {"time"}
 _OWN: Final = ("offer", "transaction", "in_reply_to")
 """What may differ between recipients of one send."""
-_RULE: Final = "must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -"
 Entry = dict[str, Any]
 
 
@@ -62,15 +62,17 @@ def send_of(body: bytes, now: Instant) -> Send:
     _only(given, ("send", "recipients"), "")
     send, recipients = given.get("send"), given.get("recipients")
     if not isinstance(send, dict):
-        raise QuestionRefused("BAD_FIELD", "`send` is missing: an object that says what is to be sent")
+        how = "is missing" if send is None else "is no object"
+        raise QuestionRefused("BAD_FIELD", f"`send` {how}: an object that says what is to be sent")
     if not isinstance(recipients, list):
-        raise QuestionRefused("BAD_FIELD", "`recipients` is missing: a list of client references")
+        how = "is missing" if recipients is None else "is no list"
+        raise QuestionRefused("BAD_FIELD", f'`recipients` {how}: a list of client references, such as ["cl-0", "cl-1"]')
     if len(recipients) > RECIPIENTS:
         raise QuestionRefused("TOO_LARGE", f"{len(recipients)} recipients; send at most {RECIPIENTS} in one request")
     _only(send, _SENT, "send.")
     id = f"suppress-{blake2b(body, digest_size=12).hexdigest()}"
     time = send.pop("time", None)
-    return _read(offer_of("anybody", time, send, id, now), recipients)
+    return _read(offer_of("anybody", time, send, id, now, "send."), recipients)
 
 
 def _only(given: dict[str, Any], known: Iterable[str], where: str) -> None:
@@ -105,7 +107,7 @@ def _wrong(named: dict[str, Any]) -> str:
         return f"`{_plain(min(unknown))}` is no field of a recipient; there are recipient, {', '.join(_OWN)}"
     for name in ("recipient", *(n for n in _OWN if named.get(n) is not None)):
         if not isinstance(named.get(name), str) or not IDENT.fullmatch(named[name]):
-            return f"`{name}` {_RULE}"
+            return f"`{name}` {IDENT_RULE}"
     return ""
 
 

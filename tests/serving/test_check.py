@@ -1,6 +1,7 @@
 """The synchronous question: the answer of the same gate, without a trace, and never an allow without state."""
 
 import json
+import re
 import sqlite3
 from collections import Counter
 from hashlib import sha256
@@ -160,6 +161,31 @@ def test_an_offer_that_is_null_is_as_one_that_is_left_out(tmp_path: Path) -> Non
             assert many.status_code == 200 and many.json()["counts"]["unreadable"] == 0
             refused = client.post("/v1/check", json={"client": "anna", **asked, "offer": ""})
             assert refused.status_code == 422 and "offer" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("check", {"client": "anna", "channel": "email", "content": "offer"}, "`service` is missing"),
+        ("check", {"client": "anna", "data": OFFER["data"]}, "put its fields beside `client`"),
+        ("suppress", {"send": {**OFFER["data"], "service": "foo"}, "recipients": ["anna"]}, "`send.service` is 'foo'"),
+        ("suppress", {"send": OFFER["data"], "recipients": "anna"}, "`recipients` is no list"),
+        ("suppress", {"send": OFFER["data"]}, "`recipients` is missing"),
+    ],
+)
+def test_what_is_wrong_is_called_as_it_is_asked(tmp_path: Path, path: str, body: dict[str, Any], told: str) -> None:
+    """Nobody who asks knows of the event that is made of it."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        refused = client.post(f"/v1/{path}", json=body)
+        assert refused.status_code == 422
+        assert told in refused.json()["detail"] and "data." not in refused.json()["detail"]
+
+
+def test_the_question_in_the_readme_is_answered(tmp_path: Path) -> None:
+    (body,) = re.findall(r"<!-- asked by .*?-d '(.*?)'", Path("README.md").read_text(), re.DOTALL)
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        answer = client.post("/v1/check", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+        assert answer.status_code == 200 and answer.json()["may_send"] is False
 
 
 def test_a_path_that_names_no_client_is_told_what_one_is(tmp_path: Path) -> None:
