@@ -81,7 +81,9 @@ class Keys:
                     raise KeysRefused(f"`{self.path}` can be read by others; make it yours alone: chmod 600")
                 self._read = mark, msgspec.json.decode(self.path.read_bytes(), type=_File).keys
         except OSError as error:
-            raise KeysRefused(f"key file `{self.path}` cannot be read: {error.strerror}") from None
+            raise KeysRefused(
+                f"key file `{self.path}` cannot be read: {error.strerror}; make one with `gate61 keys add`"
+            ) from None
         except msgspec.MsgspecError:
             raise KeysRefused(f"`{self.path}` is no key file; make one with `gate61 keys add`") from None
         return self._read[1]

@@ -35,7 +35,7 @@ def keys_for(host: str, path: Path | None) -> Keys | None:
         if not keys.all():
             raise ListeningRefused(f"`{path}` holds no key; make one with `gate61 keys add`")
     except KeysRefused as refused:
-        raise ListeningRefused(f"{refused}; keys are made with `gate61 keys add`") from None
+        raise ListeningRefused(str(refused)) from None
     return keys
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.keys import Keys, KeysRefused
+from streams.web.listening import ListeningRefused, keys_for
 from tests.commands.program import run
 from tests.serving.service import LINES, Clock, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
@@ -137,3 +138,15 @@ def test_metrics_name_nobody(tmp_path: Path) -> None:
     assert 'gate61_checks_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
     assert 'gate61_http_seconds_count{route="/v1/clients/{client:path}/may-send",status="200"} 1.0' in page
     assert not [word for word in ("anna", "of-anna", "shop-key", OFFER["id"], key["authorization"]) if word in page]
+
+
+@pytest.mark.parametrize("held", [None, "no keys"])
+def test_a_file_without_keys_is_refused_with_one_remedy(tmp_path: Path, held: str | None) -> None:
+    """Said once."""
+    path = tmp_path / "keys"
+    if held is not None:
+        path.write_text(held)
+        path.chmod(0o600)
+    with pytest.raises(ListeningRefused) as refused:
+        keys_for("0.0.0.0", path)
+    assert str(refused.value).count("gate61 keys add") == 1 and "keys are made" not in str(refused.value)
