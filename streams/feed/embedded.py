@@ -85,7 +85,8 @@ class EmbeddedFeed:
                 f"the gate at {self._url} does not answer ({type(error).__name__}); see that it runs"
             ) from error
         if answer.status_code != 200:
-            raise FeedTrouble(f"the gate at {self._url} answers {answer.status_code}: {_detail(answer)}")
+            key = "; name the file of a key that may ask in GATE61_KEY_FILE" if answer.status_code in (401, 403) else ""
+            raise FeedTrouble(f"the gate at {self._url} answers {answer.status_code}: {_detail(answer)}{key}")
         return answer.content
 
     async def health(self) -> Sequence[SourceHealth]:

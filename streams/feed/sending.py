@@ -60,6 +60,9 @@ class EmbeddedSender:
             return Receipt(
                 "unknown", f"the gate does not answer ({type(error).__name__}); send it again, it counts once"
             )
+        if answer.status_code in (401, 403):
+            do = "name the file of a key that may ask and publish in GATE61_KEY_FILE"
+            return Receipt("unknown", f"the gate answers {answer.status_code} and has taken nothing; {do}")
         if not results:
             return Receipt("unknown", f"the gate answers {answer.status_code} and has taken nothing; send it again")
         result = results[0]

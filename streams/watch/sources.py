@@ -237,7 +237,9 @@ class GateSource:
     def _refuse(self, answer: httpx.Response) -> None:
         """Waiting does not help against a key that is missing or wrong, or an address where no gate is."""
         if answer.status_code in (401, 403, 404):
-            what = {404: "there is no gate there"}.get(answer.status_code, "name a key that may ask with --key-file")
+            what = {404: "there is no gate there"}.get(
+                answer.status_code, "name the file of a key that may ask, with --key-file or GATE61_KEY_FILE"
+            )
             raise NotRead(f"the gate at {self._url} answers {answer.status_code}: {what}")
         if answer.status_code != 200:
             raise httpx.HTTPError(str(answer.status_code))

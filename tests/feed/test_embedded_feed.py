@@ -11,6 +11,7 @@ from streams.feed import FeedTrouble, Told
 from streams.feed.embedded import EmbeddedFeed
 from streams.feed.opening import gate_of
 from streams.feed.sending import EmbeddedSender
+from streams.keys import Keys
 from streams.serve.app import Service
 from streams.serve.intake import Intake
 from streams.settings import SettingsRefused
@@ -110,3 +111,14 @@ def test_which_gate_is_said_or_asked_for() -> None:
     ):
         with pytest.raises(SettingsRefused, match=complaint):
             gate_of(environment)
+
+
+async def test_who_is_not_let_in_is_told_where_the_key_goes(tmp_path: Path) -> None:
+    """To read and to publish."""
+    keys = Keys(tmp_path / "keys")
+    keys.add("somebody", ("ask", "publish"))
+    there = httpx.ASGITransport(Service(Intake(POLICY, tmp_path / "g.db", Clock(NOW)), Access(keys)).app)
+    with pytest.raises(FeedTrouble, match=r"answers 401: .*GATE61_KEY_FILE"):
+        await EmbeddedFeed("http://gate", None, there).next(0)
+    receipt = await EmbeddedSender("http://gate", None, there).send(event("client.located", "l-1", LOCATED))
+    assert receipt.status == "unknown" and "GATE61_KEY_FILE" in receipt.said
