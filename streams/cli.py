@@ -18,7 +18,7 @@ from state import MemoryStore
 from streams.commands import keys as keys_of_services
 from streams.commands.alerts import alerts
 from streams.commands.ask import ask
-from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse, refuse_all
 from streams.commands.desk import desk
 from streams.commands.dlq import dlq
 from streams.commands.doctor import doctor
@@ -34,6 +34,7 @@ from streams.embedded import Gate
 from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
 from streams.progress import Progress
+from streams.settings import unknown
 from streams.wire import Rejected
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -61,6 +62,9 @@ def _version(asked: bool) -> None:
 _ON_FILES = ("decide", "explain", "demo")
 """Commands that hold no connections: elsewhere that signal would also come from a broker or client who hangs up."""
 
+_WITHOUT_SETTINGS = (*_ON_FILES, "policy", "keys")
+"""Commands that look at few settings; the others complain about what is no setting with what else is wrong."""
+
 
 @app.callback()
 def program(
@@ -70,6 +74,8 @@ def program(
     ] = False,
 ) -> None:
     """The gate of MiCA Art. 61: may this offer be sent to this client now?"""
+    if context.invoked_subcommand in _WITHOUT_SETTINGS:
+        refuse_all(unknown(os.environ))
     if context.invoked_subcommand in _ON_FILES and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader who has had enough ends the program, quietly.
 

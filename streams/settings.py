@@ -3,7 +3,9 @@
 import os
 import re
 import socket
+import ssl
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +15,17 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_OF_THE_GATE = (
+    "KAFKA KAFKA_SECURITY KAFKA_MECHANISM KAFKA_USER KAFKA_PASSWORD_FILE KAFKA_CA REDIS POLICY PREFIX PARTITIONS REPLICATION "
+    "GROUP INSTANCE HEALTH URL KEY_FILE KEYS STATE LIST_BUDGET ASK_LAG ASK_BUDGET ALERTS ALERTS_STORE DESK_STORE DESK_URL"
+)
+_OF_ITS_TESTS = (
+    "BENCH_CLIENTS CRASH_EVENTS CRASH_FAULTS FIRST_HISTORY FUZZ HISTORIES MACHINES PROGRESS REDIS_WINDOWS REPLAYED REQUESTS "
+    "SIMULATIONS WRITE_GOLDEN"
+)
+KNOWN = frozenset(f"GATE61_{name}" for name in f"{_OF_THE_GATE} {_OF_ITS_TESTS}".split())
+"""Every setting; those of the desk's OpenID provider, which all begin alike, are looked at with it."""
+_ELSEWHERE = "GATE61_DESK_OIDC_"
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -61,7 +74,7 @@ class Settings(Struct, frozen=True):
 
 def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True) -> Settings:
     """Read `GATE61_*`; raises `SettingsRefused`. `redis` is whether the command needs one."""
-    found: list[str] = []
+    found = unknown(environment)
     kafka = _kafka(environment, found)
     where = environment.get("GATE61_REDIS", "")
     if redis or where:
@@ -99,6 +112,17 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     )
 
 
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Settings that nobody reads: one that is misspelt would be passed over, and some are fixed for life."""
+    names = sorted(n for n in environment if n.startswith("GATE61_") and not n.startswith(_ELSEWHERE))
+    return [f"{name} is no setting{_meant(name)}" for name in names if name not in KNOWN]
+
+
+def _meant(name: str) -> str:
+    near = get_close_matches(name, sorted(KNOWN), 1)
+    return f"; do you mean {near[0]}?" if near else "; take it out of the environment"
+
+
 def seconds(
     environment: Mapping[str, str], name: str, default: float, least: float, most: float, found: list[str]
 ) -> float:
@@ -132,10 +156,30 @@ def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
         user, password = environment.get("GATE61_KAFKA_USER"), _secret(environment, "GATE61_KAFKA_PASSWORD_FILE", found)
         if not user:
             found.append(f"GATE61_KAFKA_USER is missing; {security} signs in with it")
+    else:
+        found += [
+            f"{name} is set, and GATE61_KAFKA_SECURITY is {security}, which signs nobody in; make that SASL_SSL or "
+            "SASL_PLAINTEXT, or take it out"
+            for name in _SIGNING_IN
+            if environment.get(name)
+        ]
     ca = environment.get("GATE61_KAFKA_CA")
     if ca and not Path(ca).is_file():
         found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file; name the certificates of who signs the brokers'")
+    elif ca and not _has_certificates(ca):
+        found.append(f"GATE61_KAFKA_CA names `{ca}`, which holds no certificates; name a file of them in PEM")
     return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None)
+
+
+_SIGNING_IN = ("GATE61_KAFKA_MECHANISM", "GATE61_KAFKA_USER", "GATE61_KAFKA_PASSWORD_FILE")
+
+
+def _has_certificates(path: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _secret(environment: Mapping[str, str], name: str, found: list[str]) -> str | None:

@@ -23,6 +23,7 @@ from streams.commands.common import (
     since_or_refuse,
 )
 from streams.explain import plain
+from streams.kafka_record import REASONS
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.web.clock import now
@@ -135,13 +136,17 @@ def _choice(
     clients: list[str] | None = None,
     since: str | None = None,
 ) -> "Choice":
-    from streams.dead_letters import Choice, place_of
+    from streams.dead_letters import NO_REASON, Choice, place_of
 
     try:
         chosen = frozenset(map(place_of, places))
     except ValueError as error:
         raise refuse(str(error)) from None
     codes = frozenset(r.upper() for r in reasons or ())
+    known = (*REASONS, NO_REASON)
+    unknown = sorted(codes.difference(known))
+    if unknown:
+        raise refuse(f"--reason: `{unknown[0]}` is no reason of a dead letter; there are {', '.join(known)}")
     return Choice(chosen, codes, frozenset(clients or ()), since_or_refuse(since))
 
 

@@ -1,13 +1,14 @@
 """Settings are complained about all at once, and say no secret."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from streams.desk.running import DeskRefused, _name_of
 from streams.feed import gate_of
-from streams.settings import SettingsRefused, settings
+from streams.settings import KNOWN, SettingsRefused, settings
 from tests.commands.program import run
 
 GOOD = {"GATE61_KAFKA": "kafka-1:9092, kafka-2:9092", "GATE61_REDIS": "redis://127.0.0.1:6379/0"}
@@ -148,3 +149,44 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     found = settings(given)
     assert found.kafka.password == "hush"
     assert "hush" not in repr(found) + repr(found.kafka) and "quiet" not in repr(found)
+
+
+def test_a_setting_that_nobody_reads_is_refused_with_the_nearest() -> None:
+    """How many partitions there are is fixed for life: a misspelt one would be found out too late."""
+    with pytest.raises(SettingsRefused, match="GATE61_PARTITION is no setting; do you mean GATE61_PARTITIONS"):
+        settings(GOOD | {"GATE61_PARTITION": "12"})
+    with pytest.raises(SettingsRefused, match="GATE61_KEYFILE is no setting; do you mean GATE61_KEY_FILE"):
+        gate_of({"GATE61_URL": "http://h:1", "GATE61_KEYFILE": "key"})
+    for command in (("decide", "-"), ("serve", "--embedded"), ("policy", "check", "deploy/policy/default.toml")):
+        done = run(*command, GATE61_POLICI="strict.toml")
+        assert done.returncode == 2 and b"do you mean GATE61_POLICY?" in done.stderr, command
+
+
+def test_every_setting_that_is_read_is_known() -> None:
+    """Also those of the tests, which are told to programs too."""
+    named = {
+        name
+        for path in (*Path("streams").rglob("*.py"), *Path("tests").rglob("*.py"))
+        if path.name != "test_settings.py"
+        for name in re.findall(r"\"(GATE61_[A-Z_]*[A-Z])\"", path.read_text())
+    }
+    assert {name for name in named - KNOWN if not name.startswith("GATE61_DESK_OIDC_")} == set()
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SSL"])
+def test_who_would_not_be_signed_in_is_not_told_that_he_is(security: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        settings(GOOD | {"GATE61_KAFKA_SECURITY": security, "GATE61_KAFKA_USER": "me"})
+    assert refused.value.complaints[0].startswith(f"GATE61_KAFKA_USER is set, and GATE61_KAFKA_SECURITY is {security}")
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(SettingsRefused, match=f"GATE61_KAFKA_CA names `{file}`, which holds no certificates"):
+        settings(GOOD | {"GATE61_KAFKA_SECURITY": "SSL", "GATE61_KAFKA_CA": str(file)})
+
+
+def test_a_reason_that_no_dead_letter_has_is_refused() -> None:
+    done = run("dlq", "list", "--reason", "FOO", **GOOD)
+    assert done.returncode == 2 and b"`FOO` is no reason of a dead letter; there are NOT_UTF8, " in done.stderr
