@@ -34,7 +34,7 @@ from streams.embedded import Gate
 from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
 from streams.progress import Progress
-from streams.settings import unknown
+from streams.settings import misspelt
 from streams.wire import Rejected
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -75,7 +75,7 @@ def program(
 ) -> None:
     """The gate of MiCA Art. 61: may this offer be sent to this client now?"""
     if context.invoked_subcommand in _WITHOUT_SETTINGS:
-        refuse_all(unknown(os.environ))
+        refuse_all(misspelt(os.environ))
     if context.invoked_subcommand in _ON_FILES and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader who has had enough ends the program, quietly.
 

@@ -19,13 +19,11 @@ _OF_THE_GATE = (
     "KAFKA KAFKA_SECURITY KAFKA_MECHANISM KAFKA_USER KAFKA_PASSWORD_FILE KAFKA_CA REDIS POLICY PREFIX PARTITIONS REPLICATION "
     "GROUP INSTANCE HEALTH URL KEY_FILE KEYS STATE LIST_BUDGET ASK_LAG ASK_BUDGET ALERTS ALERTS_STORE DESK_STORE DESK_URL"
 )
-_OF_ITS_TESTS = (
-    "BENCH_CLIENTS CRASH_EVENTS CRASH_FAULTS FIRST_HISTORY FUZZ HISTORIES MACHINES PROGRESS REDIS_WINDOWS REPLAYED REQUESTS "
-    "SIMULATIONS WRITE_GOLDEN"
-)
-KNOWN = frozenset(f"GATE61_{name}" for name in f"{_OF_THE_GATE} {_OF_ITS_TESTS}".split())
+KNOWN = frozenset(f"GATE61_{name}" for name in _OF_THE_GATE.split())
 """Every setting; those of the desk's OpenID provider, which all begin alike, are looked at with it."""
 _ELSEWHERE = "GATE61_DESK_OIDC_"
+_ALIKE = 0.92
+"""From which likeness on a name is a setting misspelt."""
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -74,7 +72,7 @@ class Settings(Struct, frozen=True):
 
 def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True) -> Settings:
     """Read `GATE61_*`; raises `SettingsRefused`. `redis` is whether the command needs one."""
-    found = unknown(environment)
+    found = misspelt(environment)
     kafka = _kafka(environment, found)
     where = environment.get("GATE61_REDIS", "")
     if redis or where:
@@ -112,15 +110,14 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
     )
 
 
-def unknown(environment: Mapping[str, str]) -> list[str]:
-    """Settings that nobody reads: one that is misspelt would be passed over, and some are fixed for life."""
+def misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Settings that are misspelt: they would be passed over, and some are fixed for life.
+
+    What else begins like one is left alone: Kubernetes names the ports of a service `gate61` so.
+    """
     names = sorted(n for n in environment if n.startswith("GATE61_") and not n.startswith(_ELSEWHERE))
-    return [f"{name} is no setting{_meant(name)}" for name in names if name not in KNOWN]
-
-
-def _meant(name: str) -> str:
-    near = get_close_matches(name, sorted(KNOWN), 1)
-    return f"; do you mean {near[0]}?" if near else "; take it out of the environment"
+    meant = {name: get_close_matches(name, sorted(KNOWN), 1, _ALIKE) for name in names if name not in KNOWN}
+    return [f"{name} is no setting; do you mean {near[0]}?" for name, near in meant.items() if near]
 
 
 def seconds(

@@ -10,7 +10,7 @@ import typer
 from gate.policy import Policy
 from streams.commands.common import ListSeconds, PolicyPath, access_of, list_seconds, refuse, refuse_all
 from streams.policy_file import PolicyRefused, load
-from streams.settings import unknown
+from streams.settings import misspelt
 
 Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
 Port = Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)]
@@ -46,7 +46,7 @@ def serve(
         raise refuse(
             "say `gate61 serve --embedded`; with Kafka the gate is `gate61 worker`, and `gate61 ask` beside it"
         )
-    found = [*unknown(os.environ), *_no_place(state)]
+    found = [*misspelt(os.environ), *_no_place(state)]
     used = _policy(policy, found)
     access, allowed = access_of(host, keys, found), Budget(budget, list_seconds(list_budget, found))
     refuse_all(found)

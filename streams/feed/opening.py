@@ -11,7 +11,7 @@ from streams.feed.embedded import EmbeddedFeed
 from streams.feed.kafka import KafkaFeed
 from streams.feed.sending import EmbeddedSender, KafkaSender, Sender
 from streams.feed.told import Feed
-from streams.settings import Settings, SettingsRefused, settings, unknown
+from streams.settings import Settings, SettingsRefused, misspelt, settings
 
 
 class Gate(Struct, frozen=True):
@@ -49,13 +49,13 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
         if not environment.get("GATE61_KAFKA"):
             raise SettingsRefused(
                 [
-                    *unknown(environment),
+                    *misspelt(environment),
                     "neither GATE61_URL nor GATE61_KAFKA says which gate to read; name the embedded one, such as "
                     "http://127.0.0.1:8061, or the brokers",
                 ]
             )
         return Gate(topics=settings(environment, redis=publishes))
-    found = unknown(environment)
+    found = misspelt(environment)
     if environment.get("GATE61_KAFKA"):
         found.append("GATE61_URL and GATE61_KAFKA name two gates; name one")
     if not _is_address(url):
