@@ -50,6 +50,12 @@ def partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(found)]
 
 
+def must_have(consumer: KafkaConsumer, *topics: str) -> None:
+    """Raises `NotRead` where a topic is not there: whoever reads or writes it would wait in vain, and hear of other things."""
+    for topic in topics:
+        partitions(consumer, topic)
+
+
 def extent(consumer: KafkaConsumer, topic: str) -> Extent:
     """What a topic holds now."""
     places = partitions(consumer, topic)

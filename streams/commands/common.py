@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from streams.web.clock import now
 if TYPE_CHECKING:
     from streams.web.access import Access
 
+ASKING_SECONDS = 1.0
 PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
 Since = Annotated[str | None, typer.Option("--since", help="so long ago (15m, 1h, 7d), or a time with zone")]
 ListSeconds = Annotated[
@@ -81,6 +83,20 @@ def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
 def console() -> Console:
     """Where tables go: as wide as the terminal, else 140 characters."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+
+@contextmanager
+def asking_kafka(settings: Settings) -> Iterator[None]:
+    """Around the first thing that Kafka is asked: who waits for it at a terminal is told so."""
+    where = ", ".join(settings.kafka.servers)
+    timer = Timer(ASKING_SECONDS, lambda: print(f"gate61: asking Kafka at {where} …", file=sys.stderr, flush=True))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gate.instants import text
 from streams.commands.common import (
     AsJson,
     Since,
+    asking_kafka,
     kafka_or_refuse,
     policy_or_refuse,
     refuse,
@@ -157,7 +158,8 @@ def _looking() -> Iterator[tuple[Settings, Any, Names]]:
     from streams.reading import reader
 
     with kafka_or_refuse(settings):
-        consumer = reader(settings.kafka)
+        with asking_kafka(settings):
+            consumer = reader(settings.kafka)
         try:
             yield settings, consumer, topics(settings.prefix)
         finally:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from streams.commands.common import AsJson, refuse, settings_or_refuse
+from streams.commands.common import AsJson, asking_kafka, kafka_or_refuse, refuse, settings_or_refuse
+from streams.settings import Settings
 
 
 def rebuild(
@@ -30,6 +31,7 @@ def rebuild(
     from streams.worker.rebuild import Rebuild, StillRunning
 
     logging.getLogger("kafka").addHandler(logging.NullHandler())
+    _look_for_topics(settings)
     if not (check or yes) and not typer.confirm("Remove the state in Redis and make it anew from the topics?"):
         raise refuse("nothing was done", 1)
     differ = 0
@@ -48,6 +50,20 @@ def rebuild(
         raise refuse(f"not finished: {type(error).__name__}: {error}; see `gate61 doctor`, then again", 1) from None
     if differ:
         raise refuse(f"{differ} clients have other bytes than the topics say; make the state anew without --check", 1)
+
+
+def _look_for_topics(settings: Settings) -> None:
+    """What is to be read must be there, before anything is asked or removed."""
+    from streams.reading import must_have, reader
+    from streams.topics import topics
+
+    with kafka_or_refuse(settings):
+        with asking_kafka(settings):
+            consumer = reader(settings.kafka)
+        try:
+            must_have(consumer, *(topic.name for topic in topics(settings.prefix)))
+        finally:
+            consumer.close(autocommit=False)
 
 
 def _progress(partition: int, done: int, all: int) -> None:

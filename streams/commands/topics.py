@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
-from streams.commands.common import AsJson, console, kafka_or_refuse, refuse, settings_or_refuse
+from streams.commands.common import AsJson, asking_kafka, console, kafka_or_refuse, refuse, settings_or_refuse
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.administration import Planned
 
 topics = typer.Typer(no_args_is_help=True, help="Kafka topics: what the gate needs, and making it so.")
+_DONE = {"create": "created", "alter": "changed", "keep": "kept as they are"}
 _COLOURS = {"create": "green", "alter": "yellow", "keep": "dim", "refuse": "red bold"}
 
 
@@ -25,7 +26,9 @@ def plan(as_json: AsJson = False) -> None:
 
     settings = settings_or_refuse(redis=False)
     with _kafka(settings) as admin:
-        _show(planned(admin, settings), as_json)
+        found = planned(admin, settings)
+        _show(found, as_json)
+        _refuse_refused(found)
 
 
 @topics.command()
@@ -38,10 +41,18 @@ def apply(as_json: AsJson = False) -> None:
     with _kafka(settings) as admin:
         found = planned(admin, settings)
         _show(found, as_json)
-        refused = sum(1 for p in found if p.refusals)
-        if refused:
-            raise refuse(f"{refused} of {len(found)} topics cannot be made as they must be; nothing was changed", 1)
+        _refuse_refused(found)
         applied(admin, found)
+    done = {word: sum(1 for p in found if p.action == action) for action, word in _DONE.items()}
+    if not as_json:
+        print(", ".join(f"{count} topics {word}" for word, count in done.items() if count))
+
+
+def _refuse_refused(found: "list[Planned]") -> None:
+    """Exit code 1 where something cannot be made as it must be."""
+    refused = sum(1 for p in found if p.refusals)
+    if refused:
+        raise refuse(f"{refused} of {len(found)} topics cannot be made as they must be; nothing was changed", 1)
 
 
 @contextmanager
@@ -50,7 +61,8 @@ def _kafka(settings: Settings) -> Iterator[Any]:
     from streams.administration import NotApplied, administrator
 
     with kafka_or_refuse(settings):
-        admin = administrator(settings.kafka)
+        with asking_kafka(settings):
+            admin = administrator(settings.kafka)
         try:
             yield admin
         except NotApplied as error:
@@ -64,7 +76,7 @@ def _show(found: "list[Planned]", as_json: bool) -> None:
         for each in found:
             print(json.dumps(each.record()))
         return
-    table = Table("topic", "what for", "partitions", "action", "why")
+    table = Table(Column("topic", overflow="fold"), "what for", "partitions", "action", "why")
     for each in found:
         why = [*each.changes, *(f"{r.what}; {r.do}" for r in (*each.refusals, *each.notes))]
         action = f"[{_COLOURS[each.action]}]{each.action}[/]"
