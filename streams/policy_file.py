@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
@@ -165,17 +165,42 @@ def _digest(policy: Policy) -> str:
     return "sha256:" + sha256(canonical).hexdigest()
 
 
-def differences(policy: Policy, default: Policy) -> list[tuple[str, str, str]]:
-    """What a policy changes against the default: name, default, here."""
-    found = []
-    for name in Policy.__struct_fields__:
-        ours, theirs = getattr(default, name), getattr(policy, name)
-        if name != "digest" and ours != theirs:
-            found.append((name, _shown(ours), _shown(theirs)))
-    return found
+_KEYS: dict[str, tuple[str, int]] = {
+    "version": ("version", 0),
+    "source": ("source", 0),
+    "soft_limit": ("window.soft_hours", HOUR),
+    "hard_limit": ("window.hard_days", DAY),
+    "clock_tolerance": ("clock.tolerance_seconds", SECOND),
+    "close_link_percent": ("persons.close_link_percent", 1),
+    "release_limit": ("review.release_hours", HOUR),
+    "pair_rules": ("types.pair_rules", 0),
+    "steps": ("steps.order", 0),
+    "required_channels": ("evidence.required_channels", 0),
+    "self_approving_kinds": ("evidence.self_approving_kinds", 0),
+    "self_approving_filers": ("evidence.self_approving_filers", 0),
+    "countries": ("countries", 0),
+}
+"""By field of a policy its key in the file, and the unit that numbers have there."""
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, int) and abs(value) >= SECOND:
-        return f"{value / HOUR:g} h"
-    return " ".join(sorted(value)) if isinstance(value, dict | frozenset) else str(value)
+def differences(policy: Policy, other: Policy) -> list[str]:
+    """What a policy changes against another one, a line for each key of the file, in its units."""
+    changed = [(*_KEYS[name], getattr(other, name), getattr(policy, name)) for name in _KEYS]
+    return [f"{key}: {_change(was, now, unit)}" for key, unit, was, now in changed if was != now]
+
+
+def _change(was: Any, now: Any, unit: int) -> str:
+    if unit:
+        return f"{was / unit:g} -> {now / unit:g}"
+    if isinstance(was, str):
+        return f"{was} -> {now}"
+    more, less = [w for w in _words(now) if w not in _words(was)], [w for w in _words(was) if w not in _words(now)]
+    told = [f"with {', '.join(more)}"] if more else []
+    return "; ".join([*told, *([f"without {', '.join(less)}"] if less else [])]) or "in another order"
+
+
+def _words(value: Any) -> list[str]:
+    """Of a collection its members as the file has them: countries with their dates."""
+    if isinstance(value, dict):
+        return [f"{country} = {(EPOCH + timedelta(microseconds=at)).date()}" for country, at in sorted(value.items())]
+    return sorted(value) if isinstance(value, frozenset) else [*value]

@@ -1,12 +1,16 @@
 """`gate61 policy`: checks a policy file, and puts it in force for all workers."""
 
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from gate.policy import Policy
-from streams.commands.common import policy_or_refuse, refuse, settings_or_refuse
-from streams.policy_file import differences
+from streams.commands.common import asking_kafka, kafka_or_refuse, policy_or_refuse, settings_or_refuse
+from streams.policy_file import PolicyRefused, differences, parse
 
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 
@@ -16,7 +20,7 @@ def check(file: Path) -> None:
     """Check a policy file, and print what it changes against the default."""
     policy = policy_or_refuse(file)
     print(f"policy {policy.version} may be used; digest {policy.digest}")
-    _show(policy, policy_or_refuse(None), "the same as the default")
+    _show(policy, policy_or_refuse(None), "the default")
 
 
 @policies.command()
@@ -25,27 +29,46 @@ def publish(file: Path) -> None:
     settings = settings_or_refuse(redis=False)
     policy = policy_or_refuse(file)
     from kafka import KafkaProducer
-    from kafka.errors import KafkaError
 
     from streams.connection import connection
+    from streams.reading import extent, reader, records
     from streams.topics import topics
 
     name = topics(settings.prefix).policy.name
-    try:
+    with kafka_or_refuse(settings):
+        with asking_kafka(settings):
+            consumer = reader(settings.kafka)
+        try:
+            before = _latest(records(consumer, extent(consumer, name)))
+        finally:
+            consumer.close(autocommit=False)
         producer = KafkaProducer(**connection(settings.kafka), acks="all")
         try:
             kept = producer.send(name, value=file.read_bytes(), partition=0).get(timeout=30)
         finally:
             producer.close()
-    except KafkaError as error:
-        raise refuse(f"not published: {error}; see that Kafka runs and `gate61 topics plan`, then again", 1) from None
     print(f"policy {policy.version} is in force from offset {kept.offset} of `{name}` on; digest {policy.digest}")
-    _show(policy, policy_or_refuse(None), "the same as the default")
+    if before is None:
+        _show(policy, policy_or_refuse(None), "the default")
+    else:
+        _show(policy, before, f"what was in force, version {before.version}")
 
 
-def _show(policy: Policy, other: Policy, same: str) -> None:
+def _latest(published: Iterable[Any]) -> Policy | None:
+    """The policy in force: the last that may be used."""
+    found = None
+    for record in published:
+        with suppress(PolicyRefused):
+            found = parse(record.value or b"", "of the policy topic")
+    return found
+
+
+def _show(policy: Policy, other: Policy, name: str) -> None:
+    """What it changes; a version that says two things would leave answers that do not say by which they were given."""
     changed = differences(policy, other)
-    for name, ours, theirs in changed:
-        print(f"  {name}: {ours} -> {theirs}")
-    if not changed:
-        print(f"  {same}")
+    print(f"  against {name}:" if changed else f"  the same as {name}")
+    for line in changed:
+        print(f"  {line}")
+    if policy.version == other.version and policy.digest != other.digest:
+        warning = f"version {policy.version} is also that of {name}, with digest {other.digest}"
+        print(f"gate61: {warning}; give this one a version of its own", file=sys.stderr)

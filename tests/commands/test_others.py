@@ -20,11 +20,14 @@ def test_a_policy_is_checked_with_what_it_changes(tmp_path: Path) -> None:
     """Each number that differs from the default, in words that a person can compare."""
     path = tmp_path / "p.toml"
     path.write_text(
-        DEFAULT.read_text().replace("soft_hours = 24", "soft_hours = 12").replace("hard_days = 10", "hard_days = 7")
+        DEFAULT.read_text()
+        .replace("soft_hours = 24", "soft_hours = 12")
+        .replace("hard_days = 10", "hard_days = 7")
+        .replace('version = "', 'version = "own-')
     )
     done = run("policy", "check", path)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"soft_limit: 24 h -> 12 h" in done.stdout and b"hard_limit: 240 h -> 168 h" in done.stdout
+    assert b"window.soft_hours: 24 -> 12" in done.stdout and b"window.hard_days: 10 -> 7" in done.stdout
     same = run("policy", "check", DEFAULT)
     assert same.returncode == 0 and b"the same as the default" in same.stdout
 

@@ -1,15 +1,19 @@
 """`gate61 topics`: what is needed is made, what would break state is refused by name, and then nothing is touched."""
 
 import json
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource
 
+from streams.policy_file import DEFAULT
 from streams.topics import topics
 from tests.commands.program import Done, run
 from tests.runtime.kafka import APPEND_TIME, Kafka
+from tests.runtime.redis import Redis
 
 ALL = len(topics())
 
@@ -22,8 +26,9 @@ def _topics(kafka: Kafka, prefix: str, *arguments: str, **environment: str) -> D
 def _planned(kafka: Kafka, prefix: str, **environment: str) -> dict[str, dict[str, Any]]:
     """By topic, what `plan --json` says."""
     done = _topics(kafka, prefix, "plan", "--json", **environment)
-    assert done.returncode == 0, done.stderr
-    return {r["topic"].removeprefix(f"{prefix}gate61."): r for r in map(json.loads, done.stdout.splitlines())}
+    found = {r["topic"].removeprefix(f"{prefix}gate61."): r for r in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == any(r["refused"] for r in found.values()), done.stderr
+    return found
 
 
 def _exist(kafka: Kafka, prefix: str) -> set[str]:
@@ -149,3 +154,40 @@ def test_no_broker_and_no_settings_are_told(prefix: str) -> None:
     assert done.returncode == 2
     for name in (b"GATE61_KAFKA", b"GATE61_PARTITIONS", b"GATE61_REPLICATION"):
         assert name in done.stderr
+
+
+def test_what_was_done_is_said_and_a_plan_that_refuses_exits_1(kafka: Kafka, prefix: str) -> None:
+    """Names are whole, also where nobody sits at a terminal of their width."""
+    long = f"{prefix}{'x' * 60}-"
+    done = _topics(kafka, long, "apply")
+    assert done.returncode == 0 and done.stdout.decode().splitlines()[-1] == f"{ALL} topics created"
+    name = topics(long).decisions.name
+    folded = done.stdout.decode().replace(" ", "").replace("\n", "")
+    assert "…" not in folded
+    assert _topics(kafka, long, "apply").stdout.decode().splitlines()[-1] == f"{ALL} topics kept as they are"
+    planned = _topics(kafka, long, "plan", "--json", GATE61_PARTITIONS="4")
+    assert planned.returncode == 1 and name in planned.stdout.decode() and b"nothing was changed" in planned.stderr
+
+
+def test_without_topics_commands_say_at_once_what_to_do(kafka: Kafka, redis: Redis, prefix: str) -> None:
+    """Not that Kafka is to be seen to, after a minute."""
+    settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix, "GATE61_REDIS": redis.url}
+    for words in (("policy", "publish", "deploy/policy/default.toml"), ("rebuild", "--yes"), ("rebuild", "--check")):
+        begun = monotonic()
+        done = run(*words, **settings)
+        assert done.returncode == 1 and monotonic() - begun < 20, words
+        assert b"there is no topic" in done.stderr and b"`gate61 topics apply` makes it" in done.stderr
+
+
+def test_a_policy_is_compared_with_the_one_in_force(kafka: Kafka, prefix: str, tmp_path: Path) -> None:
+    """The default is what was there before only where nothing was published."""
+    assert _topics(kafka, prefix, "apply").returncode == 0
+    strict = tmp_path / "strict.toml"
+    strict.write_text(DEFAULT.read_text().replace("soft_hours = 24", "soft_hours = 1"))
+    settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix}
+    first = run("policy", "publish", str(strict), **settings)
+    assert first.returncode == 0 and b"window.soft_hours: 24 -> 1" in first.stdout, first
+    again = run("policy", "publish", str(strict), **settings)
+    assert b"the same as what was in force" in again.stdout
+    back = run("policy", "publish", str(DEFAULT), **settings)
+    assert b"window.soft_hours: 1 -> 24" in back.stdout and b"a version of its own" in back.stderr
