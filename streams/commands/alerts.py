@@ -199,13 +199,12 @@ def _engine(store: str) -> "Engine":
     from sqlalchemy.exc import SQLAlchemyError
 
     from streams.alerts.tables import opened
+    from streams.stores import trouble
 
     try:
         return opened(address_of(store))
     except (SQLAlchemyError, ImportError) as error:
-        raise refuse(
-            f"the store cannot be used ({type(error).__name__}); see --store and GATE61_ALERTS_STORE"
-        ) from None
+        raise refuse(trouble(address_of(store), error, "--store and GATE61_ALERTS_STORE")) from None
 
 
 def _shown(engine: "Engine") -> str:

@@ -129,6 +129,7 @@ def _with(store: str, work: Any) -> Any:
 
     from streams.desk.access.people import People, PersonRefused
     from streams.desk.running import DeskRefused, store_at
+    from streams.stores import trouble
     from streams.web.clock import now
 
     try:
@@ -136,7 +137,7 @@ def _with(store: str, work: Any) -> Any:
     except (PersonRefused, DeskRefused) as refused:
         raise refuse(str(refused)) from None
     except SQLAlchemyError as error:
-        raise refuse(f"the store cannot be used ({type(error).__name__})") from None
+        raise refuse(trouble(address_of(store), error, "--store and GATE61_DESK_STORE")) from None
 
 
 def _password() -> str:

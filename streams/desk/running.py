@@ -21,6 +21,7 @@ from streams.desk.live import STREAMS
 from streams.desk.tables import opened
 from streams.feed import Feed, Gate, Sender
 from streams.settings import SettingsRefused
+from streams.stores import trouble
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
 from streams.web.listening import listen
@@ -38,7 +39,7 @@ def store_at(address: str) -> Engine:
             os.close(os.open(Path(url.database), os.O_CREAT | os.O_RDWR, 0o600))
         return opened(address)
     except (ArgumentError, ModuleNotFoundError, OSError, SQLAlchemyError) as error:
-        raise DeskRefused(f"the desk's store cannot be opened ({type(error).__name__}); name it with --store") from None
+        raise DeskRefused(trouble(address, error, "--store and GATE61_DESK_STORE")) from None
 
 
 def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) -> None:
