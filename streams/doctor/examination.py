@@ -6,7 +6,7 @@ from contextlib import closing
 from kafka.errors import KafkaError
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.retry import Retry
 
 from gate.policy import Policy
@@ -15,7 +15,7 @@ from state.finding import Finding, Level
 from streams.administration import Planned, administrator, plan
 from streams.connection import Overheard
 from streams.doctor import brokers, clocks, partitions, policies
-from streams.settings import Settings, SettingsRefused, settings
+from streams.settings import Settings, SettingsRefused, settings, shown
 
 REDIS_SECONDS = 5.0
 
@@ -63,9 +63,21 @@ def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> It
             socket_connect_timeout=REDIS_SECONDS,
             retry=Retry(NoBackoff(), 0),
         ) as client:
+            client.ping()  # Who is not let in is told that, and not what he may not ask.
             yield from redis_health.findings(client)
             yield redis_health.memory(client)
             yield clocks.of_redis(client, own)
             yield from partitions.state(client, settings, planned)
     except (RedisError, OSError, ValueError) as error:
-        yield Finding("Redis", Level.WRONG, str(error), "see that it runs, GATE61_REDIS and the rights of its user")
+        yield Finding("Redis", Level.WRONG, f"Redis at {shown(settings.redis)}: {error}", _to_do(error))
+
+
+def _to_do(error: Exception) -> str:
+    """By what Redis said."""
+    if isinstance(error, AuthenticationError) or "NOAUTH" in str(error):
+        return "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
+    if "DB index" in str(error):
+        return "name a database that it has at the end of GATE61_REDIS, such as /0"
+    if isinstance(error, NoPermissionError):
+        return "give the user of GATE61_REDIS the rights that it lacks"
+    return "see that it runs, and that GATE61_REDIS names it"

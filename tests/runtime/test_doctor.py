@@ -13,7 +13,7 @@ from redis import Redis as Client
 from state import redis_health
 from state.finding import Finding, Level
 from streams.administration import administrator, apply, plan
-from streams.doctor import clocks
+from streams.doctor import clocks, examination
 from streams.policy_file import DEFAULT, load
 from streams.settings import Settings, settings
 from tests.commands.program import case, on_terminal, run
@@ -258,6 +258,27 @@ def test_a_redis_that_could_lose_state_fails_the_whole_examination(
     with started(appendonly="no") as client:
         port = client.connection_pool.connection_kwargs["port"]
         assert "append-only" in _only(environment | {"GATE61_REDIS": f"redis://127.0.0.1:{port}/0"}, "Redis").what
+
+
+@pytest.mark.parametrize(
+    ("address", "do"),
+    [
+        ("redis://127.0.0.1:{port}/0", "name its user and password"),
+        ("redis://:wrong@127.0.0.1:{port}/0", "name its user and password"),
+        ("redis://:quiet@127.0.0.1:{port}/99", "name a database that it has"),
+        ("redis://:quiet@127.0.0.1:1/0", "see that it runs"),
+    ],
+)
+def test_a_redis_that_lets_nobody_in_is_named_with_what_fits(
+    started: Callable[..., Client], address: str, do: str
+) -> None:
+    """Without its password."""
+    with started() as client:
+        client.config_set("requirepass", "quiet")
+        url = address.format(port=client.connection_pool.connection_kwargs["port"])
+        (found,) = examination._redis(settings({"GATE61_KAFKA": "h:1", "GATE61_REDIS": url}), None, [])
+    assert found.wrong and do in found.do, found
+    assert f"Redis at {url.replace(':quiet@', '').replace(':wrong@', '')}: " in found.what and "quiet" not in found.what
 
 
 # Clocks
