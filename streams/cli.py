@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -140,10 +141,10 @@ class _Rejects:
         except OSError as error:
             raise refuse(f"`{path}` cannot be written: {error.strerror}") from None
         self._several = several
-        self.count = 0
+        self._reasons: Counter[str] = Counter()
 
     def put(self, name: str, number: int, line: bytes, reject: Rejected) -> None:
-        self.count += 1
+        self._reasons[reject.reason] += 1
         entry: dict[str, object] = {"file": name} if self._several else {}
         entry |= {"line": number, "reason": reject.reason, "message": reject.message}
         entry |= {k: v for k, v in (("source", reject.source), ("id", reject.id)) if v is not None}
@@ -153,6 +154,17 @@ class _Rejects:
             entry["raw_base64"] = base64.b64encode(line).decode()
         self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
         self._file.flush()
+
+    @property
+    def count(self) -> int:
+        """How many could not be taken."""
+        return self._reasons.total()
+
+    def tell(self, path: str) -> None:
+        """Say on standard error where they are, and why they could not be taken."""
+        each = ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common())
+        lines = "1 line" if self.count == 1 else f"{self.count} lines"
+        print(f"gate61: {lines} could not be taken: {path} ({each})", file=sys.stderr)
 
 
 @app.command()
@@ -182,6 +194,8 @@ def decide(
             out.write(gate.line_of(effect) + b"\n")
     out.flush()
     if kept.count:
+        if rejects:
+            kept.tell(str(rejects))
         raise typer.Exit(3)
 
 

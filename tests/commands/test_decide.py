@@ -74,7 +74,7 @@ def test_rejects_are_kept_byte_for_byte_and_all_others_answered(story: Path, tmp
     done = run("decide", story, "--rejects", tmp_path / "rejects.jsonl")
     count = len(story.read_bytes().splitlines())
     kept = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_bytes().splitlines()]
-    assert (done.returncode, done.stderr) == (3, b"")
+    assert done.returncode == 3 and done.stderr.count(b"\n") == 1
     assert [(k["line"], k["reason"]) for k in kept] == [
         (1, "NOT_JSON"),
         (2, "NOT_UTF8"),
@@ -228,3 +228,12 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     assert b"%" in shown and shown.endswith(b" \r")
     assert b"#" not in on_terminal("decide", many)
     assert run("decide", many).stderr == b""
+
+
+def test_what_could_not_be_taken_is_counted_by_reason(tmp_path: Path) -> None:
+    """Exit 3 alone does not say that anything was kept, or where."""
+    rejects = tmp_path / "rejects.jsonl"
+    done = run("decide", "-", "--rejects", rejects, stdin=b"nope\n{}\n[]\n")
+    assert done.returncode == 3
+    told = f"gate61: 3 lines could not be taken: {rejects} (2 NOT_A_CLOUDEVENT, 1 NOT_JSON)\n"
+    assert done.stderr.decode() == told
