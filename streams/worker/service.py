@@ -42,6 +42,7 @@ STOP_SECONDS = 5.0
 All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS` the group goes on without this worker.
 """
 REDIS_SECONDS = 5.0
+REACH_SECONDS = 2.0
 KAFKA_SECONDS = 5.0
 """What Kafka gets to answer whoever only asks whether it is there."""
 DEAF = 300 * SECOND
@@ -308,13 +309,15 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found
 
-    @Service.timer(2.0)
-    @harmless
+    @Service.task
     async def _reach(self) -> None:
         """Whether Kafka answers: its clients wait for it without a word, and without an error for minutes."""
-        if self._met:
-            await self.reach()
+        while not self.should_stop:
+            await self.sleep(REACH_SECONDS)
+            if self._met:
+                await self.reach()
 
+    @harmless
     async def reach(self) -> None:
         """Ask Kafka something that costs it nothing; say when it goes away, and when it is back."""
         place = TopicPartition(self._names.policy.name, 0)
