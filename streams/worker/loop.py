@@ -189,16 +189,21 @@ class PartitionLoop:
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
         end, pins = await self._source.answered(self.partition.place, self.partition.answers)
-        if end < self.partition.answers:
-            lost = self.partition.answers - end
-            self._world.say(
-                self.partition.number, "misses answers that were published", end=end, lost=lost, do=_RESTORE
-            )
+        self._have_all_answers(end)
         self.partition.pin(pins)
         self.state = "running"
         again = len(assumed.outbox)
         self._world.say(self.partition.number, "assumed", next=assumed.actions, again=again, pins=len(pins))
         return True
+
+    def _have_all_answers(self, end: int | None) -> None:
+        """Say so if the log of answers ends before what was noted as published."""
+        noted = self.partition.answers
+        if end is not None and end < noted:
+            lost = noted - end
+            self._world.say(
+                self.partition.number, "misses answers that were published", end=end, lost=lost, do=_RESTORE
+            )
 
     async def _same_logs(self, bounds: Sequence[Bounds]) -> None:
         """Whether what was taken last still stands where it was taken from; raises `LogLost`."""
@@ -236,7 +241,9 @@ class PartitionLoop:
         outputs = await self._apart(partition.work, ends, world.now())
         await self._aside(partition.remember, outputs)
         if outputs:
-            partition.kept(await self._publisher.publish(outputs))
+            end = await self._publisher.publish(outputs)
+            self._have_all_answers(end)
+            partition.kept(end)
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
         elif world.now() - self._verified > VERIFY:

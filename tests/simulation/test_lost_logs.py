@@ -1,11 +1,12 @@
 """A log that was made anew, or lost its end and grew again, is found out though it reaches as far as the state does."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from streams.worker.outputs import BETWEEN, DECISIONS
+from streams.worker.outputs import BETWEEN, CONTENT_TYPE, DECISIONS
 from tests.simulation.dense import dense
 from tests.simulation.run import PARTITIONS, Process, plan, simulate
 from tests.simulation.world import ACTIONS, Record, World
@@ -54,4 +55,29 @@ def test_answers_that_their_log_lost_are_said() -> None:
     world.logs[DECISIONS, number].clear()
     world.happened.clear()
     assert set(asyncio.run(_goes_on(world))) == {"running"}
+    assert [what for what in world.happened if f"{number} misses answers that were published" in what]
+
+
+def test_answers_that_their_log_loses_while_a_worker_runs_are_said() -> None:
+    """By the next ones: later on their offsets are all that is noted."""
+    planned, _ = plan(
+        [*clean_client(), offer(), offer("3 h", id="second"), *(located(at=f"{n} h") for n in range(4, 9))]
+    )
+    world = asyncio.run(simulate(1, planned, 0.0))
+    (number,) = (n for n in range(PARTITIONS) if world.logs.get((DECISIONS, n)))
+
+    async def runs() -> None:
+        process = Process(world)
+        for _ in range(300):
+            await asyncio.sleep(0)
+        world.logs[DECISIONS, number].clear()
+        more = {**offer("10 h", id="third"), "subject": "anna"}
+        world.append(ACTIONS, number, b"anna", json.dumps(more).encode(), (CONTENT_TYPE,))
+        for _ in range(300):
+            await asyncio.sleep(0)
+        await process.kill()
+
+    world.happened.clear()
+    asyncio.run(runs())
+    assert len(world.logs[DECISIONS, number]) == 1
     assert [what for what in world.happened if f"{number} misses answers that were published" in what]
