@@ -26,6 +26,7 @@ def rebuild(
     from redis import Redis
     from redis.exceptions import RedisError
 
+    from streams.connection import said
     from streams.worker.merge import LogLost
     from streams.worker.progress import OtherPartitions
     from streams.worker.rebuild import Rebuild, StillRunning
@@ -47,7 +48,7 @@ def rebuild(
     except (StillRunning, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except (KafkaError, RedisError) as error:
-        raise refuse(f"not finished: {type(error).__name__}: {error}; see `gate61 doctor`, then again", 1) from None
+        raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
     if differ:
         raise refuse(f"{differ} clients have other bytes than the topics say; make the state anew without --check", 1)
 

@@ -103,7 +103,7 @@ def harmless(timer: Callable[["Gatekeeper"], Awaitable[None]]) -> Callable[["Gat
         try:
             await timer(keeper)
         except Exception as error:
-            log.error("timer failed", timer=timer.__name__, error=f"{type(error).__name__}: {error}")
+            log.error("timer failed", timer=timer.__name__, error=said(error))
 
     return guarded
 
@@ -343,9 +343,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
         error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
         if error is not None:
-            log.error(
-                "Kafka's client has died; the worker ends, start it again", error=f"{type(error).__name__}: {error}"
-            )
+            log.error("Kafka's client has died; the worker ends, start it again", error=said(error))
             await self.crash(error)
 
     @Service.timer(5.0)
