@@ -231,12 +231,20 @@ def _answer(
         return Answer(offer, outcome, standing, because.recorded, countries=countries)
     softer = outcome.verdict > before.standing.verdict
     if before.standing.released_at is not None and before.outcome is not None:
-        then = _outcome_then(known, before, policy, history)
-        softer = people.takes_back(before.outcome, then, outcome)
+        softer = _takes_back(known, before, outcome, policy, history)
     if not softer:
         return None
     standing = standing_of(known, offer, because, outcome, policy, told_by)
     return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
+
+
+def _takes_back(known: Known, standing: Given, fresh: Outcome, policy: Policy, history: Sequence[Record]) -> bool:
+    """Whether more is known than the answer said, or leant on without saying it; the latter takes another replay."""
+    said = standing.outcome
+    assert said is not None
+    if not people.takes_back(said, said, fresh):
+        return False
+    return people.takes_back(said, _outcome_then(known, standing, policy, history), fresh)
 
 
 def _outcome_then(known: Known, standing: Given, policy: Policy, history: Sequence[Record]) -> Outcome:
@@ -320,8 +328,7 @@ def _release(
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
     standing, outcome = found.standing, found.outcome
     fresh = replay(dossier.client, history, known.register, policy, standing.at).outcomes[standing.event]
-    then = _outcome_then(known, found, policy, history)
-    if people.takes_back(outcome, then, fresh):
+    if _takes_back(known, found, fresh, policy, history):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)
