@@ -34,7 +34,7 @@ from streams.web.problems import say_problems
 from streams.wire import instant
 from streams.worker.following import Followed
 from streams.worker.merge import Log
-from streams.worker.outputs import CONTENT_TYPE, DECISIONS
+from streams.worker.outputs import CONTENT_TYPE, DECISIONS, Output
 from streams.worker.partition import Partition
 from tests.promises.histories import History, history
 from tests.runtime.gate import Setting
@@ -109,12 +109,18 @@ class Worker:
         for n, partition in enumerate(self._partitions):
             taken = records if n == number else ()
             partition.read(taken, self.offsets[n], (), 0)
-            partition.recall()
-            outputs = partition.work([*self.followed.read, 0, self.offsets[n]], self.now)
-            partition.remember(outputs)
+            outputs = self._round(n, partition)
+            while partition.waits:  # A change of the register waits for further batches until the one before is done.
+                outputs += self._round(n, partition)
             if n == number:
                 found = [json.loads(o.value or b"") for o in outputs if o.topic == DECISIONS]
         return [e["data"] for e in found]
+
+    def _round(self, number: int, partition: Partition) -> list[Output]:
+        partition.recall()
+        outputs = partition.work([*self.followed.read, 0, self.offsets[number]], self.now)
+        partition.remember(outputs)
+        return outputs
 
 
 @pytest.fixture
