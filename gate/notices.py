@@ -159,7 +159,7 @@ def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
     if not isinstance(said, Contacted) or not said.promoting or not has_open_scope(dossier, fact.at, policy):
         return ()
     sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
-    return (case_of("EXPOSURE", sentence, fact.client, fact),)
+    return (case_of("EXPOSURE", sentence, dossier.client, fact),)
 
 
 def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy: Policy) -> tuple[Case, ...]:

@@ -34,6 +34,7 @@ from tests.stories.telling import (
     released,
     retracted,
     search,
+    tell,
 )
 
 HERE = [*REGISTER, located()]
@@ -152,7 +153,9 @@ def test_exposure_is_found_whatever_order_it_arrives_in() -> None:
     assert cases(REGISTER, asks(), campaign(at="1 h"), located()) == ["EXPOSURE"]
     assert cases(HERE, contacted("0 h"), asks()) == cases(HERE, asks(), contacted("0 h")) == []
     twins = [clean_client(), merged("ben", "30 min")]
-    assert cases(twins, contacted("1 h", who="ben")) == ["IDENTITY_MERGED", "EXPOSURE"]
+    told = tell(twins, contacted("1 h", who="ben")).out
+    exposed = [e["data"]["client"] for e in told if e["data"].get("why") == "EXPOSURE"]
+    assert exposed == ["anna"], "whose scope is open"
     abroad = [clean_client(), located("FR", who="ben"), merged("ben", "30 min")]
     assert cases(abroad, campaign(at="1 h", countries=["FR"])) == ["IDENTITY_MERGED", "EXPOSURE"]
 
