@@ -6,7 +6,7 @@ equal times all hold and the one against the firm decides.
 The register is the one mutable thing in `gate`: `learn` adds an entry, nothing is ever taken out.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -69,8 +69,7 @@ class Register:
         self._campaigns: dict[str, list[Fact]] = {}
         self._audiences: dict[str, list[Version]] = {}
         self._views: dict[tuple[str, ...], Audience] = {}
-        self.last_campaign: Instant | None = None
-        """The latest time of a version of a campaign."""
+        self._started: list[Fact] = []
 
     def learn(self, fact: Fact) -> None:
         """Take one register event in."""
@@ -79,7 +78,7 @@ class Register:
         match fact.said:
             case CampaignStarted() as said:
                 _add(self._campaigns, said.campaign, fact)
-                self.last_campaign = fact.at if self.last_campaign is None else max(self.last_campaign, fact.at)
+                insort(self._started, fact, key=_order)
                 self._address(fact, said)
             case EntityRegistered() as said:
                 _add(self._entities, said.entity, fact)
@@ -197,6 +196,11 @@ class Register:
             view = self._views[countries] = Audience(sorted(merged.values()))
         return view
 
+    def started_between(self, since: Instant, until: Instant) -> list[Fact]:
+        """The versions of campaigns that began after the one time and before the other."""
+        first = bisect_right(self._started, since, key=_time)
+        return self._started[first : bisect_left(self._started, until, first, key=_time)]
+
     def campaigns_by(self, entity: str) -> list[CampaignStarted]:
         """Every version of every campaign of a promoter."""
         said = [v.said for versions in self._campaigns.values() for v in versions]
@@ -248,6 +252,10 @@ def _attributes(said: AssetClassified) -> tuple[object, ...]:
 
 def _order(fact: Fact) -> tuple[Instant, str, str]:
     return (fact.at, fact.source, fact.id)
+
+
+def _time(fact: Fact) -> Instant:
+    return fact.at
 
 
 def _add(index: dict[str, list[Fact]], thing: str, fact: Fact) -> None:

@@ -52,7 +52,7 @@ class Clients:
         told: list[Effect] = [*stepped.told]
         if opens_scope(fact):
             self._index.opened(_places(stepped.dossier), fact.at)
-            told += self._exposed_since(fact.at)
+            told += self._exposed_while((fact.at,))
         else:
             told += self._placed(stepped.dossier, countries)
         return [*told, *stepped.forwards] if stepped.forwards else told
@@ -95,13 +95,11 @@ class Clients:
             case = case_of("EXPOSURE", f"campaign `{said.campaign}` reached clients with open scopes", None, fact)
             yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
 
-    def _exposed_since(self, at: Instant) -> Iterator[Effect]:
-        """Cases of campaigns that had begun before the request whose scope they fell into arrived."""
-        last = self.register.last_campaign
-        if last is not None and at < last:
-            for fact in self.register.facts:
-                if at < fact.at:
-                    yield from self.exposed(fact)
+    def _exposed_while(self, opened: Sequence[Instant]) -> Iterator[Effect]:
+        """Cases of campaigns that were known before it was that they fell into scopes opened at these times."""
+        if opened:
+            for fact in self.register.started_between(min(opened), max(opened) + self.policy.hard_limit):
+                yield from self.exposed(fact)
 
     def _placed(self, dossier: Dossier, before: Sequence[str]) -> Iterator[Effect]:
         """Where a client was may be told, or told by who is the same person, after he opened scopes."""
@@ -111,8 +109,7 @@ class Clients:
             opened = [due.at - self.policy.hard_limit for due in self._scopes(dossier)]
             for at in opened:
                 self._index.opened(new, at)
-            if opened:
-                yield from self._exposed_since(min(opened))
+            yield from self._exposed_while(opened)
 
     def due(self, now: Instant) -> bool:
         """Whether scopes are to be closed by then."""
