@@ -134,7 +134,7 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     dossier, said = known.dossier, fact.said
     if since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
-    if isinstance(said, EvidenceApproved) and dossier.dropped and not people.filers(dossier, said.evidence):
+    if isinstance(said, EvidenceApproved) and dossier.dropped and not dossier.filers(said.evidence):
         return HISTORY_NEEDED  # Whether the filer approves himself may stand in what was cut.
     elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
     if dossier.dropped and (elsewhere or notices.may_spoil(dossier, fact)):

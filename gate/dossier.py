@@ -237,6 +237,14 @@ class Dossier(Struct, array_like=True):
         every = [*self.own.accusations, *(f for filings in self.filings.values() for f in filings)]
         return [f for f in every if f.evidence == evidence]
 
+    def filers(self, evidence: str) -> set[str]:
+        """Who filed this evidence, as far as is kept: they do not approve it."""
+        return {f.by for f in self.filed(evidence)}
+
+    def accused(self, evidence: str) -> bool:
+        """Whether this evidence says that the client was solicited."""
+        return any(a.evidence == evidence for a in self.own.accusations)
+
     def scope(self, source: str, id: str) -> Scope | None:
         """The scope that a request opened."""
         return next((s for s in self.scopes if s.id == id and s.source == source), None)
@@ -318,10 +326,10 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
 def _drop_filings(dossier: Dossier, request: str) -> None:
     for filing in dossier.filings.pop(request, ()):
         dossier.dropped += 1
-        others = dossier.filed(filing.evidence)
-        if not others:
+        filers = dossier.filers(filing.evidence)
+        if not filers:
             dossier.own.approvals.pop(filing.evidence, None)
-        elif all(f.by != filing.by for f in others):
+        elif filing.by not in filers:
             dossier.filings.setdefault(NO_REQUEST, []).append(filing)  # He still may not approve it.
 
 

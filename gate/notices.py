@@ -6,6 +6,7 @@ from typing import Final
 from gate.dossier import Dossier, Scope, Standing, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
 from gate.facts import (
+    OF_EVIDENCE,
     Arrived,
     Contacted,
     EvidenceApproved,
@@ -44,29 +45,33 @@ def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) 
 
 def notices_at(known: Known, fact: Fact, policy: Policy, then: Known | None = None) -> tuple[Notice, ...]:
     """What one fact opens or spoils; `then` is what was known up to it, where it is late."""
-    said = fact.said
-    kind = type(said)
-    if kind is Requested:
+    if type(fact.said) is Requested:
         return _opened(known, fact, policy, then or known)
-    if not known.dossier.scopes or kind not in SOLICITING:
-        return ()
-    if isinstance(said, EvidenceFiled) and said.supports != "solicitation":
-        return ()
-    if isinstance(said, EvidenceApproved) and all(a.evidence != said.evidence for a in known.dossier.own.accusations):
+    if not known.dossier.scopes or not _solicits(known.dossier, fact):
         return ()
     return tainted_scopes(known, fact)
 
 
-def may_spoil(dossier: Dossier, fact: Fact) -> bool:
-    """Whether a solicitation counts from before something that is known already, so that it may spoil a scope of then."""
+def _solicits(dossier: Dossier, fact: Fact) -> bool:
+    """Whether it may show that the client was solicited; of evidence what says so."""
     said = fact.said
     match said:
         case EvidenceFiled():
             return said.supports == "solicitation"
         case EvidenceApproved():
-            return any(a.evidence == said.evidence for a in dossier.own.accusations)
+            return dossier.accused(said.evidence)
         case _:
-            return type(said) in SOLICITING and not isinstance(said, Located) and fact.at <= dossier.horizon
+            return type(said) in SOLICITING
+
+
+def may_spoil(dossier: Dossier, fact: Fact) -> bool:
+    """Whether a solicitation may count from before something that is known already, and spoil a scope of then.
+
+    Evidence reaches back; where the client was, counts only if he was not known to have been there.
+    """
+    if isinstance(fact.said, Located) or not _solicits(dossier, fact):
+        return False
+    return type(fact.said) in OF_EVIDENCE or fact.at <= dossier.horizon
 
 
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
@@ -156,7 +161,7 @@ def cases_at(known: Known, fact: Fact, policy: Policy) -> tuple[Case, ...]:
 def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
     """The case of a contact that reached a client, or who is the same person, while a scope of this one was open."""
     said = fact.said
-    if not isinstance(said, Contacted) or not said.promoting or not has_open_scope(dossier, fact.at, policy):
+    if not isinstance(said, Contacted) or not said.promoting or not _is_open(dossier.scopes, fact.at, policy):
         return ()
     sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
     return (case_of("EXPOSURE", sentence, dossier.client, fact),)
@@ -168,15 +173,14 @@ def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy
         return ()
     end = fact.at + policy.hard_limit
     others = [s for s in known.dossier.scopes if (s.source, s.id) != fact.key]
-    without = Dossier(known.dossier.client, scopes=others)
     touched = [r.fact for r in history if r.fact is not None and fact.at < r.fact.at < end]
-    new = [f for f in touched if not has_open_scope(without, f.at, policy)]
+    new = [f for f in touched if not _is_open(others, f.at, policy)]
     return tuple(case for f in new for case in exposure(known.dossier, f, policy))
 
 
-def has_open_scope(dossier: Dossier, at: Instant, policy: Policy) -> bool:
-    """Whether the client has a scope that was opened before that time, and is open at it."""
-    return any(s.opened < at < s.opened + policy.hard_limit for s in dossier.scopes)
+def _is_open(scopes: Sequence[Scope], at: Instant, policy: Policy) -> bool:
+    """Whether one of them was opened before that time, and is open at it."""
+    return any(s.opened < at < s.opened + policy.hard_limit for s in scopes)
 
 
 def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:

@@ -71,23 +71,26 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
     said = fact.said
     if type(said) not in _SIGNED:
         return ()
-    who = ""
+    alone = False
     match said:
-        case EvidenceRetracted() | Narrowed() | Released() if said.by == said.second:
-            who = said.by
-        case RelationshipChanged() if signed_milder_alone(dossier.own, fact):
-            return (alone_case(fact),)
-        case EvidenceApproved() if said.by in filers(dossier, said.evidence):
-            who = said.by
-        case EvidenceFiled() if said.by in dossier.own.approvals.get(said.evidence, ()):
-            who = said.by
-    return (alone_case(fact, who),) if who else ()
+        case EvidenceRetracted() | Narrowed() | Released():
+            alone = said.by == said.second
+        case RelationshipChanged():
+            alone = signed_milder_alone(dossier.own, fact)
+        case EvidenceApproved():
+            alone = said.by in dossier.filers(said.evidence)
+        case EvidenceFiled():
+            alone = said.by in dossier.own.approvals.get(said.evidence, ())
+    return (alone_case(fact),) if alone else ()
 
 
-def alone_case(fact: Fact, who: str | None = None) -> Case:
+def alone_case(fact: Fact) -> Case:
     """The case of somebody who signed alone."""
-    who = who or getattr(fact.said, "by", "")
-    sentence = f"`{who}` signed alone where another person is asked for; it counts for nothing"
+    said = fact.said
+    assert isinstance(
+        said, EvidenceRetracted | Narrowed | Released | RelationshipChanged | EvidenceApproved | EvidenceFiled
+    )
+    sentence = f"`{said.by}` signed alone where another person is asked for; it counts for nothing"
     return case_of("SAME_PERSON_TWICE", sentence, fact.client, fact)
 
 
@@ -100,11 +103,6 @@ def counting_for_nothing(changes: Sequence[Fact], register: Register) -> list[Fa
             found.append(change)
         evolve(dossier, change, register)
     return found
-
-
-def filers(dossier: Dossier, evidence: str) -> set[str]:
-    """Who filed the evidence, as far as the dossier knows."""
-    return {f.by for f in dossier.filed(evidence)}
 
 
 def releasable(outcome: Outcome) -> bool:

@@ -266,7 +266,7 @@ def _in_force(entries: list[Fact] | None, at: Instant) -> list[Fact]:
     """All entries with the latest time that is not later than `at`."""
     if not entries:
         return []
-    end = bisect_right(entries, at, key=lambda f: f.at)
+    end = bisect_right(entries, at, key=_time)
     start = end - 1
     while start > 0 and entries[start - 1].at == entries[end - 1].at:
         start -= 1

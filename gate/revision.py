@@ -94,8 +94,8 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
 
 
 def _when_asked(known: Known, fact: Fact, records: Sequence[Record], policy: Policy) -> Known | None:
-    """What was known up to a request: where the client was then, his dossier may have forgotten by now."""
-    if not isinstance(fact.said, Requested):
+    """What was known up to a late request: where the client was then, his dossier may have forgotten by now."""
+    if not isinstance(fact.said, Requested) or fact.at >= known.dossier.horizon:
         return None
     return Known(as_of(known.dossier.client, records, known.register, policy, fact.at), known.register)
 
@@ -190,7 +190,6 @@ def _revise(
     replayed = replay(old.client, arrived, known.register, policy, since)
     dossier, outcomes = replayed.dossier, replayed.outcomes
     fresh = Known(dossier, known.register)
-    version = known.register.version
     offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
     answers = []
     for key, outcome in outcomes.items():
@@ -198,7 +197,7 @@ def _revise(
         if answer:
             answers.append(answer)
     answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
-    fresh_ones = tuple(given(a.standing, a.outcome, version) for a in answers)
+    fresh_ones = tuple(given(a.standing, a.outcome, known.register.version) for a in answers)
     standing = {k: g.standing for k, g in answered.items()} | {a.standing.event: a.standing for a in answers}
     for key, names in replayed.names.items():
         standing[key] = replaced(standing[key], names=names)

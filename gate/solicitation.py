@@ -17,7 +17,6 @@ Row = tuple[str, Verdict]
 """A reason code of step 6 and its verdict."""
 Spoken = tuple[Row, Touch, str]
 Found = dict[Row, list["Solicitation"]]
-_NOBODY: Final[dict[str, Instant]] = {}
 
 _SINCE: Final[Row] = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
 _UNKNOWN: Final[Row] = ("PROMOTER_UNKNOWN", Verdict.FLAG)
@@ -152,8 +151,10 @@ def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
 
 def proves(dossier: Dossier, filing: Filing, policy: Policy) -> bool:
     """Whether evidence in the firm's favour was approved since it was filed, by somebody who filed none of it."""
-    for by, at in dossier.own.approvals.get(filing.evidence, _NOBODY).items():
-        if at >= filing.at and by != filing.by and all(f.by != by for f in dossier.filed(filing.evidence)):
+    approvals = dossier.own.approvals.get(filing.evidence)
+    if approvals:
+        filers = dossier.filers(filing.evidence)
+        if any(at >= filing.at and by not in filers for by, at in approvals.items()):
             return True
     return _approves_itself(filing, policy)
 
