@@ -165,6 +165,14 @@ def _digest(policy: Policy) -> str:
     return "sha256:" + sha256(canonical).hexdigest()
 
 
+PUT_IN_FORCE = "put yours in force with `gate61 policy publish FILE`, or leave GATE61_POLICY out"
+
+
+def not_in_force(own: Policy, last: Policy) -> str:
+    """What is wrong where the policy that a worker is given is not the one that its topic says; see `PUT_IN_FORCE`."""
+    return f"GATE61_POLICY is version {own.version} (digest {own.digest}), in force is {last.version} (digest {last.digest})"
+
+
 _KEYS: dict[str, tuple[str, int]] = {
     "version": ("version", 0),
     "source": ("source", 0),

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -135,6 +135,16 @@ def seconds(
         found.append(f"{name} is `{value}`; it is a number of seconds from {least:g} to {most:g}")
         return default
     return said
+
+
+def url_of(text: str) -> SplitResult | None:
+    """An address whose host and port can be read; None for any other text."""
+    try:
+        parts = urlsplit(text)
+        readable = parts.port != 0 and parts.hostname
+    except ValueError:
+        return None
+    return parts if readable else None
 
 
 def _is_address(text: str) -> bool:

@@ -18,8 +18,8 @@ from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.clock import Clock
 from streams.worker.following import Followed
-from streams.worker.kafka import follower
-from streams.worker.merge import Log, LogLost
+from streams.worker.kafka import followed_logs, follower
+from streams.worker.merge import LogLost
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5
@@ -145,17 +145,13 @@ class KafkaStream:
         missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
         if missing:
             raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
-        logs = self._logs()
+        logs = followed_logs(self._names)
         consumer.assign([*logs])
         for place, log in logs.items():
             consumer.seek(place, self.followed.read[log])
 
-    def _logs(self) -> dict[TopicPartition, Log]:
-        names = self._names
-        return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
-
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        logs, next_look = self._logs(), 0.0
+        logs, next_look = followed_logs(self._names), 0.0
         actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
         while True:
             for place, records in (await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))).items():
@@ -169,7 +165,7 @@ class KafkaStream:
 
     async def _look(self, consumer: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
         """One look at all ends: what is asked from now on leans on it."""
-        began, logs = monotonic(), self._logs()
+        began, logs = monotonic(), followed_logs(self._names)
         ends = await consumer.end_offsets([*actions, *logs])
         for number, (next_offset, recorded) in enumerate(await self._state.places(self.partitions)):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000

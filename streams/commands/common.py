@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -126,3 +126,17 @@ def since_or_refuse(text: str | None) -> Instant | None:
         return since(text, now()) if text else None
     except ValueError as error:
         raise refuse(f"--since: {error}") from None
+
+
+@contextmanager
+def reading_kafka(settings: Settings) -> Iterator[Any]:
+    """A consumer without a group, of whose trouble `kafka_or_refuse` speaks."""
+    from streams.reading import reader
+
+    with kafka_or_refuse(settings):
+        with asking_kafka(settings):
+            consumer = reader(settings.kafka)
+        try:
+            yield consumer
+        finally:
+            consumer.close()

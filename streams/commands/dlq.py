@@ -16,9 +16,8 @@ from gate.instants import text
 from streams.commands.common import (
     AsJson,
     Since,
-    asking_kafka,
-    kafka_or_refuse,
     policy_or_refuse,
+    reading_kafka,
     refuse,
     settings_or_refuse,
     since_or_refuse,
@@ -155,15 +154,8 @@ def _choice(
 def _looking() -> Iterator[tuple[Settings, Any, Names]]:
     """Settings, a consumer, and the gate's topics."""
     settings = settings_or_refuse(redis=False)
-    from streams.reading import reader
-
-    with kafka_or_refuse(settings):
-        with asking_kafka(settings):
-            consumer = reader(settings.kafka)
-        try:
-            yield settings, consumer, topics(settings.prefix)
-        finally:
-            consumer.close()
+    with reading_kafka(settings) as consumer:
+        yield settings, consumer, topics(settings.prefix)
 
 
 def _inputs(settings: Settings, consumer: Any, names: Names) -> "Inputs":

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from gate.policy import Policy
-from streams.commands.common import asking_kafka, kafka_or_refuse, policy_or_refuse, settings_or_refuse
+from streams.commands.common import kafka_or_refuse, policy_or_refuse, reading_kafka, settings_or_refuse
 from streams.policy_file import PolicyRefused, differences, parse
 
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
@@ -31,17 +31,13 @@ def publish(file: Path) -> None:
     from kafka import KafkaProducer
 
     from streams.connection import connection
-    from streams.reading import extent, reader, records
+    from streams.reading import extent, records
     from streams.topics import topics
 
     name = topics(settings.prefix).policy.name
+    with reading_kafka(settings) as consumer:
+        before = _latest(records(consumer, extent(consumer, name)))
     with kafka_or_refuse(settings):
-        with asking_kafka(settings):
-            consumer = reader(settings.kafka)
-        try:
-            before = _latest(records(consumer, extent(consumer, name)))
-        finally:
-            consumer.close(autocommit=False)
         producer = KafkaProducer(**connection(settings.kafka), acks="all")
         try:
             kept = producer.send(name, value=file.read_bytes(), partition=0).get(timeout=30)

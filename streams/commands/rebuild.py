@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands.common import AsJson, asking_kafka, kafka_or_refuse, refuse, settings_or_refuse
+from streams.commands.common import AsJson, reading_kafka, refuse, settings_or_refuse
 from streams.settings import Settings
 
 
@@ -55,16 +55,11 @@ def rebuild(
 
 def _look_for_topics(settings: Settings) -> None:
     """What is to be read must be there, before anything is asked or removed."""
-    from streams.reading import must_have, reader
+    from streams.reading import must_have
     from streams.topics import topics
 
-    with kafka_or_refuse(settings):
-        with asking_kafka(settings):
-            consumer = reader(settings.kafka)
-        try:
-            must_have(consumer, *(topic.name for topic in topics(settings.prefix)))
-        finally:
-            consumer.close(autocommit=False)
+    with reading_kafka(settings) as consumer:
+        must_have(consumer, *(topic.name for topic in topics(settings.prefix)))
 
 
 def _progress(partition: int, done: int, all: int) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
@@ -20,7 +19,7 @@ from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
 from streams.desk.tables import opened
 from streams.feed import Feed, Gate, Sender
-from streams.settings import SettingsRefused
+from streams.settings import SettingsRefused, url_of
 from streams.stores import trouble
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
@@ -76,11 +75,7 @@ def _name_of(host: str, url: str | None) -> str | None:
                 "browsers reach it in GATE61_DESK_URL, such as https://desk.firm.example"
             )
         return None
-    try:
-        parts = urlsplit(url)
-        name = parts.hostname if parts.port != 0 else None
-    except ValueError:
-        name = None
-    if not name or parts.scheme != "https" or parts.path not in ("", "/"):
+    parts = url_of(url)
+    if parts is None or parts.scheme != "https" or parts.path not in ("", "/"):
         raise DeskRefused(f"GATE61_DESK_URL is `{url}`; it is https://NAME, without a path")
-    return name
+    return parts.hostname

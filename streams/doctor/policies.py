@@ -10,7 +10,7 @@ from state.finding import Finding, Level
 from streams.administration import Planned
 from streams.codecs import unpack_every_codec
 from streams.connection import connection
-from streams.policy_file import PolicyRefused, load, parse
+from streams.policy_file import PUT_IN_FORCE, PolicyRefused, load, not_in_force, parse
 from streams.settings import Settings
 from streams.topics import topics
 
@@ -48,12 +48,8 @@ def in_force(settings: Settings, planned: Sequence[Planned], own: Policy | None)
         yield Finding("policy", Level.WRONG, said + "; ".join(refused.complaints), _PUBLISH)
         return
     if settings.policy and own and own.digest != last.digest:
-        said = (
-            f"GATE61_POLICY is version {own.version} (digest {own.digest}), in force is {last.version} (digest "
-            f"{last.digest}): a worker refuses to start"
-        )
-        do = "put yours in force with `gate61 policy publish FILE`, or leave GATE61_POLICY out"
-        yield Finding("policy", Level.WRONG, said, do)
+        said = f"{not_in_force(own, last)}: a worker refuses to start"
+        yield Finding("policy", Level.WRONG, said, PUT_IN_FORCE)
     else:
         yield Finding("policy", Level.OK, f"in force is version {last.version}, digest {last.digest}")
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -11,7 +10,7 @@ from streams.feed.embedded import EmbeddedFeed
 from streams.feed.kafka import KafkaFeed
 from streams.feed.sending import EmbeddedSender, KafkaSender, Sender
 from streams.feed.told import Feed
-from streams.settings import Settings, SettingsRefused, misspelt, settings
+from streams.settings import Settings, SettingsRefused, misspelt, settings, url_of
 
 
 class Gate(Struct, frozen=True):
@@ -58,7 +57,8 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
     found = misspelt(environment)
     if environment.get("GATE61_KAFKA"):
         found.append("GATE61_URL and GATE61_KAFKA name two gates; name one")
-    if not _is_address(url):
+    parts = url_of(url)
+    if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         found.append("GATE61_URL is no address; use http://HOST:PORT or https://")
     key, path = None, environment.get("GATE61_KEY_FILE")
     if path:
@@ -69,12 +69,3 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
     if found:
         raise SettingsRefused(found)
     return Gate(url.rstrip("/"), key)
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        readable = parts.port != 0 and parts.hostname
-    except ValueError:
-        return False
-    return bool(readable and parts.scheme in ("http", "https") and not parts.query and not parts.fragment)

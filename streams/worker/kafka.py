@@ -47,6 +47,11 @@ FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
 
+def followed_logs(names: Names) -> dict[TopicPartition, Log]:
+    """The two logs of one partition that everybody reads whole."""
+    return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
+
+
 class NotAssigned(Exception):
     """The partition is not this worker's, so that its state is not either."""
 
@@ -111,8 +116,7 @@ class KafkaSource:
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
         self._followed = followed
-        one = [TopicPartition(t.name, 0) for t in (names.policy, names.register)]
-        self._logs = [*one, self._between, self._actions]
+        self._logs = [*followed_logs(names), self._between, self._actions]
         """By `Log`."""
 
     async def bounds(self) -> Sequence[Bounds]:

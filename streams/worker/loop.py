@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_store import Fenced
+from streams.connection import said
 from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
@@ -170,10 +171,11 @@ class PartitionLoop:
 
     def _trouble(self, error: Exception) -> None:
         self.trouble = error
+        what = said(error)
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
-        self.state = f"{kind}: {type(error).__name__}: {error}"
+        self.state = f"{kind}: {what}"
         self.partition.counts["trouble", kind] += 1
-        self._world.say(self.partition.number, kind, error=f"{type(error).__name__}: {error}")
+        self._world.say(self.partition.number, kind, error=what)
 
     async def _assume(self) -> bool:
         """Become the owner, publish what may not be published yet, read on from the stored offset; True."""

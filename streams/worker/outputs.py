@@ -15,13 +15,11 @@ from state.codec import greeting_to_bytes
 from streams.clients import Effect
 from streams.kafka_record import partition_of
 from streams.publish import line_of
-from streams.topics import LARGEST, Names
+from streams.topics import Names
 from streams.worker.fitting import fitting
 from streams.worker.pins import CAUSE, HEADER, written
 
 Headers = tuple[tuple[str, bytes], ...]
-LONG: Final = LARGEST // 2
-"""Bytes of an event from which on it is looked at whether it fits with its key."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 
 
@@ -99,8 +97,7 @@ def outputs_of(effects: Iterable[Effect], origin: Origin, recorded: Instant, pol
 def answer(line: bytes, client: str, verdict: Verdict, origin: Origin, policy: Policy) -> Iterable[Output]:
     """The records of one answer."""
     headers, key = origin.headers(policy), client.encode()
-    if len(line) > LONG:
-        line = fitting(line, key)
+    line = fitting(line, key)
     yield Output(DECISIONS, origin.partition, key, line, headers)
     if verdict is not Verdict.ALLOW:
         yield Output(FLAGGED, origin.partition, key, line, headers)
@@ -108,6 +105,4 @@ def answer(line: bytes, client: str, verdict: Verdict, origin: Origin, policy: P
 
 def _told(topic: int, client: str | None, line: bytes, origin: Origin) -> Output:
     key = None if client is None else client.encode()
-    if len(line) > LONG:
-        line = fitting(line, key)
-    return Output(topic, origin.partition, key, line, (CONTENT_TYPE,))
+    return Output(topic, origin.partition, key, fitting(line, key), (CONTENT_TYPE,))

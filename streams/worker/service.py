@@ -192,10 +192,6 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
         return wide
 
-    def _logs(self) -> dict[TopicPartition, Log]:
-        names = self._names
-        return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
-
     async def _meet_state(self) -> None:
         """No partition's state may have been made with another number of them."""
         stores = [self._store(number) for number in range(self._partitions)]
@@ -203,7 +199,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _meet_logs(self) -> None:
         """Both one-partition topics must have all that was ever appended to them."""
-        first = await self._follower.beginning_offsets([*self._logs()])
+        first = await self._follower.beginning_offsets([*kafka.followed_logs(self._names)])
         whole({place.topic: offset for place, offset in first.items()})
 
     async def _follow(self) -> None:
@@ -220,7 +216,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         signal.raise_signal(signal.SIGTERM)
 
     async def _read_logs(self) -> None:
-        logs = self._logs()
+        logs = kafka.followed_logs(self._names)
         self._follower.assign([*logs])
         for place in logs:
             self._follower.seek(place, 0)
@@ -252,10 +248,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             text = (self.settings.policy or policy_file.DEFAULT).read_bytes()
             await self._sender.producer.send_and_wait(place.topic, text, partition=0)
         elif self.settings.policy and known[-1].digest != own.digest:
-            raise CannotStart(
-                f"GATE61_POLICY is version {own.version} (digest {own.digest}), in force is {known[-1].version} (digest "
-                f"{known[-1].digest}): put yours in force with `gate61 policy publish FILE`, or leave GATE61_POLICY out"
-            )
+            raise CannotStart(f"{policy_file.not_in_force(own, known[-1])}: {policy_file.PUT_IN_FORCE}")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Run a loop for each; a worker of a group has the same partitions of both topics."""
