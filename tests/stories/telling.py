@@ -128,6 +128,10 @@ def located(
     return event("client.located", who, at, None, indicator=indicator, country=country, until=end)
 
 
+HERE: list[Event] = [*REGISTER, located()]
+"""What is known, and a client in Germany who has not said a word."""
+
+
 def asks(
     service: str = "exchange_funds",
     asset: str | None = "btc",

@@ -5,6 +5,7 @@ import pytest
 from tests.player import codes, play
 from tests.stories.telling import (
     ALLOWED,
+    HERE,
     REGISTER,
     Event,
     allowed,
@@ -37,7 +38,6 @@ from tests.stories.telling import (
     tell,
 )
 
-HERE = [*REGISTER, located()]
 SEARCHED = [search(), approved("search-asked-anna")]
 
 

@@ -1,6 +1,7 @@
 """What else the gate says: scopes that open, shut and are spoilt, and cases a person must look at (section 6)."""
 
 from tests.stories.telling import (
+    HERE,
     REGISTER,
     Event,
     answer,
@@ -29,7 +30,6 @@ from tests.stories.telling import (
     tell,
 )
 
-HERE = [*REGISTER, located()]
 OPENED = ("scope.opened", "asked-anna")
 CLOSED = ("scope.closed", "asked-anna")
 TAINTED = ("scope.tainted", "asked-anna")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.stories.telling import (
     ALLOWED,
-    REGISTER,
+    HERE,
     Event,
     Words,
     answer,
@@ -33,8 +33,6 @@ from tests.stories.telling import (
     search,
     when,
 )
-
-HERE = [*REGISTER, located()]
 
 
 @pytest.mark.parametrize("many", [40, 50])
