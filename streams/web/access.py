@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from streams.keys import Keys, KeysRefused, Scope
 from streams.web.problems import Problem
@@ -20,6 +21,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def host_of(headers: Headers) -> str:
+    """The name by which the service was reached, without the port; empty where none can be read."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class Access:
@@ -42,7 +51,7 @@ class Access:
 
 def _from_here(request: Request) -> None:
     """A page in a browser here may reach the service by a name of its own that leads here: such names are refused."""
-    if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
+    if not is_loopback(host_of(request.headers)):
         raise Problem(403, "without keys the service answers to this machine's own address only, such as 127.0.0.1")
 
 

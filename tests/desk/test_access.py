@@ -212,6 +212,7 @@ async def test_a_new_person_signs_in_and_changes_the_password(desk: Office) -> N
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"origin": "null"},
+        {"origin": "https://["},
     ],
 )
 async def test_forms_of_other_sites_do_nothing(desk: Office, headers: dict[str, str]) -> None:
@@ -269,7 +270,8 @@ async def test_every_answer_has_the_headers(desk: Office) -> None:
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == ("no-store" if "static" not in path else "max-age=3600")
-    assert (await rita.http.get("/", headers={"host": "rebound.example"})).status_code == 421
+    for host in ("rebound.example", "[", ""):
+        assert (await rita.http.get("/", headers={"host": host})).status_code == 421, host
 
 
 async def test_every_read_of_a_file_is_recorded_before_it_is_shown(

@@ -96,7 +96,8 @@ def test_a_revoked_key_opens_nothing_at_once_and_a_lost_file_lets_nobody_in(tmp_
 def test_without_keys_only_this_machine_by_its_own_address_is_answered(tmp_path: Path) -> None:
     """A page of a browser here that reaches the service by another name is not."""
     with serving(tmp_path / "gate.db") as client:
-        assert client.get("/v1/out", headers={"host": "evil.example"}).status_code == 403
+        for host in ("evil.example", "[", "[::1", "127.0.0.1 evil.example", ""):
+            assert client.get("/v1/out", headers={"host": host}).status_code == 403, host
         assert client.get("/v1/out", headers={"host": "localhost:8061"}).status_code == 200
         assert client.get("/v1/out", headers={"host": "[::1]:8061"}).status_code == 200
 

@@ -5,7 +5,7 @@ Source: OWASP ASVS 5, chapters 3 (headers, origins), 7 (sessions) and 8 (authori
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.desk.access.roles import May, Person
 from streams.desk.access.sessions import FRESH, Session, Sessions, same
+from streams.web.access import host_of
 from streams.web.clock import Clock
 from streams.web.requests import body_of
 
@@ -115,7 +116,7 @@ def _own_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     if site not in (None, "same-origin", "none"):
         raise Forbidden("this form comes from another site")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host", ""):
         raise Forbidden("this form comes from another site")
 
 
@@ -170,7 +171,7 @@ class SafeAnswers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname or ""
+        host = host_of(Headers(scope=scope))
         kept = scope["path"].startswith("/static/")
 
         async def safely(message: Message) -> None:
