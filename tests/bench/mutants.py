@@ -1,4 +1,4 @@
-"""Breaks the gate in small ways and looks whether the tests notice: `python -m tests.bench.mutants [COUNT] [SEED]`.
+"""Breaks the gate in small ways and looks whether the tests notice: `python -m tests.bench.mutants [COUNT] [SEED] [FILE…]`.
 
 Each mutant is one change in a copy of the project: a comparison swapped, a `not` dropped, `and` for `or`, a number
 one off, a condition turned round, a result dropped. Survivors are printed; each is a missing test, or the same gate.
@@ -131,9 +131,11 @@ def is_killed(mutant: Mutant, copied: Path) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a seeded sample; survivors are printed as they are found."""
-    count, seed = (int(a) for a in (*arguments, *("150", "1")[len(arguments) :]))
-    files = [p for p in sorted((ROOT / "gate").rglob("*.py")) if p.name not in LEFT_OUT]
+    """Run a seeded sample, of these files or of all; survivors are printed as they are found."""
+    count, seed = (int(a) for a in (*arguments[:2], *("150", "1")[len(arguments) :]))
+    files = [ROOT / name for name in arguments[2:]] or [
+        p for p in sorted((ROOT / "gate").rglob("*.py")) if p.name not in LEFT_OUT
+    ]
     every = [m for path in files for m in mutants(path)]
     sample = Random(seed).sample(every, min(count, len(every)))
     killed = 0
