@@ -45,6 +45,7 @@ def said(error: BaseException) -> str:
 
 
 _REFUSED = re.compile(r"(?i)authentication failed[^()]*|certificate verify failed[^()]*|wrong version number")
+_ENDED = "socket disconnected"
 
 
 class Overheard(logging.Handler):
@@ -53,19 +54,25 @@ class Overheard(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.why = ""
+        self.ended = False
+        """Whether a broker ended a connection. kafka-python often reads that before it reads the reason, and loses it."""
         for name in ("kafka", "aiokafka"):
             logging.getLogger(name).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the latest reason."""
-        found = _REFUSED.search(record.getMessage())
+        message = record.getMessage()
+        found = _REFUSED.search(message)
         if found:
             self.why = found[0].strip()[:200]
+        self.ended = self.ended or _ENDED in message
 
     def said(self, error: Exception) -> str:
-        """An error, with the reason where one was overheard."""
-        if not self.why:
-            return str(error)
+        """An error, with the reason where one was overheard, or is likely."""
         secrets = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
         where = "GATE61_KAFKA_SECURITY and GATE61_KAFKA_CA"
-        return f"{self.why}; see {secrets if 'uthentication' in self.why else where}"
+        if self.why:
+            return f"{self.why}; see {secrets if 'uthentication' in self.why else where}"
+        if self.ended:
+            return f"the broker ends the connection, as it does where authentication fails; see {secrets}, then {where}"
+        return str(error)
