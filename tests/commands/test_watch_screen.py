@@ -46,7 +46,9 @@ class Sitting:
         """What the source says, and a look at it."""
         for each in news:
             self.news.put(each)
-        await self.pilot.pause(3 * LOOK_SECONDS)
+        while not self.news.empty():
+            await self.pilot.pause(LOOK_SECONDS)
+        await self.pilot.pause(2 * LOOK_SECONDS)
 
     async def press(self, *keys: str) -> None:
         """Keys."""

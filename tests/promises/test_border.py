@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter
 from random import Random
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import pytest
@@ -316,9 +316,9 @@ def _seconds(lines: list[bytes]) -> float:
         gate = Gate(POLICY, MemoryStore())
         for line in lines[:-1]:
             _end(gate, line)
-        before = perf_counter()
+        before = thread_time()
         _end(gate, lines[-1])
-        best = min(best, perf_counter() - before)
+        best = min(best, thread_time() - before)
     return best
 
 
@@ -332,9 +332,9 @@ def test_hostile_lines_end_as_exactly_one_of_fact_duplicate_or_reject() -> None:
         lines: list[bytes] = []
         for number in range(start, start + CHUNK):
             lines.append(spoilt(rng, number))
-            before = perf_counter()
+            before = thread_time()
             ends[_end(gate, lines[-1])] += 1
-            if perf_counter() - before > SLOW_SECONDS and (seconds := _seconds(lines)) > SLOW_SECONDS:
+            if thread_time() - before > SLOW_SECONDS and (seconds := _seconds(lines)) > SLOW_SECONDS:
                 slow.append(seconds)
     assert set(ends) <= {"fact", "duplicate", *REASONS}
     assert not slow, f"{len(slow)} lines over 50 ms, the slowest {max(slow):.3f} s"
