@@ -22,6 +22,7 @@ from gate.facts import (
     Instant,
     ProductClassified,
 )
+from gate.instants import LATEST
 from gate.policy import Policy
 
 
@@ -118,12 +119,18 @@ class Register:
 
     def steady(self, entity: str, since: Instant, until: Instant) -> bool:
         """Whether the entity was the same to the firm all the time from `since` up to and including `until`."""
+        turns = set()
         for entry in self._entities.get(entity, ()):
             said = entry.said
             assert isinstance(said, EntityRegistered)
-            if since < entry.at <= until or (said.until is not None and since < said.until <= until):
-                return False
-        return True
+            turns |= {at for at in (entry.at, said.until) if at is not None and since < at <= until}
+        return not turns or len({self.promoter(entity, at) for at in (since, *turns)}) == 1
+
+    def steady_tag(self, campaign: str, since: Instant, until: Instant) -> bool:
+        """The same of those whose tag it was."""
+        if any(since < version.at <= until for version in self._campaigns.get(campaign, ())):
+            return False
+        return all(self.steady(by, since, until) for by in self.tag_promoters(campaign, since, LATEST))
 
     def _standing(self, said: EntityRegistered, at: Instant) -> Promoter:
         if said.until is not None and said.until <= at:

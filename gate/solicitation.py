@@ -188,7 +188,8 @@ def uncertain(dossier: Dossier, register: Register) -> bool:
         for key, span in reached.touches.items():
             if span.complete or key[0] == "f":
                 continue
-            if key[0] == "t" or not register.steady(key[2:], *_cut(span)):
+            steady = register.steady_tag if key[0] == "t" else register.steady
+            if not steady(key[2:], *_cut(span)):
                 return True
     return False
 

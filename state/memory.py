@@ -17,7 +17,11 @@ from state.seen import Seen
 LIVE_DOSSIERS = 256
 """How many dossiers stay as objects."""
 _PLACE = 8
-"""Bytes of a place in the file: the offset times 2**24 and the length of a record; 0 is nowhere."""
+"""Bytes of a place in the file: the offset of a record; 0 is nowhere."""
+_HEAD = _PLACE + 8
+"""Before each record the place of the client's record before it, and its own length."""
+_AT_ONCE = 4096
+"""Bytes read at a place; most records end there."""
 
 
 class MemoryStore:
@@ -56,9 +60,9 @@ class MemoryStore:
         live[client] = dossier
         for record in records:
             data = record_to_bytes(record)
-            self._spool.write(last.to_bytes(_PLACE) + data)
-            last = self._end << 24 | len(data)
-            self._end += _PLACE + len(data)
+            self._spool.write(last.to_bytes(_PLACE) + len(data).to_bytes(_HEAD - _PLACE) + data)
+            last = self._end
+            self._end += _HEAD + len(data)
         self._last[client] = last
         if len(live) > self._limit:
             self._pack()
@@ -74,8 +78,11 @@ class MemoryStore:
         last = self._last.get(client)
         place = int.from_bytes(self._packed.get(client, b"")[:_PLACE]) if last is None else last
         while place:
-            data = pread(file, _PLACE + (place & 0xFFFFFF), place >> 24)
-            found.append(record_from_bytes(memoryview(data)[_PLACE:]))
+            data = pread(file, _AT_ONCE, place)
+            end = _HEAD + int.from_bytes(data[_PLACE:_HEAD])
+            while len(data) < end:
+                data += pread(file, end - len(data), place + len(data))
+            found.append(record_from_bytes(memoryview(data)[_HEAD:end]))
             place = int.from_bytes(data[:_PLACE])
         found.reverse()
         return found

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gate.dossier import Dossier, Scope
+from gate.dossier import Dossier, Scope, Standing
 from gate.facts import Asked, Fact
-from gate.history import Record
+from gate.history import Given, Record
 from state import MemoryStore, SqliteStore, Store
+from state.codec import record_to_bytes
 from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.wire import Rejected
@@ -60,6 +61,15 @@ def test_what_is_kept_comes_back(store: Store) -> None:
     assert [r.fact.id for r in store.history("cl-1") if r.fact] == ["ask-1", "ask-2", "ask-4"]
     assert store.history("cl-2") == [Record(_fact(3, "cl-2"), let_go=True)]
     assert sorted(d.client for d in store.dossiers()) == ["cl-1", "cl-2"]
+
+
+def test_a_record_of_any_size_comes_back(store: Store) -> None:
+    """What a late fact forced for thousands of offers is one record; those around it stay what they are."""
+    given = Given(Standing(1, "//s", "of-1", "of-1", "d" * 1_000, 2, False, None, None))
+    long = Record(_fact(2), answers=(given,) * 17_000)
+    assert len(record_to_bytes(long)) > 1 << 24
+    store.keep(store.dossier("cl-1"), Record(_fact(1)), long, Record(_fact(3)))
+    assert store.history("cl-1") == [Record(_fact(1)), long, Record(_fact(3))]
 
 
 def test_an_id_is_seen_once(store: Store) -> None:
