@@ -102,11 +102,11 @@ def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Po
     if not dossier.scopes:
         said_unknown = "the client has asked for nothing: there is no initiative of his own on record"
         return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (thing.service or "",))]
-    latest = dossier.latest_scope(thing.service or "")
+    latest = known.latest_scope(thing.service or "")
     if latest is None:
         return None, [_new_service(dossier, thing.service or "", offer)]
     best: tuple[Verdict, Scope, list[Reason]] | None = None
-    for scope in _candidates(dossier, latest, said, offer, policy):
+    for scope in _candidates(known, latest, said, offer, policy):
         found = _judge(known, offer, said, thing, scope, policy)
         verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
         if best is None or verdict < best[0]:
@@ -123,21 +123,16 @@ def _new_service(dossier: Dossier, service: str, offer: Fact) -> Reason:
     return Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, facts, (service,))
 
 
-def _candidates(dossier: Dossier, latest: Scope, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
+def _candidates(known: Known, latest: Scope, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
     """Latest first: the latest of all, then those that can be softer than a block."""
     yield latest
-    if len(dossier.scopes) == 1:
+    if len(known.dossier.scopes) == 1:
         return
     since = offer.at - policy.hard_limit
     others = [
         s
-        for s in dossier.scopes
-        if s.service == latest.service
-        and s.transaction == said.transaction
-        and s.opened > since
-        and not s.prompts
-        and s is not latest
-        and s.id in dossier.filings
+        for s in known.of_transaction(latest.service, said.transaction)
+        if s.opened > since and not s.prompts and s is not latest and s.id in known.dossier.filings
     ]
     yield from sorted(others, key=lambda s: s.rank, reverse=True)
 

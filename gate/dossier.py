@@ -6,6 +6,7 @@ cut stays in the history, and `dropped` says that it must be asked (design secti
 """
 
 from bisect import insort
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct, field
@@ -249,10 +250,6 @@ class Dossier(Struct, array_like=True):
         """The scope that a request opened."""
         return next((s for s in self.scopes if s.id == id and s.source == source), None)
 
-    def latest_scope(self, service: str) -> Scope | None:
-        """The latest scope of a service."""
-        return max((s for s in self.scopes if s.service == service), key=lambda s: s.rank, default=None)
-
     @property
     def latest(self) -> Instant:
         """The latest time that a change of the register could touch."""
@@ -264,21 +261,27 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
     if len(dossier.scopes) > KEPT_SCOPES:
         _trim_scopes(dossier, hard_limit)
     if len(dossier.own_events) > KEPT_OWN_EVENTS:
-        for key in list(dossier.own_events)[: KEPT_OWN_EVENTS // 2]:
+        for key in list(dossier.own_events)[: _excess(len(dossier.own_events), KEPT_OWN_EVENTS)]:
             del dossier.own_events[key]
             dossier.dropped += 1
     if len(dossier.offers) > KEPT_OFFERS:
         _trim_offers(dossier)
     if len(dossier.filings) > 2 * KEPT_SCOPES:
         _trim_filings(dossier)
-    if len(dossier.filings.get(NO_REQUEST, ())) > 2 * KEPT_SCOPES:
-        del dossier.filings[NO_REQUEST][:KEPT_SCOPES]
-        dossier.dropped += KEPT_SCOPES
+    if len(unasked := dossier.filings.get(NO_REQUEST, [])) > 2 * KEPT_SCOPES:
+        excess = _excess(len(unasked), 2 * KEPT_SCOPES)
+        del unasked[:excess]
+        dossier.dropped += excess
     if len(dossier.waiting) > KEPT_OWN_EVENTS:
         dossier.waiting, dossier.waiting_cut = [], True
     for reached in dossier.members():
         if len(reached.sent) > 2 * KEPT_SCOPES:
             _trim_sent(dossier, reached, dossier.horizon - hard_limit)
+
+
+def _excess(many: int, bound: int) -> int:
+    """How many are cut of what grew past its bound: half of what may be kept, so that it is not done each time."""
+    return max(bound // 2, many - bound)
 
 
 def _trim_offers(dossier: Dossier) -> None:
@@ -295,8 +298,10 @@ def _trim_offers(dossier: Dossier) -> None:
 def _trim_filings(dossier: Dossier) -> None:
     """Cut evidence of requests that are not kept, or did not arrive."""
     wanted = {NO_REQUEST, *(s.id for s in dossier.scopes)}
-    for request in [r for r in dossier.filings if r not in wanted][:KEPT_SCOPES]:
-        _drop_filings(dossier, request)
+    excess = _excess(len(dossier.filings), 2 * KEPT_SCOPES)
+    unwanted = [r for r in dossier.filings if r not in wanted][:excess]
+    if unwanted:
+        _drop_filings(dossier, unwanted)
         dossier.papers_cut = True
 
 
@@ -313,24 +318,38 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
     cut = free[: len(dossier.scopes) - KEPT_SCOPES // 2]
     gone = {id(s) for s in cut}
     dossier.scopes = [s for s in dossier.scopes if id(s) not in gone]
-    kept = {s.id for s in dossier.scopes}
     for scope in cut:
         if worth(scope) == 2:
             until = scope.opened + hard_limit
             dossier.spilled[scope.transaction] = max(dossier.spilled.get(scope.transaction, 0), until)
         dossier.dropped += 1
-        if scope.id not in kept:
-            _drop_filings(dossier, scope.id)
+    kept = {s.id for s in dossier.scopes}
+    _drop_filings(dossier, [s.id for s in cut if s.id not in kept])
 
 
-def _drop_filings(dossier: Dossier, request: str) -> None:
-    for filing in dossier.filings.pop(request, ()):
-        dossier.dropped += 1
-        filers = dossier.filers(filing.evidence)
-        if not filers:
-            dossier.own.approvals.pop(filing.evidence, None)
-        elif filing.by not in filers:
-            dossier.filings.setdefault(NO_REQUEST, []).append(filing)  # He still may not approve it.
+def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
+    """Cut the evidence of these requests; who filed evidence that others filed too still may not approve it."""
+    own = dossier.own
+    filed: dict[str, dict[str, int]] = {}
+    """How often each evidence was filed by whom, as far as is kept."""
+    for filing in (*own.accusations, *(f for filings in dossier.filings.values() for f in filings)):
+        by = filed.setdefault(filing.evidence, {})
+        by[filing.by] = by.get(filing.by, 0) + 1
+    for request in requests:
+        gone = dossier.filings.pop(request, [])
+        for filing in gone:
+            by = filed[filing.evidence]
+            by[filing.by] -= 1
+            if not by[filing.by]:
+                del by[filing.by]
+        for filing in gone:
+            dossier.dropped += 1
+            by = filed[filing.evidence]
+            if not by:
+                own.approvals.pop(filing.evidence, None)
+            elif filing.by not in by:
+                dossier.filings.setdefault(NO_REQUEST, []).append(filing)
+                by[filing.by] = 1
 
 
 def _trim_sent(dossier: Dossier, reached: Reached, before: Instant) -> None:

@@ -158,6 +158,11 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     return Reach.FORWARD
 
 
+def soliciting(acted: Iterable[str | None]) -> list[str]:
+    """Whose solicitations a sending is that was not let go, as keys of `Reached.touches`: of who acted, or the firm."""
+    return ["f:" if by is None else f"p:{by}" for by in dict.fromkeys(acted) or (None,)]
+
+
 def deliver(
     dossier: Dossier,
     reached: Reached,
@@ -168,8 +173,8 @@ def deliver(
 ) -> None:
     """Take a sending in: it names things, and one that was not let go is a solicitation of who acted, or the firm's."""
     if not let_go:
-        for by in dict.fromkeys(acted) or (None,):
-            _solicit(dossier, reached, "f:" if by is None else f"p:{by}", touch_of(fact))
+        for key in soliciting(acted):
+            _solicit(dossier, reached, key, touch_of(fact))
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
     dossier.horizon = max(dossier.horizon, fact.at)

@@ -4,14 +4,17 @@
 the facts arrived so far say (judging section 1, P1 and P3).
 """
 
+from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from gate.decision import decide
-from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Standing
-from gate.evolve import Reach, deliver, evolve, overlay, since_of
+from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Single, Standing, Touch
+from gate.evolve import Reach, deliver, evolve, overlay, since_of, soliciting, touch_of
 from gate.facts import (
     ANSWERABLE,
     Delivered,
@@ -26,7 +29,7 @@ from gate.facts import (
     Thing,
 )
 from gate.instants import LATEST
-from gate.known import Known
+from gate.known import Index, Known
 from gate.outcome import Outcome
 from gate.packing import replaced
 from gate.policy import Policy
@@ -110,53 +113,13 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    client: str,
-    records: Sequence[Record],
-    register: Register,
-    policy: Policy,
-    since: Instant,
-    until: Instant = LATEST,
-    without: tuple[str, Instant] | None = None,
-) -> "Replayed":
-    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
-
-    `without` leaves out the sendings of one offer at one time: no offer is judged on its own delivery.
-    """
-    dossier = Dossier(client, full=True)
-    known = Known(dossier, register)
-    replayed = Replayed(dossier, {}, {})
-    proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
-    others = _ids_of_others(records)
+    client: str, records: Sequence[Record], register: Register, policy: Policy, since: Instant, until: Instant = LATEST
+) -> Replayed:
+    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now."""
+    again = _Replay(client, records, register, policy, since, None)
     for record in _in_time(records, until):
-        fact = record.fact
-        assert fact is not None
-        replied_to = _replies_to(fact)
-        if replied_to is not None and others.get(replied_to, LATEST + 1) <= fact.at:
-            overlay(dossier, replied_to)
-        match fact.said:
-            case Proposed() as said:
-                if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
-                    if fact.at >= since and without is None:
-                        replayed.outcomes[fact.key] = _judge(known, fact, said, records, policy)
-                else:
-                    names = names_of(known, fact)
-                    proposals.setdefault((record.of, said.offer), []).append((fact, names))
-                    if record.of is None:
-                        replayed.names[fact.key] = names
-            case Delivered() as sent:
-                proposed = _latest(proposals.get((record.of, sent.offer), ()))
-                names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
-                acted = [f.said.by for f, _ in proposed if isinstance(f.said, Proposed)]
-                if record.of is not None:
-                    deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names, acted)
-                elif without != (sent.offer, fact.at):
-                    deliver(dossier, dossier.own, fact, record.let_go, names, acted)
-                    same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
-                    dossier.delivered = (fact.at, [*same, sent.offer])
-            case _:
-                reach = evolve(dossier, fact, register, record.of)
-                assert reach is Reach.FORWARD, "a replay holds the whole history"
-    return replayed
+        again.take(record)
+    return Replayed(again.dossier, again.outcomes, again.names)
 
 
 def as_of(client: str, records: Sequence[Record], register: Register, policy: Policy, at: Instant) -> Dossier:
@@ -164,13 +127,123 @@ def as_of(client: str, records: Sequence[Record], register: Register, policy: Po
     return replay(client, records, register, policy, LATEST + 1, at).dossier
 
 
-def _judge(known: Known, offer: Fact, said: Proposed, records: Sequence[Record], policy: Policy) -> Outcome:
-    at, sent = known.dossier.delivered
-    if at == offer.at and said.offer in sent:
-        own = (said.offer, offer.at)
-        without = replay(known.dossier.client, records, known.register, policy, offer.at, offer.at, own)
-        known = Known(without.dossier, known.register)
-    return decide(known, offer, policy)
+class _Replay:
+    """The records of one client while they are taken in again, in the order in which they count."""
+
+    def __init__(
+        self,
+        client: str,
+        records: Sequence[Record],
+        register: Register,
+        policy: Policy,
+        since: Instant,
+        without: tuple[str, Instant] | None,
+    ) -> None:
+        self.dossier = Dossier(client, full=True)
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.names: dict[tuple[str, str], tuple[Thing, ...]] = {}
+        self._records, self._register, self._policy, self._since = records, register, policy, since
+        self._without = without
+        """The sendings of one offer at one time, which are left out."""
+        self._quick = Index()
+        self._known = Known(self.dossier, register, self._quick)
+        self._others = _ids_of_others(records)
+        self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
+        self._asked_at: Instant = BEFORE_EVERYTHING
+        """The time of the latest own request."""
+        self._sent_at: Instant = BEFORE_EVERYTHING
+        self._touched: list[tuple[str, str, Touch]] = []
+        """Of the latest time of own sendings: the offer, and the solicitation that a sending of it was."""
+
+    def take(self, record: Record) -> None:
+        """The next record."""
+        fact = record.fact
+        assert fact is not None
+        replied_to = _replies_to(fact)
+        if replied_to is not None and self._others.get(replied_to, LATEST + 1) <= fact.at:
+            overlay(self.dossier, replied_to)
+        match fact.said:
+            case Proposed() as said:
+                if record.let_go:  # The mark that `_in_time` puts on the second coming of an offer: judge it now.
+                    if fact.at >= self._since:
+                        self.outcomes[fact.key] = self._judge(fact, said)
+                else:
+                    self._propose(record, fact, said)
+            case Delivered() as sent:
+                self._send(record, fact, sent)
+            case _:
+                self._learn(record, fact)
+
+    def _learn(self, record: Record, fact: Fact) -> None:
+        scopes = len(self.dossier.scopes)
+        reach = evolve(self.dossier, fact, self._register, record.of)
+        assert reach is Reach.FORWARD, "a replay holds the whole history"
+        if record.of is not None:
+            return
+        if isinstance(fact.said, EvidenceFiled):
+            self._quick.filed(fact.said.evidence, fact.said.by)
+        if isinstance(fact.said, Requested):
+            self._asked_at = fact.at
+            for scope in self.dossier.scopes[scopes:]:
+                self._quick.opened(scope)
+
+    def _propose(self, record: Record, fact: Fact, said: Proposed) -> None:
+        names = names_of(self._known, fact)
+        self._proposals.setdefault((record.of, said.offer), []).append((fact, names))
+        if record.of is None:
+            self.names[fact.key] = names
+
+    def _send(self, record: Record, fact: Fact, sent: Delivered) -> None:
+        proposed = _latest(self._proposals.get((record.of, sent.offer), ()))
+        names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
+        acted = [f.said.by for f, _ in proposed if isinstance(f.said, Proposed)]
+        dossier = self.dossier
+        if record.of is not None:
+            deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names, acted)
+        elif self._without != (sent.offer, fact.at):
+            deliver(dossier, dossier.own, fact, record.let_go, names, acted)
+            same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
+            dossier.delivered = (fact.at, [*same, sent.offer])
+            if fact.at != self._sent_at:
+                self._sent_at, self._touched = fact.at, []
+            if not record.let_go:
+                self._touched += [(sent.offer, key, touch_of(fact)) for key in soliciting(acted)]
+
+    def _judge(self, offer: Fact, said: Proposed) -> Outcome:
+        """No offer is judged on its own delivery: what that left is taken away for so long."""
+        at, sent = self.dossier.delivered
+        if at != offer.at or said.offer not in sent:
+            return decide(self._known, offer, self._policy)
+        if self._asked_at == offer.at:
+            return self._judge_without(offer, said)
+        own = self.dossier.own
+        touched = [(key, touch) for of, key, touch in self._touched if of == said.offer]
+        singles = list(own.singles)
+        for key, touch in touched:
+            if touch.id in own.narrowings:
+                own.singles.remove(Single(key, touch))
+            else:
+                own.touches[key].entries.remove(touch)
+        outcome = decide(self._known, offer, self._policy)
+        own.singles = singles
+        for key, touch in touched:
+            if touch.id not in own.narrowings:
+                insort(own.touches[key].entries, touch)
+        return outcome
+
+    def _judge_without(self, offer: Fact, said: Proposed) -> Outcome:
+        """The same where a request has that very time, which the delivery may have prompted."""
+        again = _Replay(
+            self.dossier.client,
+            self._records,
+            self._register,
+            self._policy,
+            LATEST + 1,
+            (said.offer, offer.at),
+        )
+        for record in _in_time(self._records, offer.at):
+            again.take(record)
+        return decide(again._known, offer, self._policy)
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
@@ -188,11 +261,12 @@ def _latest(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> list[tuple[F
     return [(f, names) for f, names in proposals if f.at == latest]
 
 
-def _filings(records: Sequence[Record]) -> dict[str | None, list[EvidenceFiled]]:
-    found: dict[str | None, list[EvidenceFiled]] = {}
+def _filings(records: Sequence[Record]) -> dict[tuple[str | None, str], list[EvidenceFiled]]:
+    """Every filing, by the client whom it is about and the evidence."""
+    found: dict[tuple[str | None, str], list[EvidenceFiled]] = {}
     for r in records:
         if r.fact is not None and isinstance(r.fact.said, EvidenceFiled):
-            found.setdefault(r.of, []).append(r.fact.said)
+            found.setdefault((r.of, r.fact.said.evidence), []).append(r.fact.said)
     return found
 
 
@@ -207,9 +281,11 @@ def _in_time(records: Sequence[Record], until: Instant) -> Iterator[Record]:
     for n, record in enumerate(records):
         if record.fact is None:
             continue
-        at = effective(record.fact, filings.get(record.of, ()))
+        said = record.fact.said
+        evidence = said.evidence if isinstance(said, EvidenceApproved | EvidenceRetracted) else ""
+        at = effective(record.fact, filings.get((record.of, evidence), ()))
         rank = 0
-        match record.fact.said:
+        match said:
             case EvidenceApproved() | EvidenceRetracted() if at < record.fact.at:
                 keyed.append((at, rank, n, Record(replaced(record.fact, at=BEFORE_EVERYTHING), record.of)))
                 at = record.fact.at
@@ -238,12 +314,33 @@ def _in_time(records: Sequence[Record], until: Instant) -> Iterator[Record]:
 
 def _replies_last(requests: list[Record]) -> Iterator[Record]:
     """Requests of one time so that one comes after the request it replies to; a circle stays as it is."""
-    pending = list(requests)
-    while pending:
-        ids = {r.fact.id for r in pending if r.fact}
-        free = next((r for r in pending if r.fact and _replies_to(r.fact) not in ids), pending[0])
-        pending.remove(free)
-        yield free
+    if len(requests) == 1:
+        yield requests[0]
+        return
+    waiting: dict[str, list[int]] = {}
+    """By the id of a request of these that has not come yet: who replies to it."""
+    left = Counter(r.fact.id for r in requests if r.fact)
+    free: list[int] = []
+    for place, record in enumerate(requests):
+        replied_to = _replies_to(record.fact) if record.fact else None
+        if replied_to is not None and replied_to in left:
+            waiting.setdefault(replied_to, []).append(place)
+        else:
+            free.append(place)
+    come, first = [False] * len(requests), 0
+    for _ in requests:
+        while come[first]:
+            first += 1
+        place = heappop(free) if free else first
+        come[place] = True
+        yield requests[place]
+        fact = requests[place].fact
+        assert fact is not None
+        left[fact.id] -= 1
+        if not left[fact.id]:
+            for reply in waiting.pop(fact.id, ()):
+                if not come[reply]:
+                    heappush(free, reply)
 
 
 def _replies_to(fact: Fact) -> str | None:

@@ -1,13 +1,57 @@
 """Everything we knew when asked: the client's dossier and the shared register."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from gate.dossier import Dossier
+from gate.dossier import Dossier, Scope
 from gate.register import Register
 
 
+class Index:
+    """Finds in a dossier from which nothing was cut what a short one is simply looked through for."""
+
+    def __init__(self) -> None:
+        self.filers: dict[str, set[str]] = {}
+        """Who filed which evidence of the client's own."""
+        self.latest: dict[str, Scope] = {}
+        """The latest scope of each service."""
+        self.asked: dict[tuple[str, str], list[Scope]] = {}
+        """Scopes by service and transaction."""
+
+    def filed(self, evidence: str, by: str) -> None:
+        """Somebody filed evidence."""
+        self.filers.setdefault(evidence, set()).add(by)
+
+    def opened(self, scope: Scope) -> None:
+        """A scope was opened."""
+        known = self.latest.get(scope.service)
+        if known is None or scope.rank > known.rank:
+            self.latest[scope.service] = scope
+        self.asked.setdefault((scope.service, scope.transaction), []).append(scope)
+
+
 class Known(NamedTuple):
-    """What `decide` leans on; it changes neither."""
+    """What `decide` leans on; it changes nothing of it."""
 
     dossier: Dossier
     register: Register
+    quick: Index | None = None
+    """Of the dossier, where that is a long one."""
+
+    def filers(self, evidence: str) -> set[str]:
+        """Who filed this evidence, as far as is kept: they do not approve it."""
+        if self.quick is None:
+            return self.dossier.filers(evidence)
+        return self.quick.filers.get(evidence, set())
+
+    def latest_scope(self, service: str) -> Scope | None:
+        """The latest scope of a service."""
+        if self.quick is None:
+            return max((s for s in self.dossier.scopes if s.service == service), key=lambda s: s.rank, default=None)
+        return self.quick.latest.get(service)
+
+    def of_transaction(self, service: str, transaction: str | None) -> Sequence[Scope]:
+        """Scopes of a service and a transaction, in the order in which they were learnt of."""
+        if self.quick is None:
+            return [s for s in self.dossier.scopes if s.service == service and s.transaction == transaction]
+        return self.quick.asked.get((service, transaction or ""), ())

@@ -68,6 +68,8 @@ class Register:
         self._products: dict[str, list[Fact]] = {}
         self._countries: dict[str, list[Fact]] = {}
         self._campaigns: dict[str, list[Fact]] = {}
+        self._promoted: dict[str, list[Fact]] = {}
+        """Every version of every campaign, by its promoter."""
         self._audiences: dict[str, list[Version]] = {}
         self._views: dict[tuple[str, ...], Audience] = {}
         self._started: list[Fact] = []
@@ -79,6 +81,7 @@ class Register:
         match fact.said:
             case CampaignStarted() as said:
                 _add(self._campaigns, said.campaign, fact)
+                self._promoted.setdefault(said.by, []).append(fact)
                 insort(self._started, fact, key=_order)
                 self._address(fact, said)
             case EntityRegistered() as said:
@@ -210,8 +213,7 @@ class Register:
 
     def campaigns_by(self, entity: str) -> list[CampaignStarted]:
         """Every version of every campaign of a promoter."""
-        said = [v.said for versions in self._campaigns.values() for v in versions]
-        return [s for s in said if isinstance(s, CampaignStarted) and s.by == entity]
+        return [f.said for f in self._promoted.get(entity, ()) if isinstance(f.said, CampaignStarted)]
 
     def addresses(self, said: CampaignStarted) -> frozenset[str] | None:
         """The countries a campaign addresses; None for all of the world."""
@@ -236,13 +238,19 @@ class Register:
             insort(self._audiences[country], Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak))
 
     def _readdress(self, entity: str) -> None:
-        """A promoter's standing may reach back: address its campaigns anew."""
-        if self.campaigns_by(entity):
-            self._audiences.clear()
-            self._views.clear()
-            for f in self.facts:
-                if isinstance(f.said, CampaignStarted):
-                    self._address(f, f.said)
+        """A promoter's standing may reach back: its campaigns weigh anew."""
+        for fact in self._promoted.get(entity, ()):
+            assert isinstance(fact.said, CampaignStarted)
+            countries = self.addresses(fact.said)
+            promoter = self.promoter(entity, fact.at)
+            for country in self._audiences if countries is None else countries:
+                versions = self._audiences[country]
+                place = bisect_left(versions, _order(fact), key=_event)
+                was = versions[place]
+                if was.promoter is promoter:
+                    break  # In every country alike.
+                versions[place] = Version(was.at, was.source, was.id, was.campaign, promoter, was.weak)
+                self._views.clear()
 
 
 def _attributes(said: AssetClassified) -> tuple[object, ...]:
@@ -259,6 +267,10 @@ def _attributes(said: AssetClassified) -> tuple[object, ...]:
 
 def _order(fact: Fact) -> tuple[Instant, str, str]:
     return (fact.at, fact.source, fact.id)
+
+
+def _event(version: Version) -> tuple[Instant, str, str]:
+    return (version.at, version.source, version.id)
 
 
 def _time(fact: Fact) -> Instant:

@@ -258,7 +258,8 @@ def _outcome_then(known: Known, standing: Given, policy: Policy, history: Sequen
             decision = record.fact.said.decision
             continue
         register = known.register.as_of(found.register)
-        return replay(known.dossier.client, history[: place + 1], register, policy, found.standing.at).outcomes[key]
+        at, then = found.standing.at, history[: place + 1]
+        return replay(known.dossier.client, then, register, policy, at, at).outcomes[key]
     raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
 
@@ -326,7 +327,7 @@ def _release(
     if why or found is None or found.outcome is None:
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
     standing, outcome = found.standing, found.outcome
-    fresh = replay(dossier.client, history, known.register, policy, standing.at).outcomes[standing.event]
+    fresh = replay(dossier.client, history, known.register, policy, standing.at, standing.at).outcomes[standing.event]
     if _takes_back(known, found, fresh, policy, history):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
 from gate.facts import Instant, Thing
+from gate.known import Known
 from gate.outcome import Verdict
 from gate.policy import Policy
 from gate.register import Audience, Promoter, Register, Version
@@ -149,11 +150,11 @@ def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
     return _approves_itself(filing, policy)
 
 
-def proves(dossier: Dossier, filing: Filing, policy: Policy) -> bool:
+def proves(known: Known, filing: Filing, policy: Policy) -> bool:
     """Whether evidence in the firm's favour was approved since it was filed, by somebody who filed none of it."""
-    approvals = dossier.own.approvals.get(filing.evidence)
+    approvals = known.dossier.own.approvals.get(filing.evidence)
     if approvals:
-        filers = dossier.filers(filing.evidence)
+        filers = known.filers(filing.evidence)
         if any(at >= filing.at and by not in filers for by, at in approvals.items()):
             return True
     return _approves_itself(filing, policy)

@@ -43,13 +43,13 @@ def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing
     if not inbound:
         declared = [f for f in standing if f.kind in DECLARATIONS and f.supports != "solicitation"]
         return ("D" if declared or known.dossier.declared else "none"), declared, []
-    approved = [f for f in inbound if proves(known.dossier, f, policy)]
+    approved = [f for f in inbound if proves(known, f, policy)]
     if not approved:
         return "C", inbound, []
     searches = [
         f
         for f in standing
-        if f.kind == "channel_search" and f.supports == "no_solicitation" and proves(known.dossier, f, policy)
+        if f.kind == "channel_search" and f.supports == "no_solicitation" and proves(known, f, policy)
     ]
     searched = {c for f in searches for c in f.channels}
     missing = [c for c in policy.required_channels if c not in searched]

@@ -74,7 +74,7 @@ def may_send(client: str, now: Instant, seen: Seen) -> Entry | None:
 
 def _known(client: str, now: Instant, seen: Seen) -> Known | None:
     """The dossier as it is now; from the history where the bounded one does not tell, None where that is missing."""
-    dossier, register = seen.known
+    dossier, register = seen.known.dossier, seen.known.register
     if seen.history is not None:
         return Known(as_of(client, seen.history, register, seen.policy, now), register)
     spilled = any(now < until for until in dossier.spilled.values())

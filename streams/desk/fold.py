@@ -100,7 +100,9 @@ def _decided(connection: Connection, told: Sequence[Told]) -> None:
         (t.said.c.kind == "review.refused") & t.said.c.client.in_({r["client"] for r in rows.values()})
     )
     for row in connection.execute(refusals).all():
-        _refused(connection, msgspec.json.decode(row.body)["data"])
+        refused = msgspec.json.decode(row.body)["data"]
+        if refused["decision"] in rows:
+            _refused(connection, refused)
 
 
 def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> None:
