@@ -68,14 +68,14 @@ class Index:
         return list(self._opened)
 
     def any_open(self, country: str, at: Instant) -> bool:
-        """Whether a client who was ever located there has a scope open at that time."""
+        """Whether a client who was ever located there has a scope open at that time, opened before it."""
         there, hours, after = self._opened.get(country), self._hours.get(country), at - self._hard_limit
         if there is None or hours is None:
             return False
         first = bisect_left(hours, after // HOUR)
         for hour in hours[first:]:
             earliest, latest = there[hour]
-            if earliest > at:
+            if earliest >= at:
                 return False
             if latest > after:
                 return True

@@ -150,6 +150,8 @@ def test_exposure_is_found_whatever_order_it_arrives_in() -> None:
     papers = proven()
     for exposure in (contacted("1 h"), campaign(at="1 h")):
         assert cases(HERE, asks(), papers, exposure) == cases(HERE, exposure, asks(), papers) == ["EXPOSURE"]
+    for exposure in (contacted("0 h"), campaign(at="0 h")):
+        assert cases(HERE, asks(), papers, exposure) == cases(HERE, exposure, asks(), papers) == []
     assert cases(REGISTER, asks(), campaign(at="1 h"), located()) == ["EXPOSURE"]
     assert cases(HERE, contacted("0 h"), asks()) == cases(HERE, asks(), contacted("0 h")) == []
     twins = [clean_client(), merged("ben", "30 min")]
