@@ -94,25 +94,54 @@ def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Noti
 
 def tainted_scopes(known: Known, because: Fact) -> tuple[Notice, ...]:
     """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship."""
-    dossier, policy = known.dossier, known.register.policy
-    found = []
-    for scope in dossier.scopes:
-        if scope.tainted or not _spoilt(known, scope):
-            continue
-        scope.tainted = True
-        found.append(_notice("scope.tainted", dossier.client, scope, because.id, policy))
-        first = dossier.first_scope
-        if first == Touch(scope.opened, scope.id) and not dossier.suspended_said:
-            dossier.suspended_said = True
-            found.append(_notice("relationship.suspended", dossier.client, scope, because.id, policy))
+    found: list[Notice] = []
+    for scope in known.dossier.scopes:
+        if not scope.tainted and _spoilt(known, scope):
+            found += _tainted(known, scope, because.id)
     return tuple(found)
 
 
+def tainted_by(known: Known, offer: Fact, outcome: Outcome) -> tuple[Notice, ...]:
+    """The same where an answer says so first: the register may tell only later whose tag it was, or what is in scope."""
+    if outcome.scope is None or outcome.scope.state != "tainted":
+        return ()
+    found: list[Notice] = []
+    for scope in known.dossier.scopes:
+        if not scope.tainted and scope.opened <= offer.at:
+            against = _against(known, scope, offer.at)
+            if against:
+                found += _tainted(known, scope, against[0])
+    return tuple(found)
+
+
+def _tainted(known: Known, scope: Scope, because: str) -> list[Notice]:
+    """Say that a scope is spoilt, once."""
+    dossier, policy = known.dossier, known.register.policy
+    scope.tainted = True
+    found = [_notice("scope.tainted", dossier.client, scope, because, policy)]
+    if dossier.first_scope == Touch(scope.opened, scope.id) and not dossier.suspended_said:
+        dossier.suspended_said = True
+        found.append(_notice("relationship.suspended", dossier.client, scope, because, policy))
+    return found
+
+
 def _spoilt(known: Known, scope: Scope) -> bool:
-    if scope.prompts:
+    if scope.prompts or _against(known, scope, scope.opened):
         return True
-    rows = found_against(known.dossier, known.register, scope, scope.thing, scope.opened)
-    return any(verdict is Verdict.BLOCK for _, verdict in rows)
+    latest = known.dossier.latest
+    return latest > scope.opened and _may_turn(known) and bool(_against(known, scope, latest))
+
+
+def _may_turn(known: Known) -> bool:
+    """Whether the register may say later than at the request whose tag it was, or that a country is in scope."""
+    keys = (key for reached in known.dossier.members() for key in (*reached.touches, *(s.key for s in reached.singles)))
+    return known.register.rescoped or any(key[0] == "t" for key in keys)
+
+
+def _against(known: Known, scope: Scope, at: Instant) -> list[str]:
+    """Events by which the client was solicited before he asked, by what is known of them at that time."""
+    rows = found_against(known.dossier, known.register, scope, scope.thing, at)
+    return [s.touch.id for (_, verdict), found in rows.items() if verdict is Verdict.BLOCK for s in found]
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:

@@ -113,6 +113,11 @@ class Register:
             return True  # The policy's entry is the latest; one of its own time cannot be milder.
         return any(e.said.in_scope for e in entries)  # type: ignore[union-attr]
 
+    @property
+    def rescoped(self) -> bool:
+        """Whether any country ever came into scope, or left it, beside what the policy says."""
+        return bool(self._countries)
+
     def promoter(self, entity: str, at: Instant) -> Promoter:
         """What the entity is to the firm at that time (judging section 5); not registered or over is unknown."""
         entries = _in_force(self._entities.get(entity), at)

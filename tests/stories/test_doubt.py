@@ -12,6 +12,7 @@ from tests.stories.telling import (
     answer,
     answers,
     approved,
+    arrived,
     asks,
     asset,
     blocked,
@@ -169,3 +170,16 @@ def test_a_code_that_is_no_country(code: str) -> None:
     played = play([*REGISTER, located(code), offer()])
     assert [why for _, _, why in played.rejected] == ["BAD_FIELD"]
     assert [codes(a) for a in played.answers["//story", "offer-anna"]] == [["INITIATION_UNKNOWN", "LOCATION_UNKNOWN"]]
+
+
+def test_a_scope_is_said_to_be_spoilt_where_only_the_register_tells_so_later() -> None:
+    """Whose tag it was, and that the client's country is in scope: with the first answer that says so, and once."""
+    spoilt = ["scope.tainted", "relationship.suspended"]
+    tagged, owner = arrived(campaign="promo", id="tag"), campaign("promo", at="1 h", countries=["FR"])
+    offers = [offer(), offer("3 h", id="again", offer="again")]
+    for told in ([tagged, asks(), owner, offers], [asks(), owner, offers, tagged]):
+        found = notices(HERE, told)
+        assert [name for name, _ in found] == ["scope.opened", *spoilt] and {by for _, by in found[1:]} == {"tag"}
+    abroad = [REGISTER, located("CH"), campaign(countries=["CH"], id="ads")]
+    found = notices(abroad, asks(), country("CH", True, "1 h"), offers)
+    assert found == [(name, "ads") for name in spoilt]
