@@ -15,7 +15,6 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, since_of
 from gate.facts import (
-    ANSWERABLE,
     OF_EVIDENCE,
     Arrived,
     Asked,
@@ -53,7 +52,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if history is not None:
         return revision.arrive(known, fact, policy, history)
     said, dossier = fact.said, known.dossier
-    if fact.at <= dossier.horizon and fact.id in dossier.own_events and type(said) not in ANSWERABLE:
+    if fact.at <= dossier.horizon and fact.id in dossier.own_events:
         return HISTORY_NEEDED  # A request may have replied to this one, not to the client's own with the same id.
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact, policy)

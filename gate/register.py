@@ -170,6 +170,11 @@ class Register:
             return None
         return next((s for s in stated if not s.approved_by), stated[0])
 
+    def asset_classes(self, asset: str, at: Instant) -> frozenset[str]:
+        """Every class that is stated by a classification in force."""
+        stated = (e.said for e in _in_force(self._assets.get(asset), at))
+        return frozenset(s.kind for s in stated if isinstance(s, AssetClassified))
+
     def assets(self) -> list[str]:
         """Every asset that was ever classified."""
         return sorted(self._assets)

@@ -10,16 +10,15 @@ from gate.outcome import Reason, Verdict
 from gate.register import Register
 
 _OTHER: Final = frozenset(("financial_instrument", "deposit"))
+_OUTSIDE: Final = _OTHER | {"unique_nft"}
 
 
 def under_other_regime(register: Register, thing: Thing, at: Instant) -> Reason | None:
     """Block a financial instrument, deposit or unique token, offered or promoted."""
-    classified = register.asset(thing.asset, at) if thing.asset else None
-    if classified is None or thing.asset is None:
-        return None
-    kind = classified.kind
-    if kind not in _OTHER and kind != "unique_nft":
-        return None
-    code = "OTHER_REGIME" if kind in _OTHER else "OUT_OF_SCOPE_NFT"
-    sentence = f"`{thing.asset}` is a {kind.replace('_', ' ')}: MiCA's exemption does not reach it"
+    stated = register.asset_classes(thing.asset, at) if thing.asset else frozenset()
+    if thing.asset is None or not stated or not stated <= _OUTSIDE:
+        return None  # Where some of one time state a class within MiCA, the asset is unclassified.
+    code = "OTHER_REGIME" if stated & _OTHER else "OUT_OF_SCOPE_NFT"
+    called = " or ".join(kind.replace("_", " ") for kind in sorted(stated))
+    sentence = f"`{thing.asset}` is a {called}: MiCA's exemption does not reach it"
     return Reason(code, Verdict.BLOCK, sentence, register.asset_entry(thing.asset, at), (thing.asset,))

@@ -7,6 +7,7 @@ from tests.stories.telling import (
     ALLOWED,
     HERE,
     REGISTER,
+    Answer,
     Event,
     allowed,
     answer,
@@ -183,3 +184,30 @@ def test_a_scope_is_said_to_be_spoilt_where_only_the_register_tells_so_later() -
     abroad = [REGISTER, located("CH"), campaign(countries=["CH"], id="ads")]
     found = notices(abroad, asks(), country("CH", True, "1 h"), offers)
     assert found == [(name, "ads") for name in spoilt]
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (("deposit", "deposit"), blocked("OTHER_REGIME", "TYPE_UNCLASSIFIED")),
+        (("deposit", "unique_nft"), blocked("OTHER_REGIME", "TYPE_UNCLASSIFIED")),
+        (("deposit", "other"), blocked("TYPE_UNCLASSIFIED")),
+    ],
+)
+def test_classifications_of_one_time_that_all_state_another_regime(classes: tuple[str, str], expected: Answer) -> None:
+    """They are different, so that the asset is unclassified; but that it is outside MiCA, all of them say."""
+    told = [asset("eur", id=f"n{n}", type_group=f"g{n}", **{"class": one}) for n, one in enumerate(classes)]
+    assert answer(HERE, told, asks(asset="eur"), proven(), offer(asset="eur")) == expected
+
+
+def test_a_reply_to_an_id_that_two_own_events_share() -> None:
+    """A question of the client's, and a request of his that was prompted itself: it may reply to the latter."""
+    asked, prompted = (
+        by("//app", question(id="m1")),
+        by("//web", asks("custody", "btc", "-1 h", "m1", in_reply_to="no")),
+    )
+    reply, papers = asks(in_reply_to="m1"), proven()
+    for told in ([asked, prompted, reply], [prompted, reply, asked], [asked, reply, prompted]):
+        assert answer(HERE, told, papers, offer()) == blocked("SCOPE_TAINTED")
+    assert answers(HERE, asked, reply, papers, offer(), prompted)[-1] == blocked("SCOPE_TAINTED")
+    assert answer(HERE, asked, reply, papers, {**prompted, "time": "2026-03-02T11:00:00Z"}, offer()) == ALLOWED
