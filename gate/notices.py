@@ -76,7 +76,8 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
 
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     """Source and id of all requests whose scopes are spoilt by what is known."""
-    return {(s.source, s.id) for s in known.dossier.scopes if _spoilt(known, s)}
+    turns = _may_turn(known)
+    return {(s.source, s.id) for s in known.dossier.scopes if _spoilt(known, s, turns)}
 
 
 def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
@@ -95,15 +96,16 @@ def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Noti
 def tainted_scopes(known: Known, because: Fact) -> tuple[Notice, ...]:
     """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship."""
     found: list[Notice] = []
+    turns = _may_turn(known)
     for scope in known.dossier.scopes:
-        if not scope.tainted and _spoilt(known, scope):
+        if not scope.tainted and _spoilt(known, scope, turns):
             found += _tainted(known, scope, because.id)
     return tuple(found)
 
 
 def tainted_by(known: Known, offer: Fact, outcome: Outcome) -> tuple[Notice, ...]:
     """The same where an answer says so first: the register may tell only later whose tag it was, or what is in scope."""
-    if outcome.scope is None or outcome.scope.state != "tainted":
+    if outcome.scope is None or outcome.scope.state != "tainted" or not _may_turn(known):
         return ()
     found: list[Notice] = []
     for scope in known.dossier.scopes:
@@ -125,11 +127,11 @@ def _tainted(known: Known, scope: Scope, because: str) -> list[Notice]:
     return found
 
 
-def _spoilt(known: Known, scope: Scope) -> bool:
+def _spoilt(known: Known, scope: Scope, turns: bool) -> bool:
     if scope.prompts or _against(known, scope, scope.opened):
         return True
     latest = known.dossier.latest
-    return latest > scope.opened and _may_turn(known) and bool(_against(known, scope, latest))
+    return turns and latest > scope.opened and bool(_against(known, scope, latest))
 
 
 def _may_turn(known: Known) -> bool:

@@ -208,8 +208,6 @@ def _revise(
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
     spoilt = notices.tainted_scopes(fresh, because)
-    for answer in answers:
-        spoilt += notices.tainted_by(fresh, answer.offer, answer.outcome)
     done = record or Record(None)
     done = Record(done.fact, done.of, done.let_go, fresh_ones)
     return Step(dossier, done, tuple(answers), spoilt, cases)
