@@ -78,7 +78,7 @@ def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Steppe
     dossier.offers.append(standing)
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
-    spoilt = notices.tainted_by(known, fact, outcome)
+    spoilt = notices.tainted_by(known, outcome)
     trim(dossier, policy.hard_limit)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = people.to_kin(dossier, fact, Record(fact))

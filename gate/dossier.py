@@ -330,8 +330,8 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
 def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
     """Cut the evidence of these requests; who filed evidence that others filed too still may not approve it."""
     own = dossier.own
+    # How often each evidence was filed by whom, as far as is kept.
     filed: dict[str, dict[str, int]] = {}
-    """How often each evidence was filed by whom, as far as is kept."""
     for filing in (*own.accusations, *(f for filings in dossier.filings.values() for f in filings)):
         by = filed.setdefault(filing.evidence, {})
         by[filing.by] = by.get(filing.by, 0) + 1

@@ -116,9 +116,7 @@ def replay(
     client: str, records: Sequence[Record], register: Register, policy: Policy, since: Instant, until: Instant = LATEST
 ) -> Replayed:
     """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now."""
-    again = _Replay(client, records, register, policy, since, None)
-    for record in _in_time(records, until):
-        again.take(record)
+    again = _Replay(client, records, register, policy, since).run(until)
     return Replayed(again.dossier, again.outcomes, again.names)
 
 
@@ -137,7 +135,7 @@ class _Replay:
         register: Register,
         policy: Policy,
         since: Instant,
-        without: tuple[str, Instant] | None,
+        without: tuple[str, Instant] | None = None,
     ) -> None:
         self.dossier = Dossier(client, full=True)
         self.outcomes: dict[tuple[str, str], Outcome] = {}
@@ -155,8 +153,13 @@ class _Replay:
         self._touched: list[tuple[str, str, Touch]] = []
         """Of the latest time of own sendings: the offer, and the solicitation that a sending of it was."""
 
-    def take(self, record: Record) -> None:
-        """The next record."""
+    def run(self, until: Instant) -> "_Replay":
+        """Take in all that counts by then."""
+        for record in _in_time(self._records, until):
+            self._take(record)
+        return self
+
+    def _take(self, record: Record) -> None:
         fact = record.fact
         assert fact is not None
         replied_to = _replies_to(fact)
@@ -233,16 +236,8 @@ class _Replay:
 
     def _judge_without(self, offer: Fact, said: Proposed) -> Outcome:
         """The same where a request has that very time, which the delivery may have prompted."""
-        again = _Replay(
-            self.dossier.client,
-            self._records,
-            self._register,
-            self._policy,
-            LATEST + 1,
-            (said.offer, offer.at),
-        )
-        for record in _in_time(self._records, offer.at):
-            again.take(record)
+        own, nothing = (said.offer, offer.at), LATEST + 1
+        again = _Replay(self.dossier.client, self._records, self._register, self._policy, nothing, own).run(offer.at)
         return decide(again._known, offer, self._policy)
 
 
@@ -317,8 +312,8 @@ def _replies_last(requests: list[Record]) -> Iterator[Record]:
     if len(requests) == 1:
         yield requests[0]
         return
+    # By the id of a request of these that has not come yet: who replies to it.
     waiting: dict[str, list[int]] = {}
-    """By the id of a request of these that has not come yet: who replies to it."""
     left = Counter(r.fact.id for r in requests if r.fact)
     free: list[int] = []
     for place, record in enumerate(requests):

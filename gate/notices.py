@@ -77,7 +77,7 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     """Source and id of all requests whose scopes are spoilt by what is known."""
     turns = _may_turn(known)
-    return {(s.source, s.id) for s in known.dossier.scopes if _spoilt(known, s, turns)}
+    return {(s.source, s.id) for s in known.dossier.scopes if _spoiling(known, s, turns)}
 
 
 def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
@@ -93,45 +93,42 @@ def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Noti
     return (_notice("scope.opened", fact.client, scope, fact.id, policy), *spoilt)
 
 
-def tainted_scopes(known: Known, because: Fact) -> tuple[Notice, ...]:
-    """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship."""
-    found: list[Notice] = []
+def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, ...]:
+    """Scopes that are found spoilt now and were not said to be; the first one spoilt suspends the relationship.
+
+    `because` is what arrived and shows it; without it the solicitation itself is named.
+    """
+    dossier, policy = known.dossier, known.register.policy
+    found = []
     turns = _may_turn(known)
-    for scope in known.dossier.scopes:
-        if not scope.tainted and _spoilt(known, scope, turns):
-            found += _tainted(known, scope, because.id)
+    for scope in dossier.scopes:
+        spoiling = [] if scope.tainted else _spoiling(known, scope, turns)
+        if not spoiling:
+            continue
+        scope.tainted = True
+        by = because.id if because else spoiling[0]
+        found.append(_notice("scope.tainted", dossier.client, scope, by, policy))
+        first = dossier.first_scope
+        if first == Touch(scope.opened, scope.id) and not dossier.suspended_said:
+            dossier.suspended_said = True
+            found.append(_notice("relationship.suspended", dossier.client, scope, by, policy))
     return tuple(found)
 
 
-def tainted_by(known: Known, offer: Fact, outcome: Outcome) -> tuple[Notice, ...]:
+def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
     """The same where an answer says so first: the register may tell only later whose tag it was, or what is in scope."""
     if outcome.scope is None or outcome.scope.state != "tainted" or not _may_turn(known):
         return ()
-    found: list[Notice] = []
-    for scope in known.dossier.scopes:
-        if not scope.tainted and scope.opened <= offer.at:
-            against = _against(known, scope, offer.at)
-            if against:
-                found += _tainted(known, scope, against[0])
-    return tuple(found)
+    return tainted_scopes(known)
 
 
-def _tainted(known: Known, scope: Scope, because: str) -> list[Notice]:
-    """Say that a scope is spoilt, once."""
-    dossier, policy = known.dossier, known.register.policy
-    scope.tainted = True
-    found = [_notice("scope.tainted", dossier.client, scope, because, policy)]
-    if dossier.first_scope == Touch(scope.opened, scope.id) and not dossier.suspended_said:
-        dossier.suspended_said = True
-        found.append(_notice("relationship.suspended", dossier.client, scope, because, policy))
-    return found
-
-
-def _spoilt(known: Known, scope: Scope, turns: bool) -> bool:
-    if scope.prompts or _against(known, scope, scope.opened):
-        return True
+def _spoiling(known: Known, scope: Scope, turns: bool) -> list[str]:
+    """What prompted the request, or solicited the client before it, by what is known of its time or by now."""
+    found = scope.prompts or _against(known, scope, scope.opened)
     latest = known.dossier.latest
-    return turns and latest > scope.opened and bool(_against(known, scope, latest))
+    if not found and turns and latest > scope.opened:
+        found = _against(known, scope, latest)
+    return found
 
 
 def _may_turn(known: Known) -> bool:

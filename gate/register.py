@@ -23,6 +23,7 @@ from gate.facts import (
     ProductClassified,
 )
 from gate.instants import LATEST
+from gate.packing import replaced
 from gate.policy import Policy
 
 
@@ -259,7 +260,7 @@ class Register:
                 was = versions[place]
                 if was.promoter is promoter:
                     break  # In every country alike.
-                versions[place] = Version(was.at, was.source, was.id, was.campaign, promoter, was.weak)
+                versions[place] = replaced(was, promoter=promoter)
                 self._views.clear()
 
 

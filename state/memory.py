@@ -80,7 +80,7 @@ class MemoryStore:
         while place:
             data = pread(file, _AT_ONCE, place)
             end = _HEAD + int.from_bytes(data[_PLACE:_HEAD])
-            while len(data) < end:
+            if len(data) < end:
                 data += pread(file, end - len(data), place + len(data))
             found.append(record_from_bytes(memoryview(data)[_HEAD:end]))
             place = int.from_bytes(data[:_PLACE])

@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -17,6 +16,7 @@ from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
 from streams.schemas.outputs import CASES
+from streams.settings import url_of
 
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
@@ -242,13 +242,10 @@ class _Reading:
         return url
 
     def _check(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            host = (parts.hostname or "").rstrip(".")
-            readable = parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
-        except ValueError:
-            host, readable = "", False
-        if not readable or parts.scheme not in ("http", "https") or not host:
+        parts = url_of(url)
+        host = (parts.hostname or "").rstrip(".") if parts else ""
+        readable = url.isascii() and url.isprintable() and " " not in url
+        if parts is None or not readable or parts.scheme not in ("http", "https") or not host:
             self._complain("its address cannot be read; use https://HOST/PATH")
         elif parts.username or parts.password or parts.fragment:
             self._complain("its address holds a user, a password or a fragment; the signature says who sends")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -14,7 +14,7 @@ from rich.console import Console
 from gate.facts import Instant
 from gate.policy import Policy
 from streams.policy_file import PolicyRefused, load
-from streams.settings import Settings, SettingsRefused, seconds, settings
+from streams.settings import Kafka, Settings, SettingsRefused, seconds, settings
 from streams.since import since
 from streams.web.clock import now
 
@@ -129,14 +129,21 @@ def since_or_refuse(text: str | None) -> Instant | None:
 
 
 @contextmanager
-def reading_kafka(settings: Settings) -> Iterator[Any]:
-    """A consumer without a group, of whose trouble `kafka_or_refuse` speaks."""
-    from streams.reading import reader
-
+def connected(settings: Settings, client: Callable[[Kafka], Any]) -> Iterator[Any]:
+    """A client of Kafka's, of whose trouble `kafka_or_refuse` speaks."""
     with kafka_or_refuse(settings):
         with asking_kafka(settings):
-            consumer = reader(settings.kafka)
+            made = client(settings.kafka)
         try:
-            yield consumer
+            yield made
         finally:
-            consumer.close()
+            made.close()
+
+
+@contextmanager
+def reading_kafka(settings: Settings) -> Iterator[Any]:
+    """A consumer without a group."""
+    from streams.reading import reader
+
+    with connected(settings, reader) as consumer:
+        yield consumer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Column, Table
 
-from streams.commands.common import AsJson, asking_kafka, console, kafka_or_refuse, refuse, settings_or_refuse
+from streams.commands.common import AsJson, connected, console, refuse, settings_or_refuse
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,15 +60,11 @@ def _kafka(settings: Settings) -> Iterator[Any]:
     """A client; trouble with Kafka ends the program with exit code 1 and what to do."""
     from streams.administration import NotApplied, administrator
 
-    with kafka_or_refuse(settings):
-        with asking_kafka(settings):
-            admin = administrator(settings.kafka)
+    with connected(settings, administrator) as admin:
         try:
             yield admin
         except NotApplied as error:
             raise refuse(f"Kafka did not do all of it: {error}; mend that, then apply again", 1) from None
-        finally:
-            admin.close()
 
 
 def _show(found: "list[Planned]", as_json: bool) -> None:
