@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests deploy/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev native parts demo test check bench bench-decide bench-stream prove format schemas
+.PHONY: help setup dev native parts demo test check bench bench-decide bench-stream prove mutants format schemas
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ bench-stream: parts native  ## the worker beside its rivals on one broker; repor
 
 prove: parts native  ## the promises at full size, hours; report in deploy/proofs (ARGS="--rows 3,4 --share 0.1")
 	$(BIN)/python -m tests.proofs $(ARGS)
+
+mutants: dev  ## breaks the law in small ways and looks whether the tests notice, an hour or two; report in deploy/proofs
+	$(BIN)/python -m tests.mutants --report deploy/proofs/mutants.md $(ARGS)
 
 format: dev  ## formats the code
 	$(BIN)/ruff format $(CODE)

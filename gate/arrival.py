@@ -61,8 +61,6 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
             return _propose(known, fact, said, policy)
         case Delivered():
             return _deliver(known, fact, said, policy)
-        case Released():
-            return people.release_from_dossier(known, fact, policy) or HISTORY_NEEDED
         case Refused():
             return Step(dossier, Record(fact))
         case _:
@@ -92,7 +90,7 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
         return True
     if dossier.delivered[0] == fact.at and said.offer in dossier.delivered[1]:
         return True
-    if said.transaction and fact.at < dossier.spilled.get(said.transaction, fact.at):
+    if fact.at < dossier.spilled.get(said.transaction or "", fact.at):
         return True
     return uncertain(dossier, known.register)
 

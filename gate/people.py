@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gate.dossier import Dossier, Standing
-from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
+from gate.effects import Answer, Case, Greeting, case_of, decision_id
 from gate.evolve import evolve, signed_milder_alone
 from gate.facts import (
     Arrived,
@@ -23,7 +23,6 @@ from gate.facts import (
     Released,
 )
 from gate.history import Record
-from gate.known import Known
 from gate.outcome import Outcome, Reason, Verdict
 from gate.packing import replaced
 from gate.policy import Policy
@@ -124,20 +123,6 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
     if not at < said.expires <= latest:
         return "it must expire after it is signed, within 24 hours and before the window's hard limit"
     return None
-
-
-def release_from_dossier(known: Known, fact: Fact, policy: Policy) -> Step | None:
-    """Refuse what the dossier alone can refuse; None if the history is needed to release."""
-    dossier, said = known.dossier, fact.said
-    assert isinstance(said, Released)
-    alone = same_person(dossier, fact)
-    if alone:
-        return Step(dossier, Record(fact), cases=alone)
-    standing = next((o for o in dossier.offers if o.decision == said.decision), None)
-    if standing is None and dossier.dropped:
-        return None
-    why = refusal(standing, said, fact.at, policy)
-    return Step(dossier, Record(fact), cases=(refused(fact, why),)) if why else None
 
 
 def refused(fact: Fact, why: str) -> Case:

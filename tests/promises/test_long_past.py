@@ -1,6 +1,7 @@
 """A long past costs what it is long, and in order nothing of it is read (README, speed; ARCHITECTURE, known costs)."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from time import thread_time
 
 import pytest
@@ -9,7 +10,8 @@ from gate.history import Record
 from state import MemoryStore
 from streams.embedded import Gate
 from streams.wire import Rejected
-from tests.player import POLICY
+from tests.player import POLICY, play
+from tests.promises.histories import history
 from tests.stories.telling import (
     HERE,
     Event,
@@ -21,9 +23,11 @@ from tests.stories.telling import (
     contacted,
     delivered,
     entity,
+    filed,
     in_order,
     located,
     offer,
+    question,
     record,
 )
 
@@ -45,7 +49,19 @@ VISITS = [arrived(f"{n} min", id=f"visit-{n}", campaign="promo") for n in range(
 LETTERS = [contacted(f"{n} min", id=f"letter-{n}") for n in range(40)]
 
 
-@pytest.mark.parametrize("past", [VISITS, [*LETTERS[:20], RENEWED, *LETTERS[20:]]], ids=["visits", "letters"])
+SENT: list[Event] = [
+    told(f"{n} min", offer=f"of-{n}", id=f"{name}-{n}")
+    for n in range(1, 41)
+    for name, told in (("offer", offer), ("sent", delivered))
+]
+NUMBERED = [question(f"{n} min", id="1") | {"source": f"//desk-{n}"} for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    "past",
+    [VISITS, [*LETTERS[:20], RENEWED, *LETTERS[20:]], SENT, NUMBERED],
+    ids=["visits", "letters", "offers sent at once", "words that sources number alike"],
+)
 def test_in_order_nothing_of_the_past_is_read(past: list[Event]) -> None:
     """Whoever is reached again and again by somebody who stays the same to the firm."""
     store = Watched()
@@ -54,6 +70,40 @@ def test_in_order_nothing_of_the_past_is_read(past: list[Event]) -> None:
     for event in (*told, *in_order((offer(at="1 h"), offer(at="2 h", id="again", offer="again")))):
         gate.take(json.dumps(event).encode())
     assert store.asked == 0
+
+
+REACHING_BACK = {"gate61.client.merged.v1", "gate61.review.released.v1", "gate61.evidence.retracted.v1"}
+
+
+OFFERED = "gate61.offer.proposed.v1"
+AT_ONCE = {
+    f"gate61.{name}.v1" for name in ("client.located", "client.requested", "evidence.approved", "offer.delivered")
+}
+"""With what an offer may have one time, if that was no sending of the same offer."""
+
+
+def _as_it_happens(seed: int) -> list[Event]:
+    """A random life of which everything arrives as it happens, and nothing reaches back."""
+    events = [e for e in history(seed) if e["type"] not in REACHING_BACK and "in_reply_to" not in e["data"]]
+    accused = {e["data"]["evidence"] for e in events if e["data"].get("supports") == "solicitation"}
+    events = [e for e in events if e["data"].get("evidence") not in accused]
+    events.sort(key=lambda e: (e["time"], e["type"] == OFFERED))
+    at, found = datetime(2026, 1, 1, tzinfo=UTC), list[Event]()
+    for event in {(e["source"], e["id"]): e for e in events}.values():
+        before = found[-1] if event["type"] == OFFERED and found else {"type": ""}
+        if before["type"] not in AT_ONCE or before["data"].get("offer") == event["data"].get("offer"):
+            at += timedelta(minutes=1)
+        found.append({**event, "time": at.isoformat(), "recordedtime": "2026-12-31T00:00:00Z"})
+    return found
+
+
+def test_what_happens_in_order_needs_nothing_of_the_past() -> None:
+    """Where every fact is later than those before it, the dossier is enough for all of them."""
+    judged = 0
+    for seed in range(150):
+        judged += len(play(_as_it_happens(seed), store := Watched()).answers)
+        assert store.asked == 0, f"seed {seed}"
+    assert judged > 500
 
 
 def _month(orders: int, at_once: bool) -> list[Event]:
@@ -71,6 +121,31 @@ def _month(orders: int, at_once: bool) -> list[Event]:
             )
         )
     return found
+
+
+def test_a_dossier_stays_within_its_bounds() -> None:
+    """However much of everything happens around a client; and a replay that a late fact asks for keeps it there."""
+    store = Watched()
+    gate = Gate(POLICY, store)
+    days = [_month(80, at_once=False)[len(HERE) :], [question(f"{n} min", id=f"q-{n}") for n in range(120)]]
+    days += [
+        [asks(at=f"{n} min", id=f"re-{n}", in_reply_to=f"far-{n}", kind="recurring_execution") for n in range(120)]
+    ]
+    days += [[record(f"never-{n}", at=f"{n} min") for n in range(120)]]
+    days += [[filed(f"loose-{n}", "initiation", "inbound_email", f"{n} min") for n in range(120)]]
+    days += [[contacted(f"{n} min", id=f"letter-{n}") for n in range(20)]]
+    for number, day in enumerate(days):
+        told = [
+            {**e, "time": (datetime.fromisoformat(e["time"]) + timedelta(days=40 * number)).isoformat()} for e in day
+        ]
+        for event in (*(HERE if number == 0 else ()), *told, located("AT", at=f"{40 * number} d + 1 h")):
+            assert not isinstance(gate.take(json.dumps(event).encode()), Rejected)
+            dossier = store.dossier("anna")
+            assert len(dossier.scopes) <= 24 and len(dossier.own_events) <= 48 and len(dossier.offers) <= 16
+            assert len(dossier.filings) <= 48 and len(dossier.filings.get("", ())) <= 48
+            assert len(dossier.own.sent) <= 48 and len(dossier.waiting) <= 48
+            assert all(len(span.entries) <= 8 for span in dossier.own.touches.values())
+    assert dossier.dropped > 500
 
 
 def _seconds(events: list[Event], late: Event) -> float:

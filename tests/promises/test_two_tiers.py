@@ -1,9 +1,10 @@
 """The bounded dossier answers exactly as a replay of the whole history, however small it is cut and however facts arrive.
 
-Also: the same log gives the same bytes.
+Also: the same log gives the same bytes. `GATE61_TIERS` sets how many seeds.
 """
 
 import json
+import os
 from collections import Counter
 from typing import Any
 
@@ -16,7 +17,7 @@ from state import MemoryStore
 from tests.player import Played, codes, play
 from tests.promises.histories import history
 
-SEEDS = range(400)
+SEEDS = range(int(os.environ.get("GATE61_TIERS", "400")))
 _SOFTNESS = {"allow": 0, "flag": 1, "block": 2}
 
 
@@ -59,7 +60,7 @@ def test_the_dossier_answers_like_the_history(kept: tuple[int, ...], monkeypatch
         assert told(bounded) == told(replayed), f"seed {seed}"
         assert bounded.cases == replayed.cases, f"seed {seed}"
         verdicts.update(a[0]["verdict"] for a in bounded.answers.values())
-    assert all(verdicts[v] > 50 for v in _SOFTNESS), verdicts
+    assert all(verdicts[v] > len(SEEDS) // 8 for v in _SOFTNESS), verdicts
 
 
 def test_the_same_log_gives_the_same_bytes() -> None:

@@ -23,6 +23,7 @@ from tests.stories.telling import (
     proven,
     released,
     tell,
+    told_answers,
 )
 
 SOLICITED = blocked("INITIATION_SOLICITED")
@@ -108,6 +109,15 @@ def test_no_offer_is_judged_on_its_own_delivery() -> None:
     assert answers(others) == [held("EXPOSED_SINCE_REQUEST")]
     both = [*clean_client(), delivered(at="2 h", offer="of-other"), delivered(at="2 h"), offer(at="2 h")]
     assert answers(both) == [held("EXPOSED_SINCE_REQUEST")]
+
+
+def test_of_sendings_of_its_time_an_offer_is_judged_on_those_of_others() -> None:
+    """Whichever arrived first."""
+    mine, other = delivered(id="mine"), delivered(offer="of-other", id="other")
+    for sent in ([mine, other], [other, mine]):
+        (told,) = told_answers(clean_client(), sent, offer())
+        (reason,) = told["reasons"]
+        assert (reason["code"], reason["facts"]) == ("EXPOSED_SINCE_REQUEST", ["other", "asked-anna"])
 
 
 def test_it_is_settled_when_it_arrives() -> None:

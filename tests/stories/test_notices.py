@@ -111,6 +111,14 @@ def test_a_solicitation_found_before_the_request_taints_it() -> None:
     assert [n for n, _ in notices(HERE, asks(), sent)] == ["scope.opened", "scope.tainted", "relationship.suspended"]
 
 
+def test_a_sending_that_was_not_let_go_brings_to_light_whose_tag_it_was() -> None:
+    """What the register told only after the request is said with what arrives next."""
+    tagged = [HERE, arrived(campaign="ads"), asks(), campaign(at="1 h")]
+    sent = delivered("2 h", offer="of-unknown", id="sent")
+    assert notices(tagged) == [OPENED]
+    assert notices(tagged, sent) == [OPENED, ("scope.tainted", "sent"), ("relationship.suspended", "sent")]
+
+
 def test_what_does_not_taint() -> None:
     """Independents, flags, and what came after the request."""
     for harmless in (
