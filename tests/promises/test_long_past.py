@@ -6,12 +6,12 @@ from time import thread_time
 
 import pytest
 
-from gate.history import Record
 from state import MemoryStore
 from streams.embedded import Gate
 from streams.wire import Rejected
 from tests.player import POLICY, play
 from tests.promises.histories import history
+from tests.promises.watched import Watched
 from tests.stories.telling import (
     HERE,
     Event,
@@ -32,15 +32,21 @@ from tests.stories.telling import (
 )
 
 
-class Watched(MemoryStore):
-    """A store that counts how often a history is read."""
-
-    asked = 0
-
-    def history(self, client: str) -> list[Record]:
-        """See `Store`."""
-        self.asked += 1
-        return super().history(client)
+def _month(orders: int, at_once: bool) -> list[Event]:
+    """Orders with papers, an offer after each, which is sent; at once or a second later."""
+    found: list[Event] = in_order((HERE,))
+    for n in range(orders):
+        begin = n * 60
+        found += in_order(
+            (
+                asks(at=f"{begin} s", id=f"asked-{n}", transaction=f"t-{n}"),
+                record(f"asked-{n}", at=f"{begin + 1} s"),
+                approved(f"record-asked-{n}", at=f"{begin + 2} s"),
+                offer(at=f"{begin + 10} s", id=f"offer-{n}", offer=f"of-{n}", transaction=f"t-{n}"),
+                delivered(at=f"{begin + (10 if at_once else 11)} s", offer=f"of-{n}"),
+            )
+        )
+    return found
 
 
 TAG = campaign("promo", at="-30 d")
@@ -54,20 +60,21 @@ SENT: list[Event] = [
     for n in range(1, 41)
     for name, told in (("offer", offer), ("sent", delivered))
 ]
+MONTH = [*_month(60, at_once=False), located(at="61 min")]
 NUMBERED = [question(f"{n} min", id="1") | {"source": f"//desk-{n}"} for n in range(40)]
 
 
 @pytest.mark.parametrize(
     "past",
-    [VISITS, [*LETTERS[:20], RENEWED, *LETTERS[20:]], SENT, NUMBERED],
-    ids=["visits", "letters", "offers sent at once", "words that sources number alike"],
+    [VISITS, [*LETTERS[:20], RENEWED, *LETTERS[20:]], SENT, NUMBERED, MONTH],
+    ids=["visits", "letters", "offers sent at once", "words that sources number alike", "orders and a new address"],
 )
 def test_in_order_nothing_of_the_past_is_read(past: list[Event]) -> None:
     """Whoever is reached again and again by somebody who stays the same to the firm."""
     store = Watched()
     gate = Gate(POLICY, store)
     told = in_order((TAG, HERE, asks(), past))
-    for event in (*told, *in_order((offer(at="1 h"), offer(at="2 h", id="again", offer="again")))):
+    for event in (*told, *in_order((offer(at="3 h"), offer(at="4 h", id="again", offer="again")))):
         gate.take(json.dumps(event).encode())
     assert store.asked == 0
 
@@ -104,23 +111,6 @@ def test_what_happens_in_order_needs_nothing_of_the_past() -> None:
         judged += len(play(_as_it_happens(seed), store := Watched()).answers)
         assert store.asked == 0, f"seed {seed}"
     assert judged > 500
-
-
-def _month(orders: int, at_once: bool) -> list[Event]:
-    """Orders with papers, an offer after each, which is sent; at once or a second later."""
-    found: list[Event] = in_order((HERE,))
-    for n in range(orders):
-        begin = n * 60
-        found += in_order(
-            (
-                asks(at=f"{begin} s", id=f"asked-{n}", transaction=f"t-{n}"),
-                record(f"asked-{n}", at=f"{begin + 1} s"),
-                approved(f"record-asked-{n}", at=f"{begin + 2} s"),
-                offer(at=f"{begin + 10} s", id=f"offer-{n}", offer=f"of-{n}", transaction=f"t-{n}"),
-                delivered(at=f"{begin + (10 if at_once else 11)} s", offer=f"of-{n}"),
-            )
-        )
-    return found
 
 
 def test_a_dossier_stays_within_its_bounds() -> None:

@@ -140,6 +140,8 @@ def test_a_late_sending_reaches_back() -> None:
     assert answers(told, late) == [ALLOWED, held("EXPOSED_SINCE_REQUEST")]
     assert answers(told, delivered(at="3 h", offer="of-other")) == [ALLOWED, held("EXPOSED_SINCE_REQUEST")]
     assert answers(told, delivered(at="3 h + 1 us", offer="of-other")) == [ALLOWED]
+    twice = [*clean_client(), offer(service="custody"), offer(at="3 h", id="again")]
+    assert answers(twice, delivered(at="150 min")) == [ALLOWED, held("EXPOSED_SINCE_REQUEST")]
 
 
 def test_what_it_names_prompts() -> None:

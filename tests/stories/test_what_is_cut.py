@@ -123,6 +123,8 @@ def test_every_scope_is_told_spoilt_once(many: int) -> None:
     assert [name for name, _ in found].count("relationship.suspended") == 1
     again = notices(HERE, contacted("-2 d"), asked, contacted("-1 d"), located("FR", "ip", "1 d"))
     assert [name for name, _ in again].count("scope.tainted") == many
+    moved = notices(campaign(countries=["FR"]), HERE, asked, located("FR", "ip", "1 d"), located("FR", "ip", "2 d"))
+    assert [name for name, _ in moved].count("scope.tainted") == many
 
 
 def test_who_filed_it_may_not_approve_it_once_his_filing_is_cut() -> None:

@@ -1,0 +1,77 @@
+"""A change of the register that reaches back: whom it concerns is judged again, and of nobody else the past is read."""
+
+import pytest
+
+from tests.player import play
+from tests.promises.watched import Watched
+from tests.stories.telling import (
+    HERE,
+    REGISTER,
+    Event,
+    answers,
+    arrived,
+    asks,
+    asset,
+    blocked,
+    campaign,
+    clean_client,
+    country,
+    ended,
+    entity,
+    held,
+    in_order,
+    located,
+    offer,
+    product,
+    proven,
+)
+
+
+def test_what_an_offer_named_that_is_not_kept_any_more() -> None:
+    """It is neither what was asked for nor among the latest offers."""
+    named = offer(id="first", asset="sol")
+    more = [offer(at=f"3 h + {n} min", id=f"o{n}", offer=f"o{n}", content="education", asset="btc") for n in range(40)]
+    first = answers(clean_client(), asset("sol"), named, of="first")
+    late = asset("sol", at="1 h", id="late", class_="deposit")
+    since = answers(clean_client(), asset("sol"), named, more, late, of="first")
+    assert since[:1] == first and since[1].leading == "OTHER_REGIME"
+
+
+def test_who_was_reached_by_one_of_several_campaigns() -> None:
+    """Their promoter turns out to be an affiliate."""
+    both = [
+        campaign("fair", by="pal", countries=["FR"]),
+        campaign("ads", by="pal"),
+        campaign("talk", by="pal", countries=["IT"]),
+    ]
+    known = entity("pal", "affiliate", at="-90 d")
+    assert answers(both, clean_client(), offer(), known) == [held("PROMOTER_UNKNOWN"), blocked("CAMPAIGN_EXPOSURE")]
+
+
+def test_who_came_by_the_tag_of_a_campaign_for_elsewhere() -> None:
+    """It turns out to be the firm's."""
+    there = campaign("fair", by="pal", countries=["FR"], at="-3 d")
+    told = [HERE, there, arrived(campaign="fair"), asks(), proven(), offer()]
+    late = campaign("fair", by="firm", countries=["FR"], at="-2 d", id="late")
+    assert answers(told, late) == [held("PROMOTER_UNKNOWN"), blocked("CAMPAIGN_EXPOSURE")]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        asset("doge", at="-1 d"),
+        product("saver", at="-1 d"),
+        entity("pal", "affiliate", at="-1 d"),
+        campaign("fair", at="-1 d", countries=["FR"]),
+        ended("ads", at="-1 d"),
+        country("FR", in_scope=False, at="-1 d"),
+    ],
+    ids=lambda event: event["type"],
+)
+def test_nobody_else_is_judged_again(late: Event) -> None:
+    """Nor is his past read."""
+    pal = campaign("talk", by="pal", at="-9 d", countries=["IT"])
+    told = in_order([REGISTER, campaign(at="-9 d", countries=["IT"]), pal, located(), asks(), proven(), offer()])
+    played = play([*told, late], store := Watched())
+    assert not played.rejected and len(played.answers["//story", "offer-anna"]) == 1
+    assert store.asked == 0
