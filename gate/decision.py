@@ -83,7 +83,7 @@ def _against_scopes(
     late += failed
     scopes = [scope for scope, _ in judged if scope]
     scope = min(scopes, key=lambda s: s.rank) if scopes else None
-    if things and not late and scope:
+    if scope and not late:
         late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope, policy), (scope.id, offer.id)))
     every = combine(reasons + late)
     verdict = max(r.verdict for r in every)

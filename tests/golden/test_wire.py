@@ -8,7 +8,13 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
+from state import MemoryStore
 from streams.demo.month import month
+from streams.embedded import Gate
+from streams.policy_file import load
+from streams.wire import Rejected
 from tests.commands.program import CASES, lines, run
 
 HERE = Path(__file__).parent
@@ -40,6 +46,17 @@ def test_the_wire_has_not_changed() -> None:
         assert now[name] == (HERE / f"wire-1-{name}.jsonl").read_bytes(), name
     assert digests == json.loads(DIGESTS.read_text())
     assert now == said(TZ="America/St_Johns", PYTHONHASHSEED="2", LC_ALL="C")
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*")), ids=lambda path: path.stem)
+def test_every_sentence_is_as_it_was(path: Path) -> None:
+    """The same bytes from the gate as a library."""
+    gate, out = Gate(load(), MemoryStore()), b""
+    for line in given(path).splitlines():
+        taken = gate.take(line)
+        said = [gate.answer_to_reject(taken, line)] if isinstance(taken, Rejected) else map(gate.line_of, taken)
+        out += b"".join(b"%b\n" % one for one in said if one)
+    assert sha256(out).hexdigest() == json.loads(DIGESTS.read_text())[path.stem]
 
 
 def test_the_demo_month_is_what_its_generator_writes() -> None:

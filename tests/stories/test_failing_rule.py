@@ -95,3 +95,10 @@ def test_a_way_out_passes_though_earlier_steps_fail(monkeypatch: pytest.MonkeyPa
     break_(monkeypatch, "where_is_client")
     for content, code in (("exit_help", "EXIT_SERVICE"), ("service_notice", "SERVICE_NOTICE")):
         assert answer(offer(content=content)) == allowed(code)
+
+
+def test_a_client_abroad_ends_nothing_where_an_earlier_step_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who acts might have been a reason of its own."""
+    break_(monkeypatch, "entity_is_authorised")
+    told = answer(located("US"), offer())
+    assert told.verdict == "block" and told.codes >= {"RULE_FAILED", "OUT_OF_TERRITORY"}

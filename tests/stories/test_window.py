@@ -1,5 +1,7 @@
 """Marketing may follow a request for a very short time, in its transaction; which request counts (steps 4 and 8)."""
 
+import pytest
+
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
@@ -137,3 +139,10 @@ def test_the_answer_shows_its_scope() -> None:
     assert (flagged["scope"]["state"], flagged["initiation"]["state"]) == ("open", "contested")
     assert told_answers(clean_client(), offer(content="education"))[0]["scope"] is None
     assert told_answers(clean_client(), offer(service="custody"))[0]["scope"] is None
+
+
+@pytest.mark.parametrize(("at", "told"), [("1 h", "1 h 0 min"), ("3 h", "3 h 0 min"), ("24 h - 1 us", "23 h 59 min")])
+def test_an_allow_says_how_long_ago_the_request_was(at: str, told: str) -> None:
+    """In full minutes."""
+    (given,) = told_answers(clean_client(), offer(at=at))
+    assert given["reasons"][0]["said"].startswith(f"{told} after the client's own request")
