@@ -98,13 +98,13 @@ def _within(offer: Fact, scope: Scope, policy: Policy) -> str:
 
 def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Policy) -> Judged:
     """The scope of the same service with the softest result; of equals the latest."""
-    dossier = known.dossier
+    dossier, service = known.dossier, thing.service or ""
     if not dossier.scopes:
         said_unknown = "the client has asked for nothing: there is no initiative of his own on record"
-        return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (thing.service or "",))]
-    latest = known.latest_scope(thing.service or "")
+        return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (service,))]
+    latest = known.latest_scope(service)
     if latest is None:
-        return None, [_new_service(dossier, thing.service or "", offer)]
+        return None, [_new_service(dossier, service, offer)]
     best: tuple[Verdict, Scope, list[Reason]] | None = None
     for scope in _candidates(known, latest, said, offer, policy):
         found = _judge(known, offer, said, thing, scope, policy)

@@ -21,12 +21,14 @@ COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
 """Bytes of a message that its topic takes, with room for a key and what Kafka adds (`streams.topics`)."""
+LAYOUTS: Final = range(1, 32)
+"""Numbers of layouts, of this program and of those to come; nothing else that bytes may be begins so."""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
 
 class UnknownLayout(Exception):
-    """Stored bytes name a layout that this program does not know: a newer program wrote them."""
+    """Bytes name a layout that this program does not know: a newer program wrote them. They may not be passed over."""
 
 
 def dossier_to_bytes(dossier: Dossier) -> bytes:
@@ -35,7 +37,7 @@ def dossier_to_bytes(dossier: Dossier) -> bytes:
 
 
 def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
-    """A dossier from its stored form."""
+    """A dossier from its stored form; raises `UnknownLayout`, or `ValueError` for what was never one."""
     return _dossier(_body(data))
 
 
@@ -45,7 +47,7 @@ def record_to_bytes(record: Record) -> bytes:
 
 
 def record_from_bytes(data: bytes | memoryview) -> Record:
-    """A history record from its stored form."""
+    """A history record from its stored form; raises as `dossier_from_bytes` does."""
     return _record(_body(data))
 
 
@@ -73,5 +75,8 @@ def _unpacked(data: bytes | memoryview) -> bytes:
 def _body(data: bytes | memoryview) -> memoryview:
     if data[:1] not in _READ:
         layout = bytes(data[:1]).hex() or "nothing"
-        raise UnknownLayout(f"stored bytes have layout {layout}, this program knows {VERSION.hex()}")
+        told = f"the bytes have layout {layout}, this program knows {VERSION.hex()}"
+        if data and data[0] in LAYOUTS:
+            raise UnknownLayout(f"{told}: a newer gate61 wrote them, update this one")
+        raise ValueError(told)
     return memoryview(data)[1:]

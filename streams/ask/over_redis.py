@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from msgspec import MsgspecError
 from redis.exceptions import RedisError
 
 from gate import Known, Policy, Register
@@ -159,7 +158,7 @@ def _said() -> Iterator[None]:
         raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
     except StateLost as error:
         raise Unreadable(f"state was lost: {error}; see to Redis, then `gate61 rebuild`") from None
-    except (UnknownLayout, MsgspecError) as error:
+    except (UnknownLayout, ValueError) as error:
         raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
 
 

@@ -16,7 +16,7 @@ from gate.packing import replaced
 from gate.policy import DAY, Policy
 from gate.register import Register
 from state import Store
-from state.codec import UnknownLayout, greeting_from_bytes
+from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
 from streams.kafka_record import read_record
 from streams.wire import Read, Rejected, reused
@@ -468,7 +468,8 @@ def _usable(arrival: Arrival) -> bool:
 
 
 def _greeting(record: Any) -> Greeting | Rejected:
+    """What a merged client tells; raises `UnknownLayout`: what a newer worker says may forbid offers, and waits for one."""
     try:
         return greeting_from_bytes(record.value or b"")
-    except (UnknownLayout, ValueError) as error:
+    except ValueError as error:
         return Rejected("BAD_FIELD", f"no message between clients: {error}")

@@ -60,8 +60,9 @@ def test_every_layout_is_read(path: Path) -> None:
 
 
 def test_a_newer_layout_is_refused_by_name() -> None:
-    """A program never guesses at bytes that a newer one wrote."""
-    with pytest.raises(UnknownLayout, match="layout ff, this program knows 02"):
-        dossier_from_bytes(b"\xff\x80")
-    with pytest.raises(UnknownLayout, match="layout nothing"):
-        record_from_bytes(b"")
+    """A program never guesses at bytes that a newer one wrote, nor at what was never a layout."""
+    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 02: a newer gate61 wrote them"):
+        dossier_from_bytes(b"\x1f\x80")
+    for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
+        with pytest.raises(ValueError, match=f"layout {told}, this program knows 02$"):
+            record_from_bytes(data)

@@ -4,14 +4,18 @@ import asyncio
 import json
 from random import Random
 
+import pytest
+
+from state.codec import UnknownLayout
 from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
 from streams.worker.merge import Log
-from streams.worker.outputs import CONTENT_TYPE, DECISIONS
+from streams.worker.outputs import CONTENT_TYPE, DECISIONS, REJECTED
 from streams.worker.partition import Partition
-from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Source, Surroundings, World
+from tests.simulation.alone import Alone
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Record, Source, Surroundings, World
 from tests.stories.telling import REGISTER as OF_REGISTER
 from tests.stories.telling import clean_client, offer
 
@@ -43,3 +47,15 @@ async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_fo
         while loop.partition.next[0] < len(world.logs[ACTIONS, 0]):
             await loop._batch()
     assert len(world.logs[DECISIONS, 0]) == CLIENTS
+
+
+def test_what_a_newer_worker_tells_of_a_merged_client_waits_for_one() -> None:
+    """It is never passed over: it may forbid offers. What no worker ever wrote is refused, and stops nobody."""
+    alone = Alone()
+    told = [
+        Record("between", 0, n, 1_780_000_000_100, b"anna", said, ()) for n, said in enumerate((b"{}", b"\x1f\x80"))
+    ]
+    alone.partition.read([], 0, told[:1], 1)
+    assert [o.topic for o in alone.partition.work([1, 0, 1, 0], 0)] == [REJECTED]
+    with pytest.raises(UnknownLayout, match="update this one"):
+        alone.partition.read([], 0, told, 2)

@@ -1,11 +1,16 @@
 """A rule that fails to run blocks, opens a case, and leaves the others to speak (section 2)."""
 
+import json
 from typing import Any
 
 import pytest
 
 import gate.decision
 import gate.rules
+from gate.effects import Answer
+from state import MemoryStore
+from streams.embedded import Gate
+from tests.player import POLICY
 from tests.stories.telling import (
     ALLOWED,
     allowed,
@@ -102,3 +107,18 @@ def test_a_client_abroad_ends_nothing_where_an_earlier_step_failed(monkeypatch: 
     break_(monkeypatch, "entity_is_authorised")
     told = answer(located("US"), offer())
     assert told.verdict == "block" and told.codes >= {"RULE_FAILED", "OUT_OF_TERRITORY"}
+
+
+def test_an_outcome_knows_which_step_ended_the_judging() -> None:
+    """0 where none did; not said on the wire, the leading reason shows it."""
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    abroad = [located("US"), offer()]
+    for told, step in (
+        ([sister, offer(by="sister")], 1),
+        (abroad, 2),
+        ([offer(content="education")], 4),
+        ([offer()], 0),
+    ):
+        gate = Gate(POLICY, MemoryStore())
+        *_, taken = [gate.take(json.dumps(event).encode()) for event in told]
+        assert isinstance(taken, list) and isinstance(taken[0], Answer) and taken[0].outcome.ended == step

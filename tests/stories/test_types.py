@@ -9,14 +9,17 @@ from tests.stories.telling import (
     Answer,
     Event,
     answer,
+    asks,
     asset,
     blocked,
     clean_client,
     held,
     offer,
     product,
+    told_answers,
 )
 
+ASKED_FOR = ("custody", "exchange_crypto", "execution", "placing")
 NEW_SERVICE = blocked("NEW_SERVICE_TYPE")
 NEW_PRODUCT = blocked("NEW_PRODUCT_TYPE")
 NEW_ASSET = blocked("NEW_ASSET_TYPE")
@@ -30,6 +33,13 @@ def test_another_service_is_a_new_type() -> None:
     assert answer(clean_client(), offer(service="custody", at="300 d", transaction="t9", asset="eth")) == NEW_SERVICE
     assert answer(clean_client(), offer(promotes=[{"service": "custody"}])) == NEW_SERVICE
     assert answer(clean_client(), offer(promotes=[{"service": "exchange_funds", "asset": "btc"}])) == ALLOWED
+
+
+def test_of_many_services_asked_for_the_latest_request_of_four_is_named() -> None:
+    """And the offer."""
+    asked = [asks(service, at=f"{n} min", id=f"for-{service}-{n}") for n in (1, 2) for service in ASKED_FOR]
+    (told,) = told_answers(clean_client(service="advice"), asked, offer(service="transfer"))
+    assert told["reasons"][0]["facts"] == ["asked-anna", *(f"for-{s}-2" for s in sorted(ASKED_FOR)[:3]), "offer-anna"]
 
 
 def staked(asked: str | None, offered: str | None, *classified: Event) -> Answer:
