@@ -60,7 +60,7 @@ prove: parts native  ## the promises at full size, hours; report in deploy/proof
 	$(BIN)/python -m tests.proofs $(ARGS)
 
 mutants: dev  ## breaks the law in small ways and looks whether the tests notice, an hour or two; report in deploy/proofs
-	$(BIN)/python -m tests.mutants --report deploy/proofs/mutants.md $(ARGS)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 format: dev  ## formats the code
 	$(BIN)/ruff format $(CODE)

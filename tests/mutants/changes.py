@@ -23,7 +23,7 @@ _CALCULATED: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, a
 _CALLED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _OF_TYPES = {"annotation", "returns", "decorator_list", "bases", "keywords", "type_params"}
 """Fields of definitions that say types, which mypy looks at."""
-_SHOWN = 60
+_SHOWN = 100
 _TYPES = (ast.ClassDef, ast.FunctionDef, ast.AnnAssign, ast.arg)
 
 
@@ -122,9 +122,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.UnaryOp(op=ast.Not()):
             yield "not dropped", node.operand
         case ast.BinOp() | ast.AugAssign() if type(node.op) in _CALCULATED:
-            other = copy.deepcopy(node)
-            other.op = _CALCULATED[type(node.op)]()
-            yield "calculated otherwise", other
+            calculated = copy.deepcopy(node)
+            calculated.op = _CALCULATED[type(node.op)]()
+            yield "calculated otherwise", calculated
         case ast.Call(func=ast.Name(id=called)) if called in _CALLED and not node.keywords:
             yield "called otherwise", ast.Call(ast.Name(_CALLED[called], ast.Load()), node.args, [])
         case ast.Constant(value=bool() as value):

@@ -90,6 +90,7 @@ def test_what_passes_before_passes_still(monkeypatch: pytest.MonkeyPatch) -> Non
     assert answer(clean_client(), offer(content="exit_help")) == allowed("EXIT_SERVICE")
     break_(monkeypatch, "pure_content")
     assert answer(located("US"), offer()) == allowed("OUT_OF_TERRITORY")
+    assert answer(located(), offer(content="exit_help", link=True)) == FAILED
     break_(monkeypatch, "where_is_client")
     assert answer(sister, located(), offer(by="sister")) == allowed("AUTHORISED_ENTITY")
 

@@ -66,6 +66,8 @@ def test_the_grade_is_told() -> None:
     assert grade(START, RECORD, offer()) == ("under_review", "C", [record])
     assert grade(START, RECORD, RECORD_OK, offer()) == ("exclusive", "B", [record])
     assert grade(START, proven(), offer()) == ("exclusive", "A", [record, search])
+    many = [filed(f"r{n}", "initiation", "inbound_email", "1 min", "asked-anna") for n in range(9)]
+    assert grade(START, many, offer()) == ("under_review", "C", [f"r{n}" for n in range(8)])
     assert grade(START, proven(), complaint(), offer()) == ("contested", "A", [record, search])
     assert grade(START, proven(), complaint(), approved("complaint", "1 h"), offer())[:2] == ("solicited", "A")
 

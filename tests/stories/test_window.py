@@ -77,6 +77,8 @@ def test_of_equally_soft_requests_the_latest_counts() -> None:
     """Of one time the greater source and id."""
     second = [asks(at="1 h", id="second"), *proven("second", "1 h")]
     assert answer(clean_client(), second, offer()) == allowed("WITHIN_WINDOW", until="25 h")
+    third = asks(at="2 h", id="third")
+    assert answer(clean_client(), second, third, offer(at="3 h")) == allowed("WITHIN_WINDOW", until="25 h")
     same_time = [asks(id="z-asked", transaction="t2"), *proven("z-asked")]
     assert answer(clean_client(), same_time, offer(transaction="t3")) == ANOTHER
     (told,) = told_answers(clean_client(), same_time, offer(transaction="t3"))
