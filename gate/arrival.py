@@ -110,7 +110,6 @@ def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepp
     same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
     dossier.delivered = (fact.at, [*same, said.offer]) if fact.at >= dossier.delivered[0] else dossier.delivered
     record = Record(fact, let_go=let_go)
-    trim(dossier, policy.hard_limit)
     return Step(
         dossier,
         record,

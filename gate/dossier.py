@@ -81,9 +81,7 @@ class Filing(Struct, frozen=True, array_like=True):
 
     @property
     def since(self) -> Instant:
-        """Its effective time (judging section 1)."""
-        if self.supports != "solicitation":
-            return self.at
+        """Of an accusation, from when it says that the client was solicited (judging section 1)."""
         return BEFORE_EVERYTHING if self.solicited_at is None else min(self.solicited_at, self.at)
 
     @property
@@ -175,7 +173,7 @@ class Standing(Struct, array_like=True):
     may_send: bool
     send_by: Instant | None
     hard_until: Instant | None
-    releasable: bool = False
+    releasable: bool
     """Whether people may release it: a flag, or a block of TYPE_UNCLASSIFIED alone."""
     released_at: Instant | None = None
     names: tuple[Thing, ...] = ()

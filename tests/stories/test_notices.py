@@ -77,6 +77,13 @@ def test_the_notice_shows_the_scope() -> None:
     ]
 
 
+def test_two_requests_under_one_id_open_two_scopes() -> None:
+    """Of two sources; each is told with its own time."""
+    told = tell(HERE, asks(), asks(at="1 h") | {"source": "//other"}).out
+    assert [e["data"]["scope"]["opened_at"] for e in told] == ["2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z"]
+    assert len({e["id"] for e in told}) == 2
+
+
 def test_a_scope_closes_when_its_hard_limit_passes() -> None:
     """With the first event recorded then, whosever it is; once."""
     assert notices(HERE, asks(), question("10 d - 1 us", who="ben")) == [OPENED]
