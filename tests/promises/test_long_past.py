@@ -118,7 +118,13 @@ def test_a_dossier_stays_within_its_bounds() -> None:
     store = Watched()
     gate = Gate(POLICY, store)
     held: list[tuple[int, int, int]] = []
-    days = [_month(80, at_once=False)[len(HERE) :], [question(f"{n} min", id=f"q-{n}") for n in range(120)]]
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    sends = [
+        told(f"{n} min", offer=f"s-{n}", id=f"{name}-{n}", **more)
+        for n in range(1, 61)
+        for name, told, more in (("hers", offer, {"by": "sister", "asset": f"a-{n}"}), ("went", delivered, {}))
+    ]
+    days = [sends, _month(80, at_once=False)[len(HERE) :], [question(f"{n} min", id=f"q-{n}") for n in range(120)]]
     days += [
         [asks(at=f"{n} min", id=f"re-{n}", in_reply_to=f"far-{n}", kind="recurring_execution") for n in range(120)]
     ]
@@ -129,15 +135,16 @@ def test_a_dossier_stays_within_its_bounds() -> None:
         told = [
             {**e, "time": (datetime.fromisoformat(e["time"]) + timedelta(days=40 * number)).isoformat()} for e in day
         ]
-        for event in (*(HERE if number == 0 else ()), *told, located("AT", at=f"{40 * number} d + 1 h")):
+        for event in (*((*HERE, sister) if number == 0 else ()), *told, located("AT", at=f"{40 * number} d + 1 h")):
             assert not isinstance(gate.take(json.dumps(event).encode()), Rejected)
             dossier = store.dossier("anna")
             held.append((len(dossier.scopes), len(dossier.own_events), len(dossier.offers)))
             assert len(dossier.filings) <= 48 and len(dossier.filings.get("", ())) <= 48
-            assert len(dossier.own.sent) <= 48 and len(dossier.waiting) <= 48
+            assert len(dossier.waiting) <= 48
             assert all(len(span.entries) <= 8 for span in dossier.own.touches.values())
     assert [max(many) for many in zip(*held, strict=True)] == [24, 48, 16]
     assert dossier.dropped > 500
+    assert {thing.asset for thing in dossier.own.sent} == {"btc"}
 
 
 def _seconds(events: list[Event], late: Event) -> float:
