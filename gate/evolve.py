@@ -136,8 +136,11 @@ def name_thing(reached: Reached, thing: Thing, touch: Touch, let_go: bool) -> No
 
 
 def asked_since(dossier: Dossier, at: Instant) -> bool:
-    """Whether a request stands at or after this time, which the sending would prompt."""
-    return any(s.opened >= at for s in dossier.scopes) or any(t >= at for t, _ in dossier.own_events.values())
+    """Whether a request stands at or after this time, which the sending would prompt.
+
+    One that opened no scope may be replied to; that sends the reply to the history anyhow.
+    """
+    return any(s.opened >= at for s in dossier.scopes)
 
 
 def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:

@@ -140,7 +140,7 @@ def test_a_dossier_stays_within_its_bounds() -> None:
             dossier = store.dossier("anna")
             held.append((len(dossier.scopes), len(dossier.own_events), len(dossier.offers)))
             assert len(dossier.filings) <= 48 and len(dossier.filings.get("", ())) <= 48
-            assert len(dossier.waiting) <= 48
+            assert len(dossier.waiting) <= 48 and len(dossier.own.approvals) <= 48
             assert all(len(span.entries) <= 8 for span in dossier.own.touches.values())
     assert [max(many) for many in zip(*held, strict=True)] == [24, 48, 16]
     assert dossier.dropped > 500

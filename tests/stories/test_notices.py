@@ -1,5 +1,7 @@
 """What else the gate says: scopes that open, shut and are spoilt, and cases a person must look at (section 6)."""
 
+from gate.effects import case_of
+from gate.facts import Asked, Fact
 from tests.stories.telling import (
     HERE,
     REGISTER,
@@ -249,3 +251,10 @@ def test_every_kind_of_case() -> None:
         "SAME_PERSON_TWICE",
         "RELEASE_REFUSED",
     }
+
+
+def test_a_case_names_a_thousand_decisions_at_most() -> None:
+    """Each answer says itself which one it takes the place of."""
+    fact = Fact("//story", "e-1", "anna", 0, 0, Asked("chat"))
+    named = case_of("LATE_EVIDENCE", "many", "anna", fact, decisions=tuple(f"dec-{n}" for n in range(1500))).decisions
+    assert named == tuple(f"dec-{n}" for n in range(1000))

@@ -223,6 +223,15 @@ def test_a_campaign_at_the_time_of_the_offer_counts_though_another_was_narrowed(
     assert answer(told, offer(at="2 h"), campaign("now", at="2 h + 1 us")) == ALLOWED
 
 
+def test_what_is_told_only_after_it_was_narrowed() -> None:
+    """It counts for what was left of it, and who solicited for the firm for everything."""
+    unknown, told = referred(by="stranger"), clean_client()
+    assert answer(told, narrowed(unknown["id"], ONLY_ETH), unknown, offer()) == ALLOWED
+    assert answer(told, narrowed(unknown["id"], BTC), unknown, offer()) == held("PROMOTER_UNKNOWN")
+    firm = contacted()
+    assert answer(told, narrowed(firm["id"], ONLY_ETH), firm, offer()) == blocked("INITIATION_SOLICITED")
+
+
 def test_one_version_of_a_campaign_is_narrowed_by_its_event() -> None:
     """The other versions stay; another exposure's narrowing changes nothing."""
     told = [campaign(id="v1"), campaign(id="v2", at="1 h"), *clean_client()]

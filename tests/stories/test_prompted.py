@@ -55,7 +55,13 @@ def test_a_request_that_answers_anything_else_is_prompted() -> None:
 
 def test_his_own_word_that_arrives_later_clears_the_request() -> None:
     """What a request replies to may be told after it."""
-    assert answer(PAPERS, asks(in_reply_to="m1"), question(id="m1"), offer()) == ALLOWED
+    for own in (
+        question(id="m1"),
+        declared("-1 h") | {"id": "m1"},
+        arrived(id="m1"),
+        asks("custody", at="-1 h", id="m1"),
+    ):
+        assert answer(PAPERS, asks(in_reply_to="m1"), own, offer()) == ALLOWED
 
 
 def test_a_request_that_follows_a_prompted_one_is_prompted() -> None:
@@ -195,6 +201,21 @@ def test_of_two_sendings_the_one_before_the_request_prompts() -> None:
     before = [asks(at="130 min", id="second", transaction="t2"), *proven("second", "130 min")]
     assert answer(sent, between, own) == PROMPTED
     assert answer(sent, before, own) == allowed("WITHIN_WINDOW", until="24 h + 130 min")
+
+
+def test_of_what_was_named_twice_the_time_that_speaks_against_the_firm_counts() -> None:
+    """The first of what prompts for ever, the last of what was let go."""
+    named = {"service": "exchange_funds", "asset": "btc"}
+    assert answer(PAPERS, notice("-1 d", **named), notice("1 h", **named), asks(), offer()) == PROMPTED
+    assert answer(PAPERS, asks(), notice("0 h", **named), offer()) == PROMPTED
+    assert answer(PAPERS, asks(), notice("1 us", **named), offer()) == ALLOWED
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    sends = [
+        [offer(at, by="sister", id=name, offer=name), delivered(at, name)]
+        for name, at in (("first", "-12 d"), ("second", "-2 d"))
+    ]
+    assert answer(PAPERS, sister, sends, asks(), offer()) == PROMPTED
+    assert answer(PAPERS, sister, sends[:1], asks(), offer()) == ALLOWED
 
 
 def test_a_recurring_execution_may_be_prompted_too() -> None:

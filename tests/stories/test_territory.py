@@ -63,6 +63,13 @@ def test_the_firm_itself_is_never_authorised_where_nobody_acts_for_it() -> None:
     assert answer(firm, located(), offer(by="firm")) == allowed("AUTHORISED_ENTITY")
 
 
+def test_of_two_residences_of_one_time_both_count() -> None:
+    """Whichever arrives first: who may be in the Union is judged."""
+    here, there = located("DE"), located("US")
+    for told in ([here, there], [there, here], [here, there, here | {"id": "again"}]):
+        assert answer(told, offer()) == blocked(NOBODY_ASKED)
+
+
 def test_a_client_who_lives_elsewhere_is_not_judged() -> None:
     """Each strong sign will do, also beside a weak one from elsewhere."""
     outside = allowed("OUT_OF_TERRITORY")

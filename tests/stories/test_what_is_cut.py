@@ -7,6 +7,7 @@ from tests.stories.telling import (
     HERE,
     Event,
     Words,
+    allowed,
     answer,
     answers,
     approved,
@@ -46,6 +47,45 @@ def test_an_offer_of_ten_days_ago_prompts_a_request_that_arrives_late(many: int)
     later, request, last = question("6 h"), asks(asset="a3"), offer("7 h", asset="a3")
     assert answer(HERE, sent, request, proven(), later, last) == blocked("SCOPE_TAINTED")
     assert answer(HERE, sent, later, request, proven(), last) == blocked("SCOPE_TAINTED")
+
+
+def sends(at: str, named: str, many: int = 60) -> list[Event]:
+    """Offers of the sister, each about an asset of its own, all sent at the time at which they were made."""
+    found: list[Event] = [entity("sister", "eu_authorised", services=["exchange_funds"])]
+    for n in range(many):
+        own = offer(at, asset=f"{named}{n}", by="sister", id=f"{named}{n}", offer=f"{named}{n}")
+        found += [asset(f"{named}{n}"), own, delivered(at, f"{named}{n}")]
+    return found
+
+
+def test_what_prompts_for_ever_is_never_cut() -> None:
+    """Nor what was let go ten days before, to the microsecond."""
+    lesson = contacted(
+        "-30 d", by="blogger", content="education", promotes=[{"service": "exchange_funds", "asset": "a3"}]
+    )
+    told = [HERE, sends("-25 d", "a"), lesson, question("-1 h")]
+    assert answer(told, asks(asset="a3"), proven(), offer(asset="a3")) == blocked("SCOPE_TAINTED")
+    for at, expected in (("-10 d", blocked("SCOPE_TAINTED")), ("-10 d - 1 us", ALLOWED)):
+        told = [HERE, sends(at, "a"), question("0 h")]
+        assert answer(told, asks(asset="a3"), proven(), offer(asset="a3")) == expected
+
+
+def test_of_sendings_that_were_cut_one_after_the_other_the_latest_is_remembered() -> None:
+    """A request that arrives late may have been prompted by it."""
+    told = [HERE, sends("-60 d", "a"), question("-40 d"), sends("-20 d", "b"), question("1 h")]
+    late = asks(at="-15 d", asset="b3", id="late", transaction="t2")
+    own = offer(asset="b3", transaction="t2", id="last", offer="last")
+    assert answer(told, late, proven("late", "-15 d"), own) == blocked("SCOPE_TAINTED", "WINDOW_EXPIRED")
+
+
+def test_what_named_a_thing_before_a_request_whose_event_was_cut() -> None:
+    """Many words of his own, of long ago, were told only after the request."""
+    words = [question("-1 d", id=f"q-{n}") for n in range(60)]
+    lesson = contacted(
+        "30 min", by="blogger", content="education", promotes=[{"service": "exchange_funds", "asset": "btc"}]
+    )
+    assert answer(HERE, asks(at="1 h"), words, proven(at="1 h"), offer()) == allowed("WITHIN_WINDOW", until="25 h")
+    assert answer(HERE, asks(at="1 h"), words, lesson, proven(at="1 h"), offer()) == blocked("SCOPE_TAINTED")
 
 
 def test_a_promoter_who_was_registered_for_a_while() -> None:
