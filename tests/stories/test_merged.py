@@ -26,6 +26,7 @@ from tests.stories.telling import (
     located,
     merged,
     narrowed,
+    notices,
     offer,
     proven,
     question,
@@ -202,3 +203,11 @@ def test_the_register_may_change_behind_what_reached_the_other() -> None:
     ]
     late = entity("newcomer", "agent", at="-2 d")
     assert answers(told, late) == [ALLOWED, blocked("PERSON_CHAIN_SOLICITATION")]
+
+
+def test_a_late_request_of_when_one_of_them_was_abroad_opens_nothing() -> None:
+    """The other's past does not matter for where the one was."""
+    moved = [*REGISTER, located("US"), located("US", "ip"), located("US", who="ben"), merged("ben", at="-1 d")]
+    moved += [located("DE", at="1 h")]
+    assert notices(moved, asks()) == []
+    assert notices(moved, asks(at="2 h")) == [("scope.opened", "asked-anna")]

@@ -200,6 +200,7 @@ def test_of_two_sendings_the_one_before_the_request_prompts() -> None:
     between = [asks(at="3 h", id="second", transaction="t2"), *proven("second", "3 h")]
     before = [asks(at="130 min", id="second", transaction="t2"), *proven("second", "130 min")]
     assert answer(sent, between, own) == PROMPTED
+    assert answer(sent, notice("1 h", service="custody"), between, own) == PROMPTED
     assert answer(sent, before, own) == allowed("WITHIN_WINDOW", until="24 h + 130 min")
 
 

@@ -73,9 +73,10 @@ def test_what_prompts_for_ever_is_never_cut() -> None:
 def test_of_sendings_that_were_cut_one_after_the_other_the_latest_is_remembered() -> None:
     """A request that arrives late may have been prompted by it."""
     told = [HERE, sends("-60 d", "a"), question("-40 d"), sends("-20 d", "b"), question("1 h")]
-    late = asks(at="-15 d", asset="b3", id="late", transaction="t2")
-    own = offer(asset="b3", transaction="t2", id="last", offer="last")
-    assert answer(told, late, proven("late", "-15 d"), own) == blocked("SCOPE_TAINTED", "WINDOW_EXPIRED")
+    for at in ("-15 d", "-10 d"):
+        late = asks(at=at, asset="b3", id="late", transaction="t2")
+        found = answer(told, late, proven("late", at), offer(asset="b3", transaction="t2", id="last", offer="last"))
+        assert found == blocked("SCOPE_TAINTED", "WINDOW_EXPIRED")
 
 
 def test_what_named_a_thing_before_a_request_whose_event_was_cut() -> None:
@@ -100,6 +101,8 @@ def test_a_promoter_who_was_registered_for_a_while() -> None:
     late = [referred(at=f"-20 d + {n} h", by="pal") for n in range(8, 12)]
     chain = blocked("PERSON_CHAIN_SOLICITATION", "PROMOTER_UNKNOWN")
     assert answer(early, until, between, late, clean_client(), offer()) == chain
+    told = [HERE, referred("-30 d"), early, until, between, late, asks(at="-20 d + 450 min")]
+    assert ("scope.tainted", "asked-anna") in notices(told)
 
 
 @pytest.mark.parametrize(
