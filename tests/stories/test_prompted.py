@@ -21,6 +21,7 @@ from tests.stories.telling import (
     offer,
     proven,
     question,
+    told_answers,
 )
 
 PROMPTED = blocked("SCOPE_TAINTED")
@@ -49,6 +50,8 @@ def test_a_request_that_answers_anything_else_is_prompted() -> None:
     lesson = contacted(by="blogger", content="education", id="m1")
     assert answer(PAPERS, lesson, asks(in_reply_to="m1"), offer()) == PROMPTED
     assert answer(PAPERS, asks(in_reply_to="asked-anna"), offer()) == PROMPTED
+    namesake = question(id="asked-anna") | {"source": "//other"}
+    assert answer(PAPERS, namesake, asks(in_reply_to="asked-anna"), offer()) == PROMPTED
     here = located("DE", "ip")
     assert answer(PAPERS, here, asks(in_reply_to=here["id"]), offer()) == PROMPTED
 
@@ -210,6 +213,7 @@ def test_of_what_was_named_twice_the_time_that_speaks_against_the_firm_counts() 
     assert answer(PAPERS, notice("-1 d", **named), notice("1 h", **named), asks(), offer()) == PROMPTED
     assert answer(PAPERS, asks(), notice("0 h", **named), offer()) == PROMPTED
     assert answer(PAPERS, asks(), notice("1 us", **named), offer()) == ALLOWED
+    assert answer(PAPERS, notice("1 us", **named), asks(), offer()) == ALLOWED
     sister = entity("sister", "eu_authorised", services=["exchange_funds"])
     sends = [
         [offer(at, by="sister", id=name, offer=name), delivered(at, name)]
@@ -217,6 +221,8 @@ def test_of_what_was_named_twice_the_time_that_speaks_against_the_firm_counts() 
     ]
     assert answer(PAPERS, sister, sends, asks(), offer()) == PROMPTED
     assert answer(PAPERS, sister, sends[:1], asks(), offer()) == ALLOWED
+    (told,) = told_answers(PAPERS, sister, notice(**named), sends, asks(), offer())
+    assert told["reasons"][0]["facts"] == [notice(**named)["id"], "asked-anna"]
 
 
 def test_a_recurring_execution_may_be_prompted_too() -> None:
