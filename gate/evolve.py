@@ -237,14 +237,12 @@ def _remember(dossier: Dossier, fact: Fact, prompted: bool) -> None:
     """Keep an own event that a request may reply to.
 
     Of several with one id, of several sources, it may reply to any: a replay keeps the worst by then. Where that is
-    not known in the order of time, the one that helps most sends the request to the history.
+    not known in the order of time, an unprompted one sends the request to the history.
     """
     known = dossier.own_events.get(fact.id)
-    if known is None:
-        dossier.own_events[fact.id] = (fact.at, prompted)
-    elif dossier.full:
-        dossier.own_events[fact.id] = (max(fact.at, known[0]), prompted or known[1])
-    elif known[0] != BEFORE_EVERYTHING and (prompted, fact.at) < (known[1], known[0]):
+    if known is not None and dossier.full:
+        prompted = prompted or known[1]
+    if known is None or dossier.full or not prompted:
         dossier.own_events[fact.id] = (fact.at, prompted)
 
 

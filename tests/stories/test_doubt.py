@@ -204,12 +204,10 @@ def test_classifications_of_one_time_that_all_state_another_regime(classes: tupl
 
 def test_a_reply_to_an_id_that_two_own_events_share() -> None:
     """A question of the client's, and a request of his that was prompted itself: it may reply to the latter."""
-    asked, prompted = (
-        by("//app", question(id="m1")),
-        by("//web", asks("custody", "btc", "-1 h", "m1", in_reply_to="no")),
-    )
-    reply, papers = asks(in_reply_to="m1"), proven()
-    for told in ([asked, prompted, reply], [prompted, reply, asked], [asked, reply, prompted]):
-        assert answer(HERE, told, papers, offer()) == blocked("SCOPE_TAINTED")
-    assert answers(HERE, asked, reply, papers, offer(), prompted)[-1] == blocked("SCOPE_TAINTED")
+    asked, reply, papers = by("//app", question(id="m1")), asks(in_reply_to="m1"), proven()
+    for at in ("-2 h", "-1 h", "-30 min"):
+        prompted = by("//web", asks("custody", "btc", at, "m1", in_reply_to="no"))
+        for told in ([asked, prompted, reply], [prompted, reply, asked], [asked, reply, prompted]):
+            assert answer(HERE, told, papers, offer()) == blocked("SCOPE_TAINTED")
+        assert answers(HERE, asked, reply, papers, offer(), prompted)[-1] == blocked("SCOPE_TAINTED")
     assert answer(HERE, asked, reply, papers, {**prompted, "time": "2026-03-02T11:00:00Z"}, offer()) == ALLOWED
