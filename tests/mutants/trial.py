@@ -22,6 +22,7 @@ SLOW = (
     "tests/stories/test_busy_client.py",
     "tests/stories/test_every_code.py",
     "tests/promises/test_two_tiers.py",
+    "tests/promises/test_limits.py",
     "tests/promises/test_from_history.py",
     "tests/promises/test_long_past.py",
     "tests/promises/test_time.py",

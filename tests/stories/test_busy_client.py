@@ -245,6 +245,8 @@ def test_papers_for_an_old_request_that_had_none() -> None:
     first = [*REGISTER, located(), asks()]
     later = [asks(at=f"{n} min", id=f"more-{n}", transaction=f"more-{n}") for n in range(1, 31)]
     assert answer(first, later, proven(at="40 min"), offer()) == ALLOWED
+    only = [record(at="40 min"), approved("record-asked-anna", "41 min")]
+    assert answer(first, later, only, offer()) == held("CHANNELS_NOT_SEARCHED")
     assert answer(first, later, offer()) == blocked("EVIDENCE_ABSENT", "OUTSIDE_ORIGINAL_TRANSACTION")
 
 

@@ -22,6 +22,7 @@ from tests.stories.telling import (
     declared,
     delivered,
     entity,
+    filed,
     held,
     located,
     merged,
@@ -34,6 +35,7 @@ from tests.stories.telling import (
     referred,
     relationship,
     retracted,
+    search,
     tell,
 )
 
@@ -119,6 +121,13 @@ def test_a_narrowing_is_for_whom_the_exposure_reached() -> None:
     ads = [campaign(), located(who="ben"), MERGED]
     assert answer(ads, narrowed("ads"), offer()) == blocked("CAMPAIGN_EXPOSURE")
     assert answer(ads, narrowed("ads"), narrowed("ads", who="ben"), offer()) == ALLOWED
+
+
+def test_who_filed_for_one_may_approve_what_was_filed_for_the_other() -> None:
+    """Evidence has its name with its client."""
+    told = [*REGISTER, located(), merged("ben", at="-1 d"), asks(), search(), approved("search-asked-anna")]
+    his = filed("record-asked-anna", "initiation", "inbound_email", "5 min", by="st-second", who="ben")
+    assert answer(told, his, record(), approved("record-asked-anna"), offer()) == ALLOWED
 
 
 def test_one_signs_milder_for_himself_only() -> None:

@@ -57,6 +57,14 @@ def test_the_ladder_of_evidence() -> None:
     assert answer(*START, SEARCH, SEARCH_OK, offer()) == ABSENT
 
 
+def test_of_several_declarations_the_first_is_named() -> None:
+    """In whatever order they arrive."""
+    first, later = declared("5 min"), declared("6 min")
+    for told in ([first, later], [later, first]):
+        (given,) = told_answers(START, told, offer())
+        assert given["reasons"][0]["facts"] == [first["id"], "asked-anna"]
+
+
 def test_the_grade_is_told() -> None:
     """A to D or none, with the state of the initiation and the evidence it leans on."""
     record, search = "record-asked-anna", "search-asked-anna"

@@ -12,6 +12,7 @@ from tests.stories.telling import (
     held,
     offer,
     relationship,
+    told_answers,
 )
 
 CODES = {"suspended": "SUSPENDED", "exit_only": "EXIT_ONLY", "closed": "EXIT_ONLY"}
@@ -36,6 +37,13 @@ def test_two_people_may_make_it_milder(state: str, code: str) -> None:
         assert answer(before, milder, offer()) == blocked(code)
         assert "SAME_PERSON_TWICE" in cases(before, milder)
     assert "SAME_PERSON_TWICE" not in cases(before, relationship("exempt"))
+
+
+def test_of_one_time_all_that_say_so_are_named() -> None:
+    """Two desks suspend him in the same moment; who says something milder is not."""
+    one, two = relationship("suspended", reason="one"), relationship("suspended", reason="two")
+    (told,) = told_answers(clean_client(), one, two, relationship("exempt"), offer())
+    assert told["reasons"][0]["facts"] == [one["id"], two["id"]]
 
 
 def test_the_ladder_of_states() -> None:
