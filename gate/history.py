@@ -242,10 +242,10 @@ class _Replay:
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
-    """Since when an id is also that of something the client did not say himself."""
+    """Since when an id is also that of something the client, or who is the same person, did not say himself."""
     found: dict[str, Instant] = {}
     for r in records:
-        if r.fact is not None and r.of is None and type(r.fact.said) not in ANSWERABLE:
+        if r.fact is not None and type(r.fact.said) not in ANSWERABLE:
             found[r.fact.id] = min(r.fact.at, found.get(r.fact.id, r.fact.at))
     return found
 

@@ -19,6 +19,7 @@ from tests.stories.telling import (
     entity,
     held,
     located,
+    narrowed,
     offer,
     proven,
     released,
@@ -109,6 +110,13 @@ def test_no_offer_is_judged_on_its_own_delivery() -> None:
     assert answers(others) == [held("EXPOSED_SINCE_REQUEST")]
     both = [*clean_client(), delivered(at="2 h", offer="of-other"), delivered(at="2 h"), offer(at="2 h")]
     assert answers(both) == [held("EXPOSED_SINCE_REQUEST")]
+
+
+def test_nor_on_its_own_delivery_that_was_narrowed_before() -> None:
+    """Two people said of it beforehand what it counts for."""
+    sent = [narrowed("mine", [{"asset": "btc"}], at="1 h"), delivered(id="mine")]
+    assert answer(clean_client(), sent, offer()) == ALLOWED
+    assert answer(clean_client(), sent, offer(at="2 h + 1 us")) == held("EXPOSED_SINCE_REQUEST")
 
 
 def test_of_sendings_of_its_time_an_offer_is_judged_on_those_of_others() -> None:

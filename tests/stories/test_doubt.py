@@ -56,6 +56,10 @@ def test_a_reply_to_an_id_that_two_sources_use() -> None:
     for told in ([own, mail, asked], [mail, own, asked]):
         assert answer(HERE, told, papers, offer()) == blocked("SCOPE_TAINTED")
     assert answers(HERE, own, asked, papers, offer(), mail)[1:] == [blocked("SCOPE_TAINTED")]
+    again = by("//crm-2", contacted("1 h", content="service_notice", id="m1"))
+    assert answer(HERE, own, mail, again, asked, papers, offer()) == blocked("SCOPE_TAINTED")
+    to_ben = [merged("ben", at="-1 d"), by("//crm", contacted("-2 h", content="service_notice", id="m1", who="ben"))]
+    assert answer(HERE, own, to_ben, asked, papers, offer()) == blocked("SCOPE_TAINTED")
     at_once = by("//crm", contacted("0 h", content="service_notice", id="m1"))
     assert answer(HERE, own, asked, at_once, papers, offer()) == blocked("SCOPE_TAINTED")
     later = by("//crm", contacted("1 min", content="service_notice", id="m1"))
