@@ -1,5 +1,7 @@
 """What the firm named first, the client did not ask for by himself (sections 4 and 5)."""
 
+from itertools import permutations
+
 import pytest
 
 from tests.stories.telling import (
@@ -75,6 +77,30 @@ def test_a_request_that_follows_a_prompted_one_is_prompted() -> None:
     assert answer(PAPERS, prompted, asks(in_reply_to="first"), offer()) == PROMPTED
     same_time = [asks(in_reply_to="first"), asks("custody", id="first")]
     assert answer(PAPERS, same_time, offer()) == ALLOWED
+
+
+def test_requests_of_one_time_that_reply_to_one_another_in_a_row() -> None:
+    """The first was unprompted, and so are all, in whatever order they arrive and are named."""
+    for names in permutations(("first", "second", "third")):
+        row = [asks("custody", id=names[0]), asks("custody", id=names[1], in_reply_to=names[0])]
+        row += [asks("custody", id=names[2], in_reply_to=names[1]), asks(in_reply_to=names[2])]
+        for told in permutations(row):
+            assert answer(PAPERS, [*told], offer()) == ALLOWED
+
+
+def test_a_circle_of_requests_of_one_time_holds_nobody_else_up() -> None:
+    """Each of the circle is prompted, and opens its scope; the others are not."""
+    circle = [asks("custody", id="a", in_reply_to="b"), asks("advice", id="b", in_reply_to="a")]
+    told = [circle[0], asks(), circle[1], asks("transfer", id="c", in_reply_to="asked-anna")]
+    for row in permutations(told):
+        assert answer(PAPERS, [*row], offer()) == ALLOWED
+        for service, papers, codes in (
+            ("custody", "a", {"SCOPE_TAINTED"}),
+            ("advice", "b", {"SCOPE_TAINTED"}),
+            ("transfer", "c", {"WITHIN_WINDOW"}),
+        ):
+            named = [{**e, "data": {**e["data"], "asset": None}} if "asset" in e["data"] else e for e in row]
+            assert answer(PAPERS, named, proven(papers), offer(service=service, asset=None)).codes == codes
 
 
 def test_two_requests_of_one_time_that_reply_to_each_other() -> None:
