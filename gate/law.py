@@ -1,4 +1,4 @@
-"""Every reason code: its step in the order of judging, its rule and the citation a decision prints.
+"""Every reason code in the order of judging: its rule and the citation that a decision prints.
 
 Source: judging sections 2-5, law reference section 5 (marks of verification stand in LAW.md).
 """
@@ -10,7 +10,6 @@ class Duty(NamedTuple):
     """Where a code stands: `order` sorts by step, then row; `rule` and `law` are printed."""
 
     order: int
-    step: int
     rule: str
     law: str
 
@@ -24,47 +23,57 @@ _MEANS = "MiCA Art. 61(1) subpara. 2; ESMA guideline 1"
 _AUDIENCE = "MiCA Art. 61(1) subpara. 2; ESMA guideline 1, paras 12-13"
 _CONTENT = "ESMA guideline 1, para. 17"
 
-_ROWS: tuple[tuple[str, int, str, str], ...] = (
-    ("RELEASED", 0, "R26", _FIRM),
-    ("AUTHORISED_ENTITY", 1, "R1", "MiCA Art. 59(1)"),
-    ("OUT_OF_TERRITORY", 2, "R2", _61_1),
-    ("LOCATION_UNKNOWN", 2, "R2", f"{_61_1}; firm policy"),
-    ("LOCATION_CONFLICT", 2, "R2", f"{_61_1}; firm policy"),
-    ("OTHER_REGIME", 3, "R3", "MiCA Art. 2(3)-(4)"),
-    ("OUT_OF_SCOPE_NFT", 3, "R3", "MiCA Art. 2(3)-(4)"),
-    ("SERVICE_NOTICE", 4, "R17", _61_1),
-    ("EXIT_SERVICE", 4, "R17", f"{_61_1}; ESMA75-113276571-1710"),
-    ("EDUCATION_ONLY", 4, "R18", _CONTENT),
-    ("MIXED_CONTENT", 4, "R18", _CONTENT),
-    ("EXIT_ONLY", 5, "R21", "MiCA Art. 59(1); ESMA75-113276571-1710"),
-    ("SUSPENDED", 5, "R21", _MEANS),
-    ("INITIATION_UNKNOWN", 6, "R5", _GL3),
-    ("INITIATION_SOLICITED", 6, "R7", _MEANS),
-    ("PERSON_CHAIN_SOLICITATION", 6, "R7", _PERSONS),
-    ("CAMPAIGN_EXPOSURE", 6, "R8", _AUDIENCE),
-    ("EVIDENCE_CONTRADICTED", 6, "R7", "MiCA Art. 61(1) subparas 2-3; ESMA guideline 3, para. 24"),
-    ("PROMOTER_UNKNOWN", 6, "R7", _PERSONS),
-    ("EXPOSED_SINCE_REQUEST", 6, "R8", _AUDIENCE),
-    ("SCOPE_TAINTED", 6, "R9", "MiCA Art. 61(1)-(2)"),
-    ("ATTESTATION_ONLY", 6, "R6", "MiCA Art. 61(1) subpara. 3; ESMA guideline 3, para. 24"),
-    ("EVIDENCE_ABSENT", 6, "R5", _GL3),
-    ("EVIDENCE_UNAPPROVED", 6, "R5", _GL3),
-    ("CHANNELS_NOT_SEARCHED", 6, "R5", _GL3),
-    ("NEW_SERVICE_TYPE", 7, "R10", "MiCA Art. 61(2)"),
-    ("NEW_PRODUCT_TYPE", 7, "R12", _GL4),
-    ("TYPE_UNCLASSIFIED", 7, "R13", _GL4),
-    ("NEW_ASSET_TYPE", 7, "R11", _GL4),
-    ("TYPE_NOT_ASSESSED", 7, "R13", _GL4),
-    ("ASSET_NOT_NAMED", 7, "R13", _GL4),
-    ("WINDOW_EXPIRED", 8, "R14", _GL4),
-    ("WINDOW_SOFT_LIMIT", 8, "R15", _GL4),
-    ("OUTSIDE_ORIGINAL_TRANSACTION", 8, "R15", _GL4),
-    ("WITHIN_WINDOW", 8, "R16", _GL4),
-    ("RULE_FAILED", 9, "R25", _FIRM),
-    ("UNREADABLE_OFFER", 9, "R25", _FIRM),
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    # Beside the order: two people let an answer go.
+    ("RELEASED", "R26", _FIRM),
+    # Step 1
+    ("AUTHORISED_ENTITY", "R1", "MiCA Art. 59(1)"),
+    # Step 2
+    ("OUT_OF_TERRITORY", "R2", _61_1),
+    ("LOCATION_UNKNOWN", "R2", f"{_61_1}; firm policy"),
+    ("LOCATION_CONFLICT", "R2", f"{_61_1}; firm policy"),
+    # Step 3
+    ("OTHER_REGIME", "R3", "MiCA Art. 2(3)-(4)"),
+    ("OUT_OF_SCOPE_NFT", "R3", "MiCA Art. 2(3)-(4)"),
+    # Step 4
+    ("SERVICE_NOTICE", "R17", _61_1),
+    ("EXIT_SERVICE", "R17", f"{_61_1}; ESMA75-113276571-1710"),
+    ("EDUCATION_ONLY", "R18", _CONTENT),
+    ("MIXED_CONTENT", "R18", _CONTENT),
+    # Step 5
+    ("EXIT_ONLY", "R21", "MiCA Art. 59(1); ESMA75-113276571-1710"),
+    ("SUSPENDED", "R21", _MEANS),
+    # Step 6
+    ("INITIATION_UNKNOWN", "R5", _GL3),
+    ("INITIATION_SOLICITED", "R7", _MEANS),
+    ("PERSON_CHAIN_SOLICITATION", "R7", _PERSONS),
+    ("CAMPAIGN_EXPOSURE", "R8", _AUDIENCE),
+    ("EVIDENCE_CONTRADICTED", "R7", "MiCA Art. 61(1) subparas 2-3; ESMA guideline 3, para. 24"),
+    ("PROMOTER_UNKNOWN", "R7", _PERSONS),
+    ("EXPOSED_SINCE_REQUEST", "R8", _AUDIENCE),
+    ("SCOPE_TAINTED", "R9", "MiCA Art. 61(1)-(2)"),
+    ("ATTESTATION_ONLY", "R6", "MiCA Art. 61(1) subpara. 3; ESMA guideline 3, para. 24"),
+    ("EVIDENCE_ABSENT", "R5", _GL3),
+    ("EVIDENCE_UNAPPROVED", "R5", _GL3),
+    ("CHANNELS_NOT_SEARCHED", "R5", _GL3),
+    # Step 7
+    ("NEW_SERVICE_TYPE", "R10", "MiCA Art. 61(2)"),
+    ("NEW_PRODUCT_TYPE", "R12", _GL4),
+    ("TYPE_UNCLASSIFIED", "R13", _GL4),
+    ("NEW_ASSET_TYPE", "R11", _GL4),
+    ("TYPE_NOT_ASSESSED", "R13", _GL4),
+    ("ASSET_NOT_NAMED", "R13", _GL4),
+    # Step 8
+    ("WINDOW_EXPIRED", "R14", _GL4),
+    ("WINDOW_SOFT_LIMIT", "R15", _GL4),
+    ("OUTSIDE_ORIGINAL_TRANSACTION", "R15", _GL4),
+    ("WITHIN_WINDOW", "R16", _GL4),
+    # Beside the order: what could not be judged.
+    ("RULE_FAILED", "R25", _FIRM),
+    ("UNREADABLE_OFFER", "R25", _FIRM),
 )
 
-DUTIES: Final[dict[str, Duty]] = {code: Duty(n, step, rule, law) for n, (code, step, rule, law) in enumerate(_ROWS)}
+DUTIES: Final[dict[str, Duty]] = {code: Duty(n, rule, law) for n, (code, rule, law) in enumerate(_ROWS)}
 """Reason codes in the order of judging."""
 
 SOLICITATION_CODES: Final = frozenset(
