@@ -65,7 +65,7 @@ def test_what_is_kept_comes_back(store: Store) -> None:
 
 def test_a_record_of_any_size_comes_back(store: Store) -> None:
     """What a late fact forced for thousands of offers is one record; those around it stay what they are."""
-    given = Given(Standing(1, "//s", "of-1", "of-1", "d" * 1_000, 2, False, None, None))
+    given = Given(Standing(1, "//s", "of-1", "of-1", "d" * 1_000, 2, False, None, None, False))
     long = Record(_fact(2), answers=(given,) * 17_000)
     assert len(record_to_bytes(long)) > 1 << 24
     store.keep(store.dossier("cl-1"), Record(_fact(1)), long, Record(_fact(3)))
