@@ -82,6 +82,11 @@ def mutated(root: Path, mutant: Mutant) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
+def without_any(root: Path, path: Path) -> str:
+    """The text of a file as a mutant of it is written, with no change."""
+    return ast.unparse(ast.parse((root / path).read_text()))
+
+
 def _shown(node: ast.AST) -> str:
     return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())[:_SHOWN]
 

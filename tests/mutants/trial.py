@@ -13,7 +13,7 @@ from time import monotonic
 import hypothesis  # noqa: F401
 import pytest
 
-from tests.mutants.changes import Mutant, mutated
+from tests.mutants.changes import Mutant, mutated, without_any
 
 SIZES = {"GATE61_HISTORIES": "150", "GATE61_TIERS": "100"}
 """Random histories that a mutant is shown at most."""
@@ -47,6 +47,8 @@ class Trial:
         self._root, self._folder = root, folder
         self._process: BaseProcess | None = None
         shutil.copytree(root, folder, ignore=_LEFT_BEHIND)
+        for path in (root / "gate").rglob("*.py"):
+            self._restore(path.relative_to(root))
 
     def start(self, mutant: Mutant | None) -> None:
         """Try it; None tries the gate as it is."""
@@ -55,6 +57,10 @@ class Trial:
         self.mutant, self.begun = mutant, monotonic()
         self._process = get_context("fork").Process(target=_test, args=(self._root, self._folder))
         self._process.start()
+
+    def _restore(self, path: Path) -> None:
+        """The file as mutants are written, or a test that reads sources would notice each by its quotes."""
+        (self._folder / path).write_text(without_any(self._root, path))
 
     @property
     def sentinel(self) -> int:
@@ -72,7 +78,7 @@ class Trial:
         process.kill()
         process.join()
         if self.mutant is not None:
-            shutil.copyfile(self._root / self.mutant.path, self._folder / self.mutant.path)
+            self._restore(self.mutant.path)
         return noticed
 
 

@@ -58,7 +58,9 @@ def test_every_reason_is_the_outcome_of_some_story() -> None:
 
 def test_every_case_is_opened_in_some_story() -> None:
     """Those of judging section 6, and a rule that failed; the gate opens no other."""
-    opened = {why for path in GATE.glob("*.py") for why in re.findall(r'case_of\("([A-Z_]+)"', path.read_text())}
+    opened = {
+        why for path in GATE.glob("*.py") for why in re.findall(r"""case_of\(["']([A-Z_]+)["']""", path.read_text())
+    }
     assert opened == CASES == CASES & compared("cases")
 
 
