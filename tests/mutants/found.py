@@ -28,7 +28,10 @@ class Found:
 
     def __init__(self, root: Path, report: Path) -> None:
         self._root, self._report, self._kept = root, report, report.with_suffix(".json")
-        self._files: dict[str, dict[str, Any]] = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+        self._all = {str(p.relative_to(root)): _digest(p) for p in (root / "gate").rglob("*.py")}
+        kept: dict[str, dict[str, Any]] = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+        self._files = {file: told for file, told in kept.items() if self._all.get(file) == told["source"]}
+        """Of files as they are now."""
         reasons = tomllib.loads(REASONS.read_text()) if REASONS.exists() else {}
         self.why = {
             (s["file"], s["where"], change): s["why"] for s in reasons.get("same", ()) for change in s["changes"]
@@ -38,7 +41,7 @@ class Found:
     def to_try(self, path: Path, every: Sequence[Mutant]) -> list[Mutant]:
         """All, or what survived if the file is as it was."""
         kept = self._files.get(str(path.relative_to(self._root)))
-        if kept is None or kept["source"] != _digest(path):
+        if kept is None:
             return list(every)
         survived = {tuple(name) for name in kept["survived"]}
         return [m for m in every if m.name[1:] in survived]
@@ -58,7 +61,7 @@ class Found:
         same = sum(name in self.why for name in names)
         share = (every - len(names)) / (every - same) if every > same else 1.0
         return (
-            f"{every:,} mutants, {every - len(names):,} noticed, {same:,} the same gate for a known reason: "
+            f"{len(self._files)} of {len(self._all)} files: {every:,} mutants, {every - len(names):,} noticed, {same:,} the same gate for a known reason: "
             f"{share:.1%} of all others are noticed"
         )
 
