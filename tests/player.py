@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from gate.history import Record
 from gate.policy import Policy
 from state import MemoryStore, Store
 from streams.embedded import Gate
@@ -38,6 +39,26 @@ class Played(NamedTuple):
         return {e["data"]["why"] for e in self.out if e["type"] == "gate61.case.opened.v1"}
 
 
+class Watched(MemoryStore):
+    """A store that counts how often a past is read."""
+
+    asked = 0
+
+    def history(self, client: str) -> list[Record]:
+        """See `Store`."""
+        self.asked += 1
+        return super().history(client)
+
+
+def lines_of(gate: Gate, line: bytes) -> tuple[Rejected | None, list[bytes]]:
+    """Feed one line: why it was rejected, if it was, and the lines that come out."""
+    taken = gate.take(line)
+    if isinstance(taken, Rejected):
+        answer = gate.answer_to_reject(taken, line)
+        return taken, [answer] if answer else []
+    return None, [gate.line_of(effect) for effect in taken]
+
+
 def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, policy: Policy = POLICY) -> Played:
     """Feed events one by one; `@decision:ID#N` stands for the N-th answer to the offer event with that id."""
     gate = Gate(policy, store or MemoryStore())
@@ -59,14 +80,11 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
         for mark, id in marks.items():
             text = text.replace(mark, id)
         line = text.encode("utf-8", "surrogateescape")
-        taken = gate.take(line)
-        if isinstance(taken, Rejected):  # It does not use up its id, and may come again as another.
-            played.rejected.append((number, taken.id, taken.reason))
-            answer = gate.answer_to_reject(taken, line)
-            lines = [answer] if answer else []
+        rejected, lines = lines_of(gate, line)
+        if rejected is not None:  # It does not use up its id, and may come again as another.
+            played.rejected.append((number, rejected.id, rejected.reason))
         else:
             filled |= {f"{said} {mark}": id for mark, id in marks.items()}
-            lines = [gate.line_of(effect) for effect in taken]
         for out in map(json.loads, lines):
             played.out.append(out)
             if out["type"] == "gate61.offer.decided.v1":

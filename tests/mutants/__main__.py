@@ -77,13 +77,15 @@ def main() -> int:
         "--all", action="store_true", help="also what was noticed before, in files that have not changed"
     )
     given = asked.parse_args()
-    files = [f.resolve() for f in given.files] or sorted((ROOT / "gate").rglob("*.py"))
     found = Found(ROOT, REPORT)
-    of_files = {path: mutants(ROOT, path) for path in files}
-    sample = [m for path, every in of_files.items() for m in (every if given.all else found.to_try(path, every))]
+    files = [f.resolve() for f in given.files] or sorted((ROOT / "gate").rglob("*.py"))
+    if strange := [f for f in files if not f.is_relative_to(ROOT / "gate")]:
+        asked.error(f"`{strange[0]}` is no file of gate/")
+    of_files = {str(path.relative_to(ROOT)): mutants(ROOT, path) for path in files}
+    sample = [m for file, every in of_files.items() for m in (every if given.all else found.to_try(file, every))]
     unknown = 0
     done = 0
-    for name, results in groupby(tried(sample, os.cpu_count() or 1), key=lambda result: result[0].path):
+    for file, results in groupby(tried(sample, os.cpu_count() or 1), key=lambda result: str(result[0].path)):
         survived: list[Mutant] = []
         for mutant, noticed in results:
             done += 1
@@ -93,7 +95,7 @@ def main() -> int:
                     unknown += 1
                     print(f"\r{mutant.path}:{mutant.line}  {mutant.where}  {mutant.change}\033[K", flush=True)
             _draw(done, len(sample))
-        found.keep(ROOT / name, of_files[ROOT / name], survived)
+        found.keep(file, of_files[file], survived)
     print(f"{found.told}; report: {REPORT}")
     return 1 if unknown else 0
 

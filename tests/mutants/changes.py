@@ -4,6 +4,7 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,34 +51,38 @@ class _Site(NamedTuple):
     place: int | None
     where: str
 
-    def put(self, node: ast.AST) -> ast.AST:
-        """Put a node there; returns the one before."""
+    @property
+    def node(self) -> ast.AST:
+        """What stands there."""
         held = getattr(self.parent, self.field)
+        node: ast.AST = held if self.place is None else held[self.place]
+        return node
+
+    def put(self, node: ast.AST) -> None:
+        """Put another node there."""
         if self.place is None:
             setattr(self.parent, self.field, node)
-            return held  # type: ignore[no-any-return]
-        before: ast.AST = held[self.place]
-        held[self.place] = node
-        return before
+        else:
+            getattr(self.parent, self.field)[self.place] = node
 
 
 def mutants(root: Path, path: Path) -> list[Mutant]:
     """All mutants of one file; of several with one name the later ones are numbered."""
     found: list[Mutant] = []
     named: Counter[tuple[str, str]] = Counter()
-    for number, (site, node, name, other) in enumerate(_all(ast.parse(path.read_text()))):
-        change = f"{name}: {_shown(node)} -> {_shown(other)}"
+    for number, (site, name, other) in enumerate(_all(ast.parse(path.read_text()))):
+        change = f"{name}: {_shown(site.node)} -> {_shown(other)}"
         named[site.where, change] += 1
         if named[site.where, change] > 1:
             change += f" ({named[site.where, change]})"
-        found.append(Mutant(path.relative_to(root), getattr(node, "lineno", 0), site.where, change, number))
+        found.append(Mutant(path.relative_to(root), getattr(site.node, "lineno", 0), site.where, change, number))
     return found
 
 
 def mutated(root: Path, mutant: Mutant) -> str:
     """The whole text of its file with that change."""
     tree = ast.parse((root / mutant.path).read_text())
-    site, _, _, other = next(c for n, c in enumerate(_all(tree)) if n == mutant.number)
+    site, _, other = next(islice(_all(tree), mutant.number, None))
     site.put(other)
     return ast.unparse(ast.fix_missing_locations(tree))
 
@@ -91,12 +96,11 @@ def _shown(node: ast.AST) -> str:
     return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())[:_SHOWN]
 
 
-def _all(tree: ast.AST) -> Iterator[tuple[_Site, ast.AST, str, ast.AST]]:
+def _all(tree: ast.AST) -> Iterator[tuple[_Site, str, ast.AST]]:
+    """Every change, with what it is called and what would stand there."""
     for site in _sites(tree, ""):
-        held = getattr(site.parent, site.field)
-        node = held if site.place is None else held[site.place]
-        for name, other in _changes(node):
-            yield site, node, name, other
+        for name, other in _changes(site.node):
+            yield site, name, other
 
 
 def _sites(parent: ast.AST, where: str) -> Iterator[_Site]:

@@ -9,9 +9,8 @@ import pytest
 from state import MemoryStore
 from streams.embedded import Gate
 from streams.wire import Rejected
-from tests.player import POLICY, play
+from tests.player import POLICY, Watched, play
 from tests.promises.histories import history
-from tests.promises.watched import Watched
 from tests.stories.telling import (
     HERE,
     Event,
@@ -53,8 +52,6 @@ TAG = campaign("promo", at="-30 d")
 RENEWED = entity("firm", "firm", at="20 min", id="renewed")
 VISITS = [arrived(f"{n} min", id=f"visit-{n}", campaign="promo") for n in range(40)]
 LETTERS = [contacted(f"{n} min", id=f"letter-{n}") for n in range(40)]
-
-
 SENT: list[Event] = [
     told(f"{n} min", offer=f"of-{n}", id=f"{name}-{n}")
     for n in range(1, 41)
@@ -71,17 +68,12 @@ NUMBERED = [question(f"{n} min", id="1") | {"source": f"//desk-{n}"} for n in ra
 )
 def test_in_order_nothing_of_the_past_is_read(past: list[Event]) -> None:
     """Whoever is reached again and again by somebody who stays the same to the firm."""
-    store = Watched()
-    gate = Gate(POLICY, store)
-    told = in_order((TAG, HERE, asks(), past))
-    for event in (*told, *in_order((offer(at="3 h"), offer(at="4 h", id="again", offer="again")))):
-        gate.take(json.dumps(event).encode())
+    told = in_order((TAG, HERE, asks(), past, offer(at="3 h"), offer(at="4 h", id="again", offer="again")))
+    play(told, store := Watched())
     assert store.asked == 0
 
 
 REACHING_BACK = {"gate61.client.merged.v1", "gate61.review.released.v1", "gate61.evidence.retracted.v1"}
-
-
 OFFERED = "gate61.offer.proposed.v1"
 AT_ONCE = {
     f"gate61.{name}.v1" for name in ("client.located", "client.requested", "evidence.approved", "offer.delivered")

@@ -4,14 +4,12 @@
 """
 
 import os
-import platform
 import re
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -19,6 +17,7 @@ from typing import NamedTuple
 
 from streams.progress import bar
 from tests import progress
+from tests.reports import ground
 
 ROOT = Path(__file__).parents[2]
 UNHURRIED = ("-o", f"faulthandler_timeout={12 * 3600}")
@@ -114,16 +113,6 @@ def _last(said: Sequence[str]) -> str:
     return next((line for line in reversed(said) if line.startswith(("FAILED", "ERROR", "E  "))), said[-1])
 
 
-def _said(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _ground() -> str:
-    """When, on what and where a run begins."""
-    commit = _said("git", "rev-parse", "--short=10", "HEAD")
-    return f"{datetime.now(UTC):%Y-%m-%d}, {commit}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
 def _write(report: Path, row: str) -> None:
     """Put a row in the place of an earlier one; rows of other runs stay as they were."""
     rows = [line for line in report.read_text().splitlines() if ROW.match(line)] if report.exists() else []
@@ -144,7 +133,7 @@ def main() -> int:
     part = "all" if given.share == 1 else f"{given.share:g}"
     for number, proof in enumerate(rows, 1):
         print(f"[{number} of {len(rows)}] {proof.what}: {proof.tests}", flush=True)
-        ground = _ground()
+        begun_on = ground()
         sizes = {name: max(1, int(size * given.share)) for name, size in proof.sizes.items()}
         held, seconds, last = _run(proof, sizes)
         failed += not held
@@ -152,7 +141,9 @@ def main() -> int:
         print(f"\r  {done} after {seconds:.0f} s\033[K" if sys.stdout.isatty() else f"  {done} after {seconds:.0f} s")
         told = ", ".join(f"{name.removeprefix('GATE61_').lower()} {size:,}" for name, size in sizes.items())
         result = "yes" if held else f"**no**: {last}"
-        _write(given.report, f"| {proof.row} | {proof.what} | {told} | {part} | {result} | {seconds:,.0f} | {ground} |")
+        _write(
+            given.report, f"| {proof.row} | {proof.what} | {told} | {part} | {result} | {seconds:,.0f} | {begun_on} |"
+        )
     print(f"report: {given.report}")
     return 1 if failed else 0
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.player import play
-from tests.promises.watched import Watched
+from tests.player import Watched, play
 from tests.stories.telling import (
     HERE,
     REGISTER,

@@ -36,26 +36,23 @@ from tests.stories.telling import (
 )
 
 
+def sends(at: str, named: str, many: int = 60, apart: int = 0) -> list[Event]:
+    """Offers of the sister so many minutes apart, each about an asset of its own, sent when they were made."""
+    found: list[Event] = [entity("sister", "eu_authorised", services=["exchange_funds"])]
+    for n in range(many):
+        then = f"{at} + {n * apart} min"
+        own = offer(then, asset=f"{named}{n}", by="sister", id=f"{named}{n}", offer=f"{named}{n}")
+        found += [asset(f"{named}{n}"), own, delivered(then, f"{named}{n}")]
+    return found
+
+
 @pytest.mark.parametrize("many", [40, 50])
 def test_an_offer_of_ten_days_ago_prompts_a_request_that_arrives_late(many: int) -> None:
     """However many others were sent, and though by now it would prompt nothing any more."""
-    sent: list[Event] = [entity("sister", "eu_authorised", services=["exchange_funds"])]
-    for n in range(many):
-        at = f"-9 d - 20 h + {n} min"
-        own = offer(at, asset=f"a{n}", by="sister", id=f"s{n}", offer=f"s{n}")
-        sent += [asset(f"a{n}"), own, delivered(at, f"s{n}")]
+    sent = sends("-9 d - 20 h", "a", many, apart=1)
     later, request, last = question("6 h"), asks(asset="a3"), offer("7 h", asset="a3")
     assert answer(HERE, sent, request, proven(), later, last) == blocked("SCOPE_TAINTED")
     assert answer(HERE, sent, later, request, proven(), last) == blocked("SCOPE_TAINTED")
-
-
-def sends(at: str, named: str, many: int = 60) -> list[Event]:
-    """Offers of the sister, each about an asset of its own, all sent at the time at which they were made."""
-    found: list[Event] = [entity("sister", "eu_authorised", services=["exchange_funds"])]
-    for n in range(many):
-        own = offer(at, asset=f"{named}{n}", by="sister", id=f"{named}{n}", offer=f"{named}{n}")
-        found += [asset(f"{named}{n}"), own, delivered(at, f"{named}{n}")]
-    return found
 
 
 def test_what_prompts_for_ever_is_never_cut() -> None:
