@@ -148,6 +148,8 @@ def test_many_touches_of_one_promoter(at: str) -> None:
     assert answer(turned, clean_client(), touches, offer()) == expected
     assert answer(turned[:1], clean_client(), touches, offer()) == ALLOWED
     assert answers(turned[:1], clean_client(), touches, offer(), turned[1:]) == [ALLOWED, expected]
+    few = referred(at=at)  # Somebody else came once: of him nothing was cut.
+    assert answer(turned, clean_client(), few, touches, offer()) == expected
 
 
 @pytest.mark.parametrize("at", ["-20 d", "1 min"])

@@ -223,6 +223,22 @@ def test_a_campaign_at_the_time_of_the_offer_counts_though_another_was_narrowed(
     assert answer(told, offer(at="2 h"), campaign("now", at="2 h + 1 us")) == ALLOWED
 
 
+def test_what_came_when_he_asked_came_before_though_something_was_narrowed() -> None:
+    """A campaign at the very time of the request is not one since then; nor is a person whose touch was narrowed."""
+    told = [campaign(), *clean_client(), narrowed("ads")]
+    assert answer(told, campaign("then", at="0 h"), offer()) == blocked("CAMPAIGN_EXPOSURE")
+    assert answer(told, campaign("then", at="1 us"), offer()) == held("EXPOSED_SINCE_REQUEST")
+    then = contacted(at="0 h", id="mail")
+    assert answer(clean_client(), then, narrowed("mail"), offer()) == blocked("INITIATION_SOLICITED")
+
+
+def test_an_offer_that_arrives_late_does_not_know_what_began_after_it() -> None:
+    """Also where something of his was narrowed."""
+    told = [campaign(), *clean_client(), narrowed("ads")]
+    assert answer(told, campaign("later", at="2 h + 1 us"), offer(at="2 h")) == ALLOWED
+    assert answer(told, campaign("later", at="2 h"), offer(at="2 h")) == held("EXPOSED_SINCE_REQUEST")
+
+
 def test_what_is_told_only_after_it_was_narrowed() -> None:
     """It counts for what was left of it, and who solicited for the firm for everything."""
     unknown, told = referred(by="stranger"), clean_client()
@@ -261,6 +277,9 @@ def test_a_narrowing_of_a_version_and_of_its_campaign() -> None:
         "CAMPAIGN_EXPOSURE"
     )
     assert answer(told, narrowed("v1", BTC, at="1 h"), narrowed("ads", at="90 min"), offer()) == ALLOWED
+    for leaves in (([], BTC), (BTC, [])):  # Of two at one time the one that leaves it to count.
+        both = [narrowed("ads", leaves[0]), narrowed("v1", leaves[1])]
+        assert answer(told, both, offer()) == blocked("CAMPAIGN_EXPOSURE")
 
 
 def test_a_narrowing_counts_from_its_time_on() -> None:
@@ -308,6 +327,9 @@ def test_a_narrowing_of_an_independent_adds_nothing() -> None:
     """Who does not count, does not count."""
     told = [*clean_client(), referred()]
     assert answer(told, narrowed(referred()["id"], BTC), offer()) == ALLOWED
+    unknown = referred(by="stranger")
+    both = [narrowed(referred()["id"], BTC), narrowed(unknown["id"], BTC)]
+    assert answer(told, unknown, both, offer()) == held("PROMOTER_UNKNOWN")
 
 
 def test_a_narrowing_of_one_among_many() -> None:

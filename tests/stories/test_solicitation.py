@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from tests.player import POLICY
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
@@ -20,6 +22,7 @@ from tests.stories.telling import (
     country,
     ended,
     entity,
+    filed,
     held,
     located,
     offer,
@@ -245,8 +248,8 @@ def test_evidence_says_he_was_solicited() -> None:
 
 def test_evidence_of_solicitation_is_about_whoever_solicited() -> None:
     """Also of another request, also of an independent."""
-    filed = complaint(request="another", solicited_by="blogger")
-    assert answer(clean_client(), filed, offer()) == held("EVIDENCE_CONTRADICTED")
+    another = complaint(request="another", solicited_by="blogger")
+    assert answer(clean_client(), another, offer()) == held("EVIDENCE_CONTRADICTED")
 
 
 def test_forged_evidence_is_withdrawn() -> None:
@@ -257,6 +260,17 @@ def test_forged_evidence_is_withdrawn() -> None:
     assert answer(told, retracted("complaint", at="1 h - 1 us"), offer()) == blocked("EVIDENCE_CONTRADICTED")
     assert answer(told, retracted("complaint", second="st-one"), offer()) == blocked("EVIDENCE_CONTRADICTED")
     assert answer(told, retracted("another"), offer()) == blocked("EVIDENCE_CONTRADICTED")
+    letter = filed("letter", "solicitation", "inbound_letter", solicited_at="-2 d")
+    assert answer(told, letter, retracted("complaint", at="90 min"), offer()) == held("EVIDENCE_CONTRADICTED")
+
+
+def test_evidence_that_approves_itself() -> None:
+    """By the policy's lists, of kinds and of filers: also where it speaks against the firm."""
+    for trusted in (
+        structs.replace(POLICY, self_approving_kinds=frozenset(("complaint",))),
+        structs.replace(POLICY, self_approving_filers=frozenset(("st-filer",))),
+    ):
+        assert answer(clean_client(), complaint(), offer(), policy=trusted) == blocked("EVIDENCE_CONTRADICTED")
 
 
 def test_all_who_came_before_are_listed() -> None:

@@ -117,7 +117,7 @@ def test_people_release_an_answer_that_leans_on_many_exposures(many: Words, code
     more = {"CAMPAIGN_EXPOSURE": campaign("one-more", at="-57 d + 1 h", kind="eu_feature")}
     late = more.get(code, referred(at="-5 d + 1 h", by="stranger"))
     if code == "EXPOSED_SINCE_REQUEST":
-        late = campaign("one-more", at="32 min + 1 s")
+        late = campaign("one-more", at="30 min + 1 s")
     assert answers(told, released(), late)[2:] == [held(code)]
 
 
