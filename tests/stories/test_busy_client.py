@@ -165,6 +165,22 @@ def test_many_arrivals_by_one_tag(at: str) -> None:
     assert answers(REGISTER, blogger, clean_client(), came, offer(), firm) == [ALLOWED, expected]
 
 
+@pytest.mark.parametrize("first", ["blogger", "friend"])
+def test_many_arrivals_by_the_tag_of_two(first: str) -> None:
+    """Who both began the campaign at one time; one of them was an affiliate for a moment."""
+    came = [arrived(at=f"-20 d + {n} s", campaign="ads") for n in range(MANY)]
+    middle = f"-20 d + {MANY // 2} s"
+    second = "friend" if first == "blogger" else "blogger"
+    both = [campaign(by=by, countries=["US"], id=id) for id, by in (("v1", first), ("v2", second))]
+    friend = [
+        entity("friend", "independent"),
+        entity("friend", "affiliate", at=middle),
+        entity("friend", "independent", at=f"{middle} + 1 us"),
+    ]
+    assert answer(REGISTER, both, friend[:1], clean_client(), came, offer()) == ALLOWED
+    assert answer(REGISTER, both, friend, clean_client(), came, offer()) == blocked("CAMPAIGN_EXPOSURE")
+
+
 def test_one_of_many_touches_is_narrowed() -> None:
     """The others stay."""
     touches = [contacted(at=f"1 h + {n} s", by="affiliate", id=f"mail-{n}") for n in range(MANY)]

@@ -125,6 +125,8 @@ def test_a_policys_numbers_are_used() -> None:
     owner = [entity("owner", "independent", holding_percent=5), *told, referred(by="owner")]
     assert answer(owner, offer(), policy=strict) == blocked("PERSON_CHAIN_SOLICITATION")
     assert answer(owner, offer()) == allowed("WITHIN_WINDOW", until="24 h")
+    strictest = structs.replace(POLICY, close_link_percent=0.1)
+    assert answer(told, referred(), offer(), policy=strictest) == allowed("WITHIN_WINDOW", until="24 h")
     more = structs.replace(POLICY, required_channels=(*POLICY.required_channels, "pigeons"))
     assert answer(told, offer(), policy=more) == held("CHANNELS_NOT_SEARCHED")
 

@@ -213,6 +213,8 @@ def test_a_tag_leads_back_to_its_campaign() -> None:
     assert answer(REGISTER, first, second, clean_client(), arrived(campaign="ads"), offer()) == ALLOWED
     later = campaign(at="2 h + 1 us", **elsewhere)
     assert answer(clean_client(), arrived(campaign="ads"), offer(at="2 h"), later) == UNKNOWN
+    then = campaign(at="2 h", **elsewhere)
+    assert answer(clean_client(), arrived(campaign="ads"), then, offer(at="2 h")) == CAMPAIGN
     now = campaign(at="-1 d", by="blogger", **elsewhere)
     assert (
         answer(REGISTER, campaign(**elsewhere), now, clean_client(), arrived(campaign="ads", at="-1 d"), offer())

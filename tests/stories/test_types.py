@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from state import MemoryStore
+from streams.embedded import Gate
+from tests.player import POLICY, fill
 from tests.stories.telling import (
     ALLOWED,
     Answer,
@@ -180,3 +183,18 @@ def test_only_one_of_offer_and_request_names_an_asset() -> None:
     assert answer(clean_client(asset=None), offer()) == held("ASSET_NOT_NAMED")
     assert answer(clean_client(), offer(asset=None)) == held("ASSET_NOT_NAMED")
     assert answer(clean_client(asset=None), offer(asset=None)) == ALLOWED
+
+
+def test_every_asset_and_product_that_was_ever_classified() -> None:
+    """Each once, by name: what may be like another is looked for among them."""
+    gate = Gate(POLICY, MemoryStore())
+    for told in (
+        asset("ltc"),
+        product("staking"),
+        asset("btc", at="1 h"),
+        product("margin", at="1 h"),
+        asset("ltc", "2 h"),
+    ):
+        gate.take(fill(told, {}))
+    assert gate.register.assets() == ["btc", "ltc"]
+    assert gate.register.products() == ["margin", "staking"]
