@@ -16,7 +16,9 @@ from starlette.staticfiles import StaticFiles
 from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn, safe_headers
 from streams.desk.access.oidc import Oidc
 from streams.desk.access.oidc_pages import oidc_pages
-from streams.desk.access.pages import access_pages, to_sign_in
+from streams.desk.access.own_pages import own_pages
+from streams.desk.access.people_pages import people_pages
+from streams.desk.access.sign_in_pages import sign_in_pages, to_sign_in
 from streams.desk.acts import ActRefused
 from streams.desk.desk import Desk
 from streams.desk.live import Seen
@@ -52,7 +54,8 @@ def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> F
 
     app = FastAPI(title="gate61 desk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     view = View(desk)
-    routers = [access_pages(view, oidc.name if oidc else "")]
+    elsewhere = oidc.name if oidc else ""
+    routers = [sign_in_pages(view, elsewhere), own_pages(view), people_pages(view, elsewhere)]
     routers += [oidc_pages(view, oidc)] if oidc else []
     routers += [pages(view) for pages in (queue_pages, decision_pages, client_pages, case_pages, act_pages)]
     for router in (*routers, overview_pages(view)):

@@ -157,6 +157,8 @@ def test_a_weak_campaign_is_held() -> None:
     both = [located("FR", "ip", at="-90 d"), clean_client()]
     everywhere = campaign(excludes=out, countries=["DE", "FR"])
     assert answer(everywhere, both, offer()) == CAMPAIGN
+    not_here = campaign(excludes=[{"country": "FR", "geo_blocked": True}], countries=["DE", "FR"])
+    assert answer(not_here, both, offer()) == CAMPAIGN
     out_of_both = campaign(excludes=[*out, {"country": "FR", "geo_blocked": True}], countries=["DE", "FR"])
     assert answer(out_of_both, both, offer()) == WEAK
     assert answer(campaign(excludes=out, at="1 h"), clean_client(), offer()) == SINCE
