@@ -114,7 +114,7 @@ def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[
     """Take in what a merged client tells; a step for each record, and greetings for those not known yet."""
     steps: list[Step] = []
     records = list(history)
-    since = BEFORE_EVERYTHING if len(greeting.records) > 1 or greeting.kin else _since(greeting)
+    since = _since(greeting)
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
     step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records), greeting.of)
@@ -136,12 +136,14 @@ def reopen(known: Known, since: Instant, because: Fact, policy: Policy, history:
 
 
 def _since(greeting: Greeting) -> Instant:
-    fact = greeting.records[0].fact if greeting.records else None
-    return effective(fact, ()) if fact is not None and isinstance(fact.said, EvidenceFiled) else _reach(fact)
-
-
-def _reach(fact: Fact | None) -> Instant:
-    return BEFORE_EVERYTHING if fact is None or type(fact.said) in OF_EVIDENCE else fact.at
+    """From when what is told may count: who joins tells of all his past, who has joined of one fact."""
+    if greeting.kin:
+        return BEFORE_EVERYTHING
+    fact = greeting.records[0].fact
+    assert fact is not None
+    if isinstance(fact.said, EvidenceFiled):
+        return effective(fact, ())
+    return BEFORE_EVERYTHING if type(fact.said) in OF_EVIDENCE else fact.at
 
 
 def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:

@@ -138,6 +138,8 @@ def test_one_signs_milder_for_himself_only() -> None:
     assert cases(MERGED, relationship("suspended", at="-2 d", who="ben"), relationship("exempt", second=None)) == [
         "IDENTITY_MERGED"
     ]
+    late = [MERGED, offer(), relationship("suspended", at="-2 d", who="ben"), relationship("exempt", second=None)]
+    assert "SAME_PERSON_TWICE" not in cases(late)
 
 
 def test_a_closed_client_stays_closed_himself() -> None:
@@ -195,6 +197,13 @@ def test_each_is_answered_alone() -> None:
         assert answers(told, late, of=of) == [ALLOWED, held("EXPOSED_SINCE_REQUEST")]
     opened = [e["data"] for e in tell(told, late).out if e["data"].get("why") == "LATE_EVIDENCE"]
     assert sorted(c["client"] for c in opened) == ["anna", "ben"]
+
+
+def test_who_joins_brings_all_his_past() -> None:
+    """Whatever he was heard of first, and if he was heard of once."""
+    past = [located("DE", at="3 h", who="ben"), contacted(who="ben")]
+    for his in (past, past[::-1], past[1:]):
+        assert answers(clean_client(), his, offer(), merged("ben")) == [ALLOWED, blocked("INITIATION_SOLICITED")]
 
 
 def test_a_case_says_that_two_are_one() -> None:

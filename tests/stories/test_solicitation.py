@@ -103,6 +103,9 @@ def test_of_two_entries_at_one_time_the_one_against_the_firm_decides() -> None:
     assert answer(both, clean_client(), referred(by="x"), offer()) == CHAIN
     both = [entity("x", "independent"), entity("x", "affiliate", until="2026-01-01T00:00:00Z")]
     assert answer(both, clean_client(), referred(by="x"), offer()) == UNKNOWN
+    once = entity("x", "affiliate", at="-4000 d")
+    both = [entity("x", "independent", id="one"), entity("x", "independent", id="two")]
+    assert answer(once, both, clean_client(), referred(by="x"), offer()) == ALLOWED
 
 
 def test_an_arrival_with_nobody_behind_it_is_his_own() -> None:
@@ -153,6 +156,7 @@ def test_a_weak_campaign_is_held() -> None:
     only_said = [{"country": "DE", "geo_blocked": False}]
     assert answer(campaign(excludes=only_said), clean_client(), offer()) == CAMPAIGN
     assert answer(campaign(excludes=out + only_said), clean_client(), offer()) == CAMPAIGN
+    assert answer(campaign(excludes=only_said + out), clean_client(), offer()) == CAMPAIGN
     assert answer(campaign(excludes=[{"country": "FR", "geo_blocked": True}]), clean_client(), offer()) == CAMPAIGN
     both = [located("FR", "ip", at="-90 d"), clean_client()]
     everywhere = campaign(excludes=out, countries=["DE", "FR"])
