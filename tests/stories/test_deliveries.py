@@ -183,3 +183,13 @@ def test_what_the_sister_may_offer_may_be_sent() -> None:
     """An answer that ended at steps 1 to 4 has no time limit."""
     sister = entity("sister", "eu_authorised", services=["exchange_funds"])
     assert not incident(sister, clean_client(), offer(by="sister"), delivered(at="39 h"))
+
+
+def test_the_new_answer_comes_first() -> None:
+    """Before those that it takes back, also where all have one time: another proposal names what was sent."""
+    sister = entity("sister", "eu_authorised", services=["exchange_funds"])
+    told = [sister, offer("-1 h", asset="eth", by="sister", id="p1", offer="x"), delivered("0 h", "x")]
+    told += [*clean_client(), *proven(at="0 h"), offer("0 h", id="a", offer="own")]
+    late = offer("0 h", by="sister", id="p2", offer="x")
+    answered = [e["data"] for e in tell(told, late).out if e["type"] == "gate61.offer.decided.v1"]
+    assert [a["event"]["id"] for a in answered] == ["p1", "a", "p2", "a"]

@@ -1,7 +1,15 @@
 """Two references, one person: the worse history counts for both (section 6)."""
 
 import pytest
+from msgspec import structs
 
+from gate.facts import Contacted, Fact, Proposed
+from gate.history import Record
+from gate.known import Known
+from gate.revision import reopen
+from state import MemoryStore
+from streams.embedded import Gate
+from tests.player import POLICY, fill
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
@@ -24,6 +32,7 @@ from tests.stories.telling import (
     entity,
     filed,
     held,
+    in_order,
     located,
     merged,
     narrowed,
@@ -170,6 +179,7 @@ def test_who_is_connected_through_another_is_connected() -> None:
 def test_a_merger_with_oneself_is_none() -> None:
     """It is noted, and changes nothing."""
     assert answer(clean_client(), merged("anna"), offer()) == ALLOWED
+    assert cases(clean_client(), merged("anna"), contacted(at="1 h")) == ["IDENTITY_MERGED", "EXPOSURE"]
 
 
 def test_offers_to_the_other_prompt_and_solicit_too() -> None:
@@ -204,6 +214,20 @@ def test_who_joins_brings_all_his_past() -> None:
     past = [located("DE", at="3 h", who="ben"), contacted(who="ben")]
     for his in (past, past[::-1], past[1:]):
         assert answers(clean_client(), his, offer(), merged("ben")) == [ALLOWED, blocked("INITIATION_SOLICITED")]
+
+
+def test_two_clients_offers_may_have_one_id() -> None:
+    """Ids are looked at by partition; each answer is about the client's own offer."""
+    store = MemoryStore()
+    gate = Gate(POLICY, store)
+    for told in in_order([MERGED, offer()]):
+        gate.take(fill(told, {}))
+    (proposed,) = [r.fact for r in store.history("anna") if r.fact and isinstance(r.fact.said, Proposed)]
+    his = Record(structs.replace(proposed, client="ben"), of="ben")
+    mail = Fact("//story", "mail", "anna", proposed.at, proposed.at, Contacted("firm", "email", "marketing"))
+    known = Known(store.dossier("anna"), gate.register)
+    found = reopen(known, proposed.at, mail, POLICY, [*store.history("anna"), his, Record(mail)])
+    assert [(a.offer.client, a.outcome.leading) for a in found.answers] == [("anna", "EXPOSED_SINCE_REQUEST")]
 
 
 def test_a_case_says_that_two_are_one() -> None:

@@ -29,6 +29,7 @@ from tests.stories.telling import (
     referred,
     relationship,
     released,
+    tell,
     told_answers,
 )
 
@@ -71,8 +72,10 @@ def test_an_unclassified_asset_is_the_one_block_that_may_be_released() -> None:
 
 
 def refused(*words: Any) -> bool:
-    """Whether the last word lets nothing go and says so in a case."""
-    return watched(*words)[-1:] == ["RELEASE_REFUSED"] and "RELEASED" not in {a.leading for a in answers(*words)}
+    """Whether the last word lets nothing go, and a case says why."""
+    opened = [e["data"] for e in tell(*words).out if e["data"].get("why") in WATCHED]
+    says_why = bool(opened) and opened[-1]["why"] == "RELEASE_REFUSED" and bool(opened[-1]["said"])
+    return says_why and "RELEASED" not in {a.leading for a in answers(*words)}
 
 
 def test_a_release_ends_within_a_day_of_its_signature() -> None:
@@ -185,7 +188,27 @@ def test_a_release_is_refused_where_more_is_known_than_the_answer_says() -> None
     """An equally grave fact that came in between did not change the answer, but no release covers it."""
     between = complaint(at="1 h")
     assert refused(HELD, between, RELEASE)
+    second = complaint(at="90 min", solicited_at="-2 d", by="st-else")
+    assert refused(clean_client(), complaint(), offer(), second, released())
     assert watched(HELD, complaint(at="26 h", solicited_at="25 h + 1 us"), RELEASE) == []
+
+
+def test_a_release_of_what_the_register_brought_about() -> None:
+    """It covers what was known then, like any other."""
+    first, second = (campaign(f"feature-{n}", kind="eu_feature") for n in range(2))
+    weak = held("CAMPAIGN_EXPOSURE")
+    told = [clean_client(), offer(), first, released(number=2)]
+    assert answers(told) == [ALLOWED, weak, let_go("CAMPAIGN_EXPOSURE", until="5 h")]
+    assert answers(told, second)[3:] == [weak]
+
+
+def test_a_release_covers_what_was_narrowed_away_for_a_while() -> None:
+    """What the answer leant on when it was given, not what was left of it when people signed."""
+    features = [campaign(f"feature-{n}", at=f"-{60 - n} d", kind="eu_feature") for n in range(6)]
+    told = [features, clean_client(), offer()]
+    away = [narrowed(f"feature-{n}", at="90 min") for n in range(6)]
+    back = narrowed("feature-5", BTC, at="95 min")
+    assert answers(told, away, released(), back)[1:] == [let_go("CAMPAIGN_EXPOSURE", until="5 h")]
 
 
 def test_a_release_does_not_reach_another_offer() -> None:

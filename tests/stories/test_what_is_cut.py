@@ -24,6 +24,7 @@ from tests.stories.telling import (
     held,
     let_go,
     located,
+    merged,
     notices,
     offer,
     proven,
@@ -163,6 +164,9 @@ def test_every_scope_is_told_spoilt_once(many: int) -> None:
     assert [name for name, _ in found].count("relationship.suspended") == 1
     again = notices(HERE, contacted("-2 d"), asked, contacted("-1 d"), located("FR", "ip", "1 d"))
     assert [name for name, _ in again].count("scope.tainted") == many
+    his = [question(who="ben"), contacted(who="ben"), located("DE", who="ben")]
+    joined = notices(HERE, asked, his, merged("ben"))
+    assert [name for name, _ in joined].count("scope.tainted") == many
     moved = notices(campaign(countries=["FR"]), HERE, asked, located("FR", "ip", "1 d"), located("FR", "ip", "2 d"))
     assert [name for name, _ in moved].count("scope.tainted") == many
 
