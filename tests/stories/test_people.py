@@ -200,6 +200,8 @@ def test_a_release_of_what_the_register_brought_about() -> None:
     told = [clean_client(), offer(), first, released(number=2)]
     assert answers(told) == [ALLOWED, weak, let_go("CAMPAIGN_EXPOSURE", until="5 h")]
     assert answers(told, second)[3:] == [weak]
+    early = [clean_client(), offer("1 h", id="early", offer="early"), first, offer()]
+    assert answers(early, released()) == [weak, let_go("CAMPAIGN_EXPOSURE", until="5 h")]
 
 
 def test_a_release_covers_what_was_narrowed_away_for_a_while() -> None:
