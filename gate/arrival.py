@@ -33,6 +33,7 @@ from gate.facts import (
     Released,
     Requested,
 )
+from gate.forgotten import may_hold, signed
 from gate.history import Record, effective, given
 from gate.known import Known
 from gate.policy import Policy
@@ -52,7 +53,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if history is not None:
         return revision.arrive(known, fact, policy, history)
     said, dossier = fact.said, known.dossier
-    if fact.at <= dossier.horizon and fact.id in dossier.own_events:
+    if fact.at <= dossier.horizon and (fact.id in dossier.own_events or may_hold(dossier.forgotten.words, fact.id)):
         return HISTORY_NEEDED  # A request may have replied to this one, not to the client's own with the same id.
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact, policy)
@@ -98,7 +99,7 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
 def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepped:
     dossier = known.dossier
     belongs = [o for o in dossier.offers if o.offer == said.offer and o.at <= fact.at]
-    if not belongs and dossier.dropped:
+    if not belongs and may_hold(dossier.forgotten.offers, said.offer):
         return HISTORY_NEEDED
     if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
         return HISTORY_NEEDED
@@ -131,8 +132,8 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     dossier, said = known.dossier, fact.said
     if since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
-    if isinstance(said, EvidenceApproved) and dossier.dropped and not dossier.filers(said.evidence):
-        return HISTORY_NEEDED  # Whether the filer approves himself may stand in what was cut.
+    if isinstance(said, EvidenceApproved | EvidenceFiled) and _signed_before(dossier, fact, said):
+        return HISTORY_NEEDED
     elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
     if dossier.dropped and (elsewhere or notices.may_spoil(dossier, fact)):
         return HISTORY_NEEDED  # A scope that was cut.
@@ -151,6 +152,13 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     return Step(dossier, record, (), told, cases, notices.deadlines_at(fact, policy), forwards)
 
 
+def _signed_before(dossier: Dossier, fact: Fact, said: EvidenceApproved | EvidenceFiled) -> bool:
+    """Whether he may have filed or approved the same in what was cut; or others approved it since a late filing."""
+    held = dossier.forgotten.evidence
+    late = isinstance(said, EvidenceFiled) and fact.at <= dossier.horizon
+    return may_hold(held, signed(said.evidence, said.by)) or (late and may_hold(held, said.evidence))
+
+
 def since(dossier: Dossier, fact: Fact) -> Instant:
     """From when a fact counts, as far as the dossier knows its evidence."""
     said = fact.said
@@ -167,10 +175,7 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
             for f in accusations
         ]
         return effective(fact, filed)
+    if may_hold(dossier.forgotten.evidence, said.evidence):
+        return BEFORE_EVERYTHING
     filed_at = [f.at for f in dossier.filed(said.evidence) if f.supports != "solicitation"]
-    return min(filed_at, default=fact.at if accusations else effective_unknown(dossier, fact))
-
-
-def effective_unknown(dossier: Dossier, fact: Fact) -> Instant:
-    """A retraction of evidence the dossier does not hold: before everything if something was cut."""
-    return BEFORE_EVERYTHING if dossier.dropped else fact.at
+    return min(filed_at, default=fact.at)

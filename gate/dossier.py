@@ -2,7 +2,8 @@
 
 Facts are kept, conclusions are derived. What grows with a client's past is cut: solicitations of one promoter to the
 four earliest and four latest, scopes to those that can still matter, offers and own events to the latest. What was
-cut stays in the history, and `dropped` says that it must be asked (design section 2, two tiers of memory).
+cut stays in the history; `dropped` says that there is such, and `forgotten` of which names (design section 2, two tiers of
+memory).
 """
 
 from bisect import insort
@@ -12,6 +13,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from gate.facts import Instant, Thing
+from gate.forgotten import Forgotten, signed, with_names
 from gate.policy import REQUIRED_CHANNELS
 
 BEFORE_EVERYTHING: Final[Instant] = -(2**62)
@@ -218,10 +220,10 @@ class Dossier(Struct, array_like=True):
     waiting_cut: bool = False
     full: bool = False
     """Built from the history with nothing cut; never stored."""
-    papers_cut: bool = False
-    """Whether evidence was cut whose request had not arrived."""
     sent_cut: Instant | None = None
     """The latest sending that was cut because it could prompt only what is late."""
+    forgotten: Forgotten = field(default_factory=Forgotten)
+    """Names of what was cut."""
 
     def members(self) -> tuple[Reached, ...]:
         """Own first, then all who are the same person."""
@@ -259,17 +261,13 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
     if len(dossier.scopes) > KEPT_SCOPES:
         _trim_scopes(dossier, hard_limit)
     if len(dossier.own_events) > KEPT_OWN_EVENTS:
-        for key in list(dossier.own_events)[: _excess(len(dossier.own_events), KEPT_OWN_EVENTS)]:
-            del dossier.own_events[key]
-            dossier.dropped += 1
+        _trim_own_events(dossier)
     if len(dossier.offers) > KEPT_OFFERS:
         _trim_offers(dossier)
     if len(dossier.filings) > 2 * KEPT_SCOPES:
         _trim_filings(dossier)
-    if len(unasked := dossier.filings.get(NO_REQUEST, [])) > 2 * KEPT_SCOPES:
-        excess = _excess(len(unasked), 2 * KEPT_SCOPES)
-        del unasked[:excess]
-        dossier.dropped += excess
+    if len(dossier.filings.get(NO_REQUEST, ())) > 2 * KEPT_SCOPES:
+        _trim_unasked(dossier, dossier.filings[NO_REQUEST])
     if len(dossier.waiting) > KEPT_OWN_EVENTS:
         dossier.waiting, dossier.waiting_cut = [], True
     for reached in dossier.members():
@@ -282,6 +280,14 @@ def _excess(many: int, bound: int) -> int:
     return max(bound // 2, many - bound)
 
 
+def _trim_own_events(dossier: Dossier) -> None:
+    gone = list(dossier.own_events)[: _excess(len(dossier.own_events), KEPT_OWN_EVENTS)]
+    for id in gone:
+        del dossier.own_events[id]
+    dossier.dropped += len(gone)
+    dossier.forgotten.words = with_names(dossier.forgotten.words, gone)
+
+
 def _trim_offers(dossier: Dossier) -> None:
     """Keep the latest; proposals of one time stay together, as a sending belongs to all of them."""
     offers = dossier.offers
@@ -289,6 +295,7 @@ def _trim_offers(dossier: Dossier) -> None:
     cut = len(offers) - KEPT_OFFERS // 2
     while cut < len(offers) and offers[cut].at == offers[cut - 1].at:
         cut += 1
+    dossier.forgotten.offers = with_names(dossier.forgotten.offers, [o.offer for o in offers[:cut]])
     del offers[:cut]
     dossier.dropped += cut
 
@@ -300,7 +307,23 @@ def _trim_filings(dossier: Dossier) -> None:
     unwanted = [r for r in dossier.filings if r not in wanted][:excess]
     if unwanted:
         _drop_filings(dossier, unwanted)
-        dossier.papers_cut = True
+        dossier.forgotten.papers = with_names(dossier.forgotten.papers, unwanted)
+
+
+def _trim_unasked(dossier: Dossier, unasked: list[Filing]) -> None:
+    """Cut evidence that supports no request; not that of who approved it himself, which would seem to count then."""
+    approvals = dossier.own.approvals
+    excess = _excess(len(unasked), 2 * KEPT_SCOPES)
+    gone = [f for f in unasked if f.by not in approvals.get(f.evidence, ())][:excess]
+    cut = {id(f) for f in gone}
+    unasked[:] = [f for f in unasked if id(f) not in cut]
+    dossier.dropped += len(gone)
+    _forget_evidence(dossier, gone)
+
+
+def _forget_evidence(dossier: Dossier, filings: Iterable[Filing], more: Iterable[str] = ()) -> None:
+    names = [*more, *(name for f in filings for name in (f.evidence, signed(f.evidence, f.by)))]
+    dossier.forgotten.evidence = with_names(dossier.forgotten.evidence, names)
 
 
 def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
@@ -320,13 +343,14 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
         if worth(scope) == 2:
             until = scope.opened + hard_limit
             dossier.spilled[scope.transaction] = max(dossier.spilled.get(scope.transaction, 0), until)
-        dossier.dropped += 1
+    dossier.dropped += len(cut)
+    dossier.forgotten.scopes = with_names(dossier.forgotten.scopes, [s.id for s in cut])
     kept = {s.id for s in dossier.scopes}
     _drop_filings(dossier, [s.id for s in cut if s.id not in kept])
 
 
 def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
-    """Cut the evidence of these requests; who filed evidence that others filed too still may not approve it."""
+    """Cut the evidence of these requests; of who approved what he and others filed, it is kept that he filed it."""
     own = dossier.own
     # How often each evidence was filed by whom, as far as is kept.
     filed: dict[str, dict[str, int]] = {}
@@ -335,6 +359,7 @@ def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
         by[filing.by] = by.get(filing.by, 0) + 1
     for request in requests:
         gone = dossier.filings.pop(request, [])
+        _forget_evidence(dossier, gone)
         for filing in gone:
             by = filed[filing.evidence]
             by[filing.by] -= 1
@@ -343,9 +368,11 @@ def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
         for filing in gone:
             dossier.dropped += 1
             by = filed[filing.evidence]
+            approvals = own.approvals.get(filing.evidence, {})
             if not by:
+                _forget_evidence(dossier, (), [signed(filing.evidence, who) for who in approvals])
                 own.approvals.pop(filing.evidence, None)
-            elif filing.by not in by:
+            elif filing.by not in by and filing.by in approvals:
                 dossier.filings.setdefault(NO_REQUEST, []).append(filing)
                 by[filing.by] = 1
 

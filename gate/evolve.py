@@ -41,6 +41,7 @@ from gate.facts import (
     Requested,
     Thing,
 )
+from gate.forgotten import may_hold
 from gate.register import Register
 from gate.rules.relationship import STRICTNESS
 from gate.same_type import agree
@@ -187,9 +188,9 @@ def _must_look_back(dossier: Dossier, fact: Fact, said: Requested, hard_limit: I
     """Whether what prompted a request, its papers or what it opens may stand in the history alone."""
     if said.in_reply_to is not None:
         replied = dossier.own_events.get(said.in_reply_to)
-        if dossier.dropped if replied is None else not replied[1]:
+        if may_hold(dossier.forgotten.words, said.in_reply_to) if replied is None else not replied[1]:
             return True  # Cut, or perhaps the id of a message of the firm too.
-    if dossier.papers_cut and fact.id not in dossier.filings:
+    if fact.id not in dossier.filings and may_hold(dossier.forgotten.papers, fact.id):
         return True
     if fact.at >= dossier.horizon:
         return False
@@ -273,14 +274,18 @@ def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, ow
     if own and said.request is None and said.supports != "solicitation":
         dossier.filings.setdefault(NO_REQUEST, []).append(filing)
     if own and said.request is not None:
-        if dossier.dropped and said.request not in dossier.filings and not _asked_for(dossier, said.request):
+        if said.request not in dossier.filings and _may_be_cut(dossier, said.request):
             return Reach.HISTORY
         dossier.filings.setdefault(said.request, []).append(filing)
     return Reach.FORWARD
 
 
-def _asked_for(dossier: Dossier, request: str) -> bool:
-    return any(s.id == request for s in dossier.scopes)
+def _may_be_cut(dossier: Dossier, request: str) -> bool:
+    """Whether the scope of a request that is not kept, or other papers of it, may have been cut."""
+    forgotten = dossier.forgotten
+    if any(s.id == request for s in dossier.scopes):
+        return False
+    return may_hold(forgotten.scopes, request) or may_hold(forgotten.papers, request)
 
 
 def since_of(said: EvidenceFiled, at: Instant) -> Instant:

@@ -11,12 +11,15 @@ import msgspec
 
 from gate.dossier import Dossier
 from gate.effects import Greeting
+from gate.forgotten import everything
 from gate.history import Record
 from gate.packing import decoder, packed
 
-VERSION: Final = b"\x02"
-_READ: Final = (VERSION, b"\x01")
-"""Layouts that are read: what the first one lacks stands at the end and has a default."""
+VERSION: Final = b"\x03"
+_READ: Final = (VERSION, b"\x02", b"\x01")
+"""Layouts that are read: what older ones lack stands at the end and has a default."""
+_PAPERS_CUT: Final = 20
+"""The place of a field that dossiers had up to layout 2."""
 COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
@@ -38,7 +41,18 @@ def dossier_to_bytes(dossier: Dossier) -> bytes:
 
 def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
     """A dossier from its stored form; raises `UnknownLayout`, or `ValueError` for what was never one."""
-    return _dossier(_body(data))
+    body = _body(data)
+    return _dossier(body) if data[:1] == VERSION else _older_dossier(body)
+
+
+def _older_dossier(body: memoryview) -> Dossier:
+    """From a layout that does not say which names were cut: any may have been."""
+    row = msgspec.msgpack.decode(body)
+    del row[_PAPERS_CUT : _PAPERS_CUT + 1]
+    dossier = _dossier(_encode(row))
+    if dossier.dropped:
+        dossier.forgotten = everything()
+    return dossier
 
 
 def record_to_bytes(record: Record) -> bytes:

@@ -19,7 +19,10 @@ from deploy.native.translate import Vocabulary, dispatch, refuse_what_changes, t
 from streams.native import BUILT, FOLDER, made_of, missing
 
 TYPES = (
-    *(f"gate/{name}" for name in ("facts", "dossier", "register", "outcome", "known", "history", "effects")),
+    *(
+        f"gate/{name}"
+        for name in ("facts", "forgotten", "dossier", "register", "outcome", "known", "history", "effects")
+    ),
     "gate/rules/question",
     "streams/wire",
     "streams/worker/merge",

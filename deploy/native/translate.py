@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 KEYWORDS = frozenset(("frozen", "array_like", "order", "tag", "omit_defaults"))
 """What is known of msgspec's classes; in an array msgspec leaves no default out."""
+PLAIN = frozenset(("bool", "bytes", "float", "int", "str"))
+"""Types that are in a row as they are."""
 
 
 class Unknown(Exception):
@@ -252,6 +254,8 @@ class Packing:
             return f"{name}({value})" if back else f"int({value})"
         if name in self._words.kinds:
             return of_kind(name, value)
+        if isinstance(type, ast.Name) and type.id not in PLAIN:
+            raise Unknown(f"`{name}` is no type that is known: translate its module first")
         if not isinstance(type, ast.Subscript) or ast.unparse(type.value) not in ("list", "tuple", "dict"):
             return value
         outer = ast.unparse(type.value)

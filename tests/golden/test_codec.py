@@ -7,8 +7,11 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gate.dossier import Dossier
+from gate.forgotten import Forgotten, everything
 from state import MemoryStore
 from state.codec import (
     VERSION,
@@ -59,10 +62,19 @@ def test_every_layout_is_read(path: Path) -> None:
             assert [record_to_bytes(r).hex() for r in records] == kept["records"]
 
 
+@pytest.mark.parametrize("dropped", [0, 1])
+def test_of_an_older_layout_any_name_may_be_forgotten(dropped: int) -> None:
+    """Up to layout 2 it was not said which names were cut, only that something was."""
+    row = msgspec.msgpack.decode(dossier_to_bytes(Dossier("anna", dropped=dropped))[1:])
+    older = [*row[:20], False, *row[20:-1]]
+    found = dossier_from_bytes(b"\x02" + msgspec.msgpack.encode(older))
+    assert found == Dossier("anna", dropped=dropped, forgotten=everything() if dropped else Forgotten())
+
+
 def test_a_newer_layout_is_refused_by_name() -> None:
     """A program never guesses at bytes that a newer one wrote, nor at what was never a layout."""
-    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 02: a newer gate61 wrote them"):
+    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 03: a newer gate61 wrote them"):
         dossier_from_bytes(b"\x1f\x80")
     for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
-        with pytest.raises(ValueError, match=f"layout {told}, this program knows 02$"):
+        with pytest.raises(ValueError, match=f"layout {told}, this program knows 03$"):
             record_from_bytes(data)

@@ -118,6 +118,7 @@ def test_comparison_order_and_hash_are_by_fields() -> None:
             "class A(Struct, array_like=True):\n    a: int\nclass B(Struct, array_like=True):\n    b: A | int\n",
             "a union",
         ),
+        ("class A(Struct, array_like=True):\n    a: Elsewhere\n", "`Elsewhere` is no type"),
     ],
 )
 def test_what_is_not_known_is_refused(source: str, why: str) -> None:

@@ -120,10 +120,16 @@ class History:
 
     def _prove(self, client: str, at: datetime, request: str) -> None:
         for supports, kind in (("initiation", "inbound_email"), ("no_solicitation", "channel_search")):
-            evidence = f"ev{len(self.events)}"
+            evidence = self.pick([f"ev{len(self.events)}"] * 3 + [f"{kind}-{self.pick('ab')}"])
             filed = at + timedelta(minutes=self.pick([0, 10]))
             searched = CHANNELS if kind == "channel_search" else None
-            named = {"evidence": evidence, "supports": supports, "kind": kind, "by": "f1", "request": request}
+            named = {
+                "evidence": evidence,
+                "supports": supports,
+                "kind": kind,
+                "by": self.pick(["f1", "f1", "f1", "a1"]),
+            }
+            named["request"] = request
             self.add("evidence.filed", client, filed, **named, channels_searched=searched)
             self.evidence.append((client, evidence))
             if self.random.random() < 0.95:

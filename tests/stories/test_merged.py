@@ -1,11 +1,11 @@
 """Two references, one person: the worse history counts for both (section 6)."""
 
 import pytest
-from msgspec import structs
 
 from gate.facts import Contacted, Fact, Proposed
 from gate.history import Record
 from gate.known import Known
+from gate.packing import replaced
 from gate.revision import reopen
 from state import MemoryStore
 from streams.embedded import Gate
@@ -223,7 +223,7 @@ def test_two_clients_offers_may_have_one_id() -> None:
     for told in in_order([MERGED, offer()]):
         gate.take(fill(told, {}))
     (proposed,) = [r.fact for r in store.history("anna") if r.fact and isinstance(r.fact.said, Proposed)]
-    his = Record(structs.replace(proposed, client="ben"), of="ben")
+    his = Record(replaced(proposed, client="ben"), of="ben")
     mail = Fact("//story", "mail", "anna", proposed.at, proposed.at, Contacted("firm", "email", "marketing"))
     known = Known(store.dossier("anna"), gate.register)
     found = reopen(known, proposed.at, mail, POLICY, [*store.history("anna"), his, Record(mail)])

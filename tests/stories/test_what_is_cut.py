@@ -32,6 +32,7 @@ from tests.stories.telling import (
     record,
     referred,
     released,
+    retracted,
     search,
     when,
 )
@@ -181,3 +182,66 @@ def test_who_filed_it_may_not_approve_it_once_his_filing_is_cut() -> None:
         told += [filed("sweep", "no_solicitation", "channel_search", f"{n} min", f"r{n}", by="st-b")]
     told += [approved("mail", "40 min", by="st-a"), approved("sweep", "40 min")]
     assert answer(*told, offer("1 h", transaction="t29")) == blocked("EVIDENCE_UNAPPROVED")
+
+
+def mail(request: str, at: str, by: str) -> Event:
+    """A message of the client's that is filed for several of his requests."""
+    return filed("mail", "initiation", "inbound_email", at, request, by=by)
+
+
+def busy(since: int, until: int) -> list[Words]:
+    """Requests of a minute each with all their papers."""
+    return [
+        [asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}"), proven(f"r{n}", f"{n} min")] for n in range(since, until)
+    ]
+
+
+def test_who_filed_what_was_cut_may_not_approve_it_when_another_files_it_again() -> None:
+    """Nor does he who approved it file it then without a word."""
+    first = [asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), approved("mail", "0 h", by="st-b")]
+    again = [
+        asks(at="40 min", id="last", transaction="tl"),
+        mail("last", "40 min", "st-c"),
+        proven("last", "40 min")[1:],
+    ]
+    told = [HERE, first, busy(1, 40), again]
+    last = offer("1 h", transaction="tl")
+    for by, expected, opened in (
+        ("st-a", blocked("EVIDENCE_UNAPPROVED"), ["SAME_PERSON_TWICE"]),
+        ("st-b", allowed("WITHIN_WINDOW", until="24 h + 40 min"), []),
+    ):
+        signed = [told, approved("search-last", "45 min"), approved("mail", "45 min", by=by)]
+        assert answer(signed, last) == expected
+        assert cases(signed) == opened
+    assert cases(HERE, first, busy(1, 40), asks(at="40 min", id="last"), mail("last", "40 min", "st-b")) == [
+        "SAME_PERSON_TWICE"
+    ]
+
+
+def test_what_one_approved_himself_is_not_forgotten_among_papers_for_nothing() -> None:
+    """He filed it for another request, whose scope was cut since."""
+    told = [HERE, asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), busy(1, 20)]
+    told += [asks(at="20 min", id="last", transaction="tl"), mail("last", "20 min", "st-b"), search("last", "20 min")]
+    told += [approved("search-last", "20 min"), approved("mail", "20 min", by="st-a"), busy(21, 27)]
+    loose = [filed(f"loose-{n}", "initiation", "inbound_email", "30 min") for n in range(100)]
+    assert answer(told, loose, offer("1 h", transaction="tl")).verdict == "block"
+    signed = approved("mail", "31 min", by="st-c")
+    carried = allowed("WITHIN_WINDOW", until="24 h + 20 min")
+    assert answer(told, loose, signed, offer("1 h", transaction="tl")) == carried
+
+
+def test_evidence_that_is_withdrawn_after_its_first_filing_was_cut() -> None:
+    """It was filed again for another request since; the answer that leant on it is taken back."""
+    first = [asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), approved("mail", "0 h"), search("r0", "0 h")]
+    first += [approved("search-r0", "0 h"), offer("30 s", id="first", transaction="t0")]
+    told = [HERE, first, busy(1, 40), asks(at="40 min", id="last", transaction="tl"), mail("last", "40 min", "st-a")]
+    found = answers(*told, retracted("mail", "50 min"), of="first")
+    assert found == [ALLOWED, blocked("EVIDENCE_ABSENT")]
+
+
+def test_a_paper_that_arrives_late_finds_the_approval_that_was_cut() -> None:
+    """It was filed for the next request before somebody approved it."""
+    first = [asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), approved("mail", "30 min")]
+    last = [asks(at="20 min", id="last", transaction="tl"), search("last", "20 min"), approved("search-last", "20 min")]
+    told = [HERE, first, busy(1, 20), last, busy(21, 27), mail("last", "25 min", "st-b")]
+    assert answer(told, offer("1 h", transaction="tl")) == allowed("WITHIN_WINDOW", until="24 h + 20 min")
