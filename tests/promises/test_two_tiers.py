@@ -16,6 +16,7 @@ import streams.clients
 from state import MemoryStore
 from tests.player import Played, codes, play
 from tests.promises.histories import history
+from tests.promises.papers import life
 
 SEEDS = range(int(os.environ.get("GATE61_TIERS", "400")))
 _SOFTNESS = {"allow": 0, "flag": 1, "block": 2}
@@ -61,6 +62,30 @@ def test_the_dossier_answers_like_the_history(kept: tuple[int, ...], monkeypatch
         assert bounded.cases == replayed.cases, f"seed {seed}"
         verdicts.update(a[0]["verdict"] for a in bounded.answers.values())
     assert all(verdicts[v] > len(SEEDS) // 8 for v in _SOFTNESS), verdicts
+
+
+def cases(played: Played) -> list[tuple[str, list[str]]]:
+    """Why each case was opened, and what it leans on."""
+    opened = (e["data"] for e in played.out if e["type"] == "gate61.case.opened.v1")
+    return sorted((case["why"], case["facts"]) for case in opened)
+
+
+def test_papers_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who filed and approved what, of how many requests: answers, and cases with what they lean on."""
+    allowed = 0
+    for seed in SEEDS:
+        events = life(seed)
+        with monkeypatch.context() as cut:
+            for name, value in (("KEPT_SCOPES", 2 + seed % 3), ("KEPT_OWN_EVENTS", 2), ("KEPT_OFFERS", 2)):
+                cut.setattr(gate.dossier, name, value)
+            bounded = play(events, MemoryStore(live=1))
+        with monkeypatch.context() as whole:
+            from_history_only(whole)
+            replayed = play(events)
+        assert told(bounded) == told(replayed), f"seed {seed}"
+        assert cases(bounded) == cases(replayed), f"seed {seed}"
+        allowed += sum(a[0]["verdict"] == "allow" for a in bounded.answers.values())
+    assert allowed > len(SEEDS) // 2
 
 
 def test_the_same_log_gives_the_same_bytes() -> None:
