@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gate.dossier import Dossier
-from gate.forgotten import Forgotten, everything
+from gate.forgotten import may_hold
 from state import MemoryStore
 from state.codec import (
     VERSION,
@@ -68,7 +68,9 @@ def test_of_an_older_layout_any_name_may_be_forgotten(dropped: int) -> None:
     row = msgspec.msgpack.decode(dossier_to_bytes(Dossier("anna", dropped=dropped))[1:])
     older = [*row[:20], False, *row[20:-1]]
     found = dossier_from_bytes(b"\x02" + msgspec.msgpack.encode(older))
-    assert found == Dossier("anna", dropped=dropped, forgotten=everything() if dropped else Forgotten())
+    assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten)
+    kinds = ("words", "scopes", "papers", "evidence", "offers")
+    assert {may_hold(getattr(found.forgotten, kind), "anything") for kind in kinds} == {bool(dropped)}
 
 
 def test_a_newer_layout_is_refused_by_name() -> None:
