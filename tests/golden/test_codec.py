@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gate.dossier import Dossier
-from gate.forgotten import may_hold
+from gate.forgotten import SIZE, may_hold, with_names
 from state import MemoryStore
 from state.codec import (
     VERSION,
@@ -71,6 +71,13 @@ def test_of_an_older_layout_any_name_may_be_forgotten(dropped: int) -> None:
     assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten)
     kinds = ("words", "scopes", "papers", "evidence", "offers")
     assert {may_hold(getattr(found.forgotten, kind), "anything") for kind in kinds} == {bool(dropped)}
+
+
+def test_a_name_has_its_bits_for_good() -> None:
+    """A filter that was stored must find the names that it was made of."""
+    held = with_names(b"", ["asked-1", "//desk/mail:2"])
+    assert [n for n in range(8 * SIZE) if held[n >> 3] >> (n & 7) & 1] == [99, 2960, 3541, 3826]
+    assert len(held) == SIZE == 512
 
 
 def test_a_newer_layout_is_refused_by_name() -> None:
