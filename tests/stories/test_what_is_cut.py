@@ -230,6 +230,16 @@ def test_what_one_approved_himself_is_not_forgotten_among_papers_for_nothing() -
     assert answer(told, loose, signed, offer("1 h", transaction="tl")) == carried
 
 
+def test_who_filed_it_for_no_request_long_ago_may_not_approve_it() -> None:
+    """Among many papers that support nothing it is remembered whose it was."""
+    loose = [filed(f"loose-{n}", "initiation", "inbound_email", "0 h") for n in range(100)]
+    told = [HERE, filed("mail", "initiation", "inbound_email", "0 h", by="st-a"), loose, asks(at="1 h")]
+    told += [mail("asked-anna", "1 h", "st-b"), search("asked-anna", "1 h"), approved("search-asked-anna", "1 h")]
+    assert answer(told, approved("mail", "1 h", by="st-a"), offer()) == blocked("EVIDENCE_UNAPPROVED")
+    assert cases(told, approved("mail", "1 h", by="st-a")) == ["SAME_PERSON_TWICE"]
+    assert answer(told, approved("mail", "1 h", by="st-c"), offer()) == allowed("WITHIN_WINDOW", until="25 h")
+
+
 def test_evidence_that_is_withdrawn_after_its_first_filing_was_cut() -> None:
     """It was filed again for another request since; the answer that leant on it is taken back."""
     first = [asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), approved("mail", "0 h"), search("r0", "0 h")]
