@@ -103,6 +103,12 @@ def test_a_way_out_passes_though_earlier_steps_fail(monkeypatch: pytest.MonkeyPa
         assert answer(offer(content=content)) == allowed(code)
 
 
+def test_a_notice_whose_own_rule_fails_is_not_called_marketing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is held back for that failure alone."""
+    break_(monkeypatch, "pure_content")
+    assert answer(clean_client(), offer(content="service_notice")) == FAILED
+
+
 def test_a_client_abroad_ends_nothing_where_an_earlier_step_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who acts might have been a reason of its own."""
     break_(monkeypatch, "entity_is_authorised")

@@ -95,3 +95,11 @@ def test_the_relationship_speaks_beside_the_later_steps() -> None:
     """It does not end the judging."""
     assert answer(clean_client(), relationship("closed"), offer(at="24 h")) == blocked("EXIT_ONLY", "WINDOW_SOFT_LIMIT")
     assert answer(clean_client(), offer(at="24 h")) == held("WINDOW_SOFT_LIMIT")
+
+
+def test_a_late_step_down_from_the_stricter_of_two_states_of_one_time() -> None:
+    """Also where an offer was answered since: it was signed by one person and counts for nothing."""
+    both = [relationship("suspended", at="-2 d"), relationship("closed", at="-2 d")]
+    down = relationship("exit_only", at="-1 d", second=None)
+    for first, second in (both, both[::-1]):
+        assert "SAME_PERSON_TWICE" in cases(clean_client(), offer(), first, second, down)
