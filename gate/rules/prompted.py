@@ -11,6 +11,6 @@ def request_was_prompted(q: Question) -> Reason | None:
     """Block a scope whose request answers the firm or what was sent to the client."""
     if not q.scope.prompts:
         return None
-    facts = tuple(dict.fromkeys([*q.scope.prompts[:4], q.scope.id]))
+    facts = tuple(dict.fromkeys([*q.scope.prompts, q.scope.id]))
     sentence = "the request answers something that was sent to the client"
     return Reason("SCOPE_TAINTED", Verdict.BLOCK, sentence, facts, (q.scope.id,))

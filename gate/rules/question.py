@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gate.dossier import Scope, Touch
 from gate.facts import Fact, Proposed, Thing
 from gate.known import Known
-from gate.outcome import SHOWN_FACTS, Reason, Verdict
+from gate.outcome import Reason, Verdict
 from gate.policy import Policy
 from gate.solicitation import Found
 
@@ -41,4 +41,4 @@ def shown(q: Question, touches: Iterable[Touch]) -> tuple[str, ...]:
     ordered = sorted(touches)
     before = [t for t in ordered if t.at <= q.scope.opened][:4]
     after = [t for t in ordered if t.at > q.scope.opened][-4:]
-    return tuple(dict.fromkeys([t.id for t in before + after] + [q.scope.id]))[: SHOWN_FACTS + 1]
+    return tuple(dict.fromkeys([*(t.id for t in before + after), q.scope.id]))

@@ -65,6 +65,20 @@ def test_of_several_declarations_the_first_is_named() -> None:
         assert given["reasons"][0]["facts"] == [first["id"], "asked-anna"]
 
 
+def test_an_accusation_declares_nothing() -> None:
+    """Whatever kind of paper it is, and though it names the request."""
+    accused = filed("paper", "solicitation", "attestation", request="asked-anna", solicited_at="3 h")
+    assert answer(START, accused, offer()) == blocked("EVIDENCE_ABSENT", "EXPOSED_SINCE_REQUEST")
+
+
+def test_a_reason_names_four_papers_at_most() -> None:
+    """In the order in which they were filed, and the request."""
+    papers = [record(at=f"{n} min", by=f"st-{n}") for n in range(1, 6)]
+    for many in (3, 4, 5):
+        (told,) = told_answers(START, papers[:many], offer())
+        assert told["reasons"][0]["facts"] == [*(p["id"] for p in papers[: min(many, 4)]), "asked-anna"]
+
+
 def test_the_grade_is_told() -> None:
     """A to D or none, with the state of the initiation and the evidence it leans on."""
     record, search = "record-asked-anna", "search-asked-anna"

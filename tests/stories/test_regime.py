@@ -48,6 +48,12 @@ def test_a_unique_token_is_out_of_scope() -> None:
     assert answer(picture, clean_client(), offer(asset="picture")) == blocked("OUT_OF_SCOPE_NFT", "NEW_ASSET_TYPE")
 
 
+def test_three_classes_of_one_time_all_outside() -> None:
+    """Whichever it is, MiCA's exemption does not reach it."""
+    three = [asset("thing", class_=kind) for kind in ("financial_instrument", "deposit", "unique_nft")]
+    assert "OTHER_REGIME" in answer(three, clean_client(), offer(asset="thing")).codes
+
+
 def test_the_class_in_force_when_it_is_offered_decides() -> None:
     """From the reclassification on, not before; what conflicts at one time is no classification."""
     now = asset("btc", at="2 h", class_="deposit")

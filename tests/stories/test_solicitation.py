@@ -310,6 +310,9 @@ def test_a_reason_names_the_earliest_before_and_the_latest_after() -> None:
     assert facts == [*(e["id"] for e in before[:1:-1]), "asked-anna"]
     (told,) = told_answers(clean_client(), before, referred(at="0 h", by="affiliate"), offer())
     assert told["reasons"][0]["facts"] == facts
+    then = referred(at="0 h", by="affiliate")
+    (told,) = told_answers(clean_client(), then, offer())
+    assert told["reasons"][0]["facts"] == [then["id"], "asked-anna"]
     after = [contacted(at=f"{n} min") for n in range(1, 7)]
     (told,) = told_answers(clean_client(), after, offer())
     assert told["reasons"][0]["facts"] == [*(e["id"] for e in after[2:]), "asked-anna"]
