@@ -15,6 +15,7 @@ from tests.stories.telling import (
     located,
     offer,
     proven,
+    told_answers,
 )
 
 SISTER = entity("sister", "eu_authorised", services=["exchange_funds", "custody"])
@@ -136,3 +137,22 @@ def test_countries_come_into_scope_by_date_and_by_register() -> None:
 def test_an_offer_in_order_is_allowed() -> None:
     """So that the refusals of these stories have a reason of their own."""
     assert answer(clean_client(), offer()) == ALLOWED
+
+
+def test_of_two_signs_of_one_time_one_may_be_over() -> None:
+    """The other still says where he is."""
+    over, live = located("US", until="1 h"), located("DE")
+    told = [*REGISTER, asks(), *proven()]
+    for first, second in ((over, live), (live, over)):
+        assert answer(told, first, second, offer()) == ALLOWED
+
+
+def test_a_reason_names_eight_signs_at_most() -> None:
+    """Those inside before those outside."""
+    signs = [located(code, "ip") for code in ("DE", "FR", "IT", "ES", "AT", "NL", "BE", "PL")]
+    abroad = [located(code) for code in ("US", "CH", "GB", "JP", "SG", "BR", "AU", "NZ", "TH")]
+    (told,) = told_answers(REGISTER, abroad, offer())
+    assert told["reasons"][0]["facts"] == [e["id"] for e in abroad[:8]]
+    (told,) = told_answers(REGISTER, signs[:7], abroad[:2], offer())
+    conflict = next(r for r in told["reasons"] if r["code"] == "LOCATION_CONFLICT")
+    assert conflict["facts"] == [e["id"] for e in (*signs[:7], abroad[0])]
