@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gate.dossier import Dossier
+from gate.dossier import Dossier, Touch
 from gate.forgotten import SIZE, may_hold, with_names
+from gate.packing import decoder_of_many, packed
 from state import MemoryStore
 from state.codec import (
     VERSION,
@@ -71,6 +72,12 @@ def test_of_an_older_layout_any_name_may_be_forgotten(dropped: int) -> None:
     assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten)
     kinds = ("words", "scopes", "papers", "evidence", "offers")
     assert {may_hold(getattr(found.forgotten, kind), "anything") for kind in kinds} == {bool(dropped)}
+
+
+def test_many_values_in_one_go() -> None:
+    """As an outbox holds them."""
+    touches = [Touch(1, "a"), Touch(2, "b")]
+    assert decoder_of_many(Touch)(msgspec.msgpack.encode([packed(t) for t in touches])) == touches
 
 
 def test_a_name_has_its_bits_for_good() -> None:

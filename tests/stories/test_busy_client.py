@@ -22,6 +22,7 @@ from tests.stories.telling import (
     declared,
     delivered,
     entity,
+    filed,
     held,
     let_go,
     located,
@@ -123,7 +124,9 @@ def test_a_reply_to_a_word_long_ago() -> None:
         assert answer(papers, words, asks(in_reply_to=f"word-{n}"), offer()) == ALLOWED
     assert answer(papers, words, asks(in_reply_to="alert-77"), offer()) == blocked("SCOPE_TAINTED")
     shared = contacted("-299 d", by="blogger", content="education", id="word-0") | {"source": "//other"}
-    assert answer(papers, words, asks(in_reply_to="word-0"), shared, offer()) == blocked("SCOPE_TAINTED")
+    note = filed("note", "initiation", "inbound_email", "-299 d") | {"source": "//other", "id": "word-0"}
+    for late in (shared, note):
+        assert answer(papers, words, asks(in_reply_to="word-0"), late, offer()) == blocked("SCOPE_TAINTED")
 
 
 def test_many_replies_to_what_was_not_heard_yet() -> None:
