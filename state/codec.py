@@ -47,7 +47,7 @@ def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
 
 def _older_dossier(body: memoryview) -> Dossier:
     """From a layout that does not say which names were cut: any may have been."""
-    row = msgspec.msgpack.decode(body)
+    row = msgspec.msgpack.decode(body, type=list)
     del row[_PAPERS_CUT : _PAPERS_CUT + 1]
     dossier = _dossier(_encode(row))
     if dossier.dropped:

@@ -94,3 +94,6 @@ def test_a_newer_layout_is_refused_by_name() -> None:
     for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
         with pytest.raises(ValueError, match=f"layout {told}, this program knows 03$"):
             record_from_bytes(data)
+    for data in (b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
+        with pytest.raises(ValueError):
+            dossier_from_bytes(data)
