@@ -33,7 +33,7 @@ from gate.facts import (
     Released,
     Requested,
 )
-from gate.forgotten import may_hold, signed
+from gate.forgotten import may_be_among, may_hold, signed
 from gate.history import Record, effective, given
 from gate.known import Known
 from gate.policy import Policy
@@ -53,7 +53,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if history is not None:
         return revision.arrive(known, fact, policy, history)
     said, dossier = fact.said, known.dossier
-    if fact.at <= dossier.horizon and (fact.id in dossier.own_events or may_hold(dossier.forgotten.words, fact.id)):
+    if fact.at <= dossier.horizon and (fact.id in dossier.own_events or may_hold(dossier.forgotten.answered, fact.id)):
         return HISTORY_NEEDED  # A request may have replied to this one, not to the client's own with the same id.
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact, policy)
@@ -154,9 +154,12 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
 
 def _signed_before(dossier: Dossier, fact: Fact, said: EvidenceApproved | EvidenceFiled) -> bool:
     """Whether he may have filed or approved the same in what was cut; or others approved it since a late filing."""
-    held = dossier.forgotten.evidence
-    late = isinstance(said, EvidenceFiled) and fact.at <= dossier.horizon
-    return may_hold(held, signed(said.evidence, said.by)) or (late and may_hold(held, said.evidence))
+    cut, own = dossier.forgotten, signed(said.evidence, said.by)
+    if isinstance(said, EvidenceApproved):
+        return may_be_among(cut.filers, said.by) and may_hold(cut.evidence, own)
+    if fact.at <= cut.approved and may_hold(cut.evidence, said.evidence):
+        return True
+    return may_be_among(cut.approvers, said.by) and may_hold(cut.evidence, own)
 
 
 def since(dossier: Dossier, fact: Fact) -> Instant:

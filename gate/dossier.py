@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from gate.facts import Instant, Thing
-from gate.forgotten import Forgotten, signed, with_names
+from gate.forgotten import Forgotten, signed, with_names, with_person
 from gate.policy import REQUIRED_CHANNELS
 
 BEFORE_EVERYTHING: Final[Instant] = -(2**62)
@@ -321,9 +321,19 @@ def _trim_unasked(dossier: Dossier, unasked: list[Filing]) -> None:
     _forget_evidence(dossier, gone)
 
 
-def _forget_evidence(dossier: Dossier, filings: Iterable[Filing], more: Iterable[str] = ()) -> None:
-    names = [*more, *(name for f in filings for name in (f.evidence, signed(f.evidence, f.by)))]
-    dossier.forgotten.evidence = with_names(dossier.forgotten.evidence, names)
+def _forget_evidence(
+    dossier: Dossier, filings: Iterable[Filing], approvals: Iterable[tuple[str, str, Instant]] = ()
+) -> None:
+    """Note what of evidence is cut: filings, and approvals as evidence, who and when."""
+    forgotten = dossier.forgotten
+    names = [name for f in filings for name in (f.evidence, signed(f.evidence, f.by))]
+    for filing in filings:
+        forgotten.filers = with_person(forgotten.filers, filing.by)
+    for evidence, by, at in approvals:
+        names.append(signed(evidence, by))
+        forgotten.approvers = with_person(forgotten.approvers, by)
+        forgotten.approved = max(forgotten.approved, at)
+    forgotten.evidence = with_names(forgotten.evidence, names)
 
 
 def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
@@ -357,24 +367,25 @@ def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
     for filing in (*own.accusations, *(f for filings in dossier.filings.values() for f in filings)):
         by = filed.setdefault(filing.evidence, {})
         by[filing.by] = by.get(filing.by, 0) + 1
+    cut: list[Filing] = []
+    approvals: list[tuple[str, str, Instant]] = []
     for request in requests:
         gone = dossier.filings.pop(request, [])
-        _forget_evidence(dossier, gone)
+        cut += gone
         for filing in gone:
             by = filed[filing.evidence]
             by[filing.by] -= 1
             if not by[filing.by]:
                 del by[filing.by]
         for filing in gone:
-            dossier.dropped += 1
             by = filed[filing.evidence]
-            approvals = own.approvals.get(filing.evidence, {})
             if not by:
-                _forget_evidence(dossier, (), [signed(filing.evidence, who) for who in approvals])
-                own.approvals.pop(filing.evidence, None)
-            elif filing.by not in by and filing.by in approvals:
+                approvals += [(filing.evidence, *one) for one in own.approvals.pop(filing.evidence, {}).items()]
+            elif filing.by not in by and filing.by in own.approvals.get(filing.evidence, ()):
                 dossier.filings.setdefault(NO_REQUEST, []).append(filing)
                 by[filing.by] = 1
+    dossier.dropped += len(cut)
+    _forget_evidence(dossier, cut, approvals)
 
 
 def _trim_sent(dossier: Dossier, reached: Reached, before: Instant) -> None:

@@ -41,7 +41,7 @@ from gate.facts import (
     Requested,
     Thing,
 )
-from gate.forgotten import may_hold
+from gate.forgotten import may_hold, with_names
 from gate.register import Register
 from gate.rules.relationship import STRICTNESS
 from gate.same_type import agree
@@ -221,6 +221,8 @@ def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) 
         if replied is None or replied[1] or replied[0] > fact.at or said.in_reply_to == fact.id:
             found.append(said.in_reply_to)
             dossier.waiting.append(said.in_reply_to)
+        else:
+            dossier.forgotten.answered = with_names(dossier.forgotten.answered, [said.in_reply_to])
     hard = register.policy.hard_limit
     for reached in dossier.members():
         for thing, sent in reached.sent.items():
@@ -282,10 +284,9 @@ def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, ow
 
 def _may_be_cut(dossier: Dossier, request: str) -> bool:
     """Whether the scope of a request that is not kept, or other papers of it, may have been cut."""
-    forgotten = dossier.forgotten
-    if any(s.id == request for s in dossier.scopes):
-        return False
-    return may_hold(forgotten.scopes, request) or may_hold(forgotten.papers, request)
+    cut = dossier.forgotten
+    found = may_hold(cut.scopes, request) or may_hold(cut.papers, request)
+    return found and all(s.id != request for s in dossier.scopes)
 
 
 def since_of(said: EvidenceFiled, at: Instant) -> Instant:

@@ -1,6 +1,7 @@
 """Names of what a dossier has cut, as a filter of fixed size for each kind of thing, so that the history is seldom asked.
 
 What a filter does not hold was never cut. What it seems to hold may be another name: the history is read for nothing then.
+A filter fills up with a long past, so evidence is looked up in it only where who signs, and when, leaves it possible.
 Source: B. Bloom, Space/time trade-offs in hash coding with allowable errors, CACM 13(7), 1970.
 """
 
@@ -8,10 +9,18 @@ from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+from gate.facts import Instant
+from gate.instants import EARLIEST, LATEST
 
 SIZE: Final = 512
 """Bytes of a filter: with 500 names in it, one other name in 20 seems to be there; with 2,000, two in five."""
+
+PEOPLE: Final = 64
+"""People who are known by name; of more, it may have been anybody."""
+ANYBODY: Final = "*"
+"""No staff id."""
 
 
 class Forgotten(Struct, array_like=True):
@@ -26,17 +35,37 @@ class Forgotten(Struct, array_like=True):
     evidence: bytes = b""
     """Evidence of which a filing was cut, by itself and with who filed it or approved it (`signed`)."""
     offers: bytes = b""
+    answered: bytes = b""
+    """Ids of own words that requests replied to; also of such as are kept."""
+    filers: list[str] = field(default_factory=list)
+    """Who filed evidence that was cut."""
+    approvers: list[str] = field(default_factory=list)
+    """Who approved evidence that was cut."""
+    approved: Instant = EARLIEST
+    """The latest of these approvals."""
 
 
 def everything() -> Forgotten:
-    """Anything may have been cut."""
+    """Anything may have been cut, whoever signed it, and whenever."""
     full = b"\xff" * SIZE
-    return Forgotten(full, full, full, full, full)
+    return Forgotten(full, full, full, full, full, full, [ANYBODY], [ANYBODY], LATEST)
 
 
 def signed(evidence: str, by: str) -> str:
     """The name of somebody's filing or approval of evidence; neither part can hold a blank."""
     return f"{evidence} {by}"
+
+
+def may_be_among(people: list[str], by: str) -> bool:
+    """Whether somebody may be one of these."""
+    return by in people or ANYBODY in people
+
+
+def with_person(people: list[str], by: str) -> list[str]:
+    """These people and one more."""
+    if may_be_among(people, by):
+        return people
+    return [*people, by] if len(people) < PEOPLE else [ANYBODY]
 
 
 def with_names(held: bytes, names: Iterable[str]) -> bytes:

@@ -15,11 +15,12 @@ from gate.forgotten import everything
 from gate.history import Record
 from gate.packing import decoder, packed
 
-VERSION: Final = b"\x03"
-_READ: Final = (VERSION, b"\x02", b"\x01")
+VERSION: Final = b"\x04"
+_READ: Final = (VERSION, b"\x03", b"\x02", b"\x01")
 """Layouts that are read: what older ones lack stands at the end and has a default."""
 _PAPERS_CUT: Final = 20
 """The place of a field that dossiers had up to layout 2."""
+_WITH_PAPERS_CUT: Final = 2
 COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
@@ -42,13 +43,14 @@ def dossier_to_bytes(dossier: Dossier) -> bytes:
 def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
     """A dossier from its stored form; raises `UnknownLayout`, or `ValueError` for what was never one."""
     body = _body(data)
-    return _dossier(body) if data[:1] == VERSION else _older_dossier(body)
+    return _dossier(body) if data[:1] == VERSION else _older_dossier(body, data[0])
 
 
-def _older_dossier(body: memoryview) -> Dossier:
-    """From a layout that does not say which names were cut: any may have been."""
+def _older_dossier(body: memoryview, layout: int) -> Dossier:
+    """From a layout that does not say which names were cut, or whose (3): any may have been."""
     row = msgspec.msgpack.decode(body, type=list)
-    del row[_PAPERS_CUT : _PAPERS_CUT + 1]
+    if layout <= _WITH_PAPERS_CUT:
+        del row[_PAPERS_CUT : _PAPERS_CUT + 1]
     dossier = _dossier(_encode(row))
     if dossier.dropped:
         dossier.forgotten = everything()

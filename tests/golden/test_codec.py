@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gate.dossier import Dossier, Touch
-from gate.forgotten import SIZE, may_hold, with_names
+from gate.forgotten import SIZE, may_be_among, may_hold, with_names
 from gate.packing import decoder_of_many, packed
 from state import MemoryStore
 from state.codec import (
@@ -64,14 +64,18 @@ def test_every_layout_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("dropped", [0, 1])
-def test_of_an_older_layout_any_name_may_be_forgotten(dropped: int) -> None:
-    """Up to layout 2 it was not said which names were cut, only that something was."""
+@pytest.mark.parametrize("layout", [2, 3])
+def test_of_an_older_layout_any_name_may_be_forgotten(layout: int, dropped: int) -> None:
+    """Up to layout 2 it was not said which names were cut, and in layout 3 not whose, only that something was."""
     row = msgspec.msgpack.decode(dossier_to_bytes(Dossier("anna", dropped=dropped))[1:])
-    older = [*row[:20], False, *row[20:-1]]
-    found = dossier_from_bytes(b"\x02" + msgspec.msgpack.encode(older))
+    row = [*row[:20], False, *row[20:-1]] if layout == 2 else [*row[:-1], row[-1][:5]]
+    found = dossier_from_bytes(bytes([layout]) + msgspec.msgpack.encode(row))
     assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten)
-    kinds = ("words", "scopes", "papers", "evidence", "offers")
+    kinds = ("words", "scopes", "papers", "evidence", "offers", "answered")
     assert {may_hold(getattr(found.forgotten, kind), "anything") for kind in kinds} == {bool(dropped)}
+    people = (found.forgotten.filers, found.forgotten.approvers)
+    assert {may_be_among(some, "anybody") for some in people} == {bool(dropped)}
+    assert (found.forgotten.approved > 0) == bool(dropped)
 
 
 def test_many_values_in_one_go() -> None:
@@ -89,11 +93,11 @@ def test_a_name_has_its_bits_for_good() -> None:
 
 def test_a_newer_layout_is_refused_by_name() -> None:
     """A program never guesses at bytes that a newer one wrote, nor at what was never a layout."""
-    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 03: a newer gate61 wrote them"):
+    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 04: a newer gate61 wrote them"):
         dossier_from_bytes(b"\x1f\x80")
     for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
-        with pytest.raises(ValueError, match=f"layout {told}, this program knows 03$"):
+        with pytest.raises(ValueError, match=f"layout {told}, this program knows 04$"):
             record_from_bytes(data)
-    for data in (b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
+    for data in (b"\x04\x80", b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
         with pytest.raises(ValueError):
             dossier_from_bytes(data)

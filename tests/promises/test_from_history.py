@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-import gate.arrival
-import streams.clients
 from tests.player import play
+from tests.promises.test_two_tiers import from_history_only
 from tests.stories.telling import clean_client, event, in_order, offer, released
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.json"))
@@ -32,12 +31,7 @@ def test_the_whole_history_answers_like_the_dossier(name: str, monkeypatch: pyte
     """Answers, notices and cases, byte for byte."""
     by_dossier = play(HISTORIES[name])
 
-    def step(known: Any, fact: Any, policy: Any, history: Any = None) -> Any:
-        if history is None:
-            return gate.arrival.HISTORY_NEEDED
-        return gate.arrival.step(known, fact, policy, history)
-
-    monkeypatch.setattr(streams.clients, "step", step)
+    from_history_only(monkeypatch)
     by_history = play(HISTORIES[name])
     assert by_history.out == by_dossier.out
     assert by_history.rejected == by_dossier.rejected

@@ -6,6 +6,7 @@ Also: the same log gives the same bytes. `GATE61_TIERS` sets how many seeds.
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.promises.histories import history
 from tests.promises.papers import life
 
 SEEDS = range(int(os.environ.get("GATE61_TIERS", "400")))
+KEPT = ("KEPT_TOUCHES", "KEPT_SCOPES", "KEPT_OWN_EVENTS", "KEPT_OFFERS")
 _SOFTNESS = {"allow": 0, "flag": 1, "block": 2}
 
 
@@ -44,20 +46,25 @@ def from_history_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams.clients, "step", step)
 
 
+def both(
+    monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]], kept: Sequence[int], live: int
+) -> tuple[Played, Played]:
+    """What comes out of a dossier that keeps so much, and of the whole history."""
+    with monkeypatch.context() as cut:
+        for name, value in zip(KEPT, kept, strict=True):
+            cut.setattr(gate.dossier, name, value)
+        bounded = play(events, MemoryStore(live=live))
+    with monkeypatch.context() as whole:
+        from_history_only(whole)
+        return bounded, play(events)
+
+
 @pytest.mark.parametrize("kept", [(4, 24, 48, 16), (4, 2, 2, 2)], ids=["as shipped", "cut to almost nothing"])
 def test_the_dossier_answers_like_the_history(kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts, reasons, scopes and cases agree for every seed."""
-    names = ("KEPT_TOUCHES", "KEPT_SCOPES", "KEPT_OWN_EVENTS", "KEPT_OFFERS")
     verdicts: Counter[str] = Counter()
     for seed in SEEDS:
-        events = history(seed)
-        with monkeypatch.context() as cut:
-            for name, value in zip(names, kept, strict=True):
-                cut.setattr(gate.dossier, name, value)
-            bounded = play(events, MemoryStore(live=1 + seed % 3))
-        with monkeypatch.context() as whole:
-            from_history_only(whole)
-            replayed = play(events)
+        bounded, replayed = both(monkeypatch, history(seed), kept, live=1 + seed % 3)
         assert told(bounded) == told(replayed), f"seed {seed}"
         assert bounded.cases == replayed.cases, f"seed {seed}"
         verdicts.update(a[0]["verdict"] for a in bounded.answers.values())
@@ -74,14 +81,7 @@ def test_papers_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who filed and approved what, of how many requests: answers, and cases with what they lean on."""
     allowed = 0
     for seed in SEEDS:
-        events = life(seed)
-        with monkeypatch.context() as cut:
-            for name, value in (("KEPT_SCOPES", 2 + seed % 3), ("KEPT_OWN_EVENTS", 2), ("KEPT_OFFERS", 2)):
-                cut.setattr(gate.dossier, name, value)
-            bounded = play(events, MemoryStore(live=1))
-        with monkeypatch.context() as whole:
-            from_history_only(whole)
-            replayed = play(events)
+        bounded, replayed = both(monkeypatch, life(seed), (4, 2 + seed % 3, 2, 2), live=1)
         assert told(bounded) == told(replayed), f"seed {seed}"
         assert cases(bounded) == cases(replayed), f"seed {seed}"
         allowed += sum(a[0]["verdict"] == "allow" for a in bounded.answers.values())

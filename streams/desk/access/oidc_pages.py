@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 from streams.desk.access.door import address_of
 from streams.desk.access.oidc import UNDER_WAY, Oidc, SignInRefused
 from streams.desk.access.provider import NotBelieved, ProviderTrouble
-from streams.desk.access.sign_in_pages import Word, inside, signed_in
-from streams.desk.pages.view import View
+from streams.desk.access.sign_in_pages import inside, signed_in
+from streams.desk.pages.view import View, Word
 
 _log = structlog.get_logger("gate61.desk")
 _ENDED: Final = "Nobody was signed in. Go to the sign-in page and begin anew."

@@ -10,8 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from streams.desk.access.door import form_of
 from streams.desk.access.people import PersonRefused
 from streams.desk.access.roles import May, Person, Role
-from streams.desk.access.sign_in_pages import Word
-from streams.desk.pages.view import View
+from streams.desk.pages.view import View, Word
 
 _log = structlog.get_logger("gate61.desk")
 Id = Annotated[str, Path(max_length=128)]

@@ -4,17 +4,16 @@ from typing import Annotated
 from urllib.parse import quote
 
 import structlog
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gate.facts import Instant
 from streams.desk.access.door import Door, Forbidden, address_of, form_of
 from streams.desk.access.people import TooMany
 from streams.desk.access.roles import Person
-from streams.desk.pages.view import View
+from streams.desk.pages.view import View, Word
 
 _log = structlog.get_logger("gate61.desk")
-Word = Annotated[str, Query(max_length=128)]
 
 
 def inside(path: str) -> str:

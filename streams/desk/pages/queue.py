@@ -9,9 +9,8 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from streams.desk import queue as q
 from streams.desk.access.roles import May, Person
 from streams.desk.live import STREAMS, Recent
-from streams.desk.pages.view import View
+from streams.desk.pages.view import View, Word
 
-Word = Annotated[str, Query(max_length=128)]
 Id = Annotated[str, Path(max_length=256)]
 
 

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import jinja2
 import msgspec
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
@@ -21,6 +21,7 @@ from streams.desk.desk import Desk
 from streams.desk.timeline import anchor
 
 T = TypeVar("T")
+Word = Annotated[str, Query(max_length=128)]
 _HERE = Path(__file__).parents[1]
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 
