@@ -1,20 +1,26 @@
 """Notices, lessons and help with leaving pass; what promotes under their name does not (step 4)."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from gate.facts import Service
 from tests.stories.telling import (
+    HERE,
     REGISTER,
     Answer,
     allowed,
     answer,
+    asks,
     blocked,
+    campaign,
     clean_client,
     held,
     located,
     offer,
+    proven,
     relationship,
+    told_answers,
 )
 
 PASSES = {
@@ -70,6 +76,38 @@ def test_what_a_message_promotes_is_judged_with_it() -> None:
     assert answer(clean_client(), judged) == expected
     assert answer(clean_client(), offer(promotes=[{}])) == held("ASSET_NOT_NAMED")
     assert answer(clean_client(asset=None), offer(asset=None, promotes=[{}])) == allowed("WITHIN_WINDOW", until="24 h")
+
+
+@pytest.mark.parametrize("first", ["exchange_funds", "custody"])
+def test_a_reason_of_two_things_has_the_graver_verdict(first: str) -> None:
+    """A weak campaign spoke before she asked for the one, a strong one too before she asked for the other."""
+    campaigns = [campaign("hints", at="-1 d", kind="eu_feature"), campaign("ads", at="30 min")]
+    requests = [
+        asks(id="asked-1"),
+        asks("custody", id="asked-2", at="1 h"),
+        proven("asked-1"),
+        proven("asked-2", "1 h"),
+    ]
+    both = offer(
+        service=first, promotes=[{"service": "exchange_funds", "asset": "btc"}, {"service": "custody", "asset": "btc"}]
+    )
+    assert answer(HERE, campaigns, requests, both) == blocked("CAMPAIGN_EXPOSURE", "EXPOSED_SINCE_REQUEST")
+    only = offer(promotes=[{"service": "exchange_funds", "asset": "btc"}])
+    assert answer(HERE, campaigns, requests, only) == held("CAMPAIGN_EXPOSURE", "EXPOSED_SINCE_REQUEST")
+
+
+@pytest.mark.parametrize("things", [7, 8, 9, 10])
+def test_of_many_things_eight_are_shown(things: int) -> None:
+    """Sentences and facts of one reason, which a mail about everything would make as long as it likes."""
+    services = get_args(Service)[:things]
+    requests = [asks(service, id=f"asked-{service}") for service in services]
+    promotes = [{"service": service, "asset": f"new-{n}"} for n, service in enumerate(services[1:])]
+    (told,) = told_answers(HERE, requests, offer(service=services[0], promotes=promotes))
+    reasons = {reason["code"]: reason for reason in told["reasons"]}
+    assert reasons["EVIDENCE_ABSENT"]["facts"] == [f"asked-{service}" for service in services[:8]]
+    unknown = [f"`new-{n}` is not classified" for n in range(things - 1)]
+    more = ["and 1 more"] if things == 10 else []
+    assert reasons["TYPE_UNCLASSIFIED"]["said"] == "; ".join(unknown[:8] + more)
 
 
 def test_a_pure_notice_stands_alone_where_the_location_is_in_conflict() -> None:
