@@ -173,6 +173,13 @@ def test_a_late_fact_taints_with_the_answer() -> None:
     ]
 
 
+def test_an_accusation_that_was_approved_already_taints_at_once() -> None:
+    """The approval arrived before the paper."""
+    paper = complaint(at="1 h")
+    told = [HERE, asks(), approved("complaint", at="30 min"), paper]
+    assert notices(told) == [OPENED, ("scope.tainted", paper["id"]), ("relationship.suspended", paper["id"])]
+
+
 # Cases.
 
 

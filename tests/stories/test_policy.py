@@ -96,6 +96,15 @@ def test_lists_may_not_be_empty_or_gone(tmp_path: Path) -> None:
     assert loaded(tmp_path, ("[types]", "[kinds]"))
 
 
+def test_times_are_refused_and_allowed_to_the_microsecond() -> None:
+    """Whatever a file's hours and days come out as."""
+    least = structs.replace(POLICY, hard_limit=1, soft_limit=0, clock_tolerance=0, release_limit=1)
+    assert complaints(least) == []
+    for name in ("hard_limit", "soft_limit", "clock_tolerance", "release_limit"):
+        below = structs.replace(least, **{name: getattr(least, name) - 1})
+        assert complaints(below), name
+
+
 def test_all_complaints_come_at_once(tmp_path: Path) -> None:
     """One reading is enough to mend it."""
     found = loaded(
