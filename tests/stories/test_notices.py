@@ -43,7 +43,7 @@ def test_a_request_opens_a_scope() -> None:
     second = asks("custody", at="1 h", id="second")
     assert notices(HERE, asks(), second) == [OPENED, ("scope.opened", "second")]
     assert notices(HERE, asks(kind="order")) == [OPENED]
-    assert notices(HERE, asks(kind="recurring_execution"), question()) == []
+    assert notices(HERE, asks(kind="recurring_execution"), question("11 d")) == []
     assert notices(asks()) == [OPENED]
 
 
@@ -126,6 +126,26 @@ def test_a_sending_that_was_not_let_go_brings_to_light_whose_tag_it_was() -> Non
     sent = delivered("2 h", offer="of-unknown", id="sent")
     assert notices(tagged) == [OPENED]
     assert notices(tagged, sent) == [OPENED, ("scope.tainted", "sent"), ("relationship.suspended", "sent")]
+
+
+def test_what_holds_at_the_request_spoils_it() -> None:
+    """The country of the campaign left the scope afterwards; the request arrives late."""
+    left = [HERE, campaign(), country("DE", False, "1 h"), question("2 h")]
+    assert notices(left, asks()) == [OPENED, TAINTED, SUSPENDED]
+
+
+def test_an_answer_that_brings_to_light_whose_tag_it_was_names_the_first_arrival() -> None:
+    """Nothing arrived but the question whether to send."""
+    visits = [arrived("-2 d", campaign="ads", id="first"), arrived(campaign="ads", id="second")]
+    found = notices(HERE, visits, asks(), proven(), campaign(at="1 h"), offer())
+    assert found == [OPENED, ("scope.tainted", "first"), ("relationship.suspended", "first")]
+
+
+def test_two_requests_under_one_id_and_time_suspend_once() -> None:
+    """Both are the first."""
+    twice = [asks(), asks() | {"source": "//other"}]
+    found = [name for name, _ in notices(HERE, twice, contacted())]
+    assert found == ["scope.opened"] * 2 + ["scope.tainted", "relationship.suspended", "scope.tainted"]
 
 
 def test_what_does_not_taint() -> None:

@@ -17,6 +17,7 @@ from tests.stories.telling import (
     campaign,
     cases,
     clean_client,
+    complaint,
     contacted,
     delivered,
     entity,
@@ -170,6 +171,10 @@ def test_every_scope_is_told_spoilt_once(many: int) -> None:
     assert [name for name, _ in joined].count("scope.tainted") == many
     moved = notices(campaign(countries=["FR"]), HERE, asked, located("FR", "ip", "1 d"), located("FR", "ip", "2 d"))
     assert [name for name, _ in moved].count("scope.tainted") == many
+    accused = notices(HERE, asked, complaint("1 d"), approved("complaint", "2 d"))
+    assert [name for name, _ in accused].count("scope.tainted") == many
+    at_once = [asks(id=f"r{n}", transaction=f"t{n}") for n in range(many)]
+    assert [name for name, _ in notices(HERE, at_once, contacted("0 h"))].count("scope.tainted") == many
 
 
 def test_who_filed_it_may_not_approve_it_once_his_filing_is_cut() -> None:
