@@ -46,7 +46,7 @@ def _keys(dossier: Dossier) -> set[str]:
 
 
 def _reached_by(dossier: Dossier, entity: str) -> bool:
-    return not _keys(dossier).isdisjoint((f"p:{entity}", f"r:{entity}"))
+    return not _keys(dossier).isdisjoint((f"p:{entity}", f"r:{entity}", f"d:{entity}"))
 
 
 def _addressed(dossier: Dossier, said: CampaignStarted, register: Register) -> bool:

@@ -121,7 +121,8 @@ class Reached(Struct, array_like=True):
     countries: list[str] = field(default_factory=list)
     """Wherever the client was ever located."""
     touches: dict[str, Span] = field(default_factory=dict)
-    """Solicitations by who made them: `p:ENTITY`, `r:ENTITY` (rewarded), `f:` (the firm), `t:CAMPAIGN` (a tag)."""
+    """Solicitations by who made them: `p:ENTITY`, `r:ENTITY` (rewarded), `f:` (the firm), `t:CAMPAIGN` (a tag), or
+    `d:ENTITY` (who acted in what was sent)."""
     singles: list[Single] = field(default_factory=list)
     accusations: list[Filing] = field(default_factory=list)
     approvals: dict[str, dict[str, Instant]] = field(default_factory=dict)

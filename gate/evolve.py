@@ -164,7 +164,7 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
 
 def soliciting(acted: Iterable[str | None]) -> list[str]:
     """Whose solicitations a sending is that was not let go, as keys of `Reached.touches`: of who acted, or the firm."""
-    return ["f:" if by is None else f"p:{by}" for by in dict.fromkeys(acted) or (None,)]
+    return ["f:" if by is None else f"d:{by}" for by in dict.fromkeys(acted) or (None,)]
 
 
 def deliver(

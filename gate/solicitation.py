@@ -71,6 +71,8 @@ def promoter_of(register: Register, key: str, touched_at: Instant, at: Instant) 
         promoters = register.tag_promoters(name, touched_at, at)
         return max((register.promoter(by, touched_at) for by in promoters), default=Promoter.UNKNOWN)
     promoter = register.promoter(name, touched_at)
+    if kind == "d" and promoter < Promoter.CHAIN:
+        return Promoter.FIRM
     return max(promoter, Promoter.CHAIN) if kind == "r" else promoter
 
 

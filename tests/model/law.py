@@ -272,7 +272,8 @@ def _personal_standings(known: Known, event: Event, offer: Event) -> list[str]:
     if known.let_go[event.key] or own_delivery(known, event, offer):
         return []
     offers = proposals(known, event)
-    return [known.standing(each.data.get("by"), at) for each in offers] or ["firm"]
+    acted = [known.standing(each.data.get("by"), at) for each in offers]
+    return ["firm" if standing in ("independent", "unknown") else standing for standing in acted] or ["firm"]
 
 
 def _audience(known: Known, member: str, offer: Event) -> Iterator[Solicitation]:

@@ -82,17 +82,17 @@ def test_it_solicits_from_when_it_was_sent() -> None:
 
 
 def test_who_acted_in_the_offer_solicited() -> None:
-    """The affiliate, or a stranger; the firm where nobody is named; an independent does not count."""
+    """The affiliate; the firm, which sent it, where nobody is named who counts."""
     told = [*clean_client()]
     since = held("EXPOSED_SINCE_REQUEST")
-    for by, expected in ((None, since), ("affiliate", since), ("blogger", ALLOWED), ("stranger", since)):
+    for by, expected in ((None, since), ("affiliate", since), ("blogger", since), ("stranger", since)):
         hers = offer(at="1 h", service="custody", by=by, id="hers", offer="of-hers")
         assert answer(told, hers, delivered("1 h", "of-hers"), offer()) == expected
     for by, expected in (
         (None, SOLICITED),
         ("affiliate", blocked("PERSON_CHAIN_SOLICITATION")),
-        ("blogger", GOOD),
-        ("stranger", held("PROMOTER_UNKNOWN")),
+        ("blogger", SOLICITED),
+        ("stranger", SOLICITED),
     ):
         hers = offer(at="1 h", service="custody", by=by, id="hers", offer="of-hers")
         assert answer(told, hers, delivered("1 h", "of-hers"), NEXT, NEXT_OFFER) == expected
