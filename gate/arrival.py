@@ -135,7 +135,7 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
     if isinstance(said, EvidenceApproved | EvidenceFiled) and _signed_before(dossier, fact, said):
         return HISTORY_NEEDED
     elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
-    if dossier.dropped and (elsewhere or notices.may_spoil(dossier, fact)):
+    if dossier.forgotten.scopes and (elsewhere or notices.may_spoil(dossier, fact)):
         return HISTORY_NEEDED  # A scope that was cut.
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:

@@ -111,6 +111,8 @@ def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Po
         verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
         if best is None or verdict < best[0]:
             best = (verdict, scope, found)
+        if verdict is Verdict.ALLOW:
+            break  # No other is softer.
     assert best is not None
     return best[1], best[2]
 

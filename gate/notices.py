@@ -19,10 +19,10 @@ from gate.facts import (
 )
 from gate.history import Record
 from gate.known import Known
-from gate.outcome import Outcome, ScopeView, Verdict
+from gate.outcome import Outcome, ScopeView
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
-from gate.solicitation import found_against
+from gate.taint import Solicitations
 
 SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located))
 """What may show that a client was solicited."""
@@ -76,8 +76,8 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
 
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     """Source and id of all requests whose scopes are spoilt by what is known."""
-    turns = _may_turn(known)
-    return {(s.source, s.id) for s in known.dossier.scopes if _spoiling(known, s, turns)}
+    turns, solicited = _may_turn(known), Solicitations(known.dossier, known.register)
+    return {(s.source, s.id) for s in known.dossier.scopes if _spoiling(known, s, turns, solicited)}
 
 
 def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
@@ -100,13 +100,13 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
     """
     dossier, policy = known.dossier, known.register.policy
     found = []
-    turns = _may_turn(known)
+    turns, solicited = _may_turn(known), Solicitations(dossier, known.register)
     for scope in dossier.scopes:
-        spoiling = [] if scope.tainted else _spoiling(known, scope, turns)
-        if not spoiling:
+        spoiling = None if scope.tainted else _spoiling(known, scope, turns, solicited)
+        if spoiling is None:
             continue
         scope.tainted = True
-        by = because.id if because else spoiling[0]
+        by = because.id if because else spoiling
         found.append(_notice("scope.tainted", dossier.client, scope, by, policy))
         first = dossier.first_scope
         if first == Touch(scope.opened, scope.id) and not dossier.suspended_said:
@@ -122,12 +122,14 @@ def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
     return tainted_scopes(known)
 
 
-def _spoiling(known: Known, scope: Scope, turns: bool) -> list[str]:
+def _spoiling(known: Known, scope: Scope, turns: bool, solicited: Solicitations) -> str | None:
     """What prompted the request, or solicited the client before it, by what is known of its time or by now."""
-    found = scope.prompts or _against(known, scope, scope.opened)
+    if scope.prompts:
+        return scope.prompts[0]
+    found = solicited.before(scope, scope.opened)
     latest = known.dossier.latest
-    if not found and turns and latest > scope.opened:
-        found = _against(known, scope, latest)
+    if found is None and turns and latest > scope.opened:
+        found = solicited.before(scope, latest)
     return found
 
 
@@ -135,12 +137,6 @@ def _may_turn(known: Known) -> bool:
     """Whether the register may say later than at the request whose tag it was, or that a country is in scope."""
     keys = (key for reached in known.dossier.members() for key in (*reached.touches, *(s.key for s in reached.singles)))
     return known.register.rescoped or any(key[0] == "t" for key in keys)
-
-
-def _against(known: Known, scope: Scope, at: Instant) -> list[str]:
-    """Events by which the client was solicited before he asked, by what is known of them at that time."""
-    rows = found_against(known.dossier, known.register, scope, scope.thing, at)
-    return [s.touch.id for (_, verdict), found in rows.items() if verdict is Verdict.BLOCK for s in found]
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:
@@ -201,7 +197,8 @@ def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy
         return ()
     end = fact.at + policy.hard_limit
     others = [s for s in known.dossier.scopes if (s.source, s.id) != fact.key]
-    touched = [r.fact for r in history if r.fact is not None and fact.at < r.fact.at < end]
+    contacts = [r.fact for r in history if r.fact is not None and isinstance(r.fact.said, Contacted)]
+    touched = [f for f in contacts if fact.at < f.at < end]
     new = [f for f in touched if not _is_open(others, f.at, policy)]
     return tuple(case for f in new for case in exposure(known.dossier, f, policy))
 

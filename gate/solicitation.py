@@ -4,6 +4,7 @@ Law: MiCA Art. 61(1) subpara. 2; ESMA guidelines 1 and 2; judging section 5, let
 Clock: effective time. A solicitation with the time of the request counts as earlier than it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -48,8 +49,17 @@ def found_against(dossier: Dossier, register: Register, scope: Scope, thing: Thi
 def _rows(
     reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
 ) -> Iterator[Spoken]:
-    if reached.touches or reached.singles:
-        yield from _personal(reached, register, scope, thing, at)
+    if reached.touches:
+        yield from _personal(reached, register, scope, at)
+    yield from beside_touches(reached, register, scope, thing, at, full)
+
+
+def beside_touches(
+    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
+) -> Iterator[Spoken]:
+    """All that speaks against the scope but the touches that nobody narrowed."""
+    if reached.singles:
+        yield from _narrowed(reached, register, scope, thing, at)
     countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
     if countries:
         audience = register.audience(countries)
@@ -86,12 +96,15 @@ def _row(key: str, promoter: Promoter, before: bool) -> Row:
     return _FIRM if promoter is Promoter.FIRM else _CHAIN
 
 
-def _personal(reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant) -> Iterator[Spoken]:
+def _personal(reached: Reached, register: Register, scope: Scope, at: Instant) -> Iterator[Spoken]:
     for key, span in reached.touches.items():
         for touch in span.entries:
             promoter = promoter_of(register, key, touch.at, at)
             if promoter is not Promoter.INDEPENDENT:
                 yield _row(key, promoter, touch.at <= scope.opened), touch, key
+
+
+def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant) -> Iterator[Spoken]:
     for single in reached.singles:
         promoter = promoter_of(register, single.key, single.touch.at, at)
         if promoter is Promoter.INDEPENDENT:
@@ -108,13 +121,10 @@ def _audience(audience: Audience, opened: Instant, at: Instant, full: bool) -> I
             for v in versions if full else versions[:KEPT_TOUCHES]:
                 if v.at <= opened:
                     yield row, _touch(v), v.campaign
-    taken = 0
-    for v in reversed(audience.all):
-        if v.at <= opened or (taken >= KEPT_TOUCHES and not full):
-            break
-        if v.at <= at:
-            taken += 1
-            yield _SINCE, _touch(v), v.campaign
+    end = bisect_right(audience.all, at, key=_began)
+    begin = bisect_right(audience.all, opened, hi=end, key=_began)
+    for v in reversed(audience.all[begin if full else max(begin, end - KEPT_TOUCHES) : end]):
+        yield _SINCE, _touch(v), v.campaign
 
 
 def _narrowed_audience(
@@ -128,6 +138,10 @@ def _narrowed_audience(
     for row, v in rows:
         if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
             yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
+
+
+def _began(version: Version) -> Instant:
+    return version.at
 
 
 def _touch(version: Version) -> Touch:

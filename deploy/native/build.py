@@ -32,7 +32,7 @@ TYPES = (
 COMPILED = (
     *TYPES,
     *(f"gate/{name}" for name in ("arrival", "concern", "decision", "evolve", "instants", "law", "notices", "packing")),
-    *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation")),
+    *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint")),
     "gate/rules/*",
     "state/codec",
     "state/redis_store",
