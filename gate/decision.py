@@ -141,7 +141,7 @@ def _candidates(known: Known, latest: Scope, said: Proposed, offer: Fact, policy
 
 def _judge(known: Known, offer: Fact, said: Proposed, thing: Thing, scope: Scope, policy: Policy) -> list[Reason]:
     """What every duty of steps 6-8 says against one scope."""
-    found = found_against(known.dossier, known.register, scope, thing, offer.at)
+    found = found_against(known, scope, thing, offer.at)
     question = Question(known, offer, said, thing, scope, found, policy)
     reasons = []
     for rule in AGAINST_SCOPE:

@@ -145,6 +145,9 @@ class _Replay:
         """The sendings of one offer at one time, which are left out."""
         self._quick = Index()
         self._known = Known(self.dossier, register, self._quick)
+        self._known_whole = Known(self.dossier, register, self._quick, True)
+        self._until = LATEST
+        self._released = {e for e, g in standings(records).items() if g.standing.released_at is not None}
         self._others = _ids_of_others(records)
         self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
         self._asked_at: Instant = BEFORE_EVERYTHING
@@ -155,6 +158,7 @@ class _Replay:
 
     def run(self, until: Instant) -> "_Replay":
         """Take in all that counts by then."""
+        self._until = until
         for record in _in_time(self._records, until):
             self._take(record)
         return self
@@ -214,11 +218,12 @@ class _Replay:
 
     def _judge(self, offer: Fact, said: Proposed) -> Outcome:
         """No offer is judged on its own delivery: what that left is taken away for so long."""
+        known = self._leant_on(offer)
         at, sent = self.dossier.delivered
         if at != offer.at or said.offer not in sent:
-            return decide(self._known, offer, self._policy)
+            return decide(known, offer, self._policy)
         if self._asked_at == offer.at:
-            return self._judge_without(offer, said)
+            return self._judge_without(offer, said, known.every)
         own = self.dossier.own
         touched = [(key, touch) for of, key, touch in self._touched if of == said.offer]
         singles = list(own.singles)
@@ -227,18 +232,22 @@ class _Replay:
                 own.singles.remove(Single(key, touch))
             else:
                 own.touches[key].entries.remove(touch)
-        outcome = decide(self._known, offer, self._policy)
+        outcome = decide(known, offer, self._policy)
         own.singles = singles
         for key, touch in touched:
             if touch.id not in own.narrowings:
                 insort(own.touches[key].entries, touch)
         return outcome
 
-    def _judge_without(self, offer: Fact, said: Proposed) -> Outcome:
+    def _leant_on(self, offer: Fact) -> Known:
+        """A release covers every solicitation, so what people released, or are to, is judged on all of them."""
+        return self._known_whole if self._until < LATEST or offer.key in self._released else self._known
+
+    def _judge_without(self, offer: Fact, said: Proposed, every: bool) -> Outcome:
         """The same where a request has that very time, which the delivery may have prompted."""
         own, nothing = (said.offer, offer.at), LATEST + 1
         again = _Replay(self.dossier.client, self._records, self._register, self._policy, nothing, own).run(offer.at)
-        return decide(again._known, offer, self._policy)
+        return decide(again._known_whole if every else again._known, offer, self._policy)
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:

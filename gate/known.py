@@ -37,6 +37,8 @@ class Known(NamedTuple):
     register: Register
     quick: Index | None = None
     """Of the dossier, where that is a long one."""
+    every: bool = False
+    """Whether every solicitation is to be found, or of each promoter and campaign as many as reasons name."""
 
     def filers(self, evidence: str) -> set[str]:
         """Who filed this evidence, as far as is kept: they do not approve it."""

@@ -37,25 +37,25 @@ class Solicitation(NamedTuple):
     known_as: str
 
 
-def found_against(dossier: Dossier, register: Register, scope: Scope, thing: Thing, at: Instant) -> Found:
-    """Every solicitation that speaks against the scope, by the row it speaks through."""
+def found_against(known: Known, scope: Scope, thing: Thing, at: Instant) -> Found:
+    """The solicitations that speak against the scope, by the row they speak through."""
     found: Found = {}
-    for reached in dossier.members():
-        for row, touch, known_as in _rows(reached, register, scope, thing, at, dossier.full):
+    for reached in known.dossier.members():
+        for row, touch, known_as in _rows(reached, known.register, scope, thing, at, known.every):
             found.setdefault(row, []).append(Solicitation(touch, known_as))
     return found
 
 
 def _rows(
-    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
+    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, every: bool
 ) -> Iterator[Spoken]:
     if reached.touches:
-        yield from _personal(reached, register, scope, at)
-    yield from beside_touches(reached, register, scope, thing, at, full)
+        yield from _personal(reached, register, scope, at, every)
+    yield from beside_touches(reached, register, scope, thing, at, every)
 
 
 def beside_touches(
-    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, full: bool
+    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, every: bool
 ) -> Iterator[Spoken]:
     """All that speaks against the scope but the touches that nobody narrowed."""
     if reached.singles:
@@ -67,7 +67,7 @@ def beside_touches(
             if reached.narrowings:
                 yield from _narrowed_audience(reached, audience, scope, thing, at)
             else:
-                yield from _audience(audience, scope.opened, at, full)
+                yield from _audience(audience, scope.opened, at, every)
     if reached.accusations:
         yield from _evidenced(reached, register.policy, scope, thing)
 
@@ -86,6 +86,22 @@ def promoter_of(register: Register, key: str, touched_at: Instant, at: Instant) 
     return max(promoter, Promoter.CHAIN) if kind == "r" else promoter
 
 
+def _named(key: str, span: Span, register: Register) -> list[Touch]:
+    """The touches that reasons may name: all, or the earliest and the latest of who was the same to the firm throughout."""
+    entries = span.entries
+    if len(entries) <= 2 * KEPT_TOUCHES or not _steady(key, span, register):
+        return entries
+    return entries[:KEPT_TOUCHES] + entries[-KEPT_TOUCHES:]
+
+
+def _steady(key: str, span: Span, register: Register) -> bool:
+    """Whether the promoter was the same to the firm at all touches between the earliest and the latest."""
+    if key[0] == "f":
+        return True
+    since, until = span.entries[KEPT_TOUCHES - 1].at, span.entries[-KEPT_TOUCHES].at
+    return (register.steady_tag if key[0] == "t" else register.steady)(key[2:], since, until)
+
+
 def _row(key: str, promoter: Promoter, before: bool) -> Row:
     if not before:
         return _SINCE
@@ -96,9 +112,9 @@ def _row(key: str, promoter: Promoter, before: bool) -> Row:
     return _FIRM if promoter is Promoter.FIRM else _CHAIN
 
 
-def _personal(reached: Reached, register: Register, scope: Scope, at: Instant) -> Iterator[Spoken]:
+def _personal(reached: Reached, register: Register, scope: Scope, at: Instant, every: bool) -> Iterator[Spoken]:
     for key, span in reached.touches.items():
-        for touch in span.entries:
+        for touch in span.entries if every else _named(key, span, register):
             promoter = promoter_of(register, key, touch.at, at)
             if promoter is not Promoter.INDEPENDENT:
                 yield _row(key, promoter, touch.at <= scope.opened), touch, key
@@ -115,15 +131,15 @@ def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, 
             yield row, single.touch, single.key
 
 
-def _audience(audience: Audience, opened: Instant, at: Instant, full: bool) -> Iterator[Spoken]:
+def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> Iterator[Spoken]:
     for row, versions in ((_STRONG, audience.strong), (_UNKNOWN, audience.unknown), (_WEAK, audience.weak)):
         if versions and versions[0].at <= opened:
-            for v in versions if full else versions[:KEPT_TOUCHES]:
+            for v in versions if every else versions[:KEPT_TOUCHES]:
                 if v.at <= opened:
                     yield row, _touch(v), v.campaign
     end = bisect_right(audience.all, at, key=_began)
     begin = bisect_right(audience.all, opened, hi=end, key=_began)
-    for v in reversed(audience.all[begin if full else max(begin, end - KEPT_TOUCHES) : end]):
+    for v in reversed(audience.all[begin if every else max(begin, end - KEPT_TOUCHES) : end]):
         yield _SINCE, _touch(v), v.campaign
 
 
@@ -201,16 +217,5 @@ def _leaves(narrowing: Narrowing, thing: Thing) -> bool:
 
 def uncertain(dossier: Dossier, register: Register) -> bool:
     """Whether touches were cut whose promoter may have had another standing: then only the history can tell."""
-    for reached in dossier.members():
-        for key, span in reached.touches.items():
-            if span.complete or key[0] == "f":
-                continue
-            steady = register.steady_tag if key[0] == "t" else register.steady
-            if not steady(key[2:], *_cut(span)):
-                return True
-    return False
-
-
-def _cut(span: Span) -> tuple[Instant, Instant]:
-    """Between which kept touches others were cut."""
-    return span.entries[KEPT_TOUCHES - 1].at, span.entries[-KEPT_TOUCHES].at
+    spans = (each for reached in dossier.members() for each in reached.touches.items())
+    return any(not span.complete and not _steady(key, span, register) for key, span in spans)
