@@ -3,7 +3,7 @@
 Doubt concerns. Source: judging section 1 (late facts), section 5 (promoters, classifications in force).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gate.dossier import Dossier
 from gate.facts import AssetClassified, CampaignStarted, CountryScoped, EntityRegistered, Fact, ProductClassified, Thing
@@ -17,10 +17,8 @@ def concerns(dossier: Dossier, fact: Fact, register: Register) -> bool:
     match fact.said:
         case EntityRegistered() as said:
             acted = any(o.by == said.entity for o in dossier.offers)
-            campaigns = register.campaigns_by(said.entity)
-            return (
-                acted or _reached_by(dossier, said.entity) or any(_addressed(dossier, c, register) for c in campaigns)
-            )
+            countries, campaigns = register.reach_of(said.entity)
+            return acted or _reached_by(dossier, said.entity) or _addressed(dossier, countries, campaigns)
         case AssetClassified() as said:
             return any(t.asset == said.asset for t in _things(dossier))
         case ProductClassified() as said:
@@ -28,7 +26,7 @@ def concerns(dossier: Dossier, fact: Fact, register: Register) -> bool:
         case CountryScoped() as said:
             return said.country in dossier.own.countries
         case CampaignStarted() as said:
-            return _addressed(dossier, said, register)
+            return _addressed(dossier, register.addresses(said), (said.campaign,))
         case _:
             return False
 
@@ -49,9 +47,9 @@ def _reached_by(dossier: Dossier, entity: str) -> bool:
     return not _keys(dossier).isdisjoint((f"p:{entity}", f"r:{entity}", f"d:{entity}"))
 
 
-def _addressed(dossier: Dossier, said: CampaignStarted, register: Register) -> bool:
-    """Whether a version of a campaign is for where the client was ever located, or he came by its tag."""
-    countries = register.addresses(said)
-    return (
-        countries is None or not countries.isdisjoint(dossier.own.countries) or f"t:{said.campaign}" in _keys(dossier)
-    )
+def _addressed(dossier: Dossier, countries: frozenset[str] | None, campaigns: Iterable[str]) -> bool:
+    """Whether campaigns for these countries are for where the client was ever located, or he came by a tag of theirs."""
+    if countries is None or not countries.isdisjoint(dossier.own.countries):
+        return True
+    tags = {key[2:] for key in _keys(dossier) if key[0] == "t"}
+    return not tags.isdisjoint(campaigns)

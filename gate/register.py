@@ -74,6 +74,7 @@ class Register:
         self._audiences: dict[str, list[Version]] = {}
         self._views: dict[tuple[str, ...], Audience] = {}
         self._started: list[Fact] = []
+        self._reach: dict[str, tuple[frozenset[str] | None, frozenset[str]]] = {}
 
     def learn(self, fact: Fact) -> None:
         """Take one register event in."""
@@ -83,6 +84,7 @@ class Register:
             case CampaignStarted() as said:
                 _add(self._campaigns, said.campaign, fact)
                 self._promoted.setdefault(said.by, []).append(fact)
+                self._reach.pop(said.by, None)
                 insort(self._started, fact, key=_order)
                 self._address(fact, said)
             case EntityRegistered() as said:
@@ -222,9 +224,17 @@ class Register:
         first = bisect_right(self._started, since, key=_time)
         return self._started[first : bisect_left(self._started, until, first, key=_time)]
 
-    def campaigns_by(self, entity: str) -> list[CampaignStarted]:
-        """Every version of every campaign of a promoter."""
-        return [f.said for f in self._promoted.get(entity, ()) if isinstance(f.said, CampaignStarted)]
+    def reach_of(self, entity: str) -> tuple[frozenset[str] | None, frozenset[str]]:
+        """The countries that a promoter's campaigns address, None for all of the world; and the campaigns."""
+        found = self._reach.get(entity)
+        if found is None:
+            every = [f.said for f in self._promoted.get(entity, ()) if isinstance(f.said, CampaignStarted)]
+            listed = [self.addresses(said) for said in every]
+            limited = [countries for countries in listed if countries is not None]
+            everywhere = len(limited) < len(listed)
+            countries = None if everywhere else frozenset(c for each in limited for c in each)
+            found = self._reach[entity] = (countries, frozenset(said.campaign for said in every))
+        return found
 
     def addresses(self, said: CampaignStarted) -> frozenset[str] | None:
         """The countries a campaign addresses; None for all of the world."""

@@ -1,6 +1,7 @@
 """A long past costs what it is long, and in order nothing of it is read (README, speed; ARCHITECTURE, known costs)."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import thread_time
 
@@ -191,6 +192,22 @@ def test_of_too_many_people_anybody_may_have_signed() -> None:
     assert with_person(crowd, "anna") == crowd
 
 
+def _letters(many: int, by: str) -> list[Event]:
+    """A request, a letter, a request, ..."""
+    pairs = (
+        (asks(at=f"{2 * n} s", id=f"asked-{n}"), contacted(f"{2 * n + 1} s", by, id=f"letter-{n}")) for n in range(many)
+    )
+    return in_order((HERE, *(event for pair in pairs for event in pair)))
+
+
+def _campaigns(many: int) -> list[Event]:
+    """A campaign, an offer, a campaign, ..."""
+    pairs = (
+        (campaign(f"ads-{n}", at=f"{n} s"), offer(f"{n} s", id=f"offer-{n}", offer=f"of-{n}")) for n in range(many)
+    )
+    return in_order((HERE, asks(), *(event for pair in pairs for event in pair)))
+
+
 def _seconds(events: list[Event], late: Event) -> float:
     gate = Gate(POLICY, MemoryStore())
     for event in events:
@@ -200,9 +217,23 @@ def _seconds(events: list[Event], late: Event) -> float:
     return thread_time() - begun
 
 
-@pytest.mark.parametrize("late", [complaint(at="1 d", solicited_at="-1 d"), located("FR", at="-1 d")])
-@pytest.mark.parametrize("at_once", [False, True])
-def test_a_late_fact_costs_what_the_past_is_long(late: Event, at_once: bool) -> None:
-    """Six times the orders, some six times the work, and not thirty-six."""
-    short, long = (min(_seconds(_month(orders, at_once), late) for _ in range(5)) for orders in (60, 360))
-    assert long < 20 * short, (short, long)
+REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
+
+
+@pytest.mark.parametrize(
+    ("past", "late"),
+    [
+        (lambda n: _month(n, at_once=False), REACHES_BACK),
+        (lambda n: _month(n, at_once=False), located("FR", at="-1 d")),
+        (lambda n: _month(n, at_once=True), REACHES_BACK),
+        (lambda n: _month(n, at_once=True), located("FR", at="-1 d")),
+        (lambda n: _letters(n, "affiliate"), REACHES_BACK),
+        (lambda n: _letters(n, "blogger"), REACHES_BACK),
+        (_campaigns, located("FR", at="-1 d")),
+    ],
+    ids=["orders", "orders, moved", "of one second", "of one second, moved", "letters", "a blogger's", "campaigns"],
+)
+def test_a_late_fact_costs_what_the_past_is_long(past: Callable[[int], list[Event]], late: Event) -> None:
+    """Four times the past, some four times the work, and not sixteen."""
+    short, long = (min(_seconds(past(many), late) for _ in range(5)) for many in (100, 400))
+    assert long < 9 * short, (short, long)
