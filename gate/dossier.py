@@ -239,9 +239,14 @@ class Dossier(Struct, array_like=True):
         every = [*self.own.accusations, *(f for filings in self.filings.values() for f in filings)]
         return [f for f in every if f.evidence == evidence]
 
-    def filers(self, evidence: str) -> set[str]:
-        """Who filed this evidence, as far as is kept: they do not approve it."""
-        return {f.by for f in self.filed(evidence)}
+    def filers(self, evidence: Iterable[str]) -> dict[str, set[str]]:
+        """Who filed each of these, as far as is kept: they do not approve it."""
+        found: dict[str, set[str]] = {one: set() for one in evidence}
+        for filings in (self.own.accusations, *self.filings.values()):
+            for filing in filings:
+                if filing.evidence in found:
+                    found[filing.evidence].add(filing.by)
+        return found
 
     def accused(self, evidence: str) -> bool:
         """Whether this evidence says that the client was solicited."""

@@ -1,6 +1,6 @@
 """Everything we knew when asked: the client's dossier and the shared register."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gate.dossier import Dossier, Scope
@@ -40,11 +40,11 @@ class Known(NamedTuple):
     every: bool = False
     """Whether every solicitation is to be found, or of each promoter and campaign as many as reasons name."""
 
-    def filers(self, evidence: str) -> set[str]:
-        """Who filed this evidence, as far as is kept: they do not approve it."""
+    def filers(self, evidence: Iterable[str]) -> dict[str, set[str]]:
+        """Who filed each of these, as far as is kept: they do not approve it."""
         if self.quick is None:
             return self.dossier.filers(evidence)
-        return self.quick.filers.get(evidence, set())
+        return {one: self.quick.filers.get(one, set()) for one in evidence}
 
     def latest_scope(self, service: str) -> Scope | None:
         """The latest scope of a service."""

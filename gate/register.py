@@ -9,6 +9,7 @@ The register is the one mutable thing in `gate`: `learn` adds an entry, nothing 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -25,6 +26,11 @@ from gate.facts import (
 from gate.instants import LATEST
 from gate.packing import replaced
 from gate.policy import Policy
+
+_VIEWS: Final = 256
+"""Sets of countries whose audience is kept ready."""
+_EARLIER: Final = 4
+"""Earlier versions that are kept ready."""
 
 
 class Promoter(IntEnum):
@@ -74,6 +80,8 @@ class Register:
         self._audiences: dict[str, list[Version]] = {}
         self._views: dict[tuple[str, ...], Audience] = {}
         self._started: list[Fact] = []
+        self._earlier: dict[int, Register] = {}
+        """Earlier versions of the register, for answers that people released."""
         self._reach: dict[str, tuple[frozenset[str] | None, frozenset[str]]] = {}
 
     def learn(self, fact: Fact) -> None:
@@ -103,10 +111,15 @@ class Register:
         """The register as it was at an earlier version."""
         if version == self.version:
             return self
-        earlier = Register(self.policy)
-        for fact in self.facts[:version]:
-            earlier.learn(fact)
-        return earlier
+        found = self._earlier.get(version)
+        if found is None:
+            found = Register(self.policy)
+            for fact in self.facts[:version]:
+                found.learn(fact)
+            if len(self._earlier) == _EARLIER:
+                self._earlier.clear()
+            self._earlier[version] = found
+        return found
 
     def in_scope(self, country: str, at: Instant) -> bool:
         """Whether clients there are clients in the Union at that time (judging section 3)."""
@@ -216,6 +229,8 @@ class Register:
                     known = merged.get((v.source, v.id))
                     if v.promoter is not Promoter.INDEPENDENT and (known is None or known.weak):
                         merged[v.source, v.id] = v
+            if len(self._views) == _VIEWS:
+                self._views.clear()
             view = self._views[countries] = Audience(sorted(merged.values()))
         return view
 

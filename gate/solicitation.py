@@ -182,14 +182,17 @@ def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
     return _approves_itself(filing, policy)
 
 
-def proves(known: Known, filing: Filing, policy: Policy) -> bool:
-    """Whether evidence in the firm's favour was approved since it was filed, by somebody who filed none of it."""
-    approvals = known.dossier.own.approvals.get(filing.evidence)
-    if approvals:
-        filers = known.filers(filing.evidence)
-        if any(at >= filing.at and by not in filers for by, at in approvals.items()):
-            return True
-    return _approves_itself(filing, policy)
+def proven(known: Known, filings: Iterable[Filing], policy: Policy) -> list[Filing]:
+    """Those in the firm's favour that were approved since they were filed, by somebody who filed none of the same."""
+    approvals = known.dossier.own.approvals
+    signed = [(f, approvals.get(f.evidence, {})) for f in filings]
+    filers = known.filers([f.evidence for f, signatures in signed if signatures])
+    return [
+        f
+        for f, signatures in signed
+        if any(at >= f.at and by not in filers[f.evidence] for by, at in signatures.items())
+        or _approves_itself(f, policy)
+    ]
 
 
 def _approves_itself(filing: Filing, policy: Policy) -> bool:

@@ -10,7 +10,7 @@ from gate.known import Known
 from gate.outcome import Reason, Verdict
 from gate.policy import Policy
 from gate.rules.question import Question
-from gate.solicitation import proves
+from gate.solicitation import proven
 
 INBOUND: Final = frozenset(("inbound_email", "inbound_call", "inbound_chat", "inbound_letter", "session_log"))
 DECLARATIONS: Final = frozenset(("attestation", "tick_box", "terms_clause"))
@@ -43,14 +43,11 @@ def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing
     if not inbound:
         declared = [f for f in standing if f.kind in DECLARATIONS and f.supports != "solicitation"]
         return ("D" if declared or known.dossier.declared else "none"), declared, []
-    approved = [f for f in inbound if proves(known, f, policy)]
+    approved = proven(known, inbound, policy)
     if not approved:
         return "C", inbound, []
-    searches = [
-        f
-        for f in standing
-        if f.kind == "channel_search" and f.supports == "no_solicitation" and proves(known, f, policy)
-    ]
+    made = [f for f in standing if f.kind == "channel_search" and f.supports == "no_solicitation"]
+    searches = proven(known, made, policy)
     searched = {c for f in searches for c in f.channels}
     missing = [c for c in policy.required_channels if c not in searched]
     return ("B" if missing else "A"), approved + searches, missing
