@@ -1,5 +1,7 @@
 """What else the gate says: scopes that open, shut and are spoilt, and cases a person must look at (section 6)."""
 
+import pytest
+
 from gate.effects import case_of
 from gate.facts import Asked, Fact
 from tests.stories.telling import (
@@ -118,6 +120,14 @@ def test_a_solicitation_found_before_the_request_taints_it() -> None:
     assert notices(HERE, asks(), contacted(), contacted(at="-2 d")) == [OPENED, *late]
     sent = delivered(at="-1 h", offer="of-unknown")
     assert [n for n, _ in notices(HERE, asks(), sent)] == ["scope.opened", "scope.tainted", "relationship.suspended"]
+
+
+@pytest.mark.parametrize("by", ["firm", "affiliate"])
+def test_a_tag_spoils_also_where_its_campaign_is_for_others(by: str) -> None:
+    """Whoever of the firm's side it belongs to."""
+    elsewhere = campaign(by=by, countries=["CH"])
+    assert notices(elsewhere, HERE, asks()) == [OPENED]
+    assert notices(elsewhere, HERE, arrived(campaign="ads"), asks()) == [OPENED, TAINTED, SUSPENDED]
 
 
 def test_a_sending_that_was_not_let_go_brings_to_light_whose_tag_it_was() -> None:
