@@ -35,6 +35,7 @@ from tests.stories.telling import (
     released,
     retracted,
     search,
+    told_answers,
     when,
 )
 
@@ -175,6 +176,21 @@ def test_every_scope_is_told_spoilt_once(many: int) -> None:
     assert [name for name, _ in accused].count("scope.tainted") == many
     at_once = [asks(id=f"r{n}", transaction=f"t{n}") for n in range(many)]
     assert [name for name, _ in notices(HERE, at_once, contacted("0 h"))].count("scope.tainted") == many
+
+
+@pytest.mark.parametrize("by", ["affiliate", "firm"])
+def test_of_many_touches_an_answer_given_again_names_the_earliest_and_the_latest(by: str) -> None:
+    """Four on each side of the request, though a late fact made it look at all of them."""
+    after = [contacted(f"{n + 1} min", by, id=f"after-{n:02}") for n in range(14)]
+    before = [contacted(f"-{n + 1} d", by, id=f"before-{n:02}") for n in range(14)]
+    first, again = told_answers(clean_client(), after, offer(), before[3])
+    named = {r["code"]: r["facts"] for r in again["reasons"]}
+    code = "PERSON_CHAIN_SOLICITATION" if by == "affiliate" else "INITIATION_SOLICITED"
+    assert named[code] == ["before-03", "asked-anna"]
+    assert named["EXPOSED_SINCE_REQUEST"] == [f"after-{n}" for n in (10, 11, 12, 13)] + ["asked-anna"]
+    assert [r["facts"] for r in first["reasons"]] == [named["EXPOSED_SINCE_REQUEST"]]
+    (only,) = told_answers(clean_client(), before, offer())
+    assert only["reasons"][0]["facts"] == [f"before-{n}" for n in (13, 12, 11, 10)] + ["asked-anna"]
 
 
 def test_who_filed_it_may_not_approve_it_once_his_filing_is_cut() -> None:
