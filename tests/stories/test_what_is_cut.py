@@ -118,6 +118,7 @@ def test_people_release_an_answer_that_leans_on_many_exposures(many: Words, code
     """It covers all of them, not only those that the answer was judged on; one more takes it back."""
     told = [many, clean_client(), offer()]
     assert answers(told, released()) == [held(code), let_go(code, until="5 h")]
+    assert answers(told, released(), question("1 h")) == [held(code), let_go(code, until="5 h")]
     more = {"CAMPAIGN_EXPOSURE": campaign("one-more", at="-57 d + 1 h", kind="eu_feature")}
     late = more.get(code, referred(at="-5 d + 1 h", by="stranger"))
     if code == "EXPOSED_SINCE_REQUEST":
