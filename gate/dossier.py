@@ -7,7 +7,8 @@ memory).
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct, field
@@ -234,18 +235,20 @@ class Dossier(Struct, array_like=True):
         """Wherever the client, or who is the same person, was ever located; sorted."""
         return tuple(sorted({c for reached in self.members() for c in reached.countries}))
 
+    def every_filing(self) -> Iterator[Filing]:
+        """Every own filing that is kept; one may come twice."""
+        return chain(self.own.accusations, *self.filings.values())
+
     def filed(self, evidence: str) -> list[Filing]:
         """Every own filing of this evidence that is kept; one may be listed twice."""
-        every = [*self.own.accusations, *(f for filings in self.filings.values() for f in filings)]
-        return [f for f in every if f.evidence == evidence]
+        return [f for f in self.every_filing() if f.evidence == evidence]
 
     def filers(self, evidence: Iterable[str]) -> dict[str, set[str]]:
         """Who filed each of these, as far as is kept: they do not approve it."""
         found: dict[str, set[str]] = {one: set() for one in evidence}
-        for filings in (self.own.accusations, *self.filings.values()):
-            for filing in filings:
-                if filing.evidence in found:
-                    found[filing.evidence].add(filing.by)
+        for filing in self.every_filing():
+            if filing.evidence in found:
+                found[filing.evidence].add(filing.by)
         return found
 
     def accused(self, evidence: str) -> bool:
@@ -370,7 +373,7 @@ def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
     own = dossier.own
     # How often each evidence was filed by whom, as far as is kept.
     filed: dict[str, dict[str, int]] = {}
-    for filing in (*own.accusations, *(f for filings in dossier.filings.values() for f in filings)):
+    for filing in dossier.every_filing():
         by = filed.setdefault(filing.evidence, {})
         by[filing.by] = by.get(filing.by, 0) + 1
     cut: list[Filing] = []

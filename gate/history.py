@@ -115,8 +115,14 @@ class Replayed(NamedTuple):
 def replay(
     client: str, records: Sequence[Record], register: Register, policy: Policy, since: Instant, until: Instant = LATEST
 ) -> Replayed:
-    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now."""
-    again = _Replay(client, records, register, policy, since).run(until)
+    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
+
+    A release covers every solicitation, so what people released is judged on all of them; so is what they are to release,
+    which is asked for as of its own time. Of any other offer as many are found as reasons name.
+    """
+    released = (e for e, g in standings(records).items() if g.standing.released_at is not None)
+    whole = frozenset(released) if until == LATEST else None
+    again = _Replay(client, records, register, policy, since, whole).run(until)
     return Replayed(again.dossier, again.outcomes, again.names)
 
 
@@ -135,19 +141,19 @@ class _Replay:
         register: Register,
         policy: Policy,
         since: Instant,
+        whole: frozenset[tuple[str, str]] | None,
         without: tuple[str, Instant] | None = None,
     ) -> None:
         self.dossier = Dossier(client, full=True)
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.names: dict[tuple[str, str], tuple[Thing, ...]] = {}
         self._records, self._register, self._policy, self._since = records, register, policy, since
+        self._whole = whole
+        """Offers that are judged on every solicitation; None: all of them."""
         self._without = without
         """The sendings of one offer at one time, which are left out."""
         self._quick = Index()
         self._known = Known(self.dossier, register, self._quick)
-        self._known_whole = Known(self.dossier, register, self._quick, True)
-        self._until = LATEST
-        self._released = {e for e, g in standings(records).items() if g.standing.released_at is not None}
         self._others = _ids_of_others(records)
         self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
         self._asked_at: Instant = BEFORE_EVERYTHING
@@ -158,7 +164,6 @@ class _Replay:
 
     def run(self, until: Instant) -> "_Replay":
         """Take in all that counts by then."""
-        self._until = until
         for record in _in_time(self._records, until):
             self._take(record)
         return self
@@ -218,7 +223,7 @@ class _Replay:
 
     def _judge(self, offer: Fact, said: Proposed) -> Outcome:
         """No offer is judged on its own delivery: what that left is taken away for so long."""
-        known = self._leant_on(offer)
+        known = self._leant_on(self._whole is None or offer.key in self._whole)
         at, sent = self.dossier.delivered
         if at != offer.at or said.offer not in sent:
             return decide(known, offer, self._policy)
@@ -239,15 +244,14 @@ class _Replay:
                 insort(own.touches[key].entries, touch)
         return outcome
 
-    def _leant_on(self, offer: Fact) -> Known:
-        """A release covers every solicitation, so what people released, or are to, is judged on all of them."""
-        return self._known_whole if self._until < LATEST or offer.key in self._released else self._known
+    def _leant_on(self, every: bool) -> Known:
+        return Known(self.dossier, self._register, self._quick, every)
 
     def _judge_without(self, offer: Fact, said: Proposed, every: bool) -> Outcome:
         """The same where a request has that very time, which the delivery may have prompted."""
         own, nothing = (said.offer, offer.at), LATEST + 1
-        again = _Replay(self.dossier.client, self._records, self._register, self._policy, nothing, own).run(offer.at)
-        return decide(again._known_whole if every else again._known, offer, self._policy)
+        again = _Replay(self.dossier.client, self._records, self._register, self._policy, nothing, None, own)
+        return decide(again.run(offer.at)._leant_on(every), offer, self._policy)
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:

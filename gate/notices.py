@@ -22,7 +22,7 @@ from gate.known import Known
 from gate.outcome import Outcome, ScopeView
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
-from gate.taint import Solicitations
+from gate.taint import Taints, may_turn
 
 SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located))
 """What may show that a client was solicited."""
@@ -76,8 +76,8 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
 
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     """Source and id of all requests whose scopes are spoilt by what is known."""
-    turns, solicited = _may_turn(known), Solicitations(known.dossier, known.register)
-    return {(s.source, s.id) for s in known.dossier.scopes if _spoiling(known, s, turns, solicited)}
+    taints = Taints(known)
+    return {(s.source, s.id) for s in known.dossier.scopes if taints.of(s) is not None}
 
 
 def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
@@ -99,10 +99,12 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
     `because` is what arrived and shows it; without it the solicitation itself is named.
     """
     dossier, policy = known.dossier, known.register.policy
-    found = []
-    turns, solicited = _may_turn(known), Solicitations(dossier, known.register)
-    for scope in dossier.scopes:
-        spoiling = None if scope.tainted else _spoiling(known, scope, turns, solicited)
+    untold = [s for s in dossier.scopes if not s.tainted]
+    if not untold:
+        return ()
+    found, taints = [], Taints(known)
+    for scope in untold:
+        spoiling = taints.of(scope)
         if spoiling is None:
             continue
         scope.tainted = True
@@ -117,26 +119,9 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
 
 def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
     """The same where an answer says so first: the register may tell only later whose tag it was, or what is in scope."""
-    if outcome.scope is None or outcome.scope.state != "tainted" or not _may_turn(known):
+    if outcome.scope is None or outcome.scope.state != "tainted" or not may_turn(known):
         return ()
     return tainted_scopes(known)
-
-
-def _spoiling(known: Known, scope: Scope, turns: bool, solicited: Solicitations) -> str | None:
-    """What prompted the request, or solicited the client before it, by what is known of its time or by now."""
-    if scope.prompts:
-        return scope.prompts[0]
-    found = solicited.before(scope, scope.opened)
-    latest = known.dossier.latest
-    if found is None and turns and latest > scope.opened:
-        found = solicited.before(scope, latest)
-    return found
-
-
-def _may_turn(known: Known) -> bool:
-    """Whether the register may say later than at the request whose tag it was, or that a country is in scope."""
-    keys = (key for reached in known.dossier.members() for key in (*reached.touches, *(s.key for s in reached.singles)))
-    return known.register.rescoped or any(key[0] == "t" for key in keys)
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:

@@ -77,7 +77,7 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
         case RelationshipChanged():
             alone = signed_milder_alone(dossier.own, fact)
         case EvidenceApproved():
-            alone = said.by in dossier.filers((said.evidence,))[said.evidence]
+            alone = any(f.by == said.by for f in dossier.filed(said.evidence))
         case EvidenceFiled():
             alone = said.by in dossier.own.approvals.get(said.evidence, ())
     return (alone_case(fact),) if alone else ()

@@ -83,6 +83,7 @@ class Register:
         self._earlier: dict[int, Register] = {}
         """Earlier versions of the register, for answers that people released."""
         self._reach: dict[str, tuple[frozenset[str] | None, frozenset[str]]] = {}
+        """What `reach_of` found."""
 
     def learn(self, fact: Fact) -> None:
         """Take one register event in."""
@@ -245,9 +246,7 @@ class Register:
         if found is None:
             every = [f.said for f in self._promoted.get(entity, ()) if isinstance(f.said, CampaignStarted)]
             listed = [self.addresses(said) for said in every]
-            limited = [countries for countries in listed if countries is not None]
-            everywhere = len(limited) < len(listed)
-            countries = None if everywhere else frozenset(c for each in limited for c in each)
+            countries = None if None in listed else frozenset(c for each in listed for c in each or ())
             found = self._reach[entity] = (countries, frozenset(said.campaign for said in every))
         return found
 

@@ -1,27 +1,41 @@
-"""What taints a scope beside a prompt: a solicitation at or before the request that blocks, whatever people may release.
+"""What taints a scope: a prompt, or a solicitation at or before the request that blocks.
 
-Law: judging sections 5 and 6 (`scope.tainted`). Many scopes are held against many touches at once, so of each promoter's
+Law: judging sections 4 to 6 (`scope.tainted`). Many scopes are held against many touches at once, so of each promoter's
 touches the first that counts is looked up once: it speaks against every later request.
 """
 
 from collections.abc import Iterator
 
-from gate.dossier import Dossier, Reached, Scope, Touch
+from gate.dossier import Reached, Scope, Touch
 from gate.facts import Instant
+from gate.known import Known
 from gate.outcome import Verdict
 from gate.register import Promoter, Register
 from gate.solicitation import beside_touches, promoter_of
 
 
-class Solicitations:
-    """Who solicited a client, for questions about any of his scopes."""
+class Taints:
+    """What taints the scopes of a client, whichever of them is asked about."""
 
-    def __init__(self, dossier: Dossier, register: Register) -> None:
-        self._register = register
-        self._members = [(reached, list(_first_that_count(reached, register))) for reached in dossier.members()]
+    def __init__(self, known: Known) -> None:
+        self._register = known.register
+        self._members = [
+            (reached, list(_first_that_count(reached, known.register))) for reached in known.dossier.members()
+        ]
+        self._turns = may_turn(known)
+        self._latest = known.dossier.latest
 
-    def before(self, scope: Scope, at: Instant) -> str | None:
-        """The first event that blocks what the scope would carry, by what is known at that time; None if none does."""
+    def of(self, scope: Scope) -> str | None:
+        """The first event that prompted the request or solicited the client before it, as known of its time or by now."""
+        if scope.prompts:
+            return scope.prompts[0]
+        found = self._solicited(scope, scope.opened)
+        if found is None and self._turns and self._latest > scope.opened:
+            found = self._solicited(scope, self._latest)
+        return found
+
+    def _solicited(self, scope: Scope, at: Instant) -> str | None:
+        """The first solicitation that blocks what the scope would carry, by what is known at that time."""
         for reached, touches in self._members:
             for key, entries in touches:
                 for touch in entries:
@@ -33,6 +47,12 @@ class Solicitations:
                 if verdict is Verdict.BLOCK:
                     return touch.id
         return None
+
+
+def may_turn(known: Known) -> bool:
+    """Whether the register may say later than at the request whose tag it was, or that a country is in scope."""
+    keys = (key for reached in known.dossier.members() for key in (*reached.touches, *(s.key for s in reached.singles)))
+    return known.register.rescoped or any(key[0] == "t" for key in keys)
 
 
 def _first_that_count(reached: Reached, register: Register) -> Iterator[tuple[str, list[Touch]]]:

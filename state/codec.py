@@ -21,6 +21,7 @@ _READ: Final = (VERSION, b"\x03", b"\x02", b"\x01")
 _PAPERS_CUT: Final = 20
 """The place of a field that dossiers had up to layout 2."""
 _WITH_PAPERS_CUT: Final = 2
+"""The last layout that had it."""
 COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
