@@ -112,12 +112,17 @@ def _row(key: str, promoter: Promoter, before: bool) -> Row:
     return _FIRM if promoter is Promoter.FIRM else _CHAIN
 
 
+def _known_as(key: str) -> str:
+    """What a touch is known by to a release: a sending stays what it was, whoever turns out to have acted in its offer."""
+    return "f:" if key[0] == "d" else key
+
+
 def _personal(reached: Reached, register: Register, scope: Scope, at: Instant, every: bool) -> Iterator[Spoken]:
     for key, span in reached.touches.items():
         for touch in span.entries if every else _named(key, span, register):
             promoter = promoter_of(register, key, touch.at, at)
             if promoter is not Promoter.INDEPENDENT:
-                yield _row(key, promoter, touch.at <= scope.opened), touch, key
+                yield _row(key, promoter, touch.at <= scope.opened), touch, _known_as(key)
 
 
 def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant) -> Iterator[Spoken]:
@@ -128,7 +133,7 @@ def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, 
         row = _row(single.key, promoter, single.touch.at <= scope.opened)
         lasting = row in (_FIRM, _CHAIN)
         if lasting or _still_counts(reached, (single.touch.id,), scope, thing):
-            yield row, single.touch, single.key
+            yield row, single.touch, _known_as(single.key)
 
 
 def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> Iterator[Spoken]:

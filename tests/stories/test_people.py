@@ -19,6 +19,7 @@ from tests.stories.telling import (
     clean_client,
     complaint,
     contacted,
+    delivered,
     entity,
     event,
     held,
@@ -175,6 +176,17 @@ def test_a_release_covers_the_asset_it_was_shown() -> None:
     assert answers(told, released())[1:] == [let_go("TYPE_UNCLASSIFIED", until="5 h")]
     late = asset("btc", at="1 h", liquid=None)
     assert answers(told, released(), late)[2:] == [blocked("TYPE_UNCLASSIFIED")]
+
+
+@pytest.mark.parametrize("by", ["nobody-known", "affiliate", "blogger"])
+def test_a_release_covers_a_sending_whoever_turns_out_to_have_acted(by: str) -> None:
+    """It was shown that sending: no fact is added where its offer arrives later."""
+    sent = delivered("1 h", offer="of-other", id="went")
+    late = offer("30 min", id="other", offer="of-other", by=by)
+    shown, gone = held("EXPOSED_SINCE_REQUEST"), let_go("EXPOSED_SINCE_REQUEST", until="5 h")
+    assert answers(clean_client(), sent, offer(), released(), late, of="offer-anna") == [shown, gone]
+    back = [narrowed("went", at="70 min"), narrowed("went", BTC, at="80 min")]
+    assert answers(clean_client(), sent, back, offer(), released(), late, of="offer-anna") == [shown, gone]
 
 
 def test_a_release_taken_back_may_be_given_again() -> None:
