@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from gate.facts import Instant, Thing
 from gate.forgotten import Forgotten, signed, with_names, with_person
+from gate.packing import replaced
 from gate.policy import REQUIRED_CHANNELS
 
 BEFORE_EVERYTHING: Final[Instant] = -(2**62)
@@ -263,6 +264,24 @@ class Dossier(Struct, array_like=True):
     def latest(self) -> Instant:
         """The latest time that a change of the register could touch."""
         return self.horizon if self.horizon > self.last_offer else self.last_offer
+
+
+def branched(dossier: Dossier) -> Dossier:
+    """Another dossier to take sendings and requests into; what these leave alone is shared."""
+    return replaced(
+        dossier,
+        own=_branched(dossier.own),
+        kin={who: _branched(reached) for who, reached in dossier.kin.items()},
+        scopes=[*dossier.scopes],
+        own_events=dict(dossier.own_events),
+        waiting=[*dossier.waiting],
+        forgotten=replaced(dossier.forgotten),
+    )
+
+
+def _branched(reached: Reached) -> Reached:
+    touches = {key: Span(span.count, [*span.entries]) for key, span in reached.touches.items()}
+    return replaced(reached, touches=touches, singles=[*reached.singles], sent=dict(reached.sent))
 
 
 def trim(dossier: Dossier, hard_limit: Instant) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from gate.decision import decide
-from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Single, Standing, Touch
+from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Single, Standing, Touch, branched
 from gate.evolve import Reach, deliver, evolve, overlay, since_of, soliciting, touch_of
 from gate.facts import (
     ANSWERABLE,
@@ -142,7 +142,6 @@ class _Replay:
         policy: Policy,
         since: Instant,
         whole: frozenset[tuple[str, str]] | None,
-        without: tuple[str, Instant] | None = None,
     ) -> None:
         self.dossier = Dossier(client, full=True)
         self.outcomes: dict[tuple[str, str], Outcome] = {}
@@ -150,8 +149,6 @@ class _Replay:
         self._records, self._register, self._policy, self._since = records, register, policy, since
         self._whole = whole
         """Offers that are judged on every solicitation; None: all of them."""
-        self._without = without
-        """The sendings of one offer at one time, which are left out."""
         self._quick = Index()
         self._known = Known(self.dossier, register, self._quick)
         self._others = _ids_of_others(records)
@@ -161,6 +158,12 @@ class _Replay:
         self._sent_at: Instant = BEFORE_EVERYTHING
         self._touched: list[tuple[str, str, Touch]] = []
         """Of the latest time of own sendings: the offer, and the solicitation that a sending of it was."""
+        self._turns = _asked_when_sent(records, since)
+        self._turned_at: Instant = BEFORE_EVERYTHING
+        self._before: _Replay | None = None
+        """At the latest of these times: all as it was before the first sending,"""
+        self._then: list[Record] = []
+        """and the sendings and requests from then on."""
 
     def run(self, until: Instant) -> "_Replay":
         """Take in all that counts by then."""
@@ -171,6 +174,10 @@ class _Replay:
     def _take(self, record: Record) -> None:
         fact = record.fact
         assert fact is not None
+        if fact.at in self._turns and _sent_or_asked(record):
+            if fact.at != self._turned_at:
+                self._turned_at, self._before, self._then = fact.at, self._branch(), []
+            self._then.append(record)
         replied_to = _replies_to(fact)
         if replied_to is not None and self._others.get(replied_to, LATEST + 1) <= fact.at:
             overlay(self.dossier, replied_to)
@@ -188,8 +195,8 @@ class _Replay:
 
     def _learn(self, record: Record, fact: Fact) -> None:
         scopes = len(self.dossier.scopes)
-        reach = evolve(self.dossier, fact, self._register, record.of)
-        assert reach is Reach.FORWARD, "a replay holds the whole history"
+        if evolve(self.dossier, fact, self._register, record.of) is not Reach.FORWARD:
+            raise AssertionError(f"a replay holds the whole history, and event `{fact.id}` asked for more")
         if record.of is not None:
             return
         if isinstance(fact.said, EvidenceFiled):
@@ -212,7 +219,7 @@ class _Replay:
         dossier = self.dossier
         if record.of is not None:
             deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names, acted)
-        elif self._without != (sent.offer, fact.at):
+        else:
             deliver(dossier, dossier.own, fact, record.let_go, names, acted)
             same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
             dossier.delivered = (fact.at, [*same, sent.offer])
@@ -249,9 +256,46 @@ class _Replay:
 
     def _judge_without(self, offer: Fact, said: Proposed, every: bool) -> Outcome:
         """The same where a request has that very time, which the delivery may have prompted."""
-        own, nothing = (said.offer, offer.at), LATEST + 1
-        again = _Replay(self.dossier.client, self._records, self._register, self._policy, nothing, None, own)
-        return decide(again.run(offer.at)._leant_on(every), offer, self._policy)
+        assert self._before is not None
+        again = self._before._branch()
+        for record in self._then:
+            sent = record.fact.said if record.fact is not None and record.of is None else None
+            if not isinstance(sent, Delivered) or sent.offer != said.offer:
+                again._take(record)
+        return decide(again._leant_on(every), offer, self._policy)
+
+    def _branch(self) -> "_Replay":
+        """Another replay that goes on from here with sendings and requests, and judges nothing."""
+        branch = _Replay(self.dossier.client, (), self._register, self._policy, LATEST + 1, None)
+        branch.dossier, branch._quick = branched(self.dossier), self._quick.branched()
+        branch._known = Known(branch.dossier, self._register, branch._quick)
+        branch._others, branch._proposals = self._others, self._proposals
+        return branch
+
+
+def _asked_when_sent(records: Sequence[Record], since: Instant) -> set[Instant]:
+    """When, from `since` on, he asked at the very time of an offer and of its sending: that may have prompted it."""
+    asked: set[Instant] = set()
+    sent: set[tuple[str, Instant]] = set()
+    offered: set[tuple[str, Instant]] = set()
+    for record in records:
+        fact = record.fact
+        if fact is None or record.of is not None or fact.at < since:
+            continue
+        match fact.said:
+            case Requested():
+                asked.add(fact.at)
+            case Delivered() as said:
+                sent.add((said.offer, fact.at))
+            case Proposed() as said:
+                offered.add((said.offer, fact.at))
+    return {at for _, at in sent & offered if at in asked}
+
+
+def _sent_or_asked(record: Record) -> bool:
+    """Whether it comes after all else of its time but what is judged then: see `_in_time`."""
+    said = record.fact.said if record.fact is not None else None
+    return isinstance(said, Delivered) or (isinstance(said, Requested) and record.of is None)
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:

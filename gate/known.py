@@ -15,7 +15,7 @@ class Index:
         """Who filed which evidence of the client's own."""
         self.latest: dict[str, Scope] = {}
         """The latest scope of each service."""
-        self.asked: dict[tuple[str, str], list[Scope]] = {}
+        self.asked: dict[tuple[str, str], tuple[Scope, ...]] = {}
         """Scopes by service and transaction."""
 
     def filed(self, evidence: str, by: str) -> None:
@@ -27,7 +27,14 @@ class Index:
         known = self.latest.get(scope.service)
         if known is None or scope.rank > known.rank:
             self.latest[scope.service] = scope
-        self.asked.setdefault((scope.service, scope.transaction), []).append(scope)
+        asked = (scope.service, scope.transaction)
+        self.asked[asked] = (*self.asked.get(asked, ()), scope)
+
+    def branched(self) -> "Index":
+        """Another index, of a branch of the dossier, in which other scopes are opened."""
+        branch = Index()
+        branch.filers, branch.latest, branch.asked = self.filers, dict(self.latest), dict(self.asked)
+        return branch
 
 
 class Known(NamedTuple):

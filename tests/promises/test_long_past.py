@@ -200,6 +200,19 @@ def _letters(many: int, by: str) -> list[Event]:
     return in_order((HERE, *(event for pair in pairs for event in pair)))
 
 
+def _seconds_of_all(many: int) -> list[Event]:
+    """In one second the client asks, is made an offer and is sent it; and again the next minute."""
+    rounds = (
+        (
+            asks(at=f"{n} min", id=f"asked-{n}", transaction=f"t-{n}"),
+            offer(at=f"{n} min", id=f"offer-{n}", offer=f"of-{n}", transaction=f"t-{n}"),
+            delivered(at=f"{n} min", offer=f"of-{n}"),
+        )
+        for n in range(many)
+    )
+    return in_order((HERE, *(event for each in rounds for event in each)))
+
+
 def _campaigns(many: int) -> list[Event]:
     """A campaign, an offer, a campaign, ..."""
     pairs = (
@@ -208,7 +221,7 @@ def _campaigns(many: int) -> list[Event]:
     return in_order((HERE, asks(), *(event for pair in pairs for event in pair)))
 
 
-def _seconds(events: list[Event], late: Event) -> float:
+def _took(events: list[Event], late: Event) -> float:
     gate = Gate(POLICY, MemoryStore())
     for event in events:
         gate.take(json.dumps(event).encode())
@@ -230,10 +243,22 @@ REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
         (lambda n: _letters(n, "affiliate"), REACHES_BACK),
         (lambda n: _letters(n, "blogger"), REACHES_BACK),
         (_campaigns, located("FR", at="-1 d")),
+        (_seconds_of_all, REACHES_BACK),
+        (_seconds_of_all, located("FR", at="-1 d")),
     ],
-    ids=["orders", "orders, moved", "of one second", "of one second, moved", "letters", "a blogger's", "campaigns"],
+    ids=[
+        "orders",
+        "orders, moved",
+        "sent at once",
+        "sent at once, moved",
+        "letters",
+        "a blogger's",
+        "campaigns",
+        "asked and sent in one second",
+        "asked and sent in one second, moved",
+    ],
 )
 def test_a_late_fact_costs_what_the_past_is_long(past: Callable[[int], list[Event]], late: Event) -> None:
     """Four times the past, some four times the work, and not sixteen."""
-    short, long = (min(_seconds(past(many), late) for _ in range(5)) for many in (100, 400))
+    short, long = (min(_took(past(many), late) for _ in range(5)) for many in (100, 400))
     assert long < 9 * short, (short, long)
