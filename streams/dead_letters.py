@@ -50,7 +50,7 @@ class DeadLetter(Struct, frozen=True):
     headers: Headers
     """As they came, without what the worker said."""
     errors: dict[str, str]
-    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy."""
+    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy, and `cut` where it is less than came."""
 
     @property
     def reason(self) -> str:
@@ -176,6 +176,7 @@ def said_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
         "version": errors.get("version"),
         "policy": errors.get("policy"),
         "bytes": len(letter.value or b""),
+        "cut": errors.get("cut"),
         "replayed": {"at": text(note.at), "as": note.copy} if note else None,
     }
 

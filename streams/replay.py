@@ -68,6 +68,8 @@ class Inputs:
         count = self._partitions.get(topic)
         if not letter.errors:
             return Left("no dead letter of the gate: it has no `gate61.errors.*` headers")
+        if "cut" in letter.errors:
+            return Left(f"it holds the beginning {letter.errors['cut']}")
         if count is None:
             return Left(f"it says that it came from `{topic}`, which is no input of this gate")
         if count > 1 and letter.key is None:

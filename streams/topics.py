@@ -12,6 +12,11 @@ LARGEST = 1_048_588
 """Bytes of the largest record batch that an input topic takes: Kafka's own default. The border's limit is below it, so
 that what is too large for the gate still arrives, is kept and is named."""
 
+LARGEST_MESSAGE = 8 * LARGEST
+"""The same of what merged clients tell each other."""
+LARGEST_LETTER = LARGEST_MESSAGE + LARGEST
+"""The same of dead letters: any record of these, with what is said of it. What was compressed may be larger."""
+
 
 class Topic(Struct, frozen=True):
     """A topic as it must be; `partitions` None is as many as clients are spread over."""
@@ -49,18 +54,24 @@ def topics(prefix: str = "") -> Names:
     ) -> Topic:
         return Topic(f"{prefix}gate61.{name}", what, partitions, append, largest)
 
-    wide = 2 * LARGEST
     return Names(
         topic("client-actions.v1", "what happens around clients", append=True),
         topic("register.v1", "what is known beyond one client", 1, append=True),
         topic("policy.v1", "policies, each in force from its append time on", 1, append=True),
-        topic("between-clients.v1", "internal: what merged clients tell each other", append=True, largest=8 * LARGEST),
+        topic(
+            "between-clients.v1", "internal: what merged clients tell each other", append=True, largest=LARGEST_MESSAGE
+        ),
         topic("decisions.v1", "every answer"),
         topic("flagged-offers.v1", "answers that hold or block"),
         topic("notices.v1", "windows of clients"),
         topic("cases.v1", "what a person must look at"),
-        topic("client-actions.v1.dlq", "inputs that could not be taken, as they came", largest=wide),
-        topic("register.v1.dlq", "register and policy records that could not be taken, as they came", 1, largest=wide),
+        topic("client-actions.v1.dlq", "inputs that could not be taken, as they came", largest=LARGEST_LETTER),
+        topic(
+            "register.v1.dlq",
+            "register and policy records that could not be taken, as they came",
+            1,
+            largest=LARGEST_LETTER,
+        ),
         Topic(
             f"{prefix}gate61.clock.v1",
             "internal: `gate61 doctor` reads the broker's clock by it",

@@ -228,7 +228,7 @@ def _page(letter: "DeadLetter", note: "Note | None", shown: Shown) -> None:
     print(f"dead letter {letter.place} of `{letter.topic}`, {text(letter.at)}")
     if note:
         print(f"replayed {text(note.at)} as {plain(note.copy)}")
-    for name in ("reason", "message", "topic", "partition", "offset", "stage", "attempts", "version", "policy"):
+    for name in ("reason", "message", "topic", "partition", "offset", "stage", "attempts", "version", "policy", "cut"):
         if name in errors:
             print(f"  {name}: {plain(errors[name])}")
     print("headers:" if letter.headers else "headers: none")

@@ -102,7 +102,15 @@ def _messages() -> dict[str, Any]:
         "title": "What could not be taken",
         "summary": "The record as it came, with headers that say why; not an event of its own.",
         "contentType": "application/octet-stream",
-        "headers": object_of({f"gate61.errors.{name}": _error(name) for name in _ERRORS}),
+        "headers": object_of(
+            {f"gate61.errors.{name}": _error(name) for name in _ERRORS},
+            {
+                "gate61.errors.cut": {
+                    **TEXT,
+                    "description": "What was cut of a record that its topic of dead letters does not take.",
+                }
+            },
+        ),
         "payload": {},
     }
     return found

@@ -1,14 +1,18 @@
 """Outputs that are no larger than their topics take: one that is would stop its partition for good.
 
 What an answer permits is never cut, nor who is meant: an event that comes in is small enough for that (`SIZE_LIMIT`).
-Cut are sentences and lists of ids, and `cut` says so; each answer that a case names is published itself, too.
+Cut are sentences and lists of ids, and `cut` says so; each answer that a case names is published itself, too. Of a record
+that could not be taken the beginning is kept, where compressed it was small enough for its own topic only: it lies there
+whole, for good.
 """
 
-from typing import Any, Final
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from streams.topics import LARGEST
+from streams.topics import LARGEST, LARGEST_LETTER
 
 ROOM: Final = 16 * 1024
 """Bytes for headers, and for what Kafka adds; not for the key."""
@@ -17,7 +21,44 @@ _KEPT: Final = (1000, 100, 10, 0)
 """How much is kept of each list, the next where that is too much."""
 _SENTENCE: Final = 200
 """Characters that are kept of a sentence at least."""
+_BEGINNING: Final = 256 * 1024
+"""Bytes that are kept of a value that is too large, of a key and of all headers."""
 _LISTS: Final = {"facts", "decisions", "countries", "evidence"}
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class Kept(NamedTuple):
+    """What a dead letter holds of a record."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    cut: str | None
+    """What was cut, where something was."""
+
+
+def kept_of(key: bytes | None, value: bytes | None, headers: Headers) -> Kept:
+    """All of a record that its topic of dead letters takes, else its beginning; the same record gives the same."""
+    sizes = len(value or b""), len(key or b""), sum(map(_size, headers))
+    if sum(sizes) <= LARGEST_LETTER - ROOM:
+        return Kept(key, value, headers, None)
+    cut = f"of {sizes[0]} bytes of value with sha256 {sha256(value or b'').hexdigest()}, {sizes[1]} of key, {sizes[2]} of headers"
+    first = key and key[:_BEGINNING], value and value[:_BEGINNING]
+    return Kept(*first, tuple(_first(headers)), f"{cut}; whole where it came from")
+
+
+def _first(headers: Headers) -> Iterator[tuple[str, bytes | None]]:
+    held = 0
+    for header in headers:
+        held += _size(header)
+        if held > _BEGINNING:
+            return
+        yield header
+
+
+def _size(header: tuple[str, bytes | None]) -> int:
+    return len(header[0].encode(errors="surrogatepass")) + len(header[1] or b"")
 
 
 def fitting(line: bytes, key: bytes | None) -> bytes:

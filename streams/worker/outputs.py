@@ -19,7 +19,8 @@ from streams.topics import Names
 from streams.worker.fitting import fitting
 from streams.worker.pins import CAUSE, HEADER, written
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""A header may come without a value, and is kept so."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 
 

@@ -12,6 +12,7 @@ from streams import publish
 from streams.clients import Effect
 from streams.kafka_record import beside, dead_letter_headers
 from streams.wire import Rejected
+from streams.worker.fitting import kept_of
 from streams.worker.merge import Arrival
 from streams.worker.outputs import Origin, Output, answer, outputs_of
 from streams.worker.progress import Applied
@@ -71,6 +72,7 @@ class Telling:
         return Origin(self._number, self._partitions, input, read)
 
     def _dead_letter(self, topic: int, partition: int, reject: Rejected, record: Any, policy: Policy) -> Output:
+        kept = kept_of(record.key, record.value, record.headers)
         errors = dead_letter_headers(
             topic=record.topic,
             partition=record.partition,
@@ -81,5 +83,6 @@ class Telling:
             attempts=1,
             version=self._version,
             policy=policy.digest,
+            **({"cut": kept.cut} if kept.cut else {}),
         )
-        return Output(topic, partition, record.key, record.value, (*record.headers, *errors))
+        return Output(topic, partition, kept.key, kept.value, (*kept.headers, *errors))

@@ -6,12 +6,15 @@ import subprocess
 import time
 import urllib.request
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from kafka import KafkaProducer
 
+from streams.topics import LARGEST_LETTER
 from tests.bench.load import mixed, register
 from tests.player import asked_again, fill
 from tests.progress import counted
@@ -203,6 +206,50 @@ def test_what_cannot_be_taken_is_kept_and_its_neighbours_are_answered(setting: S
     assert [a["verdict"] for a in answers if a["leading"] == "UNREADABLE_OFFER"] == ["block"]
     assert sum(a["leading"] != "UNREADABLE_OFFER" for a in answers) == sum(b"offer.proposed" in g for g in good)
     assert 'gate61_rejects_total{reason="NOT_JSON"} 2.0' in page(worker, "metrics")[1]
+    assert worker.stop() == 0
+
+
+def test_a_record_larger_than_any_topic_takes_stops_nobody(setting: Setting) -> None:
+    """Compressed it was small enough to arrive. What its dead letter cannot hold lies where it came from; 4 MB it holds."""
+    worker = setting.worker()
+    worker.start()
+    good = [line.encode() for line in (*register(), *mixed(20))]
+    setting.publish(good[:150])
+    largest = LARGEST_LETTER + 1
+    sender = KafkaProducer(
+        bootstrap_servers=setting.kafka.servers, compression_type="gzip", max_request_size=64_000_000, batch_size=0
+    )
+    actions, between = setting.names.actions.name, setting.names.between.name
+    offer = next(line for line in good if b"offer.proposed" in line)
+    proposed = json.loads(offer)
+    unread = json.dumps({**proposed, "id": "unread", "data": {**proposed["data"], "offer": "unread"}}).encode()
+    sent = [
+        (actions, b"x" * 4_000_000, b"x", [CONTENT_TYPE]),
+        (actions, b"y" * largest, b"y", [CONTENT_TYPE]),
+        (actions, b"z", b"z" * largest, [CONTENT_TYPE]),
+        (actions, b"{}", b"w", [CONTENT_TYPE, ("filler", bytes(largest))]),
+        (between, bytes(4_000_000), b"v", []),
+    ]
+    for topic, value, key, headers in sent:
+        sender.send(topic, value, key=key, partition=1, headers=headers).get(30)
+    setting.publish([unread[:-1] + b" " * 300_000 + b"}", *good[150:]])
+    setting.caught_up()
+    kept = {r.key[:1]: r for r in setting.read(setting.names.rejected.name)}
+    assert {key: len(r.value) for key, r in kept.items()}.items() >= {
+        b"x": 4_000_000,
+        b"y": 256 * 1024,
+        b"z": 1,
+        b"w": 2,
+        b"v": 4_000_000,
+    }.items()
+    said = {key: dict(r.headers) for key, r in kept.items()}
+    assert [key for key in b"xyzwv" if "gate61.errors.cut" in said[bytes([key])]] == [*b"yzw"]
+    assert sha256(b"y" * largest).hexdigest().encode() in said[b"y"]["gate61.errors.cut"]
+    assert f"of {largest} bytes of value".encode() in said[b"y"]["gate61.errors.cut"]
+    (blocked,) = [a for a in setting.decisions().values() if a["leading"] == "UNREADABLE_OFFER"]
+    assert blocked["offer"] == "unread"
+    replayed = run(worker, "dlq", "replay", "--all", "--dry-run")
+    assert replayed.stdout.count("whole where it came from") == 3, replayed
     assert worker.stop() == 0
 
 

@@ -18,7 +18,7 @@ from streams.wire import Rejected, instant
 from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
 from streams.worker.merge import Log
-from streams.worker.outputs import CONTENT_TYPE
+from streams.worker.outputs import CONTENT_TYPE, Headers
 from streams.worker.partition import Partition
 from tests.player import POLICY as GATE_POLICY
 from tests.player import fill
@@ -29,13 +29,14 @@ OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
 
 
 class Planned(NamedTuple):
-    """An event to come: when the broker appends it, and where."""
+    """A record to come: when the broker appends it, and where."""
 
     at: int
     topic: int
     partition: int
     key: bytes | None
-    line: bytes
+    line: bytes | None
+    headers: Headers = (CONTENT_TYPE,)
 
 
 def plan(events: list[dict[str, Any]]) -> tuple[list[Planned], list[bytes]]:
@@ -71,6 +72,25 @@ def with_policies(seed: int, planned: list[Planned]) -> list[Planned]:
         version = sub(rb'(?m)^version = "', b'version = "%b-' % name.encode(), DEFAULT.read_bytes(), count=1)
         policies.append(Planned(rng.choice(planned).at, POLICY, 0, None, version))
     return sorted([*planned, *policies], key=lambda p: p.at)
+
+
+def with_poison(seed: int, planned: list[Planned]) -> list[Planned]:
+    """The plan with records among them that cannot be taken, such as any client of Kafka's can send."""
+    rng = Random(seed)
+    poison = [
+        Planned(
+            rng.choice(planned).at,
+            *rng.choice([(ACTIONS, 0), (ACTIONS, 1), (REGISTER, 0)]),
+            rng.choice([None, b"", b"x", b"\xff"]),
+            rng.choice([None, b"", b"\xff\x00", b"{}", b'{"n": %d}' % n]),
+            rng.choice(_ODD),
+        )
+        for n in range(8)
+    ]
+    return sorted([*planned, *poison], key=lambda p: p.at)
+
+
+_ODD: list[Headers] = [(), (CONTENT_TYPE,), (("a", None),), (("ce_id", None), ("a", b"\xff")), (("a", b""), ("a", b""))]
 
 
 class Process:
@@ -141,7 +161,7 @@ async def simulate(
     processes = [Process(world)]
     for event in planned:
         world.clock = max(event.at, world.clock)
-        world.append(event.topic, event.partition, event.key, event.line, (CONTENT_TYPE,))
+        world.append(event.topic, event.partition, event.key, event.line, event.headers)
         for _ in range(rng.choice([0, 0, 3, 20, 60])):
             await asyncio.sleep(0)
         await _happen(world, processes)

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from streams.wire import instant
-from streams.worker.outputs import BETWEEN, CASES, DECISIONS, FLAGGED, NOTICES
+from streams.worker.outputs import BETWEEN, CASES, DECISIONS, FLAGGED, NOTICES, REGISTER_REJECTED, REJECTED
 from streams.worker.partition import Partition
 from streams.worker.pins import CAUSE, HEADER
 from tests.player import asked_again
 from tests.progress import counted
 from tests.promises.histories import history
 from tests.simulation.dense import dense
-from tests.simulation.run import PARTITIONS, plan, simulate, with_policies
-from tests.simulation.world import KINDS, POLICY, REGISTER, World
+from tests.simulation.run import PARTITIONS, plan, simulate, with_poison, with_policies
+from tests.simulation.world import ACTIONS, KINDS, POLICY, REGISTER, World
 from tests.stories.telling import clean_client, contacted, offer
 
 SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
@@ -65,6 +65,21 @@ def test_no_trouble_changes_an_answer(chunk: int) -> None:
         assert all(e["type"] == "gate61.scope.closed.v1" and instant(e["time"]) <= world.clock for e in extra)
         assert {id: notices.get(id) for id in expected} == expected, f"seed {seed}"
         assert _published(world, CASES) == _by_id(said, "gate61.case"), f"seed {seed}"
+
+
+def test_what_cannot_be_taken_is_kept_whatever_goes_wrong() -> None:
+    """As it came, and nothing around it is held up: no key, no value, headers without one."""
+    for seed in counted(range(SEEDS // 10)):
+        planned, said = plan([e for e in history(seed, 60) if e["type"] != "gate61.client.merged.v1"])
+        world = asyncio.run(simulate(seed, with_poison(seed, planned), 2 * FAULTS))
+        assert _published(world, DECISIONS) == _by_id(said, "gate61.offer"), f"seed {seed}"
+        for (topic, number), log in [*world.logs.items()]:
+            if topic not in (ACTIONS, REGISTER):
+                continue
+            letters = world.logs.get((REJECTED if topic == ACTIONS else REGISTER_REJECTED, number), [])
+            kept = {(r.key, r.value, r.headers[:-9]) for r in letters}
+            poison = {(r.key, r.value, r.headers) for r in log if (r.value or b"")[:3] != b'{"s'}
+            assert poison <= kept, f"seed {seed}"
 
 
 SECONDS, HOURS = 1_000_000, 3_600_000_000
