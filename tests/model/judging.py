@@ -119,12 +119,11 @@ def _where(known: Known, offer: Event) -> Iterator[Reason]:
 
 def _regime(known: Known, offer: Event) -> Iterator[Reason]:
     for each in things(offer):
-        stated = known.classification(each.asset, offer.time)
-        about = frozenset({f"asset {each.asset}"})
-        if stated and stated["class"] in ("financial_instrument", "deposit"):
-            yield Reason("OTHER_REGIME", "block", about)
-        if stated and stated["class"] == "unique_nft":
-            yield Reason("OUT_OF_SCOPE_NFT", "block", about)
+        stated = known.classes(each.asset, offer.time)
+        if not stated or not stated <= {"financial_instrument", "deposit", "unique_nft"}:
+            continue
+        code = "OUT_OF_SCOPE_NFT" if stated == {"unique_nft"} else "OTHER_REGIME"
+        yield Reason(code, "block", frozenset({f"asset {each.asset}"}))
 
 
 def _pure_ending(offer: Event) -> str | None:

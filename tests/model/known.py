@@ -152,6 +152,11 @@ class Known:
             return None
         return stated[0] | {"approved": all("approved_by" in v.data for v in versions)}
 
+    def classes(self, asset: str | None, at: int) -> set[str]:
+        """Every class that is stated of an asset by what is in force, also where that differs in something."""
+        versions = latest(self.register("asset.classified", "asset", asset), at) if asset else []
+        return {str(v.data["class"]) for v in versions}
+
     def maps(self, product: str | None, other: str | None, service: str, at: int) -> bool:
         """Whether an approved entry of this service maps one product directly to another."""
         if product is None or other is None:
