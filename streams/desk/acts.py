@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Engine, case, or_, select, update
+from sqlalchemy import Connection, Engine, case, or_, select, update
 
 from gate.effects import derived_id
 from gate.facts import Instant
@@ -151,28 +151,6 @@ class Acts:
             asked = select(t.act.c.id).where(t.act.c.status.in_((SENDING, UNKNOWN))).order_by(t.act.c.at, t.act.c.id)
             return [row.id for row in connection.execute(asked)]
 
-    def saw(self, told: Sequence[Told]) -> None:
-        """Learn from the logs what the gate said to acts."""
-        found: dict[str, str] = {}
-        for each in told:
-            data = each.event.get("data", {})
-            because = data.get("because") if each.kind == "decision" else None
-            if each.kind == "decision" and because and because["source"] == SOURCE:
-                found[because["id"]] = _said(data)
-            elif each.kind == "case":
-                found |= {fact: data["said"] for fact in data["facts"] if str(fact).startswith("desk-")}
-            elif each.kind == "rejected" and each.event.get("source") == SOURCE:
-                self._rejected(each)
-        with self._engine.begin() as connection:
-            for id, sentence in found.items():
-                connection.execute(update(t.act).where(t.act.c.id == id).values(told=sentence))
-
-    def _rejected(self, each: Told) -> None:
-        told = f"{each.event.get('reason')}: {each.event.get('message')}"
-        with self._engine.begin() as connection:
-            named = t.act.c.id == each.event.get("id", "")
-            connection.execute(update(t.act).where(named & (t.act.c.told == "")).values(status=REJECTED, told=told))
-
     def one(self, id: str) -> Any:
         """An act by its id; None if there is none."""
         with self._engine.connect() as connection:
@@ -209,6 +187,28 @@ class Acts:
         with self._engine.begin() as connection:
             t.insert_new(connection, t.closing, [{"case": case, "by": person.id, "at": now, "reason": reason}])
             connection.execute(update(t.case).where(t.case.c.id == case).values(closed=True))
+
+
+def saw(connection: Connection, told: Sequence[Told]) -> None:
+    """Learn from the logs what the gate said to acts."""
+    found: dict[str, str] = {}
+    for each in told:
+        data = each.event.get("data", {})
+        because = data.get("because") if each.kind == "decision" else None
+        if each.kind == "decision" and because and because["source"] == SOURCE:
+            found[because["id"]] = _said(data)
+        elif each.kind == "case":
+            found |= {fact: data["said"] for fact in data["facts"] if str(fact).startswith("desk-")}
+        elif each.kind == "rejected" and each.event.get("source") == SOURCE:
+            _rejected(connection, each)
+    for id, sentence in found.items():
+        connection.execute(update(t.act).where(t.act.c.id == id).values(told=sentence))
+
+
+def _rejected(connection: Connection, each: Told) -> None:
+    told = f"{each.event.get('reason')}: {each.event.get('message')}"
+    named = t.act.c.id == each.event.get("id", "")
+    connection.execute(update(t.act).where(named & (t.act.c.told == "")).values(status=REJECTED, told=told))
 
 
 def token() -> str:

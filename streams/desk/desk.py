@@ -46,8 +46,9 @@ class Desk:
                 await self.feed.start(await asyncio.to_thread(positions, self.engine))
                 while True:
                     await self.round(WAIT_SECONDS)
-            except (FeedTrouble, SQLAlchemyError) as error:
-                self._suffer(str(error) if isinstance(error, FeedTrouble) else "the desk's own store cannot be written")
+            except Exception as error:
+                # Also what nobody foresaw: a desk that stands still must not look like one where nothing happens.
+                self._suffer(_why(error))
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def round(self, seconds: float) -> None:
@@ -55,7 +56,6 @@ class Desk:
         told = await self.feed.next(seconds)
         if told:
             await asyncio.to_thread(fold, self.engine, told)
-            await asyncio.to_thread(self.acts.saw, told)
         if self.trouble:
             self.trouble = ""
             _log.info("the logs are read again")
@@ -83,3 +83,14 @@ class Desk:
         await self.feed.close()
         await self._sender.close()
         self.engine.dispose()
+
+
+def _why(error: Exception) -> str:
+    """What keeps the desk from reading on, without what the logs say about clients."""
+    match error:
+        case FeedTrouble():
+            return str(error)
+        case SQLAlchemyError():
+            return "the desk's own store cannot be written"
+        case _:
+            return f"the logs hold what cannot be taken in ({type(error).__name__}); see who else writes to the topics"

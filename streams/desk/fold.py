@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from streams.desk import tables as t
+from streams.desk.acts import saw
 from streams.feed import Told
 from streams.wire import instant
 
@@ -33,6 +34,7 @@ def fold(engine: Engine, told: Sequence[Told]) -> None:
         fresh = [each for each in told if each.offset >= known.get(each.log, 0)]
         for kind, take in _FOLDS.items():
             take(connection, [each for each in fresh if each.kind in kind])
+        saw(connection, fresh)
         for log, after in places.items():
             if after > known.get(log, 0):
                 t.put(connection, t.position, {"log": log, "next": after})
@@ -57,13 +59,18 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
                 "body": _text(event),
             }
         )
+    ids = select(t.said.c.source, t.said.c.id).where(t.said.c.id.in_({row["id"] for row in rows}))
+    known = {(row.source, row.id) for row in connection.execute(ids)} if rows else set()
     t.insert_new(connection, t.said, rows)
     for row, each in zip(rows, told, strict=True):
+        if (row["source"], row["id"]) in known:
+            continue  # The first of an id stands.
+        known.add((row["source"], row["id"]))
         data = each.event["data"]
         if row["kind"] == "offer.proposed":
             _offered(connection, row, data)
         elif row["kind"] == "review.refused":
-            _refused(connection, data)
+            _refused(connection, row["client"], data)
 
 
 def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -73,10 +80,12 @@ def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, 
     connection.execute(update(t.decision).where(of).values(**named))
 
 
-def _refused(connection: Connection, data: Mapping[str, Any]) -> None:
-    found = t.decision.c.id == data["decision"]
-    connection.execute(update(t.decision).where(found).values(refused_by=data["by"], open=False))
-    connection.execute(delete(t.country).where(t.country.c.decision == data["decision"]))
+def _refused(connection: Connection, client: str, data: Mapping[str, Any]) -> None:
+    """An answer leaves the queue; one about another client than the refusal's stays."""
+    found = (t.decision.c.id == data["decision"]) & (t.decision.c.client == client)
+    done = connection.execute(update(t.decision).where(found).values(refused_by=data["by"], open=False))
+    if done.rowcount:
+        connection.execute(delete(t.country).where(t.country.c.decision == data["decision"]))
 
 
 def _decided(connection: Connection, told: Sequence[Told]) -> None:
@@ -96,13 +105,13 @@ def _decided(connection: Connection, told: Sequence[Told]) -> None:
         named = update(t.decision).where(t.decision.c.id == bindparam("old"))
         connection.execute(named.values(replaced_by=bindparam("new"), open=False), replaced)
         connection.execute(delete(t.country).where(t.country.c.decision.in_([each["old"] for each in replaced])))
-    refusals = select(t.said.c.body).where(
+    refusals = select(t.said.c.client, t.said.c.body).where(
         (t.said.c.kind == "review.refused") & t.said.c.client.in_({r["client"] for r in rows.values()})
     )
     for row in connection.execute(refusals).all():
         refused = msgspec.json.decode(row.body)["data"]
         if refused["decision"] in rows:
-            _refused(connection, refused)
+            _refused(connection, row.client, refused)
 
 
 def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Bytes of logs as events. The gate has judged them before, so what is no event here is no concern of who reads."""
+"""Bytes of logs as events, after the gate has judged whether they are."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,9 +7,11 @@ import msgspec
 
 from gate.facts import OF_REGISTER, TYPES
 from streams.feed.told import Kind
+from streams.media import STRUCTURED, media_of
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_STRUCTURED: Final = "application/cloudevents+json"
+_BINARY: Final = "ce_specversion"
+"""The header that every event in binary mode has."""
 _SAID: Final[dict[str, Kind]] = {
     "offer.decided": "decision",
     "case.opened": "case",
@@ -34,7 +36,7 @@ def event_of(data: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) -> d
     except (msgspec.MsgspecError, RecursionError):
         return None
     given = {name.lower(): (value or b"").decode(errors="replace") for name, value in headers}
-    kind = given.get("content-type", _STRUCTURED).partition(";")[0].strip().lower()
-    if kind == _STRUCTURED:
+    if media_of(given.get("content-type", "")) == STRUCTURED or _BINARY not in given:
         return content
-    return {name[3:]: value for name, value in given.items() if name.startswith("ce_")} | {"data": content}
+    attributes = {name[3:]: value for name, value in given.items() if name.startswith("ce_")}
+    return {**attributes, "data": content}

@@ -5,19 +5,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
-from gate.facts import Instant
+from gate.facts import OF_REGISTER, Instant
 from streams.connection import connection, let_go, said
 from streams.feed.events import event_of, kind_of
-from streams.feed.told import FeedTrouble, SourceHealth, Told
+from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
+from streams.kafka_record import read_record
+from streams.policy_file import load
 from streams.settings import Kafka
 from streams.topics import topics
+from streams.wire import Rejected
+from streams.worker.following import Followed
+from streams.worker.merge import Log, LogLost
 from streams.worker.records import tolerate_names
 
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0
+LOOK_MILLISECONDS: Final = 500
 _ERRORS: Final = "gate61.errors."
+_TROUBLE: Final = (KafkaError, ConsumerStoppedError, LogLost, TimeoutError, OSError)
+"""What keeps Kafka from being read; the consumer may be closed by whoever met it first."""
 
 
 class KafkaFeed:
@@ -28,10 +36,18 @@ class KafkaFeed:
         self._where = ", ".join(kafka.servers)
         self._prefix = prefix
         self._rejects = {names.rejected.name, names.register_rejected.name}
+        self._actions = names.actions.name
+        self._inputs = {names.actions.name, names.register.name}
+        self._policies = TopicPartition(names.policy.name, 0)
         outputs = (names.decisions, names.notices, names.cases, names.rejected, names.register_rejected)
         self._topics = [t.name for t in (names.actions, names.register, *outputs)]
         self._kafka = kafka
         self._consumer: AIOKafkaConsumer | None = None
+        self._opening = asyncio.Lock()
+        self._followed = Followed()
+        self._default = load()
+        """In force while there is no other."""
+        self._partitions = 0
         self._positions: dict[str, int] = {}
         self._last: Instant | None = None
 
@@ -46,10 +62,11 @@ class KafkaFeed:
             async with asyncio.timeout(seconds + ANSWER_SECONDS):
                 consumer = await self._ready()
                 found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
+                self._govern(found.pop(self._policies, ()))
         except FeedTrouble:
             await self.close()
             raise
-        except (KafkaError, TimeoutError, OSError) as error:
+        except _TROUBLE as error:
             await self.close()
             raise FeedTrouble(f"Kafka at {self._where} cannot be read ({said(error)})") from error
         told = [self._told(record) for place in sorted(found) for record in found[place]]
@@ -61,26 +78,36 @@ class KafkaFeed:
 
     async def _ready(self) -> AIOKafkaConsumer:
         """The consumer, where it was or made anew, at the positions that were read to."""
-        if self._consumer is not None:
+        async with self._opening:
+            if self._consumer is None:
+                tolerate_names()
+                consumer = AIOKafkaConsumer(
+                    **connection(self._kafka),
+                    client_id="gate61-feed",
+                    enable_auto_commit=False,
+                    auto_offset_reset="none",
+                    isolation_level="read_committed",
+                    fetch_max_wait_ms=100,
+                )
+                try:
+                    await consumer.start()
+                    await self._meet(consumer)
+                except BaseException:
+                    await let_go(consumer)
+                    raise
+                self._consumer = consumer
             return self._consumer
-        tolerate_names()
-        consumer = AIOKafkaConsumer(
-            **connection(self._kafka),
-            client_id="gate61-feed",
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            fetch_max_wait_ms=100,
-        )
-        self._consumer = consumer
-        await consumer.start()
+
+    async def _meet(self, consumer: AIOKafkaConsumer) -> None:
+        """Read all policies there are, and go where the other logs were read to."""
         cluster = await consumer._client.fetch_all_metadata()  # It has no public way to ask for topics not assigned.
         places = []
-        for topic in self._topics:
+        for topic in (self._policies.topic, *self._topics):
             numbers = cluster.partitions_for_topic(topic)
             if not numbers:
                 raise FeedTrouble(f"there is no topic `{topic}`; `gate61 topics apply` makes it")
             places += [TopicPartition(topic, n) for n in sorted(numbers)]
+        self._partitions = len(cluster.partitions_for_topic(self._actions) or ())
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
         for place in places:
@@ -91,7 +118,15 @@ class KafkaFeed:
                     f"`{log}` begins at offset {first[place]} and {wanted} is to be read next: events are gone"
                 )
             consumer.seek(place, wanted)
-        return consumer
+        end = (await consumer.end_offsets([self._policies]))[self._policies]
+        self._followed = Followed()
+        while await consumer.position(self._policies) < end:
+            self._govern((await consumer.getmany(self._policies, timeout_ms=LOOK_MILLISECONDS)).get(self._policies, ()))
+
+    def _govern(self, records: Sequence[Any]) -> None:
+        """Policies say how far the clocks of platforms may be ahead."""
+        for record in records:
+            self._followed.add(Log.POLICY, record)
 
     def _log(self, place: TopicPartition) -> str:
         return f"{place.topic.removeprefix(self._prefix)}:{place.partition}"
@@ -101,11 +136,23 @@ class KafkaFeed:
         at, data = record.timestamp * 1_000, record.value or b""
         if record.topic in self._rejects:
             return Told(log, record.offset, "rejected", at, _rejected(record), data)
+        kind = self._taken(record, at) if record.topic in self._inputs else None
         event = event_of(data, record.headers)
-        kind = kind_of(event) if event is not None else None
+        if event is not None and record.topic not in self._inputs:
+            kind = kind_of(event)
         if event is None or kind is None:
-            return None  # The gate has rejected it: it stands among the rejects.
+            return None
         return Told(log, record.offset, kind, at, event, data)
+
+    def _taken(self, record: Any, at: Instant) -> Kind | None:
+        """What the gate takes an input as; None if it rejects it: then it stands among the dead letters."""
+        policy = self._followed.policy_at(at) or self._default
+        place = (record.partition, self._partitions) if record.topic == self._actions else None
+        read = read_record(record.value, record.key, record.headers, place, at, policy.clock_tolerance)
+        if isinstance(read, Rejected):
+            return None
+        kind: Kind = "register" if type(read.fact.said) in OF_REGISTER else "action"
+        return kind if (kind == "action") == (record.topic == self._actions) else None
 
     async def health(self) -> Sequence[SourceHealth]:
         """See `Feed`."""
@@ -113,10 +160,10 @@ class KafkaFeed:
             async with asyncio.timeout(ANSWER_SECONDS):
                 consumer = await self._ready()
                 ends = await consumer.end_offsets(list(consumer.assignment()))
-                behind: dict[str, int] = dict.fromkeys(self._topics, 0)
+                behind = dict.fromkeys((self._policies.topic, *self._topics), 0)
                 for place, end in ends.items():
                     behind[place.topic] += max(0, end - await consumer.position(place))
-        except (KafkaError, FeedTrouble, TimeoutError, OSError) as error:
+        except (FeedTrouble, *_TROUBLE) as error:
             why = str(error) if isinstance(error, FeedTrouble) else said(error)
             return [SourceHealth(f"Kafka at {self._where}", False, 0, self._last, f"cannot be read: {why}")]
         how = {topic: "read to its end" if not n else f"{n} not read yet" for topic, n in behind.items()}

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine, select
 
 from state import MemoryStore
@@ -16,6 +17,7 @@ from streams.desk.fold import fold, positions
 from streams.desk.running import store_at
 from streams.embedded import Gate
 from streams.feed import Told
+from streams.feed.sending import SOURCE
 from tests.feeds import told_by
 from tests.player import POLICY
 
@@ -121,3 +123,66 @@ def test_an_answer_published_twice_counts_once(month: list[Told], fresh: Fresh) 
     after = tables(engine)
     assert {k: v for k, v in after.items() if k != "position"} == {k: v for k, v in before.items() if k != "position"}
     assert positions(engine)["out"] == 2 * last + 1
+
+
+def _refusal(told: Told, client: str, offset: int, id: str = "no") -> Told:
+    """People refuse the answer that was told, in the name of a client."""
+    event = {
+        "source": "//desk",
+        "id": id,
+        "type": "gate61.review.refused.v1",
+        "subject": client,
+        "time": "2026-03-30T00:00:00Z",
+        "data": {"decision": told.event["data"]["decision"], "by": "rita", "reason": "no"},
+    }
+    return Told("taken", offset, "action", told.at, event, b"")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before the answer", "after it"])
+def test_a_refusal_takes_away_only_what_is_about_its_own_client(month: list[Told], fresh: Fresh, first: bool) -> None:
+    held = next(e for e in month if e.kind == "decision" and e.event["data"]["verdict"] == "flag")
+    for client, open in (("somebody-else", True), (held.event["data"]["client"], False)):
+        engine, refusal = fresh(), _refusal(held, client, 1)
+        for batch in [[refusal], [held]] if first else [[held], [refusal]]:
+            fold(engine, batch)
+        with engine.connect() as connection:
+            (row,) = connection.execute(select(t.decision.c.open, t.decision.c.refused_by)).all()
+            countries = connection.execute(select(t.country)).all()
+        assert (row.open, row.refused_by) == (open, None if open else "rita")
+        assert bool(countries) is open
+
+
+def test_what_stands_under_an_id_that_was_used_before_changes_nothing(month: list[Told], fresh: Fresh) -> None:
+    """The gate rejects it; its first event stands."""
+    held = next(e for e in month if e.kind == "decision" and e.event["data"]["verdict"] == "flag")
+    client, engine = held.event["data"]["client"], fresh()
+    other = replace(held, event={**held.event, "data": {**held.event["data"], "decision": "another"}})
+    fold(engine, [held, _refusal(other, client, 1)])
+    fold(engine, [_refusal(held, client, 2)])
+    with engine.connect() as connection:
+        assert [row.open for row in connection.execute(select(t.decision.c.open))] == [True]
+
+
+def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A desk that dies between the two would never hear of it again."""
+    engine = fresh()
+    row = dict.fromkeys(("kind", "client", "about", "by", "data"), "x") | {"id": "desk-1", "at": 1, "told": ""}
+    with engine.begin() as connection:
+        t.insert_new(connection, t.act, [{**row, "status": "taken"}])
+    told = {"source": SOURCE, "id": "desk-1", "reason": "ID_REUSED", "message": "used before", "raw": "{}"}
+    rejected = Told("rejected", 1, "rejected", 1, told, b"{}")
+    with monkeypatch.context() as patched:
+        patched.setattr("streams.desk.fold.saw", _dies)
+        with pytest.raises(OSError):
+            fold(engine, [rejected])
+    assert positions(engine) == {}
+    fold(engine, [rejected])
+    with engine.connect() as connection:
+        (act,) = connection.execute(select(t.act.c.status, t.act.c.told)).all()
+    assert tuple(act) == ("rejected", "ID_REUSED: used before") and positions(engine) == {"rejected": 2}
+
+
+def _dies(*_: object) -> None:
+    raise OSError("killed")

@@ -1,15 +1,23 @@
 """The topics read on from a place, and events published through them, on a real broker with a real worker."""
 
 import asyncio
+import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from streams.desk.fold import fold
+from streams.desk.running import store_at
+from streams.desk.tables import said
 from streams.feed import FeedTrouble, Told
 from streams.feed.kafka import KafkaFeed
 from streams.feed.opening import gate_of
+from streams.kafka_record import partition_of
 from tests.bench.load import mixed, register
-from tests.runtime.gate import Setting
+from tests.runtime.gate import CONTENT_TYPE, Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
 
@@ -70,6 +78,50 @@ async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_w
     assert (await late).status == "taken"
     for each in (feed, again, sender):
         await each.close()  # type: ignore[attr-defined]
+    assert worker.stop() == 0
+
+
+async def test_what_the_gate_rejects_is_told_as_rejected_alone_and_a_desk_reads_on(setting: Setting) -> None:
+    """Of each reason one; and an event in binary mode needs no content type."""
+    worker = setting.worker()
+    worker.start()
+    lines = [*register(), *mixed(20)]
+    setting.publish(line.encode() for line in lines)
+    names, offer = setting.names, json.loads(next(line for line in lines if "offer.proposed" in line))
+    client = offer["subject"].encode()
+    number = partition_of(client, 4)
+    told = {name: value for name, value in offer.items() if name not in ("id", "data")}
+    odd: list[dict[str, Any]] = [
+        {**offer, "id": "bad-time", "time": "yesterday"},
+        {**offer, "id": "future", "time": "2999-01-01T00:00:00Z"},
+        {**told, "id": "no-data"},
+        {**offer, "id": "no-client", "subject": None},
+        {**offer, "id": "bad-field", "data": {**offer["data"], "service": 7}},
+        {**offer, "data": {**offer["data"], "offer": "reused"}},
+        {**json.loads(lines[0]), "id": "of-the-register"},
+    ]
+    values = [json.dumps(each).encode() for each in odd] + [b"no", b"[1]", json.dumps(offer)[:-1].encode()]
+    sent = [(names.actions.name, value, client, number, [CONTENT_TYPE]) for value in values]
+    sent += [(names.actions.name, values[0], client, (number + 1) % 4, [CONTENT_TYPE])]
+    sent += [(names.register.name, json.dumps({**offer, "id": "of-a-client"}).encode(), None, 0, [CONTENT_TYPE])]
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in told.items() if name != "datacontenttype"]
+    data = json.dumps({**offer["data"], "offer": "binary"}).encode()
+    sent += [(names.actions.name, data, client, number, [*headers, ("ce_id", b"binary")])]
+    for topic, value, key, partition, beside in sent:
+        setting.producer.send(topic, value, key=key, partition=partition, headers=beside).get(30)
+    setting.caught_up()
+    feed = gate_of(worker.environment).feed()
+    engine = store_at(f"sqlite:///{setting.folder}/desk.db")
+    await feed.start({})
+    found = await to_the_end(feed)  # type: ignore[arg-type]
+    fold(engine, found)
+    kinds = Counter(t.kind for t in found)
+    assert (kinds["action"], kinds["register"], kinds["rejected"]) == (202, 9, len(sent) - 1)
+    assert {t.event["id"] for t in found if t.kind == "action"} >= {"binary"}
+    with engine.connect() as connection:
+        (known,) = connection.execute(select(said.c.body).where(said.c.id == offer["id"])).all()
+    assert json.loads(known.body)["data"]["offer"] == offer["data"]["offer"]
+    await feed.close()
     assert worker.stop() == 0
 
 
