@@ -89,6 +89,8 @@ class Assigned(NamedTuple):
     outbox: bytes
 
 
+_MARKS: Final = (b"token", b"batch", b"clients", b"notes", b"ids")
+"""By which it is seen whether what is stored is what its owner wrote last, and all of it."""
 _COUNT: Final = 4
 """Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
 
@@ -183,13 +185,24 @@ class RedisStore:
     def _lost(self, what: str) -> StateLost:
         return StateLost(f"{self._tag} {what}: keys were evicted or removed; make the state anew with `gate61 rebuild`")
 
+    def _fenced(self) -> Fenced:
+        return Fenced(f"another worker has taken {self._tag} over")
+
+    def _moved(self) -> Moved:
+        return Moved(f"{self._tag} is not as it was written last: Redis went back, or somebody else wrote to it")
+
     def verify(self) -> None:
-        """Whether what this owner wrote last is what is stored; raises `Fenced` or `Moved` if not."""
-        token, batch = self._redis.hmget(self._key("meta"), ["token", "batch"])
-        if (token or b"").decode() != self._token:
-            raise Fenced(self._tag)
-        if int(batch or 0) != self._batch:
-            raise Moved(self._tag)
+        """Whether what this owner wrote last is what is stored; raises `Fenced`, `Moved` or `StateLost` if not."""
+        asked = self._redis.pipeline(transaction=True)
+        asked.hmget(self._fixed()[0], _MARKS)
+        for key in self._counted():
+            asked.hlen(key)
+        self._judge(asked.execute())
+
+    def _counted(self) -> list[bytes]:
+        """The keys of which it is known how much they hold."""
+        _, _, dossiers, notes = self._fixed()
+        return [dossiers, notes, *self._ids_of(self._week)]
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
         """Fetch in one round trip what a batch will ask for; returns how many clients were not in memory."""
@@ -311,13 +324,11 @@ class RedisStore:
         if self._now != self._week:
             self.note("week", str(self._now).encode())
         meta, _, dossiers, notes = self._fixed()
-        counted = (dossiers, notes, *self._ids_of(self._week))
-        questions: list[Command] = [(b"HMGET", meta, b"token", b"batch", b"clients", b"notes", b"ids")]
-        questions += [(b"HLEN", key) for key in counted]
+        questions: list[Command] = [(b"HMGET", meta, *_MARKS), *((b"HLEN", key) for key in self._counted())]
         try:
             transact(self._redis, [meta, dossiers, notes], questions, self._judge, self._changes(then, outbox))
         except Interrupted:
-            raise Moved(self._tag) from None
+            raise self._moved() from None
         self._next, self._week = then, self._now
         self._batch += 1
         self._settle()
@@ -326,9 +337,9 @@ class RedisStore:
         """Whether what is stored is this owner's, and all of it."""
         (token, batch, *written), *there = found
         if token != self._token.encode():
-            raise Fenced(self._tag)
+            raise self._fenced()
         if int(batch or 0) != self._batch:
-            raise Moved(self._tag)
+            raise self._moved()
         self._all_there(written, there)
 
     def _changes(self, then: int | None, outbox: bytes) -> list[Command]:

@@ -6,7 +6,7 @@ import socket
 import typer
 
 from streams.commands.common import refuse, settings_or_refuse
-from streams.web.logs import log_to_stderr
+from streams.web.logs import hear_libraries, log_to_stderr
 
 
 def worker() -> None:
@@ -14,6 +14,7 @@ def worker() -> None:
     settings = settings_or_refuse()
     _refuse_taken(*settings.health)
     log_to_stderr()
+    hear_libraries()
     import gc
 
     import structlog
@@ -32,7 +33,7 @@ def worker() -> None:
     app.finalize()
     try:
         Worker(
-            app, loglevel="WARNING", quiet=True, redirect_stdouts=False, blocking_timeout=60.0
+            app, override_logging=False, quiet=True, redirect_stdouts=False, blocking_timeout=60.0
         ).execute_from_commandline()
     finally:
         if service.refused:

@@ -27,11 +27,12 @@ def log_to_stderr() -> None:
     quiet_kafka()
 
 
-class _OfKafka(logging.Handler):
-    """What Kafka's clients log by themselves, thousands of lines while it is away: errors alone, each once a minute."""
+class _Overheard(logging.Handler):
+    """What libraries log by themselves, thousands of lines while Kafka is away: each once a minute."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+    def __init__(self, who: str, level: int) -> None:
+        super().__init__(level)
+        self._who = who
         self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -39,7 +40,7 @@ class _OfKafka(logging.Handler):
         if monotonic() < self._said.get(str(record.msg), float("-inf")) + REPEATED_SECONDS:
             return
         self._said[str(record.msg)] = monotonic()
-        structlog.get_logger("kafka").warning("Kafka's client says", said=record.getMessage())
+        structlog.get_logger("libraries").warning(f"{self._who} says", said=record.getMessage())
 
 
 def quiet_kafka() -> None:
@@ -47,7 +48,16 @@ def quiet_kafka() -> None:
     for name in ("aiokafka", "kafka"):
         logger = logging.getLogger(name)
         logger.propagate = False
-        logger.handlers = [h for h in logger.handlers if not isinstance(h, _OfKafka)] + [_OfKafka()]
+        _hear(logger, "Kafka's client", logging.ERROR)
+
+
+def hear_libraries() -> None:
+    """From now on no library writes to standard error as it likes."""
+    _hear(logging.getLogger(), "a library", logging.WARNING)
+
+
+def _hear(logger: logging.Logger, who: str, level: int) -> None:
+    logger.handlers = [h for h in logger.handlers if not isinstance(h, _Overheard)] + [_Overheard(who, level)]
 
 
 def _renderer() -> Any:

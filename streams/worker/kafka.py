@@ -37,6 +37,8 @@ LOOK_MILLISECONDS = 5_000
 TICK_SECONDS = 0.001
 """The unit of append times."""
 LARGEST_REQUEST = 32 * 1024 * 1024
+METADATA_MILLISECONDS = 30_000
+"""After so long it is asked again which topics there are: they may have been made anew, or got more partitions."""
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
 ENDING_SECONDS = 5.0
@@ -53,7 +55,7 @@ def followed_logs(names: Names) -> dict[TopicPartition, Log]:
 
 
 class NotAssigned(Exception):
-    """The partition is not this worker's, so that its state is not either."""
+    """The partition is not this worker's now, so that its state is not either."""
 
 
 class Looker:
@@ -122,7 +124,7 @@ class KafkaSource:
     async def bounds(self) -> Sequence[Bounds]:
         """See `Source`."""
         if not self._consumer.assignment().issuperset((self._actions, self._between)):
-            raise NotAssigned("the group has given this partition to somebody else, or is about to")
+            raise NotAssigned("it is not this worker's now: the group is being divided anew, or the topic was")
         first, end = await self._consumer.beginning_offsets(self._logs), await self._consumer.end_offsets(self._logs)
         return [Bounds(first[log], end[log]) for log in self._logs]
 
@@ -374,6 +376,7 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         session_timeout_ms=10_000,
         rebalance_timeout_ms=REBALANCE_MILLISECONDS,
         heartbeat_interval_ms=2_000,
+        metadata_max_age_ms=METADATA_MILLISECONDS,
         # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
         # round is asked of its beat (`Gatekeeper.hanging`).
         max_poll_interval_ms=FOR_EVER,

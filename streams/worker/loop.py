@@ -30,6 +30,8 @@ POLL = 0.25
 VERIFY = 5 * SECOND
 """After so long an idle partition asks whether what it wrote is still there."""
 
+ONE_INSTANCE = "if this goes on, two workers have one GATE61_INSTANCE (by default the host's name): give each its own"
+
 T = TypeVar("T")
 
 
@@ -125,7 +127,7 @@ class PartitionLoop:
         self.partition = partition
         self.state = "starting"
         self.told: Callable[[Partition], None] = lambda _: None
-        """Called after each batch, for metrics."""
+        """Called after each batch and each error, for metrics."""
         self.seconds: Callable[[float], None] = lambda _: None
         """Called with how long a batch took that had something to do, from read to acknowledged."""
         self._stopped = asyncio.Event()
@@ -175,7 +177,9 @@ class PartitionLoop:
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
         self.state = f"{kind}: {what}"
         self.partition.counts["trouble", kind] += 1
-        self._world.say(self.partition.number, kind, error=what)
+        self.told(self.partition)
+        hint = {"do": ONE_INSTANCE} if isinstance(error, Fenced) else {}
+        self._world.say(self.partition.number, kind, error=what, **hint)
 
     async def _assume(self) -> bool:
         """Become the owner, publish what may not be published yet, read on from the stored offset; True."""

@@ -1,5 +1,7 @@
 """Metrics of a worker (Prometheus). No client, offer or other id ever becomes a label."""
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.worker.partition import Partition
@@ -35,6 +37,12 @@ class Metrics:
         )
         self.assigned = Gauge("gate61_partitions", "partitions of this worker, by state", ["state"], registry=here)
         self.register = Gauge("gate61_register_version", "register records read", registry=here)
+
+    def forget(self, number: int) -> None:
+        """The partition is another worker's now: what is measured of it here would stand still."""
+        for gauge in (self.lag, self.beat):
+            with suppress(KeyError):
+                gauge.remove(str(number))
 
     def took(self, partition: Partition) -> None:
         """Take over what a partition counted since the last time."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, UnknownError
 from mode import Service
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -29,7 +29,7 @@ from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker import kafka
 from streams.worker.following import MILLISECOND, Followed, made_anew, whole
-from streams.worker.loop import LONGEST_WAIT, PartitionLoop
+from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
@@ -185,12 +185,15 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         await self._consumer._client.force_metadata_update()
         known = {t.name: len(cluster.partitions_for_topic(t.name) or ()) for t in self._names}
         wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
-        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if any(known[t.name] == 0 for t in self._names):
             raise KafkaError("topics are missing; create them with `gate61 topics apply`")
+        self._as_wide(known, wide)
+        return wide
+
+    def _as_wide(self, known: Mapping[str, int], wide: int) -> None:
+        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if wrong:
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
-        return wide
 
     async def _meet_state(self) -> None:
         """No partition's state may have been made with another number of them."""
@@ -277,6 +280,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _let_go(self, numbers: set[int]) -> None:
         for number in numbers & self.loops.keys():
             self.loops.pop(number).stop()
+            self.metrics.forget(number)
         tasks = [self._running.pop(n) for n in sorted(numbers & self._running.keys())]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
@@ -336,8 +340,25 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
         error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
         if error is not None:
-            log.error("Kafka's client has died; the worker ends, start it again", error=said(error))
+            # Kafka's client has no name for the error of a member whose instance another one has taken.
+            hint = {"do": ONE_INSTANCE} if isinstance(error, UnknownError) else {}
+            log.error("Kafka's client has died; the worker ends, start it again", error=said(error), **hint)
             await self.crash(error)
+        elif self._wider():
+            self._refuse("cannot go on", CannotStart(self._wider()))
+
+    def _wider(self) -> str:
+        """What is wrong where partitions were added to the inputs: clients would be looked for in the wrong place."""
+        cluster = self._consumer._client.cluster
+        inputs = (self._names.actions.name, self._names.between.name)
+        found = {name: len(cluster.partitions_for_topic(name) or ()) for name in inputs if self._met and self.loops}
+        wrong = [f"`{name}` has {many} partitions" for name, many in found.items() if many not in (0, self._partitions)]
+        if not wrong:
+            return ""
+        return (
+            f"{' and '.join(wrong)} and had {self._partitions} when the worker started: their number is fixed for the life of "
+            "the state. Publish all inputs again, in order, to topics of the number you want, under another GATE61_PREFIX"
+        )
 
     @Service.timer(5.0)
     @harmless
@@ -345,16 +366,27 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Gauges that no batch moves."""
         self.metrics.register.set(self._followed.read[Log.REGISTER])
         states: dict[str, int] = {}
+        ends = await self._ends()
         for number, loop in self.loops.items():
-            place = TopicPartition(self._names.actions.name, number)
-            end = self._consumer.highwater(place) if place in self._consumer.assignment() else None
-            if end is not None and loop.partition.assumed:
-                self.metrics.lag.labels(number).set(max(0, end - loop.partition.next[0]))
+            if number in ends and loop.partition.assumed:
+                self.metrics.lag.labels(number).set(max(0, ends[number] - loop.partition.next[0]))
             self.metrics.beat.labels(number).set((self._world.now() - loop.beat) / 1e6)
             states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1
         self.metrics.assigned.clear()
         for state, count in states.items():
             self.metrics.assigned.labels(state).set(count)
+
+    async def _ends(self) -> dict[int, int]:
+        """The offset after the last record of each of this worker's partitions; of none while Kafka does not answer."""
+        places = {TopicPartition(self._names.actions.name, number): number for number in self.loops}
+        if not places or self._away is not None:
+            return {}
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                found = await self._follower.end_offsets([*places])
+        except (KafkaError, TimeoutError, OSError):
+            return {}
+        return {places[place]: end for place, end in found.items()}
 
     def _heard(self) -> Instant:
         """When brokers said something of the register last."""

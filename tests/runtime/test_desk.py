@@ -100,7 +100,7 @@ async def test_two_people_release_what_a_worker_holds(setting: Setting, tmp_path
     answers = setting.decisions()
     assert sorted(a["leading"] for a in answers.values()) == ["RELEASED", "WINDOW_SOFT_LIMIT"]
     health = await rita.see("/health")
-    assert health.count("read to its end") == 7
+    assert health.count("read to its end") == 8
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following

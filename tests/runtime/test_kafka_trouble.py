@@ -229,6 +229,19 @@ def test_more_partitions_than_the_state_was_made_with_are_refused_whole(setting:
     assert made.returncode == 1 and "spread over 1 partitions" in made.stderr, made
 
 
+def test_partitions_that_are_added_beside_a_worker_end_it(setting: Setting) -> None:
+    """Within a minute, and it says why: what is appended to them would never be answered."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.caught_up()
+    with setting.kafka.admin() as admin:
+        admin.create_partitions({setting.names.actions.name: 3})
+    wait_until(lambda: not worker.alive, 60)
+    assert "has 3 partitions and had 1 when the worker started" in worker.said()
+    assert "Traceback" not in worker.said() and worker.stop() == 1
+
+
 def _partitions(setting: Setting, topics: list[str]) -> dict[str, int]:
     with setting.kafka.admin() as admin:
         return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(topics)}

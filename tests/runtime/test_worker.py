@@ -253,6 +253,39 @@ def test_a_record_larger_than_any_topic_takes_stops_nobody(setting: Setting) -> 
     assert worker.stop() == 0
 
 
+def test_what_is_measured_is_true_in_trouble_too(setting: Setting) -> None:
+    """While Redis is away errors are counted and the lag grows; what another worker got is measured there alone."""
+    worker = setting.worker()
+    worker.start()
+    lines = [line.encode() for line in (*register(), *mixed(60))]
+    setting.publish(lines[:300])
+    setting.caught_up()
+    setting.redis.kill()
+    setting.publish(lines[300:])
+    wait_until(lambda: _measured(worker, "gate61_trouble_total", 'kind="waiting"') > 0, 30)
+    wait_until(lambda: _measured(worker, "gate61_lag_records") == len(lines) - 300, 30)
+    setting.redis.start()
+    setting.caught_up()
+    wait_until(lambda: _measured(worker, "gate61_lag_records") == 0, 30)
+    other = setting.worker("w2")
+    other.start()
+    wait_until(lambda: _partitions(other) == 2, 60)
+    for each in (worker, other):
+        wait_until(lambda each=each: _partitions(each) == 2, 30)
+    assert worker.stop() == 0 and other.stop() == 0
+
+
+def _measured(worker: Worker, name: str, label: str = "") -> float:
+    """The sum of a metric's values."""
+    rows = [line.rsplit(" ", 1) for line in page(worker, "metrics")[1].splitlines()]
+    return sum(float(row[1]) for row in rows if len(row) == 2 and row[0].partition("{")[0] == name and label in row[0])
+
+
+def _partitions(worker: Worker) -> int:
+    """Of how many partitions a worker tells the lag."""
+    return sum(line.startswith("gate61_lag_records{") for line in page(worker, "metrics")[1].splitlines())
+
+
 def test_a_storm_of_bad_records_pauses_the_partition_and_says_so(setting: Setting) -> None:
     """Its neighbours go on."""
     worker = setting.worker()

@@ -1,13 +1,14 @@
 """A loop that is told to stop ends at once, whatever it waits for, and leaves what it has not published to the next."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
-from state.redis_store import RedisStore
+from state.redis_store import Fenced, RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
@@ -82,3 +83,29 @@ async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_ne
     loop.stop()
     await asyncio.wait_for(running, 1)
     assert len(_outbox(world)) == 1
+
+
+async def test_a_loop_that_lost_its_partition_has_told_so_when_it_ends(world: World) -> None:
+    """Fencing and other trouble are counted when they are met: who is let go has no batch after it."""
+    told: Counter[tuple[str, str]] = Counter()
+    loop = _loop(world, Waiting(world, 0), Publisher(world))
+
+    def took(partition: Partition) -> None:
+        told.update(partition.counts)
+        partition.counts.clear()
+
+    loop.told = took
+    running = asyncio.create_task(loop.run())
+    await _until(lambda: loop.state == "running")
+    _loop(world, Source(world, 0), Publisher(world)).partition.assume()
+    loop._trouble(_of(loop.partition.verify))
+    loop.stop()
+    await asyncio.wait_for(running, 1)
+    assert told["trouble", "fenced"] == 1 and "another worker has taken" in loop.state
+
+
+def _of(attempt: Callable[[], object]) -> Exception:
+    """What an attempt meets."""
+    with pytest.raises(Fenced) as met:
+        attempt()
+    return met.value

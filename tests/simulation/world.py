@@ -363,6 +363,9 @@ class Pipe:
     def lrange(self, key: str, first: int, last: int) -> None:
         self.found.append(self.redis.lrange(key, first, last))
 
+    def hlen(self, key: Any) -> None:
+        self.found.append(self.redis.hlen(key))
+
     def execute(self) -> list[Any]:
         return self.found
 
