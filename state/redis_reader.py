@@ -14,6 +14,17 @@ from state.codec import record_from_bytes
 from state.redis_store import StateLost, tag, unpacked
 
 
+class Place(NamedTuple):
+    """How far a partition has come."""
+
+    next: int | None
+    """The next offset; None if no worker ever had it."""
+    recorded: int | None
+    """When its last record was recorded."""
+    spread: int | None
+    """Over how many partitions clients were spread when its state was made."""
+
+
 class Remembered(NamedTuple):
     """What stands of one client."""
 
@@ -78,13 +89,17 @@ class RedisReader:
         histories = dict(zip(clients, records, strict=True)) if whole else None
         return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)
 
-    async def places(self, partitions: int) -> list[tuple[int | None, int | None]]:
-        """Of each partition the next offset, and when its last record was recorded."""
+    async def places(self, partitions: int) -> list[Place]:
+        """How far each partition has come."""
         asked = self._redis.pipeline(transaction=False)
         for partition in range(partitions):
-            asked.hget(f"{self._tag(partition)}meta", "next").hget(f"{self._tag(partition)}notes", "recorded")
-        found = [int(value) if value else None for value in await asked.execute()]
-        return list(zip(found[::2], found[1::2], strict=True))
+            at = self._tag(partition)
+            asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions"))
+        found = await asked.execute()
+        return [
+            Place(*(int(v) if v else None for v in (next_, *notes)))
+            for next_, notes in zip(*[iter(found)] * 2, strict=True)
+        ]
 
     async def close(self) -> None:
         """Let go."""

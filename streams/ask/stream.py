@@ -4,6 +4,7 @@ The ask service has no group and commits nothing. While it cannot tell, question
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
-from state.redis_reader import RedisReader
+from state.redis_reader import Place, RedisReader
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import topics
@@ -20,9 +21,12 @@ from streams.web.clock import Clock
 from streams.worker.following import Followed
 from streams.worker.kafka import followed_logs, follower
 from streams.worker.merge import LogLost
+from streams.worker.progress import OtherPartitions
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5
+METADATA_SECONDS = 10.0
+"""After so long it is asked again how many partitions there are."""
 PATIENCE_SECONDS = 10.0
 """The longest wait before trying again."""
 _log = structlog.get_logger("gate61.ask")
@@ -107,6 +111,8 @@ class KafkaStream:
             ended = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
             if self._looked >= began:
                 wait = FIRST_WAIT_SECONDS
+            if isinstance(ended, LogLost | OtherPartitions):
+                self._looked = float("-inf")  # What was seen before is of another log, or of other partitions.
             self._why = self._trouble(ended)
             _log.warning("the stream is not followed; it is tried again", trouble=self._why, seconds=wait)
             await asyncio.sleep(wait)
@@ -115,7 +121,7 @@ class KafkaStream:
     def _trouble(self, error: BaseException | None) -> str:
         """What ended an attempt, where, and what to do."""
         match error:
-            case Missing() | LogLost():
+            case Missing() | LogLost() | OtherPartitions():
                 return str(error)
             case KafkaError():
                 where = ", ".join(self._settings.kafka.servers)
@@ -138,22 +144,30 @@ class KafkaStream:
             await let_go(consumer)
 
     async def _meet(self, consumer: AIOKafkaConsumer) -> None:
-        """How many partitions clients are spread over, and where to read the two logs on."""
-        cluster = await consumer._client.fetch_all_metadata()
-        name = self._names.actions.name
-        self.partitions = len(cluster.partitions_for_topic(name) or ())
-        missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
-        if missing:
-            raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
+        """Where to read the two logs on, once all topics are there."""
+        self.partitions = await self._count(consumer)
         logs = followed_logs(self._names)
         consumer.assign([*logs])
         for place, log in logs.items():
             consumer.seek(place, self.followed.read[log])
 
+    async def _count(self, consumer: AIOKafkaConsumer) -> int:
+        """How many partitions clients are spread over."""
+        cluster = await consumer._client.fetch_all_metadata()
+        missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
+        if missing:
+            raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
+        return len(cluster.partitions_for_topic(self._names.actions.name))
+
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         logs, next_look = followed_logs(self._names), 0.0
+        next_count = monotonic() + METADATA_SECONDS
         actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
         while True:
+            if monotonic() >= next_count:
+                next_count = monotonic() + METADATA_SECONDS
+                if (many := await self._count(consumer)) != self.partitions:
+                    raise OtherPartitions(self.partitions, many)
             for place, records in (await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))).items():
                 for record in records:
                     self.followed.add(logs[place], record)
@@ -167,10 +181,33 @@ class KafkaStream:
         """One look at all ends: what is asked from now on leans on it."""
         began, logs = monotonic(), followed_logs(self._names)
         ends = await consumer.end_offsets([*actions, *logs])
-        for number, (next_offset, recorded) in enumerate(await self._state.places(self.partitions)):
+        places = await self._state.places(self.partitions)
+        for place in places:
+            if place.spread not in (None, self.partitions):
+                raise OtherPartitions(place.spread or 0, self.partitions)
+        await self._not_beyond(consumer, actions, places, ends)
+        for number, (next_offset, recorded, _) in enumerate(places):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000
             self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
         if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):
             self._looked = began
         else:
             self._why = "the register is not read to its end yet"
+
+    async def _not_beyond(
+        self,
+        consumer: AIOKafkaConsumer,
+        actions: Sequence[TopicPartition],
+        places: Sequence[Place],
+        ends: Mapping[TopicPartition, int],
+    ) -> None:
+        """Whether each log goes as far as its worker has read; raises `LogLost`. A worker may go on between two looks."""
+        far = [log for log, place in zip(actions, places, strict=True) if (place.next or 0) > ends[log]]
+        again = await consumer.end_offsets(far) if far else {}
+        for log in far:
+            read = places[log.partition].next or 0
+            if read > again[log]:
+                raise LogLost(
+                    f"`{log.topic}:{log.partition}` ends at offset {again[log]}, and its worker has read as far as {read}: "
+                    "the topic was made anew or lost its end; what is remembered is of another log (`gate61 doctor`)"
+                )

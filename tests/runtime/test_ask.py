@@ -38,7 +38,7 @@ from streams.worker.outputs import CONTENT_TYPE, DECISIONS, Output
 from streams.worker.partition import Partition
 from tests.promises.histories import History, history
 from tests.runtime.gate import Setting
-from tests.runtime.kafka import Kafka
+from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.redis import Redis
 from tests.serving import mailing
 from tests.serving.service import HERE, Clock, process
@@ -425,4 +425,14 @@ def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: st
             check(lambda r: r.status_code == 200)
         finally:
             worker.stop()
+        actions = setting.names.actions.name
+        with kafka.admin() as admin:
+            admin.create_partitions({actions: PARTITIONS + 2})
+            check(lambda r: r.status_code == 503 and "spread over 2 partitions" in r.text)
+            admin.delete_topics([actions])
+            check(lambda r: r.status_code == 503 and "topics are missing" in r.text)
+        kafka.create({actions: PARTITIONS}, APPEND_TIME)
+        setting.publish([contacted(at="-1 d")])
+        late = check(lambda r: r.status_code == 503 and "made anew" in r.text)
+        assert late["may_send"] is False and client.get("/readyz").status_code == 503
         assert "gate61_checks_total" in client.get("/metrics").text
