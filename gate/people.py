@@ -25,7 +25,7 @@ from gate.facts import (
 from gate.history import Record
 from gate.outcome import Outcome, Reason, Verdict
 from gate.packing import replaced
-from gate.policy import Policy
+from gate.policy import HOUR, Policy
 from gate.register import Register
 
 SHARED: Final = (
@@ -121,7 +121,8 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
     if standing.hard_until is not None:
         latest = min(latest, standing.hard_until)
     if not at < said.expires <= latest:
-        return "it must expire after it is signed, within 24 hours and before the window's hard limit"
+        hours = policy.release_limit // HOUR
+        return f"it must expire after it is signed, within {hours} hours and before the window's hard limit"
     return None
 
 

@@ -241,7 +241,7 @@ def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...],
 
 def _named(environment: Mapping[str, str], name: str, default: str, found: list[str]) -> str:
     value = environment.get(name, default)
-    if value and not _NAME.fullmatch(value):
+    if value != default and not _NAME.fullmatch(value):
         found.append(f"{name} is `{value}`; use up to 100 letters, digits, dots, dashes and underscores")
     return value
 

@@ -47,15 +47,17 @@ async def send_again(
     engine: Engine, config: Config, ids: Sequence[str], poster: Poster | None = None
 ) -> list[Delivery]:
     """Have dead messages sent, by the process that runs or by this one; how it stands after one attempt of each."""
-    for channel in {each.channel for each in outbox.named(engine, ids)}:
-        if not outbox.known(engine, channel, address_of(config.channels[channel])):
-            return outbox.named(engine, ids)  # The receiver is gone: they stay dead, until it is enabled.
-    outbox.again(engine, ids, now())
+    named = outbox.named(engine, ids)
+    receivers = {each.channel for each in named}
+    # Where the receiver is gone they stay dead, until it is enabled.
+    there = {c for c in receivers if outbox.known(engine, c, address_of(config.channels[c]))}
+    again = [each.id for each in named if each.channel in there]
+    outbox.again(engine, again, now())
     with alone(engine) as here:
         if here:
-            await _carry(engine, config, ids, poster or Poster(config.allowed))
+            await _carry(engine, config, again, poster or Poster(config.allowed))
         else:
-            await _wait(engine, ids)
+            await _wait(engine, again)
     return outbox.named(engine, ids)
 
 

@@ -5,13 +5,14 @@ import socket
 
 import typer
 
-from streams.commands.common import refuse, settings_or_refuse
+from streams.commands.common import policy_or_refuse, refuse, settings_or_refuse
 from streams.web.logs import hear_libraries, log_to_stderr
 
 
 def worker() -> None:
     """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT."""
     settings = settings_or_refuse()
+    policy_or_refuse(settings.policy)
     _refuse_taken(*settings.health)
     log_to_stderr()
     hear_libraries()

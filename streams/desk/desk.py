@@ -1,7 +1,6 @@
 """The desk behind its pages: follows the logs into its store, and knows how it is with them."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -72,10 +71,12 @@ class Desk:
     async def resend(self) -> None:
         """Publish again what may not have arrived, at the start and from time to time, until cancelled."""
         while True:
-            with suppress(SQLAlchemyError):
+            try:
                 for id in await asyncio.to_thread(self.acts.again):
                     await self.acts.send(id)
                     self.live.ring()
+            except Exception as error:
+                _log.warning("acts are not sent again now", cause=type(error).__name__)
             await asyncio.sleep(RESEND_SECONDS)
 
     async def close(self) -> None:

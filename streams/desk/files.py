@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row, func, or_, select
 from streams.desk import tables as t
 
 EVENTS_SHOWN = 1_000
-"""Of one client's events, the latest."""
+"""Of one client's events, answers, notices and cases each, the latest."""
 
 
 class Answer(Struct, frozen=True):
@@ -83,11 +83,21 @@ def file(engine: Engine, client: str) -> File:
         answers = connection.execute(
             select(t.decision).where(d.client == client).order_by(d.recorded.desc(), d.id).limit(EVENTS_SHOWN)
         ).all()[::-1]
-        notices = connection.execute(
-            select(t.notice).where(t.notice.c.client == client).order_by(t.notice.c.opened, t.notice.c.recorded)
-        ).all()
-        cases = connection.execute(select(t.case).where(t.case.c.client == client).order_by(t.case.c.recorded)).all()
+        n, c = t.notice.c, t.case.c
+        told = select(t.notice).where(n.client == client).order_by(n.opened.desc(), n.recorded.desc(), n.id)
+        notices = connection.execute(told.limit(EVENTS_SHOWN)).all()[::-1]
+        opened = select(t.case).where(c.client == client).order_by(c.recorded.desc(), c.id)
+        cases = connection.execute(opened.limit(EVENTS_SHOWN)).all()[::-1]
     return File(client, list(events), many - len(events), list(answers), list(notices), list(cases))
+
+
+def filings(engine: Engine, client: str, evidence: str) -> list[dict[str, Any]]:
+    """What was filed of that evidence for a client, however long ago."""
+    s = t.said.c
+    asked = select(s.body).where((s.client == client) & (s.kind == "evidence.filed"))
+    with engine.connect() as connection:
+        every = [msgspec.json.decode(row.body)["data"] for row in connection.execute(asked)]
+    return [data for data in every if data["evidence"] == evidence]
 
 
 def cases(engine: Engine, closed: bool, limit: int = 200) -> Sequence[Row[Any]]:

@@ -1,5 +1,6 @@
 """The embedded gate as a source: its three logs over HTTP, read on by number."""
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -117,10 +118,11 @@ def _taken(numbered: _Numbered) -> Told:
 
 
 def _rejected(kept: _Kept) -> Told:
-    raw = kept.raw if kept.raw is not None else kept.raw_base64 or ""
+    data = kept.raw.encode() if kept.raw is not None else b64decode(kept.raw_base64 or "")
+    raw = data.decode(errors="backslashreplace")
     event = {"reason": kept.reason, "message": kept.message, "source": kept.source, "id": kept.id, "raw": raw}
     told = {name: value for name, value in event.items() if value is not None}
-    return Told("rejected", kept.number, "rejected", instant(kept.received_at), told, raw.encode())
+    return Told("rejected", kept.number, "rejected", instant(kept.received_at), told, data)
 
 
 def _detail(answer: httpx.Response) -> str:

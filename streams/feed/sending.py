@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from threading import Lock
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 import httpx
 import msgspec
+from kafka.errors import KafkaError
 from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -83,6 +85,8 @@ class KafkaSender:
         self._redis: Any = Redis.from_url(settings.redis, socket_timeout=SECONDS)
         self._actions = topics(settings.prefix).actions.name
         self._publisher: Publisher | None = None
+        self._alone = Lock()
+        """What one has sent and not flushed yet, another one's flush would complain about."""
 
     async def send(self, event: Mapping[str, Any]) -> Receipt:
         """See `Sender`. An id used before with other content is not found out here; it stands among the rejects."""
@@ -91,7 +95,7 @@ class KafkaSender:
             return await self._taken(*place)
         except Refused as refused:
             return Receipt("rejected", str(refused))
-        except (NotAcknowledged, ConnectionError) as error:
+        except (NotAcknowledged, KafkaError, ConnectionError) as error:
             return Receipt("unknown", str(error))
         except (RedisError, OSError) as error:
             return Receipt(
@@ -99,14 +103,15 @@ class KafkaSender:
             )
 
     def _publish(self, value: bytes) -> tuple[int, int]:
-        if self._publisher is None:
-            keywords = connection(self._settings.kafka)
-            servers = keywords.pop("bootstrap_servers")
-            self._publisher = Publisher(servers, SOURCE, prefix=self._settings.prefix, **keywords)
-        sent = self._publisher.send(value)
-        self._publisher.flush(SECONDS)
-        there = sent.get(0)
-        return there.partition, there.offset
+        with self._alone:
+            if self._publisher is None:
+                keywords = connection(self._settings.kafka)
+                servers = keywords.pop("bootstrap_servers")
+                self._publisher = Publisher(servers, SOURCE, prefix=self._settings.prefix, **keywords)
+            sent = self._publisher.send(value)
+            self._publisher.flush(SECONDS)
+            there = sent.get(0)
+            return there.partition, there.offset
 
     async def _taken(self, partition: int, offset: int) -> Receipt:
         until = monotonic() + SECONDS

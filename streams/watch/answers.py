@@ -85,6 +85,8 @@ class Flagged(msgspec.Struct, frozen=True):
     """When it would be sent."""
     because: Cause | None = None
     policy: Policy | None = None
+    offered: str | None = msgspec.field(default=None, name="service")
+    """The offer's own service; a block of what could not be read may not know it."""
 
     @property
     def state(self) -> str:
@@ -113,8 +115,8 @@ class Flagged(msgspec.Struct, frozen=True):
 
     @property
     def service(self) -> str:
-        """Of the request that it leans on; an answer names no other."""
-        return "" if self.scope is None else self.scope.service
+        """Of the offer; of an answer that does not say it, of the request that it leans on."""
+        return self.offered or ("" if self.scope is None else self.scope.service)
 
 
 class _Event(msgspec.Struct, frozen=True):

@@ -89,7 +89,8 @@ class Followed:
 
     def _understood(self, arrival: Arrival) -> Fact | Rejected | None:
         policy = self.policy_at(arrival.at)
-        assert policy is not None, "partitions wait for a policy before anything else"
+        if policy is None:
+            raise AssertionError("partitions wait for a policy before anything else")
         record = arrival.record
         event = read_record(record.value, None, record.headers, None, arrival.at, policy.clock_tolerance)
         if isinstance(event, Rejected):

@@ -31,6 +31,8 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         "GATE61_REDIS": "localhost",
         "GATE61_POLICY": str(tmp_path / "none"),
         "GATE61_PREFIX": "a b",
+        "GATE61_GROUP": "",
+        "GATE61_INSTANCE": "",
         "GATE61_PARTITIONS": "0",
         "GATE61_HEALTH": "0.0.0.0:80",
     }

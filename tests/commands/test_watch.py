@@ -55,6 +55,16 @@ def test_what_is_read_of_an_answer() -> None:
     assert text(flagged(recorded_at="2026-03-02T09:58:00.123457Z").recorded) == "2026-03-02T09:58:00.123457Z"
 
 
+def test_the_service_is_the_offers_own() -> None:
+    """Also where no request of that service stands behind it; one that does not say it is of its request's."""
+    hours = dict.fromkeys(("opened_at", "soft_until", "hard_until"), "2026-03-02T10:00:00Z")
+    scope = {"service": "exchange_funds", **hours}
+    assert (
+        flagged(service="custody", scope=None).service == flagged(service="custody", scope=scope).service == "custody"
+    )
+    assert (flagged(scope=scope).service, flagged(service=None).service) == ("exchange_funds", "")
+
+
 def test_an_answer_without_countries_is_one_too() -> None:
     """An offer that could not be read has none."""
     said = data()

@@ -122,6 +122,26 @@ async def test_who_filed_evidence_cannot_approve_it(desk: Office) -> None:
     assert "arno" in await anna.see("/clients/cl-1")
 
 
+async def test_evidence_is_approved_however_much_has_happened_since(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page shows the latest events alone; what may be approved is asked of all."""
+    monkeypatch.setattr("streams.desk.files.EVENTS_SHOWN", 1)
+    anna, arno = await desk.signed_in("anna"), await desk.signed_in("arno")
+    file = {"evidence": "ev-9", "supports": "initiation", "request": "e2", "kind": "inbound_email"}
+    await anna.send("/clients/cl-1", "/clients/cl-1/file", **file)
+    await desk.happens("client.asked", {"channel": "chat"})
+    await desk.hears()
+    page = await arno.see("/clients/cl-1")
+    form = {
+        name: found[1] for name in ("csrf", "once") if (found := re.search(rf'name="{name}" value="([^"]+)"', page))
+    }
+    approved = await arno.http.post("/clients/cl-1/approve", data={**form, "evidence": "ev-9"})
+    assert approved.status_code == 303
+    unknown = await arno.http.post("/clients/cl-1/approve", data={**form, "evidence": "ev-8"})
+    assert unknown.status_code == 409 and "no evidence" in unknown.text
+
+
 async def test_the_same_form_sent_twice_is_one_act(desk: Office) -> None:
     rita = await desk.signed_in("rita")
     page = f"/decisions/{decision_on(await rita.see('/'))}"

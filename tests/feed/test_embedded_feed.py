@@ -62,6 +62,18 @@ async def test_all_that_came_in_and_out_is_told_once_from_any_place(tmp_path: Pa
     assert [t.event["id"] for t in await feed.next(0)] == ["2"]
 
 
+async def test_what_was_rejected_is_told_byte_for_byte(tmp_path: Path) -> None:
+    """Also what is no UTF-8."""
+    door = app(tmp_path / "g.db")
+    async with httpx.AsyncClient(transport=door, base_url=HERE) as http:
+        for data in (b'{"a": "\xff"}', b"{no"):
+            await http.post("/v1/events", content=data, headers={"content-type": "application/x-ndjson"})
+    feed = EmbeddedFeed(HERE, transport=door)
+    await feed.start({})
+    told = await feed.next(0)
+    assert [(t.data, t.event["raw"]) for t in told] == [(b'{"a": "\xff"}', '{"a": "\\xff"}'), (b"{no", "{no")]
+
+
 async def test_a_binary_event_is_told_as_one_object(tmp_path: Path) -> None:
     door = app(tmp_path / "g.db")
     headers = {"content-type": "application/json"} | {

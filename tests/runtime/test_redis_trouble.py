@@ -156,6 +156,13 @@ def test_a_worker_that_may_not_start_says_why_and_nothing_else(
         assert not any(word in worker.said() for word in ("Traceback", "Crashed", "CRITICAL")), worker.said()
     finally:
         forgetful.stop(5)
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("version = 1")
+    unfit = setting.worker("w4", GATE61_POLICY=str(wrong))
+    unfit.start()
+    wait_until(lambda: not unfit.alive, 30)
+    assert unfit.stop() == 2 and unfit.said().startswith("gate61: ") and "wrong.toml" in unfit.said()
+    assert not any(word in unfit.said() for word in ("Traceback", "Crashed", "starting")), unfit.said()
     other = setting.worker("w2")
     other.start()
     wait_until(lambda: "starting" in other.said(), 30)

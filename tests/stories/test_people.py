@@ -4,6 +4,12 @@ from typing import Any
 
 import pytest
 
+from gate.dossier import Standing
+from gate.facts import Released
+from gate.packing import replaced
+from gate.people import refusal
+from gate.policy import HOUR
+from tests.player import POLICY
 from tests.stories.telling import (
     ALLOWED,
     REGISTER,
@@ -86,6 +92,20 @@ def test_a_release_ends_within_a_day_of_its_signature() -> None:
     assert refused(HELD, released(at="26 h", expires="50 h + 1 us"))
     assert answers(HELD, released(at="26 h", expires="26 h + 1 us"))[1].may_send
     assert answers(HELD, released(at="26 h", expires="50 h"))[1].send_by == 50 * 3_600 * 10**6
+
+
+def test_the_hours_of_a_release_are_the_policys() -> None:
+    """A refusal says how many."""
+    case = tell(HELD, released(at="26 h", expires="50 h + 1 us")).out[-1]["data"]
+    assert "within 24 hours" in case["said"]
+    strict = replaced(POLICY, release_limit=2 * HOUR)
+    late = refusal(_standing(), Released("dec", "a", "b", "x", 3 * HOUR), 0, strict)
+    assert late is not None and "within 2 hours" in late
+    assert refusal(_standing(), Released("dec", "a", "b", "x", 2 * HOUR), 0, strict) is None
+
+
+def _standing() -> Standing:
+    return Standing(0, "//s", "e", "of", "dec", 1, False, None, None, True)
 
 
 def test_a_release_ends_before_the_window_is_shut() -> None:

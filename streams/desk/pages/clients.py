@@ -93,7 +93,7 @@ def client_pages(view: View) -> APIRouter:
         """Approve evidence that somebody else filed."""
         form = await form_of(request)
         evidence = _ident(form, "evidence")
-        filed = [e for e in _evidence(files.file(desk.engine, client)) if e["evidence"] == evidence]
+        filed = files.filings(desk.engine, client, evidence)
         mine = any(e["by"] == person.id for e in filed)
         mine = mine or any(a.kind == "file" and a.by == person.id for a in desk.acts.about(evidence))
         if mine:
