@@ -168,7 +168,7 @@ class RedisStore:
     def _all_there(self, written: Sequence[bytes | None], there: Sequence[int]) -> None:
         """Whether there are as many clients, notes and ids as the last write left; raises `StateLost`.
 
-        Ids are in two buckets. An earlier build did not count them.
+        Ids are in two buckets. Of state that does not say how many, or of a new partition, nothing is compared.
         """
         clients, notes, *ids = there
         counted = zip(written, (clients, notes, sum(ids)), strict=True)

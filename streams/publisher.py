@@ -65,6 +65,15 @@ class NotAcknowledged(Exception):
         )
 
 
+def _is_finite(value: object) -> bool:
+    """Whether every number in it can be written: the encoder would write null instead, and a holding would be lost."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
+
+
 def _said(cause: Exception | None) -> str:
     return "still on its way" if cause is None else f"{type(cause).__name__}: {cause}"[:200]
 
@@ -122,6 +131,10 @@ class Publisher:
         """
         event = {"specversion": "1.0", "id": id, "source": self._source, "type": f"gate61.{name}.v1"}
         try:
+            if not _is_finite(data):
+                raise Refused(
+                    "NOT_JSON", f"`{name}` holds a number that JSON has no word for (not a number, or infinite)"
+                )
             stated: dict[str, Any] = {"subject": subject, "time": time, "datacontenttype": "application/json"}
             return self.send(encode({**event, **stated, "data": data}))
         except (TypeError, UnicodeEncodeError, RecursionError) as error:

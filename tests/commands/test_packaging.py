@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
@@ -46,6 +47,27 @@ def test_locks_name_every_part_with_its_hash_and_no_place() -> None:
         assert "://" not in text and "--index" not in text
         for entry in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]:
             assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_what_is_imported_is_declared_and_nothing_else() -> None:
+    """A part that comes along with another one may go with it."""
+    declared = {
+        re.split(r"[\[>=]", d)[0]
+        for d in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    owners, found = packages_distributions(), set()
+    for path in (p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in PACKAGES):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+                found |= {
+                    owner.lower().replace("_", "-") for name in names for owner in owners.get(name.split(".")[0], ())
+                }
+    assert found - {"gate61", *BUILD} == declared
+
+
+BUILD = {"mypy", "mypy-extensions", "setuptools"}
+"""Of the compiler alone, which `make native` brings along."""
 
 
 def test_no_file_speaks_of_a_machine_or_of_work_to_come() -> None:

@@ -111,6 +111,9 @@ def test_the_producer_is_idempotent_and_hashes_like_kafka(gate: Publisher) -> No
         Publisher("k:9092", "//x", acks=0)
 
 
+HOLDING = {"entity": "x", "relation": "independent"}
+
+
 @pytest.mark.parametrize(
     ("name", "subject", "data", "time", "says"),
     [
@@ -131,6 +134,8 @@ def test_the_producer_is_idempotent_and_hashes_like_kafka(gate: Publisher) -> No
             AT,
             "BAD_FIELD: `data.promotes` holds `aset`",
         ),
+        ("entity.registered", "x", {**HOLDING, "holding_percent": float("nan")}, AT, "NOT_JSON: "),
+        ("offer.proposed", "cl-1", {**OFFER, "promotes": [{"asset": float("-inf")}]}, AT, "NOT_JSON: "),
         ("asset.classified", "x", {"asset": "x", "kind": "other", "technology": "evm"}, AT, "`data.class` is missing"),
     ],
 )
