@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from math import isfinite
 from threading import Lock
 from time import time_ns
 from types import TracebackType
