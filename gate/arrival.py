@@ -61,7 +61,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
         case Proposed():
             return _propose(known, fact, said, policy)
         case Delivered():
-            return _deliver(known, fact, said, policy)
+            return _deliver(known, fact, said)
         case Refused():
             return Step(dossier, Record(fact))
         case _:
@@ -96,7 +96,7 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
     return uncertain(dossier, known.register)
 
 
-def _deliver(known: Known, fact: Fact, said: Delivered, policy: Policy) -> Stepped:
+def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     dossier = known.dossier
     belongs = [o for o in dossier.offers if o.offer == said.offer and o.at <= fact.at]
     if not belongs and may_hold(dossier.forgotten.offers, said.offer):

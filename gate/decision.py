@@ -84,14 +84,14 @@ def _against_scopes(
     scopes = [scope for scope, _ in judged if scope]
     scope = min(scopes, key=lambda s: s.rank) if scopes else None
     if scope and not late:
-        late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope, policy), (scope.id, offer.id)))
+        late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope), (scope.id, offer.id)))
     every = combine(reasons + late)
     verdict = max(r.verdict for r in every)
     view = _view(scope, every, offer, policy) if scope else None
     return Outcome(verdict, every, view, _initiation(known, scope, every, policy))
 
 
-def _within(offer: Fact, scope: Scope, policy: Policy) -> str:
+def _within(offer: Fact, scope: Scope) -> str:
     minutes = (offer.at - scope.opened) // 60_000_000
     return f"{minutes // 60} h {minutes % 60} min after the client's own request, of the same type, in the same transaction"
 

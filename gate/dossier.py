@@ -70,6 +70,11 @@ class Indication(Struct, frozen=True, array_like=True):
     id: str
 
 
+def accused_since(solicited_at: Instant | None, at: Instant) -> Instant:
+    """From when an accusation filed at that time says that the client was solicited; never later than it was filed."""
+    return BEFORE_EVERYTHING if solicited_at is None else min(solicited_at, at)
+
+
 class Filing(Struct, frozen=True, array_like=True):
     """One `evidence.filed`."""
 
@@ -86,7 +91,7 @@ class Filing(Struct, frozen=True, array_like=True):
     @property
     def since(self) -> Instant:
         """Of an accusation, from when it says that the client was solicited (judging section 1)."""
-        return BEFORE_EVERYTHING if self.solicited_at is None else min(self.solicited_at, self.at)
+        return accused_since(self.solicited_at, self.at)
 
     @property
     def channels(self) -> set[str]:

@@ -22,6 +22,7 @@ from gate.dossier import (
     Single,
     Span,
     Touch,
+    accused_since,
     searched,
 )
 from gate.facts import (
@@ -291,9 +292,7 @@ def _may_be_cut(dossier: Dossier, request: str) -> bool:
 
 def since_of(said: EvidenceFiled, at: Instant) -> Instant:
     """From when a filing, or with `at` its approval, counts (judging section 1)."""
-    if said.supports != "solicitation":
-        return at
-    return BEFORE_EVERYTHING if said.solicited_at is None else min(said.solicited_at, at)
+    return accused_since(said.solicited_at, at) if said.supports == "solicitation" else at
 
 
 def _approve(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:

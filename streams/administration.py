@@ -165,7 +165,7 @@ def _planned(topic: Topic, found: Found | None, partitions: int, replication: in
         return Planned(topic, partitions, replication, configs, (f"{partitions} x {replication} new",))
     changes = dict(_changes(topic, found))
     said = tuple(f"{key} {found.configs.get(key, 'unset')} -> {value}" for key, value in changes.items())
-    refusals, notes = tuple(_refusals(topic, found, partitions)), tuple(_notes(topic, found, replication))
+    refusals, notes = tuple(_refusals(topic, found, partitions)), tuple(_notes(found, replication))
     return Planned(topic, partitions, replication, changes, said, refusals, notes, found)
 
 
@@ -237,7 +237,7 @@ def _other_partitions(topic: Topic, there: int, wanted: int) -> Refusal:
     )
 
 
-def _notes(topic: Topic, found: Found, replication: int) -> Iterator[Refusal]:
+def _notes(found: Found, replication: int) -> Iterator[Refusal]:
     if found.replication < replication:
         yield Refusal(
             f"has {found.replication} of {replication} copies: a lost broker may lose records",

@@ -161,10 +161,6 @@ class Alerts:
         else:
             self._trouble.pop("sources", None)
 
-    async def health(self) -> list[SourceHealth]:
-        """How it is with the sources."""
-        return list(await self._feed.health())
-
     def trouble(self) -> list[str]:
         """Why alerts are not given now; empty where they are."""
         return [f"{name}: {said}" for name, said in self._trouble.items()]

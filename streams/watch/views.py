@@ -66,6 +66,4 @@ def where(flagged: Flagged) -> str:
 
 
 def _until(flagged: Flagged) -> str:
-    if not flagged.may_send:
-        return ""
     return "any time" if flagged.until is None else text(flagged.until)
