@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from gate import notices, people, revision
+from gate.chronology import effective
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
@@ -34,7 +35,7 @@ from gate.facts import (
     Requested,
 )
 from gate.forgotten import may_be_among, may_hold, signed
-from gate.history import Record, effective, given
+from gate.history import Record, given
 from gate.known import Known
 from gate.policy import Policy
 from gate.solicitation import uncertain

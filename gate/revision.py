@@ -7,6 +7,7 @@ Source: judging section 1 (P1, P2), sections 6 and 7.
 from collections.abc import Sequence
 
 from gate import notices, people
+from gate.chronology import effective
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.facts import (
@@ -22,12 +23,13 @@ from gate.facts import (
     Released,
     Requested,
 )
-from gate.history import Given, Record, as_of, effective, given, names_of, replay, standings
+from gate.history import Given, Record, given, standings
 from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
 from gate.policy import Policy
+from gate.replaying import as_of, names_of, replay
 
 Key = tuple[str, str]
 

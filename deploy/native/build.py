@@ -21,7 +21,7 @@ from streams.native import BUILT, FOLDER, made_of, missing
 TYPES = (
     *(
         f"gate/{name}"
-        for name in ("facts", "forgotten", "dossier", "register", "outcome", "known", "history", "effects")
+        for name in ("facts", "forgotten", "dossier", "register", "outcome", "known", "history", "replaying", "effects")
     ),
     "gate/rules/question",
     "streams/wire",
@@ -31,7 +31,10 @@ TYPES = (
 """Modules whose classes are translated, in an order in which each comes after what it names."""
 COMPILED = (
     *TYPES,
-    *(f"gate/{name}" for name in ("arrival", "concern", "decision", "evolve", "instants", "law", "notices", "packing")),
+    *(
+        f"gate/{name}"
+        for name in ("arrival", "chronology", "concern", "decision", "evolve", "instants", "law", "notices", "packing")
+    ),
     *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint")),
     "gate/rules/*",
     "state/codec",

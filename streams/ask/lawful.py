@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 from gate import Known, Outcome, Verdict, decide
 from gate.dossier import Dossier, Scope
 from gate.facts import Fact, Instant, Proposed, Service, Thing
-from gate.history import as_of
 from gate.instants import moment
 from gate.law import DUTIES
 from gate.policy import Policy
 from gate.register import Register
+from gate.replaying import as_of
 from gate.same_type import Pair, compare
 from gate.solicitation import uncertain
 from streams.ask.check import SOURCE

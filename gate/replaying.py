@@ -1,0 +1,246 @@
+"""A history judged again: the dossier anew in the order of effective time, and each offer judged where it belongs.
+
+That is what the facts arrived so far say (judging section 1, P1 and P3).
+"""
+
+from bisect import insort
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gate.chronology import in_time, replies_to
+from gate.decision import decide
+from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Single, Touch, branched
+from gate.evolve import Reach, deliver, evolve, overlay, soliciting, touch_of
+from gate.facts import ANSWERABLE, Delivered, EvidenceFiled, Fact, Instant, Proposed, Requested, Thing
+from gate.history import Record, standings
+from gate.instants import LATEST
+from gate.known import Index, Known
+from gate.outcome import Outcome
+from gate.policy import Policy
+from gate.register import Register
+from gate.rules.acting_entity import entity_is_authorised
+from gate.rules.territory import where_is_client
+
+
+def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
+    """What an offer names when it is sent: the things it was judged on (judging section 4)."""
+    said = offer.said
+    assert isinstance(said, Proposed)
+    if said.content == "offer":
+        return said.things
+    if said.pure:
+        return ()
+    where = where_is_client(known.dossier, known.register, offer.at)
+    ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
+    return tuple(dict.fromkeys((said.own, *said.promoted))) if ended else said.things
+
+
+class Replayed(NamedTuple):
+    """A history judged anew."""
+
+    dossier: Dossier
+    outcomes: dict[tuple[str, str], Outcome]
+    """Answers by offer event."""
+    names: dict[tuple[str, str], tuple[Thing, ...]]
+    """What a sending of each own offer would name to the client, on what is known now (judging section 4)."""
+
+
+def replay(
+    client: str, records: Sequence[Record], register: Register, policy: Policy, since: Instant, until: Instant = LATEST
+) -> Replayed:
+    """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
+
+    A release covers every solicitation, so what people released is judged on all of them; so is what they are to release,
+    which is asked for as of its own time. Of any other offer as many are found as reasons name.
+    """
+    released = (e for e, g in standings(records).items() if g.standing.released_at is not None)
+    whole = frozenset(released) if until == LATEST else None
+    again = _Replay(client, records, register, policy, since, whole).run(until)
+    return Replayed(again.dossier, again.outcomes, again.names)
+
+
+def as_of(client: str, records: Sequence[Record], register: Register, policy: Policy, at: Instant) -> Dossier:
+    """The dossier on all that counts by that time, uncut: what an offer of that time is judged on."""
+    return replay(client, records, register, policy, LATEST + 1, at).dossier
+
+
+class _Replay:
+    """The records of one client while they are taken in again, in the order in which they count."""
+
+    def __init__(
+        self,
+        client: str,
+        records: Sequence[Record],
+        register: Register,
+        policy: Policy,
+        since: Instant,
+        whole: frozenset[tuple[str, str]] | None,
+    ) -> None:
+        self.dossier = Dossier(client, full=True)
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.names: dict[tuple[str, str], tuple[Thing, ...]] = {}
+        self._records, self._register, self._policy, self._since = records, register, policy, since
+        self._whole = whole
+        """Offers that are judged on every solicitation; None: all of them."""
+        self._quick = Index()
+        self._known = Known(self.dossier, register, self._quick)
+        self._others = _ids_of_others(records)
+        self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
+        self._asked_at: Instant = BEFORE_EVERYTHING
+        """The time of the latest own request."""
+        self._sent_at: Instant = BEFORE_EVERYTHING
+        self._touched: list[tuple[str, str, Touch]] = []
+        """Of the latest time of own sendings: the offer, and the solicitation that a sending of it was."""
+        self._turns = _asked_when_sent(records, since)
+        self._turned_at: Instant = BEFORE_EVERYTHING
+        self._before: _Replay | None = None
+        """At the latest of these times: all as it was before the first sending,"""
+        self._then: list[Record] = []
+        """and the sendings and requests from then on."""
+
+    def run(self, until: Instant) -> "_Replay":
+        """Take in all that counts by then."""
+        for record in in_time(self._records, until):
+            self._take(record)
+        return self
+
+    def _take(self, record: Record) -> None:
+        fact = record.fact
+        assert fact is not None
+        if fact.at in self._turns and _sent_or_asked(record):
+            if fact.at != self._turned_at:
+                self._turned_at, self._before, self._then = fact.at, self._branch(), []
+            self._then.append(record)
+        replied_to = replies_to(fact)
+        if replied_to is not None and self._others.get(replied_to, LATEST + 1) <= fact.at:
+            overlay(self.dossier, replied_to)
+        match fact.said:
+            case Proposed() as said:
+                if record.let_go:  # The mark that `in_time` puts on the second coming of an offer: judge it now.
+                    if fact.at >= self._since:
+                        self.outcomes[fact.key] = self._judge(fact, said)
+                else:
+                    self._propose(record, fact, said)
+            case Delivered() as sent:
+                self._send(record, fact, sent)
+            case _:
+                self._learn(record, fact)
+
+    def _learn(self, record: Record, fact: Fact) -> None:
+        scopes = len(self.dossier.scopes)
+        if evolve(self.dossier, fact, self._register, record.of) is not Reach.FORWARD:
+            raise AssertionError(f"a replay holds the whole history, and event `{fact.id}` asked for more")
+        if record.of is not None:
+            return
+        if isinstance(fact.said, EvidenceFiled):
+            self._quick.filed(fact.said.evidence, fact.said.by)
+        if isinstance(fact.said, Requested):
+            self._asked_at = fact.at
+            for scope in self.dossier.scopes[scopes:]:
+                self._quick.opened(scope)
+
+    def _propose(self, record: Record, fact: Fact, said: Proposed) -> None:
+        names = names_of(self._known, fact)
+        self._proposals.setdefault((record.of, said.offer), []).append((fact, names))
+        if record.of is None:
+            self.names[fact.key] = names
+
+    def _send(self, record: Record, fact: Fact, sent: Delivered) -> None:
+        proposed = _latest(self._proposals.get((record.of, sent.offer), ()))
+        names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
+        acted = [f.said.by for f, _ in proposed if isinstance(f.said, Proposed)]
+        dossier = self.dossier
+        if record.of is not None:
+            deliver(dossier, dossier.kin.setdefault(record.of, Reached()), fact, record.let_go, names, acted)
+        else:
+            deliver(dossier, dossier.own, fact, record.let_go, names, acted)
+            same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
+            dossier.delivered = (fact.at, [*same, sent.offer])
+            if fact.at != self._sent_at:
+                self._sent_at, self._touched = fact.at, []
+            if not record.let_go:
+                self._touched += [(sent.offer, key, touch_of(fact)) for key in soliciting(acted)]
+
+    def _judge(self, offer: Fact, said: Proposed) -> Outcome:
+        """No offer is judged on its own delivery: what that left is taken away for so long."""
+        known = self._leant_on(self._whole is None or offer.key in self._whole)
+        at, sent = self.dossier.delivered
+        if at != offer.at or said.offer not in sent:
+            return decide(known, offer, self._policy)
+        if self._asked_at == offer.at:
+            return self._judge_without(offer, said, known.every)
+        own = self.dossier.own
+        touched = [(key, touch) for of, key, touch in self._touched if of == said.offer]
+        singles = list(own.singles)
+        for key, touch in touched:
+            if touch.id in own.narrowings:
+                own.singles.remove(Single(key, touch))
+            else:
+                own.touches[key].entries.remove(touch)
+        outcome = decide(known, offer, self._policy)
+        own.singles = singles
+        for key, touch in touched:
+            if touch.id not in own.narrowings:
+                insort(own.touches[key].entries, touch)
+        return outcome
+
+    def _leant_on(self, every: bool) -> Known:
+        return Known(self.dossier, self._register, self._quick, every)
+
+    def _judge_without(self, offer: Fact, said: Proposed, every: bool) -> Outcome:
+        """The same where a request has that very time, which the delivery may have prompted."""
+        assert self._before is not None
+        again = self._before._branch()
+        for record in self._then:
+            sent = record.fact.said if record.fact is not None and record.of is None else None
+            if not isinstance(sent, Delivered) or sent.offer != said.offer:
+                again._take(record)
+        return decide(again._leant_on(every), offer, self._policy)
+
+    def _branch(self) -> "_Replay":
+        """Another replay that goes on from here with sendings and requests, and judges nothing."""
+        branch = _Replay(self.dossier.client, (), self._register, self._policy, LATEST + 1, None)
+        branch.dossier, branch._quick = branched(self.dossier), self._quick.branched()
+        branch._known = Known(branch.dossier, self._register, branch._quick)
+        branch._others, branch._proposals = self._others, self._proposals
+        return branch
+
+
+def _asked_when_sent(records: Sequence[Record], since: Instant) -> set[Instant]:
+    """When, from `since` on, he asked at the very time of an offer and of its sending: that may have prompted it."""
+    asked: set[Instant] = set()
+    sent: set[tuple[str, Instant]] = set()
+    offered: set[tuple[str, Instant]] = set()
+    for record in records:
+        fact = record.fact
+        if fact is None or record.of is not None or fact.at < since:
+            continue
+        match fact.said:
+            case Requested():
+                asked.add(fact.at)
+            case Delivered() as said:
+                sent.add((said.offer, fact.at))
+            case Proposed() as said:
+                offered.add((said.offer, fact.at))
+    return {at for _, at in sent & offered if at in asked}
+
+
+def _sent_or_asked(record: Record) -> bool:
+    """Whether it comes after all else of its time but what is judged then: see `in_time`."""
+    said = record.fact.said if record.fact is not None else None
+    return isinstance(said, Delivered) or (isinstance(said, Requested) and record.of is None)
+
+
+def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
+    """Since when an id is also that of something the client, or who is the same person, did not say himself."""
+    found: dict[str, Instant] = {}
+    for r in records:
+        if r.fact is not None and type(r.fact.said) not in ANSWERABLE:
+            found[r.fact.id] = min(r.fact.at, found.get(r.fact.id, r.fact.at))
+    return found
+
+
+def _latest(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> list[tuple[Fact, tuple[Thing, ...]]]:
+    """The latest proposal so far and what it names; of several with one time all."""
+    latest = max((f.at for f, _ in proposals), default=0)
+    return [(f, names) for f, names in proposals if f.at == latest]
