@@ -59,12 +59,13 @@ class Intake:
         self._path = path
         self._clock = clock
         self._trust = trust_recordedtime
-        self._lock = _locked(path)
+        self._locks = _locked(path)
         self._thread = ThreadPoolExecutor(1, "gate61")
         self._thread.submit(self._open).result()
 
     def _open(self) -> None:
         """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`."""
+        _see_that_it_is(self._path, self._locks[0])
         self.journal = Journal(self._path)
         self.gate = Gate(self.policy, self.journal)
 
@@ -76,7 +77,7 @@ class Intake:
         """Let go, after all that waits is done."""
         self._thread.submit(lambda: self.journal.close()).result()
         self._thread.shutdown()
-        os.close(self._lock)
+        _let_go(self._locks)
 
     def take(self, arrivals: list[Arrival]) -> list[Result]:
         """Everything of one request, or nothing of it."""
@@ -169,13 +170,33 @@ def _about(effect: Effect) -> str | None:
     return f"event {effect.offer.source} {effect.offer.id}" if isinstance(effect, Answer) else None
 
 
-def _locked(path: Path) -> int:
-    """Two gates on one store would each know half of it. What a new one holds of clients is its owner's alone to read."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+def _locked(path: Path) -> list[int]:
+    """Two gates on one store would each know half of it. What a new one holds of clients is its owner's alone to read.
+
+    The database itself is locked, whatever name it has; the file beside it is for another one put in its place. Neither
+    clashes with SQLite's own locks, but to close the database here would end those: it stays open as long as the store.
+    """
+    held: list[int] = []
+    for file in (path, path.with_name(path.name + ".lock")):
+        held.append(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _let_go(held)
+            raise InUse(f"another gate serves `{path}`, maybe by another name; stop it, or name another file") from None
+    return held
+
+
+def _let_go(locks: list[int]) -> None:
+    for lock in locks:
         os.close(lock)
-        raise InUse(f"another gate serves `{path}`; stop it, or name another file") from None
-    return lock
+
+
+def _see_that_it_is(path: Path, lock: int) -> None:
+    """What was put in the place of the file that is locked is another store, and not locked."""
+    try:
+        same = os.path.samestat(path.stat(), os.fstat(lock))
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise sqlite3.OperationalError("another file is in its place, or none; put it back, or start the gate again")

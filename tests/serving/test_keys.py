@@ -2,13 +2,17 @@
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from streams.keys import Keys, KeysRefused
+from streams.serve.bodies import Arrival
+from streams.serve.intake import Intake, InUse
 from streams.web.listening import ListeningRefused, keys_for
 from tests.commands.program import run
+from tests.player import POLICY
 from tests.serving.service import LINES, Clock, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
 
@@ -120,6 +124,36 @@ def test_one_store_is_served_by_one_gate(tmp_path: Path) -> None:
     with process("--state", tmp_path / "gate.db"):
         second = run("serve", "--embedded", "--port", "0", "--state", tmp_path / "gate.db")
     assert second.returncode == 2 and b"another gate serves" in second.stderr
+
+
+@pytest.mark.parametrize("name", ["gate.db", "symbolic", "hard"])
+def test_one_store_is_served_by_one_gate_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    """Also where somebody has tidied up the lock file; and the second does not touch it."""
+    store = tmp_path / "gate.db"
+    with process("--state", store):
+        if name == "symbolic":
+            (tmp_path / name).symlink_to(store)
+        elif name == "hard":
+            (tmp_path / name).hardlink_to(store)
+        (tmp_path / "gate.db.lock").unlink()
+        second = run("serve", "--embedded", "--port", "0", "--state", tmp_path / name)
+        assert not [*tmp_path.glob("symbolic-*"), *tmp_path.glob("hard-*")]
+    assert second.returncode == 2 and b"another gate serves" in second.stderr
+
+
+def test_a_file_put_in_the_place_of_the_store_is_not_served(tmp_path: Path) -> None:
+    """By a second gate not, and the first does not go over to it when it opens its store again."""
+    path = tmp_path / "gate.db"
+    intake = Intake(POLICY, path, Clock(NOW))
+    (tmp_path / "other.db").touch()
+    (tmp_path / "other.db").replace(path)
+    with pytest.raises(InUse):
+        Intake(POLICY, path)
+    intake.run(intake.journal.close).result()
+    with pytest.raises(sqlite3.OperationalError, match="another file is in its place"):
+        intake.run(lambda: intake.take([Arrival(json.dumps(TOLD[0]).encode())])).result()
+    assert path.stat().st_size == 0
+    intake.close()
 
 
 def test_metrics_name_nobody(tmp_path: Path) -> None:
