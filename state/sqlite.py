@@ -6,12 +6,18 @@ With write-ahead logging and full synchronisation what was committed survives a 
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from gate.dossier import Dossier
 from gate.facts import Fact
 from gate.history import Record
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 
+BUSY_SECONDS: Final = 5
+"""How long a write waits for somebody else's."""
+TRIED_BYTES: Final = 256 * 1024
+"""About what a request needs room for."""
+_TRIED: Final = "tried"
 _TABLES = """
 create table if not exists dossier (client text primary key, data blob not null) without rowid;
 create table if not exists record (number integer primary key, client text not null, data blob not null);
@@ -26,7 +32,7 @@ class SqliteStore:
     """The store of the embedded gate."""
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
         self._db.executescript(_TABLES)
@@ -92,6 +98,26 @@ class SqliteStore:
         """See `Store`."""
         if self._db.in_transaction:
             self._db.execute("rollback")
+
+    def is_open(self) -> bool:
+        """Whether it was not closed; a store that failed may be, where it could not be opened again."""
+        try:
+            self._db.total_changes  # noqa: B018, it raises
+        except sqlite3.ProgrammingError:
+            return False
+        return True
+
+    def try_writing(self) -> None:
+        """Write and take it back, to see whether the disk lets it; raises what any other commit would raise."""
+        try:
+            self._db.execute("pragma busy_timeout = 0")  # Nobody is to wait for this.
+            self.note(_TRIED, bytes(TRIED_BYTES))
+            self.commit()
+            self._write("delete from note where name = ?", _TRIED)
+            self.commit()
+        finally:
+            self.rollback()
+            self._db.execute(f"pragma busy_timeout = {BUSY_SECONDS * 1_000}")
 
     def close(self) -> None:
         """See `Store`."""

@@ -59,6 +59,8 @@ class Intake:
         self._path = path
         self._clock = clock
         self._trust = trust_recordedtime
+        self.trouble = ""
+        """Why events are not taken, since the store could not be written; empty if they are."""
         self._locks = _locked(path)
         self._thread = ThreadPoolExecutor(1, "gate61")
         self._thread.submit(self._open).result()
@@ -85,10 +87,28 @@ class Intake:
 
     def wake(self) -> list[Out]:
         """Close the scopes whose hard limit passed while nothing came. Trusted recorded times are the only clock."""
+        if self.trouble:
+            self._try_writing()
         at = self._clock()
         if self._trust or not self.gate.due(at):
             return []
         return self._lasting(lambda: self._published(self.gate.wake(at)))
+
+    def _try_writing(self) -> None:
+        """Whether events would be taken again, also where none comes."""
+        try:
+            if not self.journal.is_open():
+                self._open()
+            self.journal.try_writing()
+        except sqlite3.Error as error:
+            self.trouble = str(error)
+        else:
+            self._wrote()
+
+    def _wrote(self) -> None:
+        if self.trouble:
+            self.trouble = ""
+            _log.info("the store can be written again")
 
     def out(self, after: int, limit: int) -> list[Out]:
         """What came out after that number."""
@@ -109,8 +129,11 @@ class Intake:
             self.gate.commit()
         except BaseException as error:
             _log.error("nothing was taken", cause=type(error).__name__, do="see that the disk can be written")
+            if isinstance(error, sqlite3.Error):
+                self.trouble = str(error)
             self._again()
             raise
+        self._wrote()
         return done
 
     def _again(self) -> None:
@@ -196,7 +219,7 @@ def _see_that_it_is(path: Path, lock: int) -> None:
     """What was put in the place of the file that is locked is another store, and not locked."""
     try:
         same = os.path.samestat(path.stat(), os.fstat(lock))
-    except FileNotFoundError:
+    except OSError:
         same = False
     if not same:
         raise sqlite3.OperationalError("another file is in its place, or none; put it back, or start the gate again")

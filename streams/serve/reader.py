@@ -51,8 +51,10 @@ class EmbeddedReader:
         return [judge_of(client)(self._seen(client, False)) for client in clients]
 
     async def ready(self) -> None:
-        """See `Reader`."""
+        """See `Reader`; events are taken, too."""
         await self._do(lambda: self._intake.out(0, 1))
+        if trouble := self._intake.trouble:
+            raise Unreadable(f"no events are taken: the store cannot be written ({trouble}); see to its disk")
 
     async def _do(self, work: Callable[[], T]) -> T:
         try:

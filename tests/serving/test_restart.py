@@ -1,10 +1,12 @@
 """The program killed in the middle: nothing lost, nothing said twice, the same answers as from files."""
 
 import json
+import resource
 import signal
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +18,10 @@ import uvicorn
 from fastapi import FastAPI
 
 import streams.demo
+from streams.serve.intake import Intake
 from streams.web import requests
 from tests.commands.program import events, run
+from tests.player import POLICY
 from tests.promises.histories import history
 from tests.serving.service import BATCH, LINES, STRUCTURED, Event, everything, post, process, serving
 from tests.serving.test_events import OFFER, TOLD
@@ -117,6 +121,44 @@ def test_a_store_that_cannot_be_written_takes_nothing_and_says_so(tmp_path: Path
         assert everything(client) == before
         (taken,) = post(client, OFFER)
         assert taken["status"] == "taken" and taken["out"]
+
+
+def test_with_a_full_disk_it_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
+    """Questions are answered meanwhile; that there is room again is noticed though nothing comes."""
+    with process("--state", tmp_path / "gate.db") as (running, where), httpx.Client(base_url=where) as client:
+        post(client, *TOLD)
+        written = max(file.stat().st_size for file in tmp_path.glob("gate.db*"))
+        _, most = resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (written, resource.RLIM_INFINITY))
+        for _ in range(2):
+            refused = client.post("/v1/events", content=json.dumps(OFFER), headers=STRUCTURED)
+            assert refused.status_code == 503 and "nothing was taken" in refused.json()["detail"]
+            time.sleep(1.5)  # It tries by itself meanwhile.
+            ready = client.get("/readyz")
+            assert ready.status_code == 503 and "no events are taken" in ready.json()["detail"]
+        assert client.get("/v1/clients/anna/may-send").status_code == 200
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (most, most))
+        until = time.monotonic() + 10
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        (taken,) = post(client, OFFER)
+        assert taken["status"] == "taken" and taken["out"]
+
+
+def test_a_store_that_was_closed_is_opened_again_though_nothing_comes(tmp_path: Path) -> None:
+    """Where it could not be opened when it failed."""
+    path = tmp_path / "gate.db"
+    intake = Intake(POLICY, path)
+    path.rename(tmp_path / "away")
+    intake.run(intake.journal.close).result()
+    with pytest.raises(sqlite3.Error):
+        intake.run(lambda: intake.take([])).result()
+    intake.run(intake.wake).result()
+    assert "another file is in its place" in intake.trouble
+    (tmp_path / "away").rename(path)
+    intake.run(intake.wake).result()
+    assert intake.trouble == "" and intake.run(lambda: intake.out(0, 1)).result() == []
+    intake.close()
 
 
 def test_told_to_stop_it_finishes_what_it_has_and_leaves(tmp_path: Path) -> None:
