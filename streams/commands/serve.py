@@ -52,7 +52,8 @@ def serve(
     refuse_all(found)
     try:
         intake = Intake(used, state, trust_recordedtime=trust_recordedtime)
-        listen(Service(intake, access, budget=allowed).app, host, port, "the embedded gate")
+        service = Service(intake, access, budget=allowed)
+        listen(service.app, host, port, "the embedded gate", stopping=service.end)
     except (ListeningRefused, InUse) as refused:
         raise refuse(str(refused)) from None
     except (OSError, sqlite3.Error) as error:

@@ -58,12 +58,18 @@ class Service:
         self._metrics = Metrics()
         self._reader = EmbeddedReader(intake)
         self._bell = _Bell()
+        self._over = False
         self._room = asyncio.Semaphore(AT_ONCE)
         self.app = FastAPI(title="gate61", docs_url=None, redoc_url=None, lifespan=self._lifespan)
         say_problems(self.app)
         self._metrics.measure(self.app)
         self.app.include_router(ask_routes(self._reader, access, self._metrics, clock, budget))
         self._routes()
+
+    def end(self) -> None:
+        """The gate stops: whoever waits for something has what there is, and streams end."""
+        self._over = True
+        self._bell.ring()
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -143,13 +149,13 @@ class Service:
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
     async def _patiently(self, look: Callable[[], list[T]], seconds: float) -> list[T]:
-        """What there is, or after something happened within that time."""
+        """What there is, or after something happened within that time; where the gate stops, nothing more is waited for."""
         until = asyncio.get_running_loop().time() + seconds
         while True:
             bell = self._bell.next
             found = await self._do(look)
             left = until - asyncio.get_running_loop().time()
-            if found or left <= 0:
+            if found or left <= 0 or self._over:
                 return found
             with suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), left)
@@ -165,7 +171,7 @@ class Service:
         """A key that is revoked ends the stream at the latest with the next heartbeat."""
         allowed = self._access.needs("ask")
         with suppress(Problem):
-            while True:
+            while not self._over:
                 await allowed(request)
                 bell = self._bell.next
                 outs = await self._do(lambda after=after: self._intake.out(after, 100))  # type: ignore[misc]

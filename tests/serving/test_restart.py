@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -161,14 +162,27 @@ def test_a_store_that_was_closed_is_opened_again_though_nothing_comes(tmp_path: 
     intake.close()
 
 
-def test_told_to_stop_it_finishes_what_it_has_and_leaves(tmp_path: Path) -> None:
-    """SIGTERM: exit 0, and what was answered is kept, also while somebody follows what comes out."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_what_it_has_and_leaves(tmp_path: Path, number: int) -> None:
+    """Exit 0 and at once, and what was answered is kept, also while others follow what comes out or wait for it."""
     with process("--state", tmp_path / "gate.db") as (running, where), httpx.Client(base_url=where) as client:
         post(client, *TOLD)
         before = everything(client)
-        with httpx.stream("GET", f"{where}/v1/out", headers={"accept": "text/event-stream"}, timeout=20):
-            running.terminate()
-            assert running.wait(20) in (0, -signal.SIGTERM)
+        wait = {"after": 1_000, "wait": 60}
+        with (
+            ThreadPoolExecutor(2) as pool,
+            httpx.stream("GET", f"{where}/v1/out", headers={"accept": "text/event-stream"}, timeout=20) as stream,
+        ):
+            following = stream.iter_lines()
+            assert next(following).startswith("id: ")
+            polls = [pool.submit(httpx.get, f"{where}/v1/{log}", params=wait, timeout=70) for log in ("out", "taken")]
+            time.sleep(0.5)
+            running.send_signal(number)
+            told = time.monotonic()
+            assert running.wait(20) == 0 and time.monotonic() - told < 4
+            assert len([*following]) > 0
+            assert [(poll.result().status_code, poll.result().json()["events"]) for poll in polls] == [(200, [])] * 2
+        assert running.stderr is not None and b"Traceback" not in running.stderr.read()
     with process("--state", tmp_path / "gate.db") as (_, where), httpx.Client(base_url=where) as client:
         assert everything(client) == before
 
