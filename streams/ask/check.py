@@ -4,17 +4,21 @@ The same `step` as for an offer's event, on a copy of the dossier; whatever else
 """
 
 import json
+from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from gate import Answer, step
 from gate.facts import Fact, Instant
 from gate.instants import text
 from streams.ask.reader import Seen
+from streams.envelope import NESTED
 from streams.publish import answer_data
-from streams.wire import Rejected, object_of, read
+from streams.wire import FIELDS, Rejected, object_of, read
 
 SOURCE = "//gate61/ask"
+SENT: Final = frozenset(FIELDS["offer.proposed"]) | {"time"}
+"""The fields of what would be sent."""
 _ANY_TIME = 2**62
 """Planning ahead: an offer that is only asked about may lie in the future."""
 
@@ -30,21 +34,26 @@ class QuestionRefused(Exception):
 def question(body: bytes, now: Instant) -> Fact:
     """The offer that is asked about: the data of `offer.proposed`, with `client`, and `time` where it is not now.
 
-    It is read as strictly as an event. `offer` may be left out while the offer has no id yet.
+    It is read as strictly as an event, and more: a field that is not known is refused, not passed over, since a misspelt
+    `promotes` would make the answer too soft. `offer` may be left out while the offer has no id yet.
     """
     given = object_of(body)
     if isinstance(given, Rejected):
         raise QuestionRefused(given.reason, given.message)
-    client, time = given.pop("client", None), given.pop("time", None)
-    if client is None:
+    if given.get("client") is None:
         raise QuestionRefused("BAD_FIELD", "`client` is missing: say for whom the offer is")
     if "data" in given:
         raise QuestionRefused("BAD_FIELD", "`data` is no field of a question: put its fields beside `client`")
+    only(given, SENT | {"client"}, "")
+    client, time = given.pop("client"), given.pop("time", None)
     return offer_of(client, time, given, f"check-{blake2b(body, digest_size=12).hexdigest()}", now)
 
 
 def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: Instant, where: str = "") -> Fact:
     """The offer as an event that arrives now; `time` None is now. `where` stands before its fields' names in the request."""
+    for name in NESTED.keys() & data.keys():
+        for thing in data[name] if isinstance(data[name], list) else ():
+            only(thing if isinstance(thing, dict) else {}, NESTED[name], f"{where}{name}.")
     asked = {
         "specversion": "1.0",
         "id": id,
@@ -58,6 +67,19 @@ def offer_of(client: object, time: object, data: dict[str, Any], id: str, now: I
     if isinstance(event, Rejected):
         raise QuestionRefused(event.reason, _as_asked(event.message, where))
     return event.fact
+
+
+def only(given: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """`QuestionRefused` where a field is given that is none of these; `where` stands before its name."""
+    unknown = sorted(given.keys() - set(known))
+    if unknown:
+        names = ", ".join(sorted(known))
+        raise QuestionRefused("BAD_FIELD", f"`{where}{plain(unknown[0])}` is no field here; there are {names}")
+
+
+def plain(name: str) -> str:
+    """What somebody called a field, as text that can be sent back."""
+    return ascii(name[:64])[1:-1]
 
 
 def _as_asked(message: str, where: str) -> str:

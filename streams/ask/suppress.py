@@ -5,7 +5,7 @@ question of his own (`check`); nothing is changed. Who is not answered, for what
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ from gate import Answer
 from gate.facts import Fact, Instant
 from gate.instants import moment
 from gate.law import DUTIES
-from streams.ask.check import QuestionRefused, answer_to, offer_of
+from streams.ask.check import SENT, QuestionRefused, answer_to, offer_of, only, plain
 from streams.ask.reader import Judge, ReadUpTo, Seen, Unreadable
 from streams.complaints import IDENT_RULE
-from streams.wire import FIELDS, IDENT, Rejected, object_of
+from streams.wire import IDENT, Rejected, object_of
 
 RECIPIENTS: Final = 10_000
 """Of one request."""
@@ -27,7 +27,6 @@ BODY_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of one request: so many recipients with all their own fields, and what is sent."""
 UNANSWERED: Final = "UNANSWERED"
 """Why somebody is suppressed of whom nothing could be said in time."""
-_SENT: Final = frozenset(FIELDS["offer.proposed"]) | {"time"}
 _OWN: Final = ("offer", "transaction", "in_reply_to")
 """What may differ between recipients of one send."""
 Entry = dict[str, Any]
@@ -54,12 +53,12 @@ class Judgement(Struct, frozen=True):
 def send_of(body: bytes, now: Instant) -> Send:
     """The list and what is to be sent; `QuestionRefused` where that itself cannot be read.
 
-    A field that is not known is refused, not passed over: a misspelt `promotes` would make every answer too soft.
+    A field that is not known is refused, as in one question.
     """
     given = object_of(body, BODY_LIMIT)
     if isinstance(given, Rejected):
         raise QuestionRefused(given.reason, given.message)
-    _only(given, ("send", "recipients"), "")
+    only(given, ("send", "recipients"), "")
     send, recipients = given.get("send"), given.get("recipients")
     if not isinstance(send, dict):
         how = "is missing" if send is None else "is no object"
@@ -69,17 +68,10 @@ def send_of(body: bytes, now: Instant) -> Send:
         raise QuestionRefused("BAD_FIELD", f'`recipients` {how}: a list of client references, such as ["cl-0", "cl-1"]')
     if len(recipients) > RECIPIENTS:
         raise QuestionRefused("TOO_LARGE", f"{len(recipients)} recipients; send at most {RECIPIENTS} in one request")
-    _only(send, _SENT, "send.")
+    only(send, SENT, "send.")
     id = f"suppress-{blake2b(body, digest_size=12).hexdigest()}"
     time = send.pop("time", None)
     return _read(offer_of("anybody", time, send, id, now, "send."), recipients)
-
-
-def _only(given: dict[str, Any], known: Iterable[str], where: str) -> None:
-    unknown = sorted(given.keys() - set(known))
-    if unknown:
-        names = ", ".join(sorted(known))
-        raise QuestionRefused("BAD_FIELD", f"`{where}{_plain(unknown[0])}` is no field here; there are {names}")
 
 
 def _read(offer: Fact, recipients: list[Any]) -> Send:
@@ -104,16 +96,11 @@ def _wrong(named: dict[str, Any]) -> str:
     """What cannot be read of a recipient; empty if nothing."""
     unknown = named.keys() - {"recipient", *_OWN}
     if unknown:
-        return f"`{_plain(min(unknown))}` is no field of a recipient; there are recipient, {', '.join(_OWN)}"
+        return f"`{plain(min(unknown))}` is no field of a recipient; there are recipient, {', '.join(_OWN)}"
     for name in ("recipient", *(n for n in _OWN if named.get(n) is not None)):
         if not isinstance(named.get(name), str) or not IDENT.fullmatch(named[name]):
             return f"`{name}` {IDENT_RULE}"
     return ""
-
-
-def _plain(name: str) -> str:
-    """What somebody called a field, as text that can be sent back."""
-    return ascii(name[:64])[1:-1]
 
 
 def _to(offer: Fact, named: dict[str, Any]) -> Fact:

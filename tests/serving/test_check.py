@@ -171,6 +171,22 @@ def test_an_offer_that_is_null_is_as_one_that_is_left_out(tmp_path: Path) -> Non
         ("suppress", {"send": {**OFFER["data"], "service": "foo"}, "recipients": ["anna"]}, "`send.service` is 'foo'"),
         ("suppress", {"send": OFFER["data"], "recipients": "anna"}, "`recipients` is no list"),
         ("suppress", {"send": OFFER["data"]}, "`recipients` is missing"),
+        (
+            "check",
+            {"client": "anna", **OFFER["data"], "promots": []},
+            "`promots` is no field here; there are asset, by,",
+        ),
+        ("check", {"client": "anna", **OFFER["data"], "ünd": 1}, "`\\xfcnd` is no field here"),
+        (
+            "check",
+            {"client": "anna", **OFFER["data"], "promotes": [{"service": "custody", "aset": "btc"}]},
+            "`promotes.aset` is no field here; there are asset, product, service",
+        ),
+        (
+            "suppress",
+            {"send": {**OFFER["data"], "promotes": [{"produkt": "x"}]}, "recipients": ["anna"]},
+            "`send.promotes.produkt` is no field here",
+        ),
     ],
 )
 def test_what_is_wrong_is_called_as_it_is_asked(tmp_path: Path, path: str, body: dict[str, Any], told: str) -> None:
@@ -179,6 +195,13 @@ def test_what_is_wrong_is_called_as_it_is_asked(tmp_path: Path, path: str, body:
         refused = client.post(f"/v1/{path}", json=body)
         assert refused.status_code == 422
         assert told in refused.json()["detail"] and "data." not in refused.json()["detail"]
+
+
+def test_every_field_of_an_offer_may_be_asked_about(tmp_path: Path) -> None:
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        more = {"by": "firm", "in_reply_to": "m-1", "link": True, "contact_capture": False, "product": "staking"}
+        body = {"client": "anna", "time": NOW, **OFFER["data"], **more, "promotes": [{"asset": "btc"}]}
+        assert client.post("/v1/check", json=body).status_code == 200
 
 
 def test_the_question_in_the_readme_is_answered(tmp_path: Path) -> None:
