@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from gate.policy import Policy
 from streams.commands.common import ListSeconds, PolicyPath, access_of, list_seconds, refuse, refuse_all
 from streams.policy_file import PolicyRefused, load
 from streams.settings import misspelt
+
+if TYPE_CHECKING:
+    from streams.serve.intake import Intake
 
 Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
 Port = Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)]
@@ -33,11 +36,8 @@ def serve(
     ] = False,
 ) -> None:
     """Take events over HTTP, answer every offer, and keep everything in one SQLite file."""
-    import sqlite3  # What only serves is not loaded by commands that are called often.
-
-    from streams.ask.routes import Budget
+    from streams.ask.routes import Budget  # What only serves is not loaded by commands that are called often.
     from streams.serve.app import Service
-    from streams.serve.intake import Intake, InUse
     from streams.web.listening import ListeningRefused, listen
     from streams.web.logs import log_to_stderr
 
@@ -50,14 +50,30 @@ def serve(
     used = _policy(policy, found)
     access, allowed = access_of(host, keys, found), Budget(budget, list_seconds(list_budget, found))
     refuse_all(found)
+    service = Service(_intake(used, state, trust_recordedtime), access, budget=allowed)
     try:
-        intake = Intake(used, state, trust_recordedtime=trust_recordedtime)
-        service = Service(intake, access, budget=allowed)
         listen(service.app, host, port, "the embedded gate", stopping=service.end)
-    except (ListeningRefused, InUse) as refused:
+    except ListeningRefused as refused:
         raise refuse(str(refused)) from None
+
+
+def _intake(policy: Policy, state: Path, trust_recordedtime: bool) -> "Intake":
+    """The gate on its store, or a refusal."""
+    import sqlite3
+
+    from state.codec import UnknownLayout
+    from streams.serve.intake import Intake, InUse
+
+    try:
+        return Intake(policy, state, trust_recordedtime=trust_recordedtime)
+    except InUse as used:
+        raise refuse(str(used)) from None
+    except UnknownLayout as newer:
+        raise refuse(f"the store `{state}` cannot be read: {newer}") from None
     except (OSError, sqlite3.Error) as error:
         raise refuse(f"the store `{state}` cannot be used: {error}") from None
+    except ValueError as error:
+        raise refuse(f"the store `{state}` is damaged: {error}; put a copy of it back, or name another file") from None
 
 
 def _policy(path: Path | None, found: list[str]) -> Policy:

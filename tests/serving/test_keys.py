@@ -156,6 +156,27 @@ def test_a_file_put_in_the_place_of_the_store_is_not_served(tmp_path: Path) -> N
     intake.close()
 
 
+@pytest.mark.parametrize(
+    ("dossier", "told"),
+    [
+        (b"\x1f\x00", b"a newer gate61 wrote them, update this one"),
+        (b"", b"is damaged"),
+        (b"\x04spoiled", b"is damaged"),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path, dossier: bytes, told: bytes) -> None:
+    """It is named, and what to do."""
+    path = tmp_path / "gate.db"
+    with serving(path, Clock(NOW)) as client:
+        post(client, *TOLD)
+    with sqlite3.connect(path) as db:
+        db.execute("update dossier set data = ?", (dossier,))
+    db.close()
+    refused = run("serve", "--embedded", "--port", "0", "--state", path)
+    assert refused.returncode == 2 and told in refused.stderr and str(path).encode() in refused.stderr
+    assert refused.stderr.count(b"\n") == 1 and b"Traceback" not in refused.stderr
+
+
 def test_metrics_name_nobody(tmp_path: Path) -> None:
     """Counts by verdict, reason and route; no client, offer, key or event is in them."""
     keys = Keys(tmp_path / "keys")
