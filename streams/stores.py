@@ -1,7 +1,33 @@
-"""Why a store of the desk's or of the alerts' cannot be used, for people: where it is, what is wrong, what to do."""
+"""Stores of the desk's and of the alerts': how they are opened, and why one cannot be used, for people."""
 
+import os
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+
+
+def opened_with(address: str, tables: MetaData) -> Engine:
+    """The store at that address, its tables made where they are missing; a new file is its owner's alone to read."""
+    engine = create_engine(address, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        _made_private(engine.url.database or "")
+        event.listen(engine, "connect", _durable)
+    tables.create_all(engine)
+    return engine
+
+
+def _made_private(file: str) -> None:
+    """What SQLite makes beside the file has its mode."""
+    if file and file != ":memory:" and not file.startswith("file:"):
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _durable(connection: Any, _: object) -> None:
+    """What is committed survives a loss of power; readers do not wait for the writer."""
+    for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "busy_timeout = 10000"):
+        connection.execute(f"pragma {pragma}")
 
 
 def trouble(address: str, error: Exception, setting: str) -> str:

@@ -20,10 +20,10 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    create_engine,
-    event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+
+from streams.stores import opened_with
 
 META: Final = MetaData()
 AT_ONCE: Final = 500
@@ -175,19 +175,9 @@ endpoint = Table(
 )
 
 
-def opened(url: str) -> Engine:
-    """The store at that address, its tables made where they are missing."""
-    engine = create_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _durable)
-    META.create_all(engine)
-    return engine
-
-
-def _durable(connection: Any, _: object) -> None:
-    """What is committed survives a loss of power; readers do not wait for the writer."""
-    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 10000"):
-        connection.execute(f"pragma {pragma}")
+def opened(address: str) -> Engine:
+    """The store at that address."""
+    return opened_with(address, META)
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -203,7 +203,7 @@ def _engine(store: str) -> "Engine":
 
     try:
         return opened(address_of(store))
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, OSError) as error:
         raise refuse(trouble(address_of(store), error, "--store and GATE61_ALERTS_STORE")) from None
 
 

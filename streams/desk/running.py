@@ -1,10 +1,8 @@
 """Starting the desk: its store, its door, and a refusal wherever it would stand open."""
 
 import os
-from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from streams.desk.access import people as _people  # noqa: F401, their tables are made with the store's
@@ -31,11 +29,8 @@ class DeskRefused(Exception):
 
 
 def store_at(address: str) -> Engine:
-    """The desk's store; its file is its owner's alone to read."""
+    """The desk's store."""
     try:
-        url = make_url(address)
-        if url.drivername == "sqlite" and url.database:
-            os.close(os.open(Path(url.database), os.O_CREAT | os.O_RDWR, 0o600))
         return opened(address)
     except (ArgumentError, ModuleNotFoundError, OSError, SQLAlchemyError) as error:
         raise DeskRefused(trouble(address, error, "--store and GATE61_DESK_STORE")) from None

@@ -19,10 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    create_engine,
-    event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+
+from streams.stores import opened_with
 
 META = MetaData()
 
@@ -183,19 +183,9 @@ Index("act_client", act.c.client, act.c.at)
 Index("act_status", act.c.status, act.c.at)
 
 
-def opened(url: str) -> Engine:
-    """The store at that address, its tables made where they are missing."""
-    engine = create_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _durable)
-    META.create_all(engine)
-    return engine
-
-
-def _durable(connection: Any, _: object) -> None:
-    """What is committed survives a loss of power; readers do not wait for the writer."""
-    for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "busy_timeout = 10000"):
-        connection.execute(f"pragma {pragma}")
+def opened(address: str) -> Engine:
+    """The store at that address."""
+    return opened_with(address, META)
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -1,9 +1,14 @@
 """Stores of the desk and the alerts that cannot be used: where, why, and what to do."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
+from streams.alerts import tables as alerts
+from streams.desk import tables as desk
 from streams.stores import trouble
 from tests.commands.program import run
 
@@ -33,3 +38,18 @@ def _no_store(folder: Path) -> Path:
     path = folder / "text.db"
     path.write_text("no database at all, but a file that is long enough to be taken for one" * 20)
     return path
+
+
+@pytest.mark.parametrize("opened", [desk.opened, alerts.opened])
+def test_a_new_store_is_its_owners_alone_to_read(tmp_path: Path, opened: Callable[[str], Engine]) -> None:
+    """With all that SQLite keeps beside it, whatever files are usually made like."""
+    before = os.umask(0o022)
+    try:
+        engine = opened(f"sqlite:///{tmp_path}/store.db")
+        with engine.begin() as connection:
+            connection.execute(text("create table more (word text)"))
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    engine.dispose()
+    assert modes == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), 0o600)
