@@ -1,26 +1,46 @@
 """Local people of the desk and their passwords (Argon2id; rules of OWASP ASVS 5, chapter 6, level 2).
 
-Attempts are slowed by person and by address, and the counts are stored: a restart forgives nothing.
+Attempts are slowed by person and by address, and the counts are stored: a restart forgives nothing. An attempt is counted
+before its password is looked at, so that many at once are no more than many one after the other.
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Integer, Table, delete, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    case,
+    delete,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.facts import Instant
 from gate.policy import SECOND
 from streams.desk.access.roles import Person, Role
-from streams.desk.tables import META, Words, insert_new, put
+from streams.desk.tables import META, Words, insert_new
 
 MINUTE: Final = 60 * SECOND
 SHORTEST, LONGEST = 12, 256
 FREE_ATTEMPTS: Final = 5
 """So many wrong passwords cost nothing; each further one doubles the wait, up to the longest."""
 LONGEST_WAIT: Final = 15 * MINUTE
+REMEMBERED: Final = 4 * LONGEST_WAIT
+"""So long after the wait a count is forgotten."""
 FREE_ATTEMPTS_HERE: Final = 30
 """The same by address, which several people may share."""
 _ID = re.compile(r"[A-Za-z0-9._@-]{1,64}")
@@ -46,7 +66,7 @@ person = Table(
 attempt = Table(
     "attempt",
     META,
-    Column("who", Words, primary_key=True),  # `person ID` or `address A`
+    Column("who", Words, primary_key=True),  # `person ID` or `address A`, of IPv6 its network
     Column("failures", Integer, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
@@ -117,18 +137,15 @@ class People:
 
     def check(self, id: str, password: str, address: str, now: Instant) -> Person | None:
         """Who it is; None for a wrong password or nobody, which take the same time. Raises `TooMany`."""
-        marks = ((f"person {id[:64]}", FREE_ATTEMPTS), (f"address {address}", FREE_ATTEMPTS_HERE))
-        self._slow_down([mark for mark, _ in marks], now)
+        own, here = (f"person {id[:64]}", FREE_ATTEMPTS), (f"address {_network(address)}", FREE_ATTEMPTS_HERE)
+        _, slowed = self._counted((own, here), now)
         with self._engine.connect() as connection:
             row = connection.execute(select(person).where(person.c.id == id)).first()
         stored = row.password if row is not None and row.password else self._nobody
         right = self._verified(stored, password[:LONGEST])
         if row is None or not (right and row.password and row.enabled):
-            for mark, free in marks:
-                self._failed(mark, free, now)
             return None
-        with self._engine.begin() as connection:
-            connection.execute(delete(attempt).where(attempt.c.who == marks[0][0]))
+        self._forgive(own[0], here[0], slowed, now)
         if self._hasher.check_needs_rehash(stored):
             self._change(id, password=self._hasher.hash(_normal(password)))
         return Person(row.id, row.name, _roles(row.roles))
@@ -139,19 +156,23 @@ class People:
         except (Argon2Error, InvalidHashError):
             return False
 
-    def _slow_down(self, marks: list[str], now: Instant) -> None:
-        with self._engine.connect() as connection:
-            until = [row.until for row in connection.execute(select(attempt).where(attempt.c.who.in_(marks)))]
-        left = max(until, default=0) - now
-        if left > 0:
-            raise TooMany(-(-left // SECOND))
-
-    def _failed(self, mark: str, free: int, now: Instant) -> None:
+    def _counted(self, marks: Sequence[tuple[str, int]], now: Instant) -> list[Instant]:
+        """Count an attempt under each mark; until when the next one waits. Under all or none: raises `TooMany`."""
         with self._engine.begin() as connection:
-            row = connection.execute(select(attempt).where(attempt.c.who == mark)).first()
-            failures = (row.failures if row is not None and now < row.until + LONGEST_WAIT * 4 else 0) + 1
-            wait = 0 if failures < free else min(LONGEST_WAIT, SECOND << min(failures - free, 20))
-            put(connection, attempt, {"who": mark, "failures": failures, "until": now + wait})
+            connection.execute(delete(attempt).where(attempt.c.until <= now - REMEMBERED))
+        with self._engine.begin() as connection:
+            return [_count(connection, mark, free, now) for mark, free in marks]
+
+    def _forgive(self, own: str, here: str, slowed: Instant, now: Instant) -> None:
+        """This attempt did not fail: nothing is left of the person's, and it slows nobody at his address down.
+
+        `slowed` is until when it did; what others have counted since stays.
+        """
+        until = case((attempt.c.until == slowed, now), else_=attempt.c.until)
+        with self._engine.begin() as connection:
+            connection.execute(delete(attempt).where(attempt.c.who == own))
+            counted = update(attempt).where((attempt.c.who == here) & (attempt.c.failures > 0))
+            connection.execute(counted.values(failures=attempt.c.failures - 1, until=until))
 
     def _hashed(self, password: str, id: str) -> str:
         plain = _normal(password)
@@ -166,6 +187,40 @@ class People:
         if len(bare) < 4 or len(set(lower)) < 5:
             raise PersonRefused("this password is among the first that are guessed; take another")
         return self._hasher.hash(plain)
+
+
+def _count(connection: Connection, mark: str, free: int, now: Instant) -> Instant:
+    """In one statement, which two attempts cannot both pass as the same."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    after = {
+        "failures": attempt.c.failures + 1,
+        "until": literal(now, BigInteger) + _wait(attempt.c.failures + 1, free),
+    }
+    may = (attempt.c.until <= now) | (attempt.c.failures < free)
+    upsert = dialect.insert(attempt).values(who=mark, failures=1, until=now)
+    asked = upsert.on_conflict_do_update(index_elements=["who"], set_=after, where=may)
+    counted = connection.execute(asked.returning(attempt.c.until)).scalar()
+    if counted is None:
+        left = (connection.execute(select(attempt.c.until).where(attempt.c.who == mark)).scalar() or now) - now
+        raise TooMany(max(1, -(-left // SECOND)))
+    return int(counted)
+
+
+def _wait(failures: ColumnElement[int], free: int) -> ColumnElement[int]:
+    """How long the next attempt waits after so many."""
+    doubled = [(failures == free + n, SECOND << n) for n in range((LONGEST_WAIT // SECOND).bit_length())]
+    return case((failures < free, 0), *doubled, else_=LONGEST_WAIT)
+
+
+def _network(address: str) -> str:
+    """Whose attempts are counted together: of IPv6 a /64, which is one subscriber's to choose addresses from."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+    return str(found)
 
 
 def _normal(password: str) -> str:
