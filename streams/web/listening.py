@@ -1,5 +1,6 @@
 """How a service listens: one process, on the loopback unless keys are demanded, with limits against who dawdles."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -9,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.keys import Keys, KeysRefused
 from streams.web.access import is_loopback
@@ -16,6 +18,8 @@ from streams.web.logs import coloured
 
 CONNECTIONS = 1_000
 IDLE_SECONDS = 15
+HEAD_SECONDS = 10
+"""How long a connection may take to send the whole head of a request."""
 STOP_SECONDS = 10
 
 
@@ -60,6 +64,7 @@ def listen(
         raise ListeningRefused(f"cannot listen on {host}:{port}: {error.strerror}") from None
     config = uvicorn.Config(
         app,
+        http=Prompt,
         log_level="warning",
         use_colors=coloured(),
         access_log=False,
@@ -75,6 +80,41 @@ def listen(
     where = f"{host}:{listener.getsockname()[1]}"
     print(f"gate61: {name} on http://{where}", file=sys.stderr, flush=True)
     _Server(config, stopping).run(sockets=[listener])
+
+
+class Prompt(H11Protocol):
+    """Closes a connection that nothing is answered on and that is sent no whole head, however it dawdles.
+
+    Uvicorn itself closes only those on which nothing at all comes after an answer.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As uvicorn has it, and the time runs."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn has it; a head that is whole has come in time."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn has it."""
+        super().connection_lost(exc)
+        self._in_time()
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):

@@ -3,24 +3,18 @@
 import json
 import resource
 import signal
-import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 import streams.demo
 from streams.serve.intake import Intake
-from streams.web import requests
 from tests.commands.program import events, run
 from tests.player import POLICY
 from tests.promises.histories import history
@@ -185,28 +179,3 @@ def test_told_to_stop_it_finishes_what_it_has_and_leaves(tmp_path: Path, number:
         assert running.stderr is not None and b"Traceback" not in running.stderr.read()
     with process("--state", tmp_path / "gate.db") as (_, where), httpx.Client(base_url=where) as client:
         assert everything(client) == before
-
-
-def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of it is taken, and others are served meanwhile."""
-    monkeypatch.setattr(requests, "BODY_SECONDS", 0.3)
-    with serving(tmp_path / "gate.db") as client:
-        with served(client.app) as (host, port), socket.create_connection((host, port), 10) as slow:
-            head = "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
-            slow.sendall(f"{head}Content-Length: 1000\r\n\r\n{json.dumps(TOLD[0])}\n".encode())
-            assert slow.recv(4096).startswith(b"HTTP/1.1 408")
-        assert everything(client) == [] and post(client, TOLD[0])[0]["status"] == "taken"
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[tuple[str, int]]:
-    """The application on a socket, in a thread of its own; its life is that of whoever made it."""
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield listener.getsockname()
-    finally:
-        server.should_exit = True
-        thread.join()
