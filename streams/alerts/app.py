@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -24,15 +24,19 @@ def application(alerts: Alerts, access: Access) -> FastAPI:
     app = FastAPI(title="gate61 alerts", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     say_problems(app)
 
+    async def told(request: Request, trouble: list[str]) -> Response:
+        known = {"trouble": trouble} if await access.may_know(request) else {}
+        return JSONResponse({"ok": not trouble, **known}, 503 if trouble else 200)
+
     @app.get("/livez")
-    async def livez() -> Response:
+    async def livez(request: Request) -> Response:
         """Whether the process should be left alone."""
-        return _told(alerts.hanging())
+        return await told(request, alerts.hanging())
 
     @app.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         """Whether what happens is told now: the logs are read and the store is written."""
-        return _told(alerts.trouble())
+        return await told(request, alerts.trouble())
 
     @app.get("/metrics", dependencies=[Depends(access.needs("ask", "publish"))])
     async def metrics() -> Response:
@@ -40,7 +44,3 @@ def application(alerts: Alerts, access: Access) -> FastAPI:
         return Response(generate_latest(alerts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-def _told(trouble: list[str]) -> Response:
-    return JSONResponse({"ok": not trouble, "trouble": trouble}, 503 if trouble else 200)

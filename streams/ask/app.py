@@ -51,6 +51,6 @@ def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget
     say_problems(app)
     metrics.measure(app)
     app.include_router(ask_routes(reader, access, metrics, clock, budget))
-    app.include_router(probes(reader))
+    app.include_router(probes(reader, access))
     app.get("/metrics", dependencies=[Depends(access.needs("ask", "publish"))])(metrics.page)
     return app

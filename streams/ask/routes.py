@@ -98,8 +98,8 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
     return router
 
 
-def probes(reader: Reader) -> APIRouter:
-    """Whether the process is alive, and whether it can answer; open to all, they give nothing away."""
+def probes(reader: Reader, access: Access) -> APIRouter:
+    """Whether the process is alive, and whether it can answer; open to all. Why not is told to who has a key."""
     router = APIRouter()
 
     @router.get("/livez", summary="Whether the process is alive.")
@@ -107,14 +107,24 @@ def probes(reader: Reader) -> APIRouter:
         return Response(b'{"alive":true}', media_type=_JSON)
 
     @router.get("/readyz", summary="Whether questions are answered, and events taken where they are.")
-    async def readyz() -> Response:
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                await reader.ready()
-        except TimeoutError:
-            raise Problem(503, f"the state could not be read within {READY_SECONDS:g} s", ready=False) from None
-        except Unreadable as trouble:
-            raise Problem(503, str(trouble), ready=False) from None
+    async def readyz(request: Request) -> Response:
+        trouble = await _trouble(reader)
+        if trouble and not await access.may_know(request):
+            trouble = "show a key to be told why"
+        if trouble:
+            raise Problem(503, trouble, ready=False)
         return Response(b'{"ready":true}', media_type=_JSON)
 
     return router
+
+
+async def _trouble(reader: Reader) -> str:
+    """Why it is not ready; empty if it is."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await reader.ready()
+    except TimeoutError:
+        return f"the state could not be read within {READY_SECONDS:g} s"
+    except Unreadable as trouble:
+        return str(trouble)
+    return ""

@@ -113,7 +113,7 @@ class Service:
             self._taken
         )
         app.get("/v1/rejected", dependencies=reading, summary="What could not be taken, as it came.")(self._rejected)
-        app.include_router(probes(self._reader))
+        app.include_router(probes(self._reader, self._access))
         app.get("/metrics", dependencies=anybody, summary="Counters for Prometheus.")(self._metrics.page)
 
     async def _events(self, request: Request) -> Response:

@@ -48,6 +48,14 @@ class Access:
 
         return check
 
+    async def may_know(self, request: Request) -> bool:
+        """Whether who asks may be told of trouble, which names addresses: he shows a key, or sits at this machine."""
+        try:
+            await self.needs("ask", "publish")(request)
+        except Problem:
+            return False
+        return True
+
 
 def _from_here(request: Request) -> None:
     """A page in a browser here may reach the service by a name of its own that leads here: such names are refused."""

@@ -4,16 +4,24 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from streams.alerts.app import application
+from streams.ask.reader import Unreadable
+from streams.ask.routes import probes
 from streams.keys import Keys, KeysRefused
 from streams.serve.bodies import Arrival
 from streams.serve.intake import Intake, InUse
+from streams.web.access import Access
 from streams.web.listening import ListeningRefused, keys_for
+from streams.web.problems import say_problems
 from tests.commands.program import run
 from tests.player import POLICY
-from tests.serving.service import LINES, Clock, post, process, serving
+from tests.serving.service import HERE, LINES, Clock, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
 
 
@@ -82,6 +90,50 @@ def test_every_route_asks_for_its_scope(tmp_path: Path) -> None:
                 status = client.request(method, path, headers={**given, **bearer(secret)}, **more).status_code
                 assert status == (200 if scope in (name, "either") else 403), (path, name)
         assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+
+
+class _Troubled:
+    """What cannot be read now."""
+
+    metrics = None
+
+    async def ready(self) -> None:
+        raise Unreadable("no connection to Kafka at kafka-1.firm.example:9092")
+
+    def trouble(self) -> list[str]:
+        return ["no connection to Kafka at kafka-1.firm.example:9092"]
+
+    hanging = trouble
+
+
+def _probes(of: str, access: Access) -> TestClient:
+    troubled: Any = _Troubled()
+    if of == "alerts":
+        return TestClient(application(troubled, access), base_url=HERE)
+    app = FastAPI()
+    say_problems(app)
+    app.include_router(probes(troubled, access))
+    return TestClient(app, base_url=HERE)
+
+
+@pytest.mark.parametrize("of", ["ask", "alerts"])
+def test_why_it_is_not_ready_is_told_to_who_has_a_key(tmp_path: Path, of: str) -> None:
+    """Or sits at this machine, where no keys are configured; to others only that it is not."""
+    keys = Keys(tmp_path / "keys")
+    secrets = [keys.add("a", ("ask",)), keys.add("b", ("publish",))]
+    client = _probes(of, Access(keys))
+    for headers in ({}, bearer("g61_wrong")):
+        refused = client.get("/readyz", headers=headers)
+        assert refused.status_code == 503 and "firm.example" not in refused.text
+        assert refused.json().get("ready", refused.json().get("ok")) is False
+    for secret in secrets:
+        told = client.get("/readyz", headers=bearer(secret))
+        assert told.status_code == 503 and "kafka-1.firm.example" in told.text
+    keys.path.unlink()
+    assert "firm.example" not in client.get("/readyz", headers=bearer(secrets[0])).text
+    here = _probes(of, Access(None))
+    assert "kafka-1.firm.example" in here.get("/readyz").text
+    assert "firm.example:" not in here.get("/readyz", headers={"host": "rebound.example"}).text
 
 
 def test_a_revoked_key_opens_nothing_at_once_and_a_lost_file_lets_nobody_in(tmp_path: Path) -> None:
