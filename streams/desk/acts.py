@@ -4,6 +4,7 @@ What two must sign waits until a second, other person signs; the server sees to 
 7). An act of which it is not known whether it arrived is sent again as it was: it counts once.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import Any, Final
@@ -18,7 +19,7 @@ from gate.instants import text
 from streams.desk import tables as t
 from streams.desk.access.roles import May, Person
 from streams.feed import Told
-from streams.feed.sending import SOURCE, Sender
+from streams.feed.sending import SOURCE, Receipt, Sender
 
 WAITING, WITHDRAWN, SENDING = "waiting", "withdrawn", "sending"
 TAKEN, REJECTED, UNKNOWN = "taken", "rejected", "unknown"
@@ -74,20 +75,27 @@ class Acts:
             "told": "",
             "data": msgspec.json.encode(data).decode(),
         }
-        with self._engine.begin() as connection:
-            if connection.execute(select(t.act.c.id).where(t.act.c.id == id)).first() is not None:
-                return id
-            t.insert_new(connection, t.act, [row])
-            if not of.two:
-                self._dispatch(connection, id, now, None)
-        if not of.two:
+        if await asyncio.to_thread(self._write_down, row, now) and not of.two:
             await self.send(id)
         return id
+
+    def _write_down(self, row: Mapping[str, Any], now: Instant) -> bool:
+        """Whether this is a new act; one that waits for nobody is written as it will be published."""
+        with self._engine.begin() as connection:
+            if not t.insert_new(connection, t.act, [dict(row)]):
+                return False
+            if row["status"] != WAITING:
+                self._dispatch(connection, row["id"], now, None)
+        return True
 
     async def sign(self, id: str, person: Person, now: Instant) -> None:
         """Sign as the second and publish."""
         if not person.may(May.SIGN):
             raise ActRefused(f"to sign you need a role that may {May.SIGN}")
+        await asyncio.to_thread(self._signed, id, person, now)
+        await self.send(id)
+
+    def _signed(self, id: str, person: Person, now: Instant) -> None:
         with self._engine.begin() as connection:
             row = connection.execute(select(t.act).where(t.act.c.id == id).with_for_update()).first()
             if row is None or row.status != WAITING:
@@ -95,7 +103,6 @@ class Acts:
             if row.by == person.id:
                 raise ActRefused("you began this yourself; another person must sign, whichever browser you use")
             self._dispatch(connection, id, now, person.id)
-        await self.send(id)
 
     def withdraw(self, id: str, person: Person) -> None:
         """Take back what waits for a signature; whoever may sign may decline it so."""
@@ -106,7 +113,9 @@ class Acts:
             if row.by != person.id and not person.may(May.SIGN):
                 raise ActRefused("only who began this, or who may sign it, can take it back")
             told = f"taken back by {person.id}"
-            connection.execute(update(t.act).where(t.act.c.id == id).values(status=WITHDRAWN, told=told))
+            waiting = (t.act.c.id == id) & (t.act.c.status == WAITING)
+            if connection.execute(update(t.act).where(waiting).values(status=WITHDRAWN, told=told)).rowcount != 1:
+                raise ActRefused("somebody signed this a moment ago, or took it back")
 
     def _dispatch(self, connection: Any, id: str, now: Instant, second: str | None) -> None:
         """Write the event down as it will be published; the first stands, whoever comes second finds it changed."""
@@ -128,21 +137,23 @@ class Acts:
             "data": data,
         }
         values = {"status": SENDING, "second": second, "signed": now, "sent": msgspec.json.encode(event).decode()}
-        done = connection.execute(update(t.act).where((t.act.c.id == id) & t.act.c.sent.is_(None)).values(**values))
-        if done.rowcount != 1:
-            raise ActRefused("somebody signed this a moment ago")
+        unsent = (t.act.c.id == id) & t.act.c.sent.is_(None) & (t.act.c.status != WITHDRAWN)
+        if connection.execute(update(t.act).where(unsent).values(**values)).rowcount != 1:
+            raise ActRefused("somebody signed this a moment ago, or took it back")
 
     async def send(self, id: str) -> None:
         """Publish an act as it was written down, again if need be; it counts once."""
-        with self._engine.connect() as connection:
-            row = connection.execute(select(t.act).where(t.act.c.id == id)).first()
+        row = await asyncio.to_thread(self.one, id)
         if row is None or row.sent is None or row.status not in (SENDING, UNKNOWN):
             return
         receipt = await self._sender.send(msgspec.json.decode(row.sent))
+        await asyncio.to_thread(self._sent, row, receipt)
+
+    def _sent(self, row: Any, receipt: Receipt) -> None:
         # What the gate said may have been read from its logs meanwhile; that stays.
         told = receipt.said or case((t.act.c.told == row.told, ""), else_=t.act.c.told)
         with self._engine.begin() as connection:
-            open = (t.act.c.id == id) & t.act.c.status.in_((SENDING, UNKNOWN))
+            open = (t.act.c.id == row.id) & t.act.c.status.in_((SENDING, UNKNOWN))
             connection.execute(update(t.act).where(open).values(status=receipt.status, told=told))
 
     def again(self) -> list[str]:

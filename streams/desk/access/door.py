@@ -3,6 +3,7 @@
 Source: OWASP ASVS 5, chapters 3 (headers, origins), 7 (sessions) and 8 (authorisation), level 2.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -72,7 +73,7 @@ class Door:
         """A dependency of routes: somebody signed in whose roles grant one of these; `fresh` for signatures."""
 
         async def check(request: Request) -> Person:
-            session = self.session(request)
+            session = await asyncio.to_thread(self.session, request)
             if session is None:
                 raise NotSignedIn
             if what and not any(session.person.may(each) for each in what):

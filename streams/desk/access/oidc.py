@@ -4,6 +4,7 @@ A sign-in is bound to the browser that began it by a secret in a cookie, from wh
 needs are made; it is good once, for ten minutes. The store keeps none of them, only the digest of the state.
 """
 
+import asyncio
 import hmac
 import re
 from base64 import urlsafe_b64encode
@@ -83,6 +84,11 @@ class Oidc:
         secret = token_urlsafe(32)
         begun = _begun(secret)
         way = await self._provider.way(begun, LONGEST // SECOND, again)
+        await asyncio.to_thread(self._keep, begun, next, again)
+        return secret, way
+
+    def _keep(self, begun: Begun, next: str, again: bool) -> None:
+        """Write a sign-in down, and forget those that are over or too many."""
         now = self._clock()
         forgotten = select(sign_in.c.begun).order_by(sign_in.c.begun.desc()).offset(AT_ONCE - 1).limit(1)
         row = {"state": _digest(begun.state), "begun": now, "next": next, "again": again}
@@ -90,18 +96,17 @@ class Oidc:
             connection.execute(delete(sign_in).where(sign_in.c.begun <= now - UNDER_WAY))
             connection.execute(delete(sign_in).where(sign_in.c.begun <= forgotten.scalar_subquery()))
             connection.execute(insert(sign_in).values(row))
-        return secret, way
 
     async def finish(self, secret: str, state: str, code: str, issuer: str | None = None) -> Arrived:
         """Who came back with that code. Raises SignInRefused, NotBelieved and ProviderTrouble."""
-        begun, row = self._taken(secret, state)
+        begun, row = await asyncio.to_thread(self._taken, secret, state)
         claims = await self._provider.redeem(code, issuer, begun)
         known = _claims(claims)
         shown = self._shown(known, row)
         roles = roles_of(claims, self._settings.role_claim, self._settings.role_prefix)
         name = known.name or known.preferred_username or known.sub
         who = Person(staff_id(self._settings.issuer, known.sub), _printable(name), roles)
-        self._welcome(who)
+        await asyncio.to_thread(self._welcome, who)
         return Arrived(who, row.next, shown)
 
     def drop(self, secret: str, state: str) -> bool:

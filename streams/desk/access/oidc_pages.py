@@ -56,7 +56,7 @@ def oidc_pages(view: View, oidc: Oidc) -> APIRouter:
         """Back from the provider, with a code for who it is."""
         secret = request.cookies.get(cookie, "")
         if error or not code:
-            mine = oidc.drop(secret, state)
+            mine = await view.apart(oidc.drop, secret, state)
             _log.warning("sign-in ended at the provider", cause=error[:64], begun_here=mine)
             return said(request, 400, f"{oidc.name} has let nobody through. {_ENDED}" if mine else _ENDED)
         try:
@@ -70,7 +70,7 @@ def oidc_pages(view: View, oidc: Oidc) -> APIRouter:
             _log.warning("sign-in refused", cause=str(doubt), address=address_of(request))
             return said(request, 403, f"What {oidc.name} says of you is not believed: {doubt}. {_ENDED}")
         _log.info("signed in", who=arrived.person.id, by="provider", address=address_of(request))
-        answer = signed_in(door, arrived.person.id, request, arrived.next, arrived.shown)
+        answer = await view.apart(signed_in, door, arrived.person.id, request, arrived.next, arrived.shown)
         answer.delete_cookie(cookie, path="/", secure=door.secure, httponly=True, samesite="lax")
         return answer
 

@@ -36,7 +36,8 @@ def own_pages(view: View) -> APIRouter:
     @router.post("/me/end")
     async def end(request: Request, person: Annotated[Person, Depends(anybody)]) -> Response:
         """End one of one's own sessions."""
-        door.sessions.end_of(person.id, (await form_of(request)).get("session", ""))
+        form = await form_of(request)
+        await view.apart(door.sessions.end_of, person.id, form.get("session", ""))
         return RedirectResponse("/me", 303)
 
     @router.post("/me/password")
@@ -46,11 +47,11 @@ def own_pages(view: View) -> APIRouter:
         try:
             found = await view.apart(people.check, person.id, form.get("old", ""), address_of(request), desk.clock())
             if found is None:
-                return mine(request, person, "the present password is wrong", 422)
+                return await view.apart(mine, request, person, "the present password is wrong", 422)
             await view.apart(people.set_password, person.id, form.get("new", ""), desk.clock())
         except (PersonRefused, TooMany) as refused:
-            return mine(request, person, str(refused), 422)
+            return await view.apart(mine, request, person, str(refused), 422)
         _log.info("password changed", who=person.id)
-        return signed_in(door, person.id, request, "/me")
+        return await view.apart(signed_in, door, person.id, request, "/me")
 
     return router

@@ -44,7 +44,7 @@ def people_pages(view: View, elsewhere: str = "") -> APIRouter:
             given_here()
             await view.apart(people.add, *given, form.get("password", ""), desk.clock())
         except PersonRefused as refused:
-            return everybody(request, str(refused), 422)
+            return await view.apart(everybody, request, str(refused), 422)
         _log.info("person added", by=person.id, who=given[0])
         return RedirectResponse("/people", 303)
 
@@ -58,9 +58,9 @@ def people_pages(view: View, elsewhere: str = "") -> APIRouter:
                 raise PersonRefused(
                     "somebody else must take this role from you, so that one is left who manages people"
                 )
-            people.set_roles(id, wanted, desk.clock())
+            await view.apart(people.set_roles, id, wanted, desk.clock())
         except PersonRefused as refused:
-            return everybody(request, str(refused), 422)
+            return await view.apart(everybody, request, str(refused), 422)
         _log.info("roles changed", by=person.id, who=id)
         return RedirectResponse("/people", 303)
 

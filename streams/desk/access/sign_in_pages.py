@@ -71,7 +71,7 @@ def sign_in_pages(view: View, elsewhere: str = "") -> APIRouter:
             _log.warning("sign-in refused", who=who[:64])
             return asked(request, to, who, "There is no such person with this password.", 401)
         _log.info("signed in", who=found.id)
-        return signed_in(door, found.id, request, to)
+        return await view.apart(signed_in, door, found.id, request, to)
 
     @router.post("/sign-out")
     def sign_out(request: Request, person: Annotated[Person, Depends(anybody)]) -> Response:

@@ -37,9 +37,10 @@ def case_pages(view: View) -> APIRouter:
     @router.post("/cases/{id:path}/close")
     async def close(id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.CLOSE))]) -> Response:
         """Close it, with a reason."""
-        if files.case_file(desk.engine, id) is None:
+        if await view.apart(files.case_file, desk.engine, id) is None:
             return view.missing(request, "a case", id)
-        desk.acts.close(id, person, view.reason_of(await form_of(request)), desk.clock())
+        reason = view.reason_of(await form_of(request))
+        await view.apart(desk.acts.close, id, person, reason, desk.clock())
         desk.live.ring()
         return RedirectResponse(f"/cases/{view.path(id)}", 303)
 

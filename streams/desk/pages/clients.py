@@ -93,9 +93,10 @@ def client_pages(view: View) -> APIRouter:
         """Approve evidence that somebody else filed."""
         form = await form_of(request)
         evidence = _ident(form, "evidence")
-        filed = files.filings(desk.engine, client, evidence)
+        filed = await view.apart(files.filings, desk.engine, client, evidence)
         mine = any(e["by"] == person.id for e in filed)
-        mine = mine or any(a.kind == "file" and a.by == person.id for a in desk.acts.about(evidence))
+        acts = await view.apart(desk.acts.about, evidence)
+        mine = mine or any(a.kind == "file" and a.by == person.id for a in acts)
         if mine:
             raise ActRefused("you filed this yourself; another person must approve it, whichever browser you use")
         if not filed:

@@ -46,7 +46,7 @@ def decision_pages(view: View) -> APIRouter:
         id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
     ) -> Response:
         """Ask for a release; it is published when a second person has signed."""
-        found, form = files.answer(desk.engine, id), await form_of(request)
+        found, form = await view.apart(files.answer, desk.engine, id), await form_of(request)
         if found is None:
             return view.missing(request, "an answer", id)
         if not _releasable(found):
@@ -63,7 +63,7 @@ def decision_pages(view: View) -> APIRouter:
     @router.post("/decisions/{id:path}/refuse")
     async def refuse(id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.REFUSE))]) -> Response:
         """Refuse the offer: it leaves the queue and stays unsent."""
-        found, form = files.answer(desk.engine, id), await form_of(request)
+        found, form = await view.apart(files.answer, desk.engine, id), await form_of(request)
         if found is None:
             return view.missing(request, "an answer", id)
         if not found.held:

@@ -38,6 +38,7 @@ def overview_pages(view: View) -> APIRouter:
     async def health(request: Request, person: Annotated[Person, Depends(seeing)]) -> Response:
         """How it is with the sources, and what could not be taken."""
         sources = await desk.feed.health()
-        return view.page(request, "health.html", sources=sources, rejects=files.rejects(desk.engine))
+        rejects = await view.apart(files.rejects, desk.engine)
+        return view.page(request, "health.html", sources=sources, rejects=rejects)
 
     return router
