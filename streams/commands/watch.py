@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,10 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 
+from gate.facts import Country
 from gate.law import DUTIES
 from gate.policy import DAY
 from streams.commands.common import Since, kafka_or_refuse, refuse, since_or_refuse
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 ON_THE_WAY: Final = 10_000
 """Answers between who reads and the screen."""
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class _Terminated(BaseException):
@@ -113,9 +113,17 @@ def _codes(reasons: list[str] | None) -> frozenset[str]:
 def _countries(countries: list[str] | None) -> frozenset[str]:
     wanted = [c.upper() for c in countries or ()]
     for code in wanted:
-        if code != NOWHERE and not _COUNTRY.fullmatch(code):
-            raise refuse(f"--country: `{code}` is no country; use two letters such as DE, or none")
+        if code != NOWHERE and not _is_assigned(code):
+            raise refuse(f"--country: `{code}` is no country of ISO 3166-1; use two letters such as DE, or none")
     return frozenset(wanted)
+
+
+def _is_assigned(code: str) -> bool:
+    try:
+        msgspec.convert(code, Country)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _gate_or_refuse(url: str | None, key_file: Path | None) -> "Gate":

@@ -21,7 +21,7 @@ from streams.settings import SettingsRefused, url_of
 from streams.stores import trouble
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
-from streams.web.listening import listen
+from streams.web.listening import listen, place
 
 
 class DeskRefused(Exception):
@@ -40,7 +40,7 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
     """Serve until told to stop."""
     name = _name_of(host, url)
     wrong: list[str] = []
-    provider = oidc_settings(os.environ, url or f"http://{host}:{port}", wrong)
+    provider = oidc_settings(os.environ, url or f"http://{place(host, port)}", wrong)
     if provider is not None and url is None and port == 0:
         wrong.append(
             "GATE61_DESK_OIDC_ISSUER is set, and the provider must know where to send browsers back to; give a --port"

@@ -1,8 +1,10 @@
 """Which gate is read: the embedded one by its address, or the topics, from the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +13,8 @@ from streams.feed.kafka import KafkaFeed
 from streams.feed.sending import EmbeddedSender, KafkaSender, Sender
 from streams.feed.told import Feed
 from streams.settings import Settings, SettingsRefused, misspelt, settings, url_of
+
+_KEY: Final = re.compile(r"[!-~]+")
 
 
 class Gate(Struct, frozen=True):
@@ -60,12 +64,22 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
     parts = url_of(url)
     if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         found.append("GATE61_URL is no address; use http://HOST:PORT or https://")
-    key, path = None, environment.get("GATE61_KEY_FILE")
-    if path:
-        try:
-            key = Path(path).read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read; name the file that holds the key")
+    path = environment.get("GATE61_KEY_FILE")
+    key = _key_in(path, found) if path else None
     if found:
         raise SettingsRefused(found)
     return Gate(url.rstrip("/"), key)
+
+
+def _key_in(path: str, found: list[str]) -> str | None:
+    """The key that a file holds; what is wrong with it is added to `found`."""
+    try:
+        key = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read; name the file that holds the key")
+        return None
+    if not _KEY.fullmatch(key):
+        what = "holds more than a key" if key else "is empty"
+        do = "give it the one line that `gate61 keys add` printed; the gate's own key file (GATE61_KEYS) is another"
+        found.append(f"GATE61_KEY_FILE names `{path}`, which {what}; {do}")
+    return key

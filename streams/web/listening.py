@@ -43,6 +43,12 @@ def keys_for(host: str, path: Path | None) -> Keys | None:
     return keys
 
 
+def place(host: str, port: int) -> str:
+    """Both as they stand in an address."""
+    bare = host.strip("[]")
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+
+
 def listen(
     app: FastAPI,
     host: str,
@@ -61,7 +67,7 @@ def listen(
     try:
         listener = socket.create_server((host.strip("[]"), port), family=family, backlog=connections)
     except OSError as error:
-        raise ListeningRefused(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise ListeningRefused(f"cannot listen on {place(host, port)}: {error.strerror}") from None
     config = uvicorn.Config(
         app,
         http=Prompt,
@@ -77,8 +83,7 @@ def listen(
         h11_max_incomplete_event_size=32 * 1024,
         ws="none",
     )
-    where = f"{host}:{listener.getsockname()[1]}"
-    print(f"gate61: {name} on http://{where}", file=sys.stderr, flush=True)
+    print(f"gate61: {name} on http://{place(host, listener.getsockname()[1])}", file=sys.stderr, flush=True)
     _Server(config, stopping).run(sockets=[listener])
 
 

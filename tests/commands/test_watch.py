@@ -179,6 +179,7 @@ def test_text_of_others_steers_no_terminal() -> None:
     [
         (["--reason", "NEW_SERVICE"], b"NEW_SERVICE_TYPE"),
         (["--country", "Germany"], b"two letters"),
+        (["--country", "UK"], b"`UK` is no country of ISO 3166-1"),
         (["--since", "soon"], b"say how long ago"),
         (["--since", "1h", "--from-start"], b"choose"),
     ],

@@ -125,6 +125,21 @@ def test_which_gate_is_said_or_asked_for() -> None:
             gate_of(environment)
 
 
+@pytest.mark.parametrize("held", ["", "\n", "two words", "a\nb", "schlüssel", "the gate's own"])
+def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, held: str) -> None:
+    """Before the gate is asked: what is sent would not even be a header."""
+    keys = Keys(tmp_path / "keys")
+    key = keys.add("somebody", ("ask",))
+    path = keys.path if held == "the gate's own" else tmp_path / "key"
+    if path != keys.path:
+        path.write_text(held)
+    with pytest.raises(SettingsRefused, match="gate61 keys add") as refused:
+        gate_of({"GATE61_URL": HERE, "GATE61_KEY_FILE": str(path)})
+    assert str(path) in str(refused.value)
+    (tmp_path / "good").write_text(f"{key}\n")
+    assert gate_of({"GATE61_URL": HERE, "GATE61_KEY_FILE": str(tmp_path / "good")}).key == key
+
+
 async def test_who_is_not_let_in_is_told_where_the_key_goes(tmp_path: Path) -> None:
     """To read and to publish."""
     keys = Keys(tmp_path / "keys")

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -156,6 +157,13 @@ def test_without_keys_only_this_machine_by_its_own_address_is_answered(tmp_path:
             assert client.get("/v1/out", headers={"host": host}).status_code == 403, host
         assert client.get("/v1/out", headers={"host": "localhost:8061"}).status_code == 200
         assert client.get("/v1/out", headers={"host": "[::1]:8061"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_of_ipv6_is_said_as_it_is_asked(tmp_path: Path, host: str) -> None:
+    """In brackets, once."""
+    with process("--host", host, "--state", tmp_path / "gate.db") as (_, where):
+        assert where.startswith("http://[::1]:") and httpx.get(f"{where}/livez").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gate.example"])
