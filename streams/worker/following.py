@@ -15,8 +15,7 @@ from streams.kafka_record import read_record
 from streams.policy_file import PolicyRefused, parse
 from streams.wire import Rejected, reused
 from streams.worker.merge import Arrival, Log, LogLost
-
-MILLISECOND = 1_000
+from streams.worker.taking import appended
 
 
 def whole(beginnings: Mapping[str, int]) -> None:
@@ -51,11 +50,14 @@ class Followed:
         self._lock = Lock()
 
     def add(self, log: Log, record: Any) -> None:
-        """Take the next record of one of the logs; raises `LogLost` for one from before what was read."""
+        """Take the next record of one of the logs.
+
+        Raises `LogLost` for one from before what was read, or whose time is not the broker's.
+        """
         if record.offset < self.read[log]:
             raise made_anew(record.topic, self.read[log])
         arrivals = self.policies if log is Log.POLICY else self.register
-        at = max(record.timestamp * MILLISECOND, arrivals[-1].at) if arrivals else record.timestamp * MILLISECOND
+        at = max(appended(record), arrivals[-1].at) if arrivals else appended(record)
         event = _policy(record) if log is Log.POLICY else None
         if log is Log.REGISTER:
             self._places[record.offset] = len(arrivals)

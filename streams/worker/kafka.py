@@ -17,18 +17,14 @@ from gate.facts import Instant
 from streams.connection import connection
 from streams.settings import Kafka
 from streams.topics import Names
-from streams.worker.following import MILLISECOND, Followed, made_anew
+from streams.worker.following import Followed, made_anew
 from streams.worker.loop import Answered, Bounds, Fetched
-from streams.worker.merge import Ends, Log, LogLost
+from streams.worker.merge import Ends, Log
 from streams.worker.outputs import DECISIONS, Output
 from streams.worker.pins import Unknown
 from streams.worker.records import tolerate_names
+from streams.worker.taking import BATCH, appended, fitting
 
-BATCH = 2_000
-"""Records of a partition in one batch at most."""
-BATCH_MEMORY = 32 * 1024 * 1024
-"""Bytes of these at most, or one record: what is fetched may unpack to far more than the broker sent, and all that follows
-from a batch is one write, of which Redis takes half a gigabyte."""
 BATCH_BYTES = 512 * 1024
 """Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
@@ -43,8 +39,6 @@ REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
 ENDING_SECONDS = 5.0
 """What a producer that failed gets to send what others have given it."""
-LOG_APPEND_TIME = 1
-"""The type of a record's time, as the protocol numbers them."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -65,9 +59,9 @@ class Looker:
         self.consumer = consumer
         self._alone = Lock()
 
-    async def appended(self, places: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """When the first record from that offset on was appended to each log, in milliseconds."""
-        found: dict[TopicPartition, int] = {}
+    async def appended(self, places: Mapping[TopicPartition, int]) -> dict[TopicPartition, Instant]:
+        """When the first record from that offset on was appended to each log; raises `LogLost` if nobody knows."""
+        found: dict[TopicPartition, Instant] = {}
         async with self._alone:
             self.consumer.assign([*places])
             for log, offset in places.items():
@@ -77,7 +71,7 @@ class Looker:
                 if not came:
                     where = ", ".join(f"{log.topic}:{log.partition}" for log in missing)
                     raise KafkaTimeoutError(f"nothing came of what was taken last of {where}")
-                found |= {log: records[0].timestamp for log, records in came.items()}
+                found |= {log: appended(records[0]) for log, records in came.items()}
         return found
 
     async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> Answered:
@@ -132,10 +126,7 @@ class KafkaSource:
         """See `Source`."""
         asked = {log: at for log, at in ((self._actions, actions), (self._between, between)) if at >= 0}
         found = await self._looker.appended(asked) if asked else {}
-        of_actions, of_between = [
-            found[p] * MILLISECOND if p in found else None for p in (self._actions, self._between)
-        ]
-        return of_actions, of_between
+        return found.get(self._actions), found.get(self._between)
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
@@ -157,7 +148,6 @@ class KafkaSource:
 
     async def _taken(self, log: TopicPartition, records: Sequence[Any]) -> Fetched:
         """As many of the records as fit into a batch; the others are fetched again."""
-        timed(log.topic, records)
         fit = fitting(records)
         if fit < len(records):
             self._consumer.seek(log, records[fit].offset)
@@ -183,29 +173,6 @@ class KafkaSource:
         self._acknowledged = monotonic()
         with suppress(KafkaError):  # A hint only; the next one is newer.
             await self._consumer.commit({self._actions: actions, self._between: between})
-
-
-def timed(topic: str, records: Sequence[Any]) -> None:
-    """Whether the brokers said when these were appended; raises `LogLost`: a sender could say that he told in time."""
-    for record in records:
-        if record.timestamp_type != LOG_APPEND_TIME:
-            raise LogLost(
-                f"`{topic}` has a time that its sender chose, at offset {record.offset}: nobody knows when that was recorded. "
-                "Set message.timestamp.type=LogAppendTime (`gate61 topics plan`), and publish all inputs again, in order, "
-                "to new topics, under another GATE61_PREFIX"
-            )
-
-
-def fitting(records: Sequence[Any]) -> int:
-    """How many of the records, from the first on, are no more than `BATCH_MEMORY` together; at least one."""
-    held = 0
-    for place, record in enumerate(records):
-        held += record.serialized_key_size + record.serialized_value_size
-        for _, value in record.headers:
-            held += len(value or b"")
-        if held > BATCH_MEMORY and place:
-            return place
-    return len(records)
 
 
 class Sender:

@@ -20,11 +20,12 @@ from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
 from streams.kafka_record import read_record
 from streams.wire import Read, Rejected, reused
-from streams.worker.following import MILLISECOND, Followed
+from streams.worker.following import Followed
 from streams.worker.merge import Arrival, Ends, Log, Merge
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.pins import Pin, reached
 from streams.worker.progress import Place, Progress
+from streams.worker.taking import appended
 from streams.worker.telling import Telling
 
 WALKED_AT_ONCE = 500
@@ -151,7 +152,8 @@ class Partition:
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.
 
-        `…_read` is the offset after what was looked at, which may be behind the last record.
+        `…_read` is the offset after what was looked at, which may be behind the last record. Raises `LogLost` for a record
+        whose time is not the broker's.
         """
         merge = self._merge
         arrivals = [self._arrival(Log.ACTIONS, r) for r in actions if r.offset >= merge.read[Log.ACTIONS]]
@@ -173,7 +175,7 @@ class Partition:
             self._asked, self._ids = [], []
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
-        at = self._clamped[log] = max(record.timestamp * MILLISECOND, self._clamped[log])
+        at = self._clamped[log] = max(appended(record), self._clamped[log])
         return Arrival(at, log, record.offset, record, self._understood(log, record, at))
 
     def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting:

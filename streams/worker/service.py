@@ -28,12 +28,13 @@ from streams.connection import let_go, said
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker import kafka
-from streams.worker.following import MILLISECOND, Followed, made_anew, whole
+from streams.worker.following import Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
 from streams.worker.progress import OtherPartitions, same_spread
+from streams.worker.taking import MILLISECOND
 
 log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 5.0
@@ -227,7 +228,6 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 found = await self._follower.getmany(timeout_ms=500)
                 for place, records in found.items():
-                    kafka.timed(place.topic, records)
                     for record in records:
                         self._followed.add(logs[place], record)
                 for place, which in logs.items():

@@ -36,7 +36,7 @@ def test_a_small_fetch_that_unpacks_to_very_much_is_taken_in_portions(
     kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is passed over: what does not fit into a batch is the beginning of the next."""
-    monkeypatch.setattr("streams.worker.kafka.BATCH_MEMORY", 3_000_000)
+    monkeypatch.setattr("streams.worker.taking.BATCH_MEMORY", 3_000_000)
     names = topics(prefix)
     kafka.create({names.actions.name: 1, names.between.name: 1}, APPEND_TIME)
     producer = KafkaProducer(

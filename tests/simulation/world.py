@@ -43,6 +43,8 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    timestamp_type: int = 1
+    """The broker's."""
 
 
 class World:

@@ -1,0 +1,39 @@
+"""A time that its sender chose is believed by nobody who judges by it."""
+
+import pytest
+
+from state.redis_store import RedisStore
+from streams.policy_file import DEFAULT
+from streams.worker.following import Followed
+from streams.worker.merge import Log, LogLost
+from streams.worker.partition import Partition
+from tests.simulation.world import FakeRedis, Record
+
+CHOSEN = 0
+"""The type of such a time."""
+
+
+def _record(topic: str, value: bytes, kind: int = 1) -> Record:
+    return Record(topic, 0, 0, 1, b"anna", value, (), kind)
+
+
+@pytest.mark.parametrize("log", [Log.POLICY, Log.REGISTER])
+def test_of_register_and_policies_whoever_reads_them(log: Log) -> None:
+    """The worker, `gate61 rebuild` and the synchronous question take them by the same door."""
+    with pytest.raises(LogLost, match="`one of them` has a time that its sender chose, at offset 0"):
+        Followed().add(log, _record("one of them", DEFAULT.read_bytes(), CHOSEN))
+
+
+@pytest.mark.parametrize("log", [Log.BETWEEN, Log.ACTIONS])
+def test_of_what_a_partition_takes_whoever_reads_it(log: Log) -> None:
+    """Nothing of such a batch is taken."""
+    followed = Followed()
+    followed.add(Log.POLICY, _record("policies", DEFAULT.read_bytes()))
+    partition = Partition(0, 1, followed, RedisStore(FakeRedis(), "t:0"), "0")  # type: ignore[arg-type]
+    partition.assume()
+    assert partition.open()
+    both: list[list[Record]] = [[], []]
+    both[log is Log.BETWEEN] = [_record("clients", b"{}"), _record("clients", b"{}", CHOSEN)]
+    with pytest.raises(LogLost, match="`clients` has a time that its sender chose"):
+        partition.read(both[0], 2, both[1], 2)
+    assert not partition.waits
