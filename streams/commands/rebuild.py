@@ -39,9 +39,9 @@ def rebuild(
     try:
         work = Rebuild(settings, Redis.from_url(settings.redis), _progress)
         partitions = work.begin()
-        for number in only if only else range(partitions):
-            if not 0 <= number < partitions:
-                raise refuse(f"there is no partition {number}; there are {partitions}, from 0")
+        chosen = _chosen(only, partitions)
+        work.may_make(chosen)
+        for number in chosen:
             done = work.check(number, partitions) if check else work.make(number, partitions)
             differ += len(done.differs or ())
             print(json.dumps(_record(done)) if as_json else _said(done))
@@ -51,6 +51,14 @@ def rebuild(
         raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
     if differ:
         raise refuse(f"{differ} clients have other bytes than the topics say; make the state anew without --check", 1)
+
+
+def _chosen(only: list[int] | None, partitions: int) -> list[int]:
+    """The partitions to be made, all of which there must be before the first of them is touched."""
+    missing = [str(number) for number in only or () if not 0 <= number < partitions]
+    if missing:
+        raise refuse(f"there is no partition {', '.join(missing)}; there are {partitions}, from 0")
+    return [*dict.fromkeys(only)] if only else [*range(partitions)]
 
 
 def _look_for_topics(settings: Settings) -> None:

@@ -46,6 +46,8 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
         *_elsewhere(client, tag, actions.partitions),
     ]
     yield from wrong
+    yield from _never_anew(names.actions, {p: s.actions for p, s in stored.items()}, actions.bounds)
+    yield from _never_anew(names.between, {p: s.between for p, s in stored.items()}, between.bounds if between else {})
     if not wrong:
         known = [p for p, s in stored.items() if s.actions is not None]
         behind = sum(end - (stored[p].actions or first) for p, (first, end) in actions.bounds.items())
@@ -92,12 +94,27 @@ def _outside(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> 
     if before:
         yield _wrong(
             f"records of `{topic.name}` were deleted before they were read, in partition {_few(before)}",
-            "publish them again, keep the topic for good (`gate61 topics apply`), and make the state anew",
+            "give the topic back its log from a copy, or start anew under another GATE61_PREFIX and publish again; keep the "
+            "topic for good (`gate61 topics apply`)",
         )
     if unread:
         yield _wrong(
             f"`{topic.name}` has lost its first records, and nothing was kept of them, in partition {_few(unread)}",
             "restore the state that was made from them, or start anew under another GATE61_PREFIX and publish again",
+        )
+
+
+def _never_anew(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> Iterator[Finding]:
+    """Partitions whose records were deleted after they were read: only their state still knows of them."""
+    begun = [f"{n} (begins at {first})" for n, (first, _) in bounds.items() if 0 < first <= (stored.get(n) or 0)]
+    if begun:
+        yield Finding(
+            "state",
+            Level.WARN,
+            f"records of `{topic.name}` from which state was made were deleted, in partition {_few(begun)}: that state can "
+            "never be made anew",
+            "keep copies of Redis' files, or give the topic back its log from a copy; keep the topic for good (`gate61 topics "
+            "apply`)",
         )
 
 

@@ -5,7 +5,7 @@ what the group last acknowledged, all of whose outputs were kept; the worker goe
 the same bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as version_of
 from time import monotonic, sleep
 from typing import Any
@@ -21,7 +21,7 @@ from streams.connection import connection
 from streams.settings import Settings
 from streams.topics import Names, topics
 from streams.worker.following import Followed, whole
-from streams.worker.merge import Log
+from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
@@ -86,6 +86,15 @@ class Rebuild:
             partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
             same_spread(map(self._store, range(partitions)), partitions)
             return partitions
+        finally:
+            consumer.close()
+
+    def may_make(self, numbers: Sequence[int]) -> None:
+        """Whether these partitions have all that their state was made from; raises `LogLost` before anything is removed."""
+        places = [TopicPartition(t.name, n) for t in (self._names.actions, self._names.between) for n in numbers]
+        consumer = self._consumer()
+        try:
+            _from_their_beginning(consumer.beginning_offsets(places))
         finally:
             consumer.close()
 
@@ -182,3 +191,15 @@ class Rebuild:
             auto_offset_reset="none",
             isolation_level="read_committed",
         )
+
+
+def _from_their_beginning(beginnings: Mapping[TopicPartition, int]) -> None:
+    """Whether no record was deleted: on the rest more would be allowed than on all; raises `LogLost`."""
+    for topic in {place.topic for place in beginnings}:
+        gone = [f"{p.partition} (begins at {first})" for p, first in beginnings.items() if p.topic == topic and first]
+        if gone:
+            raise LogLost(
+                f"records of `{topic}` were deleted, in partition {', '.join(gone)}: state made from the rest would allow what "
+                "they forbid, so nothing was changed. Keep the state that there is, or bring it back from a copy of Redis' "
+                "files; or give the topic back its log from a copy. Keep this topic for good (`gate61 doctor`)"
+            )
