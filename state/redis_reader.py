@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from gate.dossier import Dossier
 from gate.history import Record
 from state.codec import record_from_bytes
-from state.redis_store import StateLost, tag, unpacked
+from state.redis_look import StateLost, tag
+from state.redis_store import unpacked
 
 
 class Place(NamedTuple):
@@ -52,7 +53,7 @@ class Held(NamedTuple):
             return Remembered(self.next, self.notes, dossier, None)
         records = self.records[client]
         if len(records) != count:
-            raise StateLost(f"{self.where} holds {len(records)} records of a client who had {count}")
+            raise StateLost(self.where, f"holds {len(records)} records of a client who had {count}")
         return Remembered(self.next, self.notes, dossier, [record_from_bytes(r) for r in records])
 
 
@@ -84,7 +85,7 @@ class RedisReader:
                 asked.lrange(f"{at}history:{client}", 0, -1)
         (next_, known), dossiers, values, packed, *records = await asked.execute()
         if int(known or 0) != dossiers or (next_ and not any(values)):
-            raise StateLost(f"{at} holds {dossiers} clients of {int(known or 0)}, or no notes")
+            raise StateLost(at, f"holds {dossiers} clients of {int(known or 0)}, or no notes")
         noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
         histories = dict(zip(clients, records, strict=True)) if whole else None
         return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)

@@ -28,6 +28,7 @@ from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.redis_look import Held, Look, StateLost, all_there, any_ids, as_number, examine, ids_of, look, tag
 from state.redis_transaction import Command, Interrupted, transact
 
 CACHED_DOSSIERS: Final = 20_000
@@ -62,24 +63,12 @@ return {redis.call('GET', KEYS[2]), redis.call('HMGET', KEYS[1], 'next', 'batch'
 """
 
 
-def tag(partition: str) -> str:
-    """What the keys of a partition, `TOPIC:NUMBER`, begin with."""
-    return f"{{{partition}}}:"
-
-
 class Fenced(Exception):
     """Somebody else owns the partition now; nothing was written."""
 
 
 class Moved(Exception):
     """What is stored is not what this owner wrote last, but older or newer; nothing was written."""
-
-
-class StateLost(Exception):
-    """Redis no longer holds all that was written to it: keys were evicted or removed. Nothing can be decided on the rest.
-
-    `gate61 rebuild` makes the state anew from the topics.
-    """
 
 
 class Assigned(NamedTuple):
@@ -146,44 +135,22 @@ class RedisStore:
     def _own(self) -> Assigned:
         self._token = token_hex(16)
         outbox, (next_, batch, *written), *there = self._assign(keys=self._fixed(), args=[self._token])
-        self._next, self._batch = int(next_) if next_ else None, int(batch or 0)
-        week = self._redis.hget(self._key("notes"), "week")
-        self._week = int(week) if week else 0
-        self._all_there(written, [*there, *map(self._redis.hlen, self._ids_of(self._week))])
-        self._has_outbox(outbox)
-        if not self._batch and any(self._redis.scan_iter(match=self._key("seen:*"), count=10_000)):
-            raise self._lost("holds ids and nothing else of what was written")
+        self._next, self._batch = as_number(self._tag, "next", next_), as_number(self._tag, "batch", batch) or 0
+        self._week = as_number(self._tag, "week", self._redis.hget(self._key("notes"), "week")) or 0
+        there += map(self._redis.hlen, self._ids_of(self._week))
+        others = not self._batch and any_ids(self._redis, self._tag)
+        examine(self._tag, Held(self._batch, written, there, outbox is not None, others))
         self._now = max(self._now, self._week)
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox or b"")
 
     def _ids_of(self, week: int) -> list[bytes]:
         """The keys of the ids that are looked up in that week."""
-        return [self._key(f"seen:{w}").encode() for w in (week, week - 1)]
+        return [key.encode() for key in ids_of(self._tag, week)]
 
     def _fixed(self) -> list[bytes]:
         """The keys of what every write changes: meta, outbox, dossiers, notes."""
         return [self._key(name).encode() for name in ("meta", "outbox", "dossiers", "notes")]
-
-    def _all_there(self, written: Sequence[bytes | None], there: Sequence[int]) -> None:
-        """Whether there are as many clients, notes and ids as the last write left; raises `StateLost`.
-
-        Ids are in two buckets. Of state that does not say how many, or of a new partition, nothing is compared.
-        """
-        clients, notes, *ids = there
-        counted = zip(written, (clients, notes, sum(ids)), strict=True)
-        if any(int(count or 0) != found for count, found in counted if count is not None or not self._batch):
-            raise self._lost("holds fewer clients, notes or ids than were written")
-
-    def _has_outbox(self, outbox: bytes | None) -> None:
-        """Whether there is an outbox if and only if something was written; raises `StateLost`."""
-        if outbox is None and self._batch:
-            raise self._lost("has no outbox: the last outputs may never have been published")
-        if outbox is not None and not self._batch:
-            raise self._lost("holds outputs and nothing else of what was written")
-
-    def _lost(self, what: str) -> StateLost:
-        return StateLost(f"{self._tag} {what}: keys were evicted or removed; make the state anew with `gate61 rebuild`")
 
     def _fenced(self) -> Fenced:
         return Fenced(f"another worker has taken {self._tag} over")
@@ -271,7 +238,7 @@ class RedisStore:
         if stored is None:
             stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
         if len(stored) != self._counts[client]:
-            raise self._lost(f"holds {len(stored)} records of a client who had {self._counts[client]}")
+            raise StateLost(self._tag, f"holds {len(stored)} records of a client who had {self._counts[client]}")
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -340,7 +307,7 @@ class RedisStore:
             raise self._fenced()
         if int(batch or 0) != self._batch:
             raise self._moved()
-        self._all_there(written, there)
+        all_there(self._tag, self._batch, written, there)
 
     def _changes(self, then: int | None, outbox: bytes) -> list[Command]:
         """What a commit does."""
@@ -392,12 +359,9 @@ class RedisStore:
                 del self._cache[client]
                 self._counts.pop(client, None)
 
-    def stored_next(self) -> int | None:
-        """The next offset as stored, asked without becoming the owner; raises `StateLost` if what follows from it is gone."""
-        found = self._redis.hget(self._key("meta"), "next")
-        if found and not self._redis.exists(self._key("outbox")):
-            raise self._lost("has no outbox: the last outputs may never have been published")
-        return int(found) if found else None
+    def look(self) -> Look:
+        """What is stored, asked without becoming the owner."""
+        return look(self._redis, self._tag)
 
     def count(self) -> int:
         """How many clients are stored."""

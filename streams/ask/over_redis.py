@@ -17,8 +17,8 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.facts import Fact
 from gate.instants import LATEST
 from state.codec import UnknownLayout
+from state.redis_look import StateLost
 from state.redis_reader import Held, RedisReader, Remembered
-from state.redis_store import StateLost
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
@@ -157,7 +157,7 @@ def _said() -> Iterator[None]:
     except (RedisError, OSError) as error:
         raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
     except StateLost as error:
-        raise Unreadable(f"state was lost: {error}; see to Redis, then `gate61 rebuild`") from None
+        raise Unreadable(f"state was lost: {error}") from None
     except (UnknownLayout, ValueError) as error:
         raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
 

@@ -1,33 +1,22 @@
 """Whether the state that Redis holds belongs to the logs that Kafka holds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from contextlib import suppress
 
 from redis import Redis
 
 from state.finding import Finding, Level
+from state.redis_look import Look, StateLost, as_number, look, tag
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
+from streams.worker.progress import OtherPartitions, Progress, same_spread
 
 MOST_PARTITIONS = 10_000
 SHOWN = 3
 """Partitions that a finding names."""
 
 Bounds = Mapping[int, tuple[int, int]]
-
-
-class Stored(NamedTuple):
-    """What Redis holds of a partition; None is nothing."""
-
-    actions: int | None
-    """The next offset of what happens around clients."""
-    between: int | None
-    """The next offset of the messages between merged clients."""
-    counted: int | None
-    """Clients that were there at the last write."""
-    clients: int
-    """Clients that are there."""
 
 
 def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
@@ -37,41 +26,30 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
     actions, between = found.get(names.actions.name), found.get(names.between.name)
     if actions is None:
         return  # That the topic is missing, or cannot be asked, has been told.
-    tag = names.actions.name
-    stored = _stored(client, tag, actions.partitions)
+    stored = {n: look(client, tag(f"{names.actions.name}:{n}")) for n in range(actions.partitions)}
+    to_act = {n: s.next for n, s in stored.items()}
+    to_greet = {n: _readable(s, "between") for n, s in stored.items()}
     wrong = [
-        *_outside(names.actions, {p: s.actions for p, s in stored.items()}, actions.bounds),
-        *_outside(names.between, {p: s.between for p, s in stored.items()}, between.bounds if between else {}),
-        *_lost(stored),
-        *_elsewhere(client, tag, actions.partitions),
+        *_outside(names.actions, to_act, actions.bounds),
+        *_outside(names.between, to_greet, between.bounds if between else {}),
+        *_lost(stored, actions.partitions),
+        *_spread(stored, actions.partitions),
+        *_elsewhere(client, names.actions.name, actions.partitions),
     ]
     yield from wrong
-    yield from _never_anew(names.actions, {p: s.actions for p, s in stored.items()}, actions.bounds)
-    yield from _never_anew(names.between, {p: s.between for p, s in stored.items()}, between.bounds if between else {})
+    yield from _never_anew(names.actions, to_act, actions.bounds)
+    yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
-        known = [p for p, s in stored.items() if s.actions is not None]
-        behind = sum(end - (stored[p].actions or first) for p, (first, end) in actions.bounds.items())
+        known = [n for n, next_ in to_act.items() if next_ is not None]
+        behind = sum(end - (to_act[n] or first) for n, (first, end) in actions.bounds.items())
         said = f"{len(known)} of {actions.partitions} partitions have state; {behind} records are to be read"
         yield Finding("state", Level.OK, said)
 
 
-def _stored(client: Redis, tag: str, partitions: int) -> dict[int, Stored]:
-    pipe = client.pipeline(transaction=True)  # A worker may write meanwhile: all of it is of one moment.
-    for number in range(partitions):
-        pipe.hmget(f"{{{tag}:{number}}}:meta", "next", "clients")
-        pipe.hget(f"{{{tag}:{number}}}:notes", "between")
-        pipe.hlen(f"{{{tag}:{number}}}:dossiers")
-    told: list[Any] = pipe.execute()
-    return {
-        number: Stored(_number(next_), _number(between), _number(counted), clients)
-        for number, ((next_, counted), between, clients) in enumerate(
-            zip(told[::3], told[1::3], told[2::3], strict=True)
-        )
-    }
-
-
-def _number(stored: bytes | None) -> int | None:
-    return int(stored) if stored else None
+def _readable(found: Look, name: str) -> int | None:
+    with suppress(StateLost):  # That is told of the partition.
+        return as_number("", name, found.noted(name))
+    return None
 
 
 def _outside(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) -> Iterator[Finding]:
@@ -118,13 +96,9 @@ def _never_anew(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) 
         )
 
 
-def _lost(stored: Mapping[int, Stored]) -> Iterator[Finding]:
-    """Partitions that lost clients since they were written last: somebody or something deleted them."""
-    lost = [
-        f"{number} ({s.clients} of {s.counted or 0} clients)"
-        for number, s in stored.items()
-        if s.clients != (s.counted or 0)
-    ]
+def _lost(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
+    """Partitions that a worker would not go on with, by what it asks itself."""
+    lost = [f"{number} ({why})" for number, found in stored.items() if (why := _why_not(found, partitions))]
     if lost:
         yield _wrong(
             f"state is not whole, in partition {_few(lost)}: something else than the gate changed it",
@@ -132,15 +106,33 @@ def _lost(stored: Mapping[int, Stored]) -> Iterator[Finding]:
         )
 
 
-def _elsewhere(client: Redis, tag: str, partitions: int) -> Iterator[Finding]:
+def _why_not(found: Look, partitions: int) -> str:
+    try:
+        Progress(found, found.next or 0, partitions)
+    except StateLost as error:
+        return found.lost or error.what
+    except OtherPartitions:
+        pass  # It is told once, of all of them.
+    return found.lost
+
+
+def _spread(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
+    try:
+        same_spread(stored.values(), partitions)
+    except OtherPartitions as error:
+        what, _, do = str(error).partition(". ")
+        yield _wrong(what, do)
+
+
+def _elsewhere(client: Redis, topic: str, partitions: int) -> Iterator[Finding]:
     """State of partitions that the topic does not have."""
     pipe = client.pipeline(transaction=False)
     for number in range(partitions, MOST_PARTITIONS):
-        pipe.exists(f"{{{tag}:{number}}}:meta")
+        pipe.exists(f"{tag(f'{topic}:{number}')}meta")
     more = [str(partitions + place) for place, there in enumerate(pipe.execute()) if there]
     if more:
         yield _wrong(
-            f"there is state of partition {_few(more)}, and `{tag}` has {partitions}: clients moved to other partitions",
+            f"there is state of partition {_few(more)}, and `{topic}` has {partitions}: clients moved to other partitions",
             "make the topic anew with as many partitions as its state was made with, or start under another prefix",
         )
 

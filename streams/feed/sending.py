@@ -13,7 +13,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from state.redis_store import tag
+from state.redis_look import tag
 from streams.connection import connection
 from streams.publisher import NotAcknowledged, Publisher, Refused
 from streams.settings import Settings

@@ -220,7 +220,7 @@ class Partition:
             self._write(outputs)
 
     def _write(self, outputs: list[Output]) -> None:
-        self._progress.note(bool(self._walk))
+        self._progress.note(self._store, bool(self._walk))
         self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
         self.remembered = self.place
 
@@ -294,7 +294,7 @@ class Partition:
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
-        self._progress.note(bool(self._walk))
+        self._progress.note(self._store, bool(self._walk))
         self._store.commit(self._progress.actions)
 
     def verify(self) -> None:

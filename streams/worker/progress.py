@@ -1,10 +1,12 @@
 """How far a partition has come. It is noted with the state, in the same write, so that both can only go back together."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Instant
+from state.redis_look import StateLost, as_number
 from streams.worker.merge import Log
 from streams.worker.pins import written
 
@@ -27,14 +29,18 @@ class Place(NamedTuple):
     walk: int
 
 
-class Notes(Protocol):
+class Noted(Protocol):
+    """What a store kept beside its clients."""
+
+    def noted(self, name: str) -> bytes | None:
+        """What was kept."""
+
+
+class Notes(Noted, Protocol):
     """What a store keeps beside its clients."""
 
     def note(self, name: str, data: bytes) -> None:
         """Keep it with the next commit."""
-
-    def noted(self, name: str) -> bytes | None:
-        """What was kept."""
 
 
 class OtherPartitions(Exception):
@@ -48,29 +54,37 @@ class OtherPartitions(Exception):
         )
 
 
-def same_spread(stores: Iterable[Notes], partitions: int) -> None:
+def same_spread(stores: Iterable[Noted], partitions: int) -> None:
     """Whether no partition's state was made with another number of them; raises `OtherPartitions`.
 
     A partition that is new has no state to tell by: without this it would decide on clients whose facts lie elsewhere.
     """
     for notes in stores:
-        found = notes.noted(_SPREAD)
-        if found and int(found) != partitions:
-            raise OtherPartitions(int(found), partitions)
+        with suppress(StateLost):  # That partition stops by itself; the others say how many there are.
+            _spread(_number(notes, _SPREAD), partitions)
+
+
+def _spread(found: int | None, partitions: int) -> None:
+    if found and found != partitions:
+        raise OtherPartitions(found, partitions)
+
+
+def _number(notes: Noted, name: str) -> int | None:
+    """What is noted under that name; raises `StateLost` for what is no number."""
+    return as_number("the state", name, notes.noted(name))
 
 
 class Progress:
     """Offsets and times of one partition."""
 
-    def __init__(self, notes: Notes, actions: int, partitions: int) -> None:
-        """As noted. `actions` is the next offset as it is stored; raises `OtherPartitions`."""
+    def __init__(self, notes: Noted, actions: int, partitions: int) -> None:
+        """As noted. `actions` is the next offset as it is stored; raises `OtherPartitions` or `StateLost`."""
 
         def noted(name: str, default: int) -> int:
-            found = notes.noted(name)
-            return int(found) if found else default
+            found = _number(notes, name)
+            return default if found is None else found
 
-        same_spread([notes], partitions)
-        self._notes = notes
+        _spread(_number(notes, _SPREAD), partitions)
         self._partitions = partitions
         self.actions = actions
         self.between = noted("between", 0)
@@ -89,9 +103,7 @@ class Progress:
         read again."""
         self.walked = noted("walk", -1)
         """The offset of the register's record behind which clients were still to be reopened; -1 for none."""
-        learnt = notes.noted("learnt")
-        policy, register, between, then = map(int, learnt.split(b".")) if learnt else self.applied
-        self.learnt: Applied = (policy, register, between, then)
+        self.learnt: Applied = _applied(notes.noted("learnt"), self.applied)
         """How far the logs were applied when the register changed last."""
 
     @property
@@ -106,7 +118,7 @@ class Progress:
         if self.born == BEFORE_EVERYTHING:
             self.born = self.recorded
 
-    def note(self, walking: bool) -> None:
+    def note(self, notes: Notes, walking: bool) -> None:
         """Keep it with the next commit; `walking` if clients are still to be reopened behind the register."""
         for name, value in (
             ("between", self.between),
@@ -120,14 +132,28 @@ class Progress:
             ("walk", self.register - 1 if walking else -1),
             *((name, self.came[log]) for log, name in _CAME.items()),
         ):
-            self._notes.note(name, b"%d" % value)
-        self._notes.note("learnt", written(self.learnt))
+            notes.note(name, b"%d" % value)
+        notes.note("learnt", written(self.learnt))
 
 
-def place_of(notes: Notes, actions: int | None) -> Place | None:
-    """How far a stored state came, for who does not own it; None for no state. `actions` is its next offset."""
-    noted = [notes.noted(name) for name in ("policy", "register", "between", "walk")]
+def _applied(stored: bytes | None, default: Applied) -> Applied:
+    """Offsets by log as they are noted; raises `StateLost`."""
+    if not stored:
+        return default
+    parts = [as_number("the state", "learnt", part or b" ") for part in stored.split(b".")]
+    if len(parts) != len(Log):
+        raise StateLost("the state", "holds other than four offsets as `learnt`")
+    policy, register, between, actions = (part or 0 for part in parts)
+    return policy, register, between, actions
+
+
+def place_of(notes: Noted, actions: int | None) -> Place | None:
+    """How far a stored state came, for who does not own it; None for no state. `actions` is its next offset.
+
+    Raises `StateLost` where that cannot be read.
+    """
+    noted = [_number(notes, name) for name in ("policy", "register", "between", "walk")]
     if actions is None or any(n is None for n in noted):
         return None
-    policy, register, between, walk = (int(n) for n in noted if n is not None)
+    policy, register, between, walk = (n for n in noted if n is not None)
     return Place(policy, register, between, actions, int(walk >= 0))

@@ -14,7 +14,8 @@ from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 from redis import Redis
 
-from state.redis_store import RedisStore, StateLost
+from state.redis_look import StateLost
+from state.redis_store import RedisStore
 from streams.administration import administrator
 from streams.codecs import unpack_every_codec
 from streams.connection import connection
@@ -84,7 +85,7 @@ class Rebuild:
             for place, log in logs.items():
                 self._followed.read[log] = max(self._followed.read[log], ends[place])
             partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
-            same_spread(map(self._store, range(partitions)), partitions)
+            same_spread((self._store(n).look() for n in range(partitions)), partitions)
             return partitions
         finally:
             consumer.close()
@@ -133,8 +134,10 @@ class Rebuild:
 
     def _stored(self, number: int) -> tuple[RedisStore, Place | None]:
         store = self._store(number)
+        found = store.look()
         try:
-            return store, place_of(store, store.stored_next())
+            # Without an outbox the last outputs may never have been published: it is no place to make anew up to.
+            return store, place_of(found, found.next) if found.outbox else None
         except StateLost:
             return store, None
 

@@ -10,7 +10,8 @@ from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from gate.policy import DAY
-from state.redis_store import Fenced, Moved, RedisStore, StateLost
+from state.redis_look import StateLost
+from state.redis_store import Fenced, Moved, RedisStore
 from tests.runtime.redis import Redis
 
 
@@ -198,6 +199,9 @@ def test_what_was_evicted_or_removed_is_found_out(store: RedisStore, redis: Redi
                 client.delete(f"{{{place}}}:history:cl-1")
             case _:
                 client.delete(f"{{{place}}}:notes")
+    before = _keys(redis, place)
+    assert bool(store.look().lost) is (what != "a history")  # Which is found out when it is asked for.
+    assert _keys(redis, place) == before
     if what != "a history":  # That is found out when it is asked for: counting them all would cost too much.
         with pytest.raises(StateLost):
             store.verify()
@@ -219,23 +223,55 @@ def test_what_is_left_of_a_state_is_no_new_partition(store: RedisStore, redis: R
         for key in _keys(redis, place):
             if not key.endswith(left.encode()):
                 client.delete(key)
+    assert store.look().lost.endswith("nothing else of what was written")
     with pytest.raises(StateLost, match="gate61 rebuild"):
         store.assign()
     store.clear()
+    assert store.look().lost == ""
     assert store.assign() == (None, b"")
+
+
+@pytest.mark.parametrize("key", ["meta", "notes", "dossiers", "outbox", "seen:2857"])
+def test_what_somebody_else_put_in_its_place_is_found_out(
+    store: RedisStore, redis: Redis, place: str, key: str
+) -> None:
+    """Of whatever type; what can still be read is."""
+    store.recorded(2857 * 7 * DAY)
+    store.keep(Dossier("cl-1"), Record(_fact(1)))
+    store.seen(bytes(8), bytes(8))
+    store.commit(7, b"outputs")
+    assert store.look()[:3] == (7, 1, 1) and store.look().lost == ""
+    with redis.client() as client:
+        client.delete(f"{{{place}}}:{key}")
+        client.rpush(f"{{{place}}}:{key}", "somebody was here")
+    assert store.look().lost and store.look().next == (None if key == "meta" else 7)
+
+
+@pytest.mark.parametrize(("key", "field"), [("meta", "next"), ("meta", "batch"), ("meta", "ids"), ("notes", "week")])
+def test_what_should_be_a_number_and_is_none_is_state_lost(
+    store: RedisStore, redis: Redis, place: str, key: str, field: str
+) -> None:
+    """Named, for its owner and for who only looks."""
+    store.recorded(2857 * 7 * DAY)
+    store.keep(Dossier("cl-1"))
+    store.commit(7)
+    with redis.client() as client:
+        client.hset(f"{{{place}}}:{key}", field, "ten")
+    assert store.look().lost == f"holds `ten` as `{field}`, which is no number"
+    with pytest.raises(StateLost, match=f"`ten` as `{field}`, which is no number.*gate61 rebuild"):
+        store.assign()
 
 
 def test_an_outbox_that_is_gone_is_not_an_empty_one(store: RedisStore, redis: Redis, place: str) -> None:
     """What it held may never have been published: so the place it was written with is not one to make anew up to."""
     store.keep(Dossier("cl-1"), Record(_fact(1)))
     store.commit(1)
-    assert store.assign() == (1, b"") and store.stored_next() == 1
+    assert store.assign() == (1, b"") and store.look().next == 1 and store.look().outbox
     with redis.client() as client:
         client.delete(f"{{{place}}}:outbox")
     with pytest.raises(StateLost, match="no outbox"):
         store.assign()
-    with pytest.raises(StateLost, match="no outbox"):
-        store.stored_next()
+    assert not store.look().outbox
 
 
 def test_state_whose_ids_were_not_counted_is_taken(store: RedisStore, redis: Redis, place: str) -> None:

@@ -10,10 +10,12 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from redis import Redis as Client
 
+from gate.policy import DAY
 from state import redis_health
 from state.finding import Finding, Level
+from state.redis_store import RedisStore
 from streams.administration import administrator, apply, plan
-from streams.doctor import clocks, examination
+from streams.doctor import clocks, examination, partitions
 from streams.policy_file import DEFAULT, load
 from streams.settings import Settings, settings
 from tests.commands.program import case, on_terminal, run
@@ -308,10 +310,11 @@ def _plan(found: Settings) -> list[Any]:
 
 
 def _stored(environment: Environment, redis: Redis, partition: int, next_: int, between: int = 0) -> None:
-    tag = f"{{{environment['GATE61_PREFIX']}gate61.client-actions.v1:{partition}}}"
-    with redis.client() as client:
-        client.hset(f"{tag}:meta", mapping={"next": next_, "token": "t"})
-        client.hset(f"{tag}:notes", mapping={"between": between})
+    store = RedisStore(redis.client(), f"{environment['GATE61_PREFIX']}gate61.client-actions.v1:{partition}")
+    store.assign()
+    store.note("between", b"%d" % between)
+    store.commit(next_)
+    store.close()
 
 
 def test_state_that_belongs_to_its_topics_is_in_order(environment: Environment, redis: Redis) -> None:
@@ -347,6 +350,38 @@ def test_state_that_lost_a_client_is_wrong(environment: Environment, redis: Redi
     with redis.client() as client:
         client.hset(f"{{{environment['GATE61_PREFIX']}gate61.client-actions.v1:0}}:meta", "clients", 1)
     assert "0 of 1 clients" in _only(environment, "state").what
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("outbox", "has no outbox"),
+        ("notes", "holds 0 of 0 clients, 0 of 3 notes"),
+        ("seen:2857", "holds 0 of 0 clients, 3 of 3 notes, 0 of 1 ids"),
+        ("meta", "holds 0 of 0 clients, 3 of 0 notes"),
+        ("between", "holds `ten` as `between`, which is no number"),
+        ("register", "holds `ten` as `register`, which is no number"),
+    ],
+)
+def test_state_with_which_a_worker_would_not_go_on_is_wrong(
+    environment: Environment, redis: Redis, key: str, said: str
+) -> None:
+    """By what the worker itself asks, though the partition stays whose it was."""
+    found, topic = settings(environment), f"{environment['GATE61_PREFIX']}gate61.client-actions.v1"
+    with redis.client() as client:
+        store = RedisStore(client, f"{topic}:0")
+        store.recorded(2857 * 7 * DAY)
+        store.seen(bytes(8), bytes(8))
+        store.note("between", b"0")
+        store.note("register", b"0")
+        store.commit(0)
+        assert [f.level for f in partitions.state(client, found, _plan(found))] == [Level.OK]
+        if key in ("between", "register"):
+            client.hset(f"{{{topic}:0}}:notes", key, "ten")
+        else:
+            client.delete(f"{{{topic}:0}}:{key}")
+        (wrong,) = [f for f in partitions.state(client, found, _plan(found)) if f.wrong]
+        assert f"in partition 0 ({said}" in wrong.what and "gate61 rebuild" in wrong.do
 
 
 @pytest.mark.parametrize(("next_", "said"), [(1, "deleted before they were read"), (None, "lost its first records")])

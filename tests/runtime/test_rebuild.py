@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from state.redis_store import tag
+from state.redis_look import tag
 from streams.kafka_record import partition_of
 from tests.runtime.gate import Setting, Worker
 from tests.runtime.kafka import Kafka

@@ -31,7 +31,8 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     """As `gate61 rebuild` does it."""
     kept = RedisStore(world.redis, f"t:{number}")  # type: ignore[arg-type]
     policy, register, between = (int(kept.noted(name) or b"0") for name in ("policy", "register", "between"))
-    until = Place(policy, register, between, kept.stored_next() or 0, 0)  # Nobody is still to be judged again.
+    actions = int(world.redis.hget(f"{{t:{number}}}:meta", "next") or 0)
+    until = Place(policy, register, between, actions, 0)  # Nobody is still to be judged again.
     unknown = Unknown((0, 0, 0, 0))
     for record in world.logs.get((DECISIONS, number), []):
         unknown.add(record.headers)

@@ -1,0 +1,164 @@
+"""What Redis holds of a partition, and whether that is all that was written: for its owner, and for who only looks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from redis.exceptions import ResponseError
+
+_META: Final = ("next", "batch", "clients", "notes", "ids")
+_KEYS: Final[tuple[tuple[str, Any], ...]] = (
+    ("meta", [None] * len(_META)),
+    ("notes", {}),
+    ("dossiers", 0),
+    ("outbox", b"none"),
+    ("seen", 0),
+    ("seen", 0),
+)
+"""What is looked at, and what stands for what cannot be."""
+_SHOWN: Final = 40
+"""Bytes of what should be a number that are told."""
+
+
+class StateLost(Exception):
+    """Redis no longer holds all that was written to it, or something else. Nothing can be decided on the rest.
+
+    `gate61 rebuild` makes the state anew from the topics.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(
+            f"{where} {what}: keys were evicted, removed or changed by something else than the gate; make the state anew "
+            "with `gate61 rebuild`"
+        )
+        self.what = what
+
+
+class Held(NamedTuple):
+    """What was found of the keys of a partition."""
+
+    batch: int
+    """The number of the last write; 0 where there was none."""
+    written: Sequence[bytes | None]
+    """How many clients, notes and ids the last write left; an earlier build did not count ids."""
+    there: Sequence[int]
+    """How many clients and notes there are, and ids of this week and of the last."""
+    outbox: bool
+    """Whether there is one, which there is since the first write."""
+    ids: bool
+    """Whether there are any of whatever week; asked only where nothing was written."""
+
+
+class Look(NamedTuple):
+    """What there is of a partition, of one moment, for who does not own it."""
+
+    next: int | None
+    """The next offset to read; None where nothing was written, or it cannot be read."""
+    batch: int
+    clients: int
+    notes: Mapping[bytes, bytes]
+    outbox: bool
+    lost: str
+    """Why nothing may be decided on it; empty where that is whole, or nothing."""
+
+    def noted(self, name: str) -> bytes | None:
+        """What was kept beside the clients."""
+        return self.notes.get(name.encode())
+
+
+def tag(partition: str) -> str:
+    """What the keys of a partition, `TOPIC:NUMBER`, begin with."""
+    return f"{{{partition}}}:"
+
+
+def ids_of(at: str, week: int) -> list[str]:
+    """The keys of the ids that are looked up in that week."""
+    return [f"{at}seen:{w}" for w in (week, week - 1)]
+
+
+def any_ids(redis: Any, at: str) -> bool:
+    """Whether there are ids of any week."""
+    return any(redis.scan_iter(match=f"{at}seen:*", count=10_000))
+
+
+def as_number(where: str, name: str, stored: bytes | None) -> int | None:
+    """A number as it is stored; raises `StateLost` for what is none."""
+    try:
+        return int(stored) if stored else None
+    except ValueError:
+        said = (stored or b"")[:_SHOWN].decode(errors="backslashreplace")
+        raise StateLost(where, f"holds `{said}` as `{name}`, which is no number") from None
+
+
+def examine(where: str, held: Held) -> None:
+    """Whether all is there that was written, and nothing where nothing was; raises `StateLost`."""
+    all_there(where, held.batch, held.written, held.there)
+    if held.batch and not held.outbox:
+        raise StateLost(where, "has no outbox: the last outputs may never have been published")
+    if held.outbox and not held.batch:
+        raise StateLost(where, "holds outputs and nothing else of what was written")
+    if held.ids and not held.batch:
+        raise StateLost(where, "holds ids and nothing else of what was written")
+
+
+def all_there(where: str, batch: int, written: Sequence[bytes | None], there: Sequence[int]) -> None:
+    """Whether there are as many clients, notes and ids as the last write left; raises `StateLost`."""
+    clients, notes, *ids = there
+    found, names = (clients, notes, sum(ids)), ("clients", "notes", "ids")
+    left = [as_number(where, name, count) for name, count in zip(names, written, strict=True)]
+    wanted = [here if count is None and batch else count or 0 for count, here in zip(left, found, strict=True)]
+    if any(count != here for count, here in zip(wanted, found, strict=True)):
+        counted = ", ".join(f"{h} of {w} {name}" for h, w, name in zip(found, wanted, names, strict=True))
+        raise StateLost(where, f"holds {counted}")
+
+
+def wrong_type(error: ResponseError) -> bool:
+    """Whether a key is of another type than the gate writes; who is not allowed to ask, or asks too early, is told other things."""
+    return "WRONGTYPE" in str(error)
+
+
+def look(redis: Any, at: str) -> Look:
+    """What there is of the partition whose keys begin so; nothing is written, and nobody is disturbed."""
+    week = 0
+    while True:
+        (meta, notes, clients, outbox, *ids), wrong = _found(redis, at, week)
+        noted = _readable(notes.get(b"week")) or 0
+        if noted == week:
+            break
+        week = noted  # The ids of that week are to be counted in one moment with all else.
+    next_, batch, *_ = meta
+    found = Look(_readable(next_), _readable(batch) or 0, clients, notes, outbox == b"string", wrong)
+    return found if wrong else found._replace(lost=_lost(redis, at, found, meta, (clients, len(notes), *ids)))
+
+
+def _found(redis: Any, at: str, week: int) -> tuple[list[Any], str]:
+    """What each key holds, and which of them is not of its type."""
+    asked = redis.pipeline(transaction=True)
+    asked.hmget(f"{at}meta", _META).hgetall(f"{at}notes").hlen(f"{at}dossiers").type(f"{at}outbox")
+    for key in ids_of(at, week):
+        asked.hlen(key)
+    found, wrong = asked.execute(raise_on_error=False), ""
+    for place, (name, nothing) in enumerate(_KEYS):
+        if isinstance(found[place], ResponseError):
+            if not wrong_type(found[place]):
+                raise found[place]
+            found[place], wrong = nothing, f"holds `{name}` as another type than was written"
+    return found, wrong
+
+
+def _readable(stored: bytes | None) -> int | None:
+    try:
+        return as_number("", "", stored)
+    except StateLost:
+        return None
+
+
+def _lost(redis: Any, at: str, found: Look, meta: Sequence[bytes | None], there: Sequence[int]) -> str:
+    next_, batch, *written = meta
+    try:
+        for name, stored in (("next", next_), ("batch", batch), ("week", found.noted("week"))):
+            as_number(at, name, stored)
+        others = not found.batch and any_ids(redis, at)
+        examine(at, Held(found.batch, written, there, found.outbox, others))
+    except StateLost as error:
+        return error.what
+    return ""
