@@ -16,19 +16,32 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from gate.dossier import Dossier
 from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
-from state.redis_look import Held, Look, StateLost, all_there, any_ids, as_number, examine, ids_of, look, tag
+from state.redis_look import (
+    Held,
+    Look,
+    StateLost,
+    all_there,
+    any_ids,
+    as_number,
+    examine,
+    ids_of,
+    look,
+    tag,
+    wrong_type,
+)
 from state.redis_transaction import Command, Interrupted, transact
 
 CACHED_DOSSIERS: Final = 20_000
@@ -374,16 +387,29 @@ class RedisStore:
         self.rollback()
 
     def differences(self, other: "RedisStore") -> Iterator[str]:
-        """Clients whose dossier or history is not the same, byte for byte, in another state of the same partition."""
-        mine, theirs = (set(s._redis.hkeys(s._key("dossiers"))) for s in (self, other))
+        """Clients whose dossier or history is not the same, byte for byte, in another state of the same partition.
+
+        A key that is none of the gate's is not the same as any.
+        """
+        mine, theirs = (set(_typed(s._redis.hkeys, (), s._key("dossiers"))) for s in (self, other))
         for client in sorted(mine | theirs):
             if self._bytes_of(client) != other._bytes_of(client):
                 yield client.decode()
 
-    def _bytes_of(self, client: bytes) -> tuple[bytes | None, list[bytes]]:
-        history = self._redis.lrange(self._key(f"history:{client.decode()}"), 0, -1)
-        return self._redis.hget(self._key("dossiers"), client), history
+    def _bytes_of(self, client: bytes) -> tuple[bytes | None, list[bytes] | None]:
+        history = _typed(self._redis.lrange, None, self._key(f"history:{client.decode()}"), 0, -1)
+        return _typed(self._redis.hget, None, self._key("dossiers"), client), history
 
     def close(self) -> None:
         """See `Store`."""
         self._redis.close()
+
+
+def _typed(ask: Callable[..., Any], nothing: Any, *given: Any) -> Any:
+    """What Redis answers; `nothing` where the key is of another type than it must be."""
+    try:
+        return ask(*given)
+    except ResponseError as error:
+        if not wrong_type(error):
+            raise
+        return nothing

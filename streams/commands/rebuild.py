@@ -3,12 +3,16 @@
 import json
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.commands.common import AsJson, reading_kafka, refuse, settings_or_refuse
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.worker.rebuild import Rebuilt
 
 
 def rebuild(
@@ -29,28 +33,45 @@ def rebuild(
     from streams.connection import said
     from streams.worker.merge import LogLost
     from streams.worker.progress import OtherPartitions
-    from streams.worker.rebuild import Rebuild, StillRunning
+    from streams.worker.rebuild import NotMade, Rebuild
 
     logging.getLogger("kafka").addHandler(logging.NullHandler())
     _look_for_topics(settings)
     if not (check or yes) and not typer.confirm("Remove the state in Redis and make it anew from the topics?"):
         raise refuse("nothing was done", 1)
-    differ = 0
+    done = []
     try:
         work = Rebuild(settings, Redis.from_url(settings.redis), _progress)
-        partitions = work.begin()
+        partitions = work.begin(beside=check)
         chosen = _chosen(only, partitions)
         work.may_make(chosen)
         for number in chosen:
-            done = work.check(number, partitions) if check else work.make(number, partitions)
-            differ += len(done.differs or ())
-            print(json.dumps(_record(done)) if as_json else _said(done))
-    except (StillRunning, LogLost, OtherPartitions) as error:
+            done.append(work.check(number) if check else work.make(number))
+            print(json.dumps(_record(done[-1])) if as_json else _said(done[-1]))
+    except (NotMade, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except (KafkaError, RedisError) as error:
         raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
+    _refuse_unless_whole(done)
+
+
+def _refuse_unless_whole(done: Sequence["Rebuilt"]) -> None:
+    """Exit 1 with all that somebody must look at."""
+    short = [f"partition {d.partition}: {d.short}" for d in done if d.short]
+    if short:
+        raise refuse(
+            f"{'; '.join(short)}: that topic was made anew or lost its end; give it back its log from a copy", 1
+        )
+    lost = [str(d.partition) for d in done if d.lost]
+    if lost:
+        raise refuse(f"the state of partition {', '.join(lost)} cannot be used; make it anew without --check", 1)
+    differ = sum(len(d.differs or ()) for d in done)
     if differ:
-        raise refuse(f"{differ} clients have other bytes than the topics say; make the state anew without --check", 1)
+        raise refuse(
+            f"{differ} clients have other bytes than the topics say. What another version of gate61 wrote may differ and be "
+            "right; else keep a copy of Redis' files, and make the state anew without --check",
+            1,
+        )
 
 
 def _chosen(only: list[int] | None, partitions: int) -> list[int]:
@@ -75,14 +96,20 @@ def _progress(partition: int, done: int, all: int) -> None:
         print(f"\rpartition {partition}: {done:,} of {all:,} events", end="\033[K\r", file=sys.stderr, flush=True)
 
 
-def _record(done: object) -> dict[str, object]:
-    return {name: getattr(done, name) for name in ("partition", "events", "clients", "differs")}
+def _record(done: "Rebuilt") -> dict[str, object]:
+    names = ("partition", "events", "wanted", "clients", "differs", "lost")
+    return {name: getattr(done, name) for name in names}
 
 
-def _said(done: object) -> str:
-    found = _record(done)
-    said = f"partition {found['partition']}: {found['events']:,} events, {found['clients']:,} clients"
-    differs = found["differs"]
-    if isinstance(differs, tuple):
-        said += ", the same to the byte" if not differs else f", {len(differs)} differ: {', '.join(differs[:5])}"
+def _said(done: "Rebuilt") -> str:
+    if done.lost and done.place is None:
+        return f"partition {done.partition}: its state {done.lost}"
+    of = f" of {done.wanted:,}" if done.short else ""
+    said = f"partition {done.partition}: {done.events:,}{of} events, {done.clients:,} clients"
+    if done.lost:
+        said += f", its state {done.lost}"
+    if done.differs is not None:
+        said += (
+            f", {len(done.differs)} differ: {', '.join(done.differs[:5])}" if done.differs else ", the same to the byte"
+        )
     return said

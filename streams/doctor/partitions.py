@@ -10,7 +10,7 @@ from state.redis_look import Look, StateLost, as_number, look, tag
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
-from streams.worker.progress import OtherPartitions, Progress, same_spread
+from streams.worker.progress import OtherPartitions, same_spread, unreadable
 
 MOST_PARTITIONS = 10_000
 SHOWN = 3
@@ -98,22 +98,14 @@ def _never_anew(topic: Topic, stored: Mapping[int, int | None], bounds: Bounds) 
 
 def _lost(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
     """Partitions that a worker would not go on with, by what it asks itself."""
-    lost = [f"{number} ({why})" for number, found in stored.items() if (why := _why_not(found, partitions))]
+    lost = [
+        f"{number} ({why})" for number, found in stored.items() if (why := found.lost or unreadable(found, partitions))
+    ]
     if lost:
         yield _wrong(
             f"state is not whole, in partition {_few(lost)}: something else than the gate changed it",
             "make the state anew: `gate61 rebuild`, and keep others and eviction away from this Redis",
         )
-
-
-def _why_not(found: Look, partitions: int) -> str:
-    try:
-        Progress(found, found.next or 0, partitions)
-    except StateLost as error:
-        return found.lost or error.what
-    except OtherPartitions:
-        pass  # It is told once, of all of them.
-    return found.lost
 
 
 def _spread(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:

@@ -147,6 +147,17 @@ def _applied(stored: bytes | None, default: Applied) -> Applied:
     return policy, register, between, actions
 
 
+def unreadable(notes: Noted, partitions: int) -> str:
+    """What of a stored state no worker could go on from; empty if that is nothing."""
+    try:
+        Progress(notes, 0, partitions)
+    except StateLost as error:
+        return error.what
+    except OtherPartitions:
+        pass  # That concerns all partitions: see `same_spread`.
+    return ""
+
+
 def place_of(notes: Noted, actions: int | None) -> Place | None:
     """How far a stored state came, for who does not own it; None for no state. `actions` is its next offset.
 

@@ -2,10 +2,11 @@
 
 A partition whose Redis still knows how far it came is rebuilt to that very place. One that lost even that is rebuilt to
 what the group last acknowledged, all of whose outputs were kept; the worker goes on from there and says the rest again,
-the same bytes.
+the same bytes. What can be known to stand in the way is looked for before anything is removed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import version as version_of
 from time import monotonic, sleep
 from typing import Any
@@ -14,8 +15,10 @@ from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 from redis import Redis
 
-from state.redis_look import StateLost
-from state.redis_store import RedisStore
+from gate.policy import Policy
+from state.codec import UnknownLayout
+from state.redis_look import Look, StateLost
+from state.redis_store import Fenced, Moved, RedisStore
 from streams.administration import administrator
 from streams.codecs import unpack_every_codec
 from streams.connection import connection
@@ -26,7 +29,8 @@ from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
-from streams.worker.progress import Place, place_of, same_spread
+from streams.worker.progress import Place, place_of, same_spread, unreadable
+from streams.worker.taking import BATCH, fitting
 
 LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
@@ -34,8 +38,8 @@ NEVER = 1 << 62
 NOWHERE = (0,) * len(Log)
 
 
-class StillRunning(Exception):
-    """Workers have the partitions; two may not write one state."""
+class NotMade(Exception):
+    """State could not be made anew, or compared; the message says why and what to do."""
 
 
 class Rebuilt(Struct, frozen=True):
@@ -46,8 +50,14 @@ class Rebuilt(Struct, frozen=True):
     clients: int
     place: Place | None
     """How far its state had come; None if that was lost."""
-    differs: tuple[str, ...] | None
+    wanted: int
+    """How many events were to be judged; fewer were where a log ends before."""
+    differs: tuple[str, ...] | None = None
     """Clients whose bytes are not the same as before, if that was asked."""
+    short: str = ""
+    """Which logs end before the place that was to be reached; empty if none does."""
+    lost: str = ""
+    """Why what there was could not be used, if that was asked."""
 
 
 class Rebuild:
@@ -62,8 +72,13 @@ class Rebuild:
         self._followed = Followed()
         self._group = f"{settings.prefix}{settings.group}"
 
-    def begin(self) -> int:
-        """Read register and policies; returns how many partitions there are. Raises `LogLost`, `OtherPartitions`."""
+    def begin(self, beside: bool) -> int:
+        """Read register and policies; returns how many partitions there are. Raises `LogLost`, `OtherPartitions`.
+
+        `beside` running workers only what leaves the state alone may follow; else `NotMade` is raised.
+        """
+        if not beside:
+            self._wait_for_workers_to_leave()  # What they still do on their way out counts.
         admin = administrator(self._settings.kafka)
         try:
             kept = admin.list_group_offsets({self._group: None}).get(self._group, {})
@@ -74,6 +89,10 @@ class Rebuild:
         logs[TopicPartition(self._names.register.name, 0)] = Log.REGISTER
         consumer = self._consumer()
         try:
+            self._partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
+            # Before the logs are read, so that these go as far as what is compared with them.
+            self._looks = [self._store(n).look() for n in range(self._partitions)]
+            same_spread(self._looks, self._partitions)
             consumer.assign([*logs])
             whole({place.topic: first for place, first in consumer.beginning_offsets([*logs]).items()})
             consumer.seek_to_beginning()
@@ -84,41 +103,75 @@ class Rebuild:
                         self._followed.add(logs[place], record)
             for place, log in logs.items():
                 self._followed.read[log] = max(self._followed.read[log], ends[place])
-            partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
-            same_spread((self._store(n).look() for n in range(partitions)), partitions)
-            return partitions
+            return self._partitions
         finally:
             consumer.close()
 
     def may_make(self, numbers: Sequence[int]) -> None:
-        """Whether these partitions have all that their state was made from; raises `LogLost` before anything is removed."""
+        """Whether these partitions' state can be made; raises `LogLost` or `NotMade` before anything is removed."""
         places = [TopicPartition(t.name, n) for t in (self._names.actions, self._names.between) for n in numbers]
         consumer = self._consumer()
         try:
             _from_their_beginning(consumer.beginning_offsets(places))
         finally:
             consumer.close()
+        untils = (_place(self._looks[n]) or self._acknowledged_place(n) for n in numbers)
+        if not all(map(_nothing, untils)) and not any(
+            isinstance(arrival.event, Policy) for arrival in self._followed.policies
+        ):
+            raise NotMade(self._no_policy)
 
-    def check(self, number: int, partitions: int) -> Rebuilt:
-        """Rebuild beside the state and compare, byte for byte; the state is not touched."""
-        stored, place = self._stored(number)
-        beside = self._store(number, "rebuild:")
-        beside.clear()
-        try:
-            events = self._replay(number, partitions, beside, place or self._acknowledged_place(number))
-            differs = tuple(stored.differences(beside))
-            return Rebuilt(number, events, beside.count(), place, differs)
-        finally:
+    @property
+    def _no_policy(self) -> str:
+        return (
+            f"`{self._names.policy.name}` holds no policy that can be used, and state is made by those that were in force: give "
+            "the topic back its log from a copy; see `gate61 doctor`"
+        )
+
+    def check(self, number: int) -> Rebuilt:
+        """Rebuild beside the state and compare, byte for byte; the state is not touched.
+
+        Raises `NotMade` where it went on meanwhile, so that nothing can be said.
+        """
+        store = self._store(number)
+        found = self._looks[number]
+        place, lost = _place(found), found.lost or unreadable(found, self._partitions)
+        until, beside = place or self._acknowledged_place(number), self._store(number, "rebuild:")
+        if lost and place is None:
+            return Rebuilt(number, 0, found.clients, None, until.actions, lost=lost)
+        with _said_of(number):
             beside.clear()
+            try:
+                reached = self._replay(number, beside, until)
+                differs = tuple(store.differences(beside))
+                clients = beside.count()
+            finally:
+                beside.clear()
+        _stood_still(number, found, store.look(), place, differs)
+        short = self._short(reached, until)
+        return Rebuilt(number, reached.actions, clients, place, until.actions, differs, short, lost)
 
-    def make(self, number: int, partitions: int) -> Rebuilt:
-        """Remove the state of a partition and make it anew."""
+    def make(self, number: int) -> Rebuilt:
+        """Remove the state of a partition and make it anew; raises `NotMade` where that came to no end."""
         self._wait_for_workers_to_leave()
-        store, place = self._stored(number)
+        store = self._store(number)
+        place = _place(store.look())
         until = place or self._acknowledged_place(number)
-        store.clear()
-        events = self._replay(number, partitions, store, until)
-        return Rebuilt(number, events, store.count(), place, None)
+        with _said_of(number):
+            store.clear()
+            reached = self._replay(number, store, until)
+            short = self._short(reached, until)
+            return Rebuilt(number, reached.actions, store.count(), place, until.actions, short=short)
+
+    def _short(self, reached: Place, until: Place) -> str:
+        """Which logs end before the place that was to be reached; empty if none does."""
+        names = self._names.policy, self._names.register, self._names.between, self._names.actions
+        ends = [
+            f"`{names[log].name}` ends at offset {reached[log]} of {until[log]}"
+            for log in Log
+            if reached[log] < until[log] < NEVER
+        ]
+        return ", ".join(ends)
 
     def _wait_for_workers_to_leave(self) -> None:
         """A stopped worker keeps its place in the group for as long as its session lasts."""
@@ -127,53 +180,54 @@ class Rebuild:
             deadline = monotonic() + LEAVE_SECONDS
             while admin.describe_groups([self._group]).get(self._group, {}).get("members"):
                 if monotonic() > deadline:
-                    raise StillRunning(f"workers of group `{self._group}` are running; stop them first")
+                    raise NotMade(f"workers of group `{self._group}` are running; stop them first")
                 sleep(0.5)
         finally:
             admin.close()
-
-    def _stored(self, number: int) -> tuple[RedisStore, Place | None]:
-        store = self._store(number)
-        found = store.look()
-        try:
-            # Without an outbox the last outputs may never have been published: it is no place to make anew up to.
-            return store, place_of(found, found.next) if found.outbox else None
-        except StateLost:
-            return store, None
 
     def _store(self, number: int, below: str = "") -> RedisStore:
         return RedisStore(self._redis, f"{self._names.actions.name}:{number}", below=below)
 
     def _acknowledged_place(self, number: int) -> Place:
-        return Place(NEVER, NEVER, NEVER, self._acknowledged.get(number, 0), 1)
+        return Place(NEVER, NEVER, NEVER, max(0, self._acknowledged.get(number, 0)), 1)
 
-    def _replay(self, number: int, partitions: int, store: RedisStore, until: Place) -> int:
-        if not until.actions and not until.between:
-            return 0
-        partition = Partition(number, partitions, self._followed, store, version_of("gate61"))
+    def _replay(self, number: int, store: RedisStore, until: Place) -> Place:
+        """Judge again up to that place; returns how far the logs went."""
+        if _nothing(until):
+            return until
+        partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
         partition.assume()
         if not partition.open():
-            return 0
-        places = [TopicPartition(t.name, number) for t in (self._names.actions, self._names.between)]
+            raise NotMade(self._no_policy)
         consumer = self._consumer()
         try:
             partition.pin([pin for pin in self._pins(consumer, number) if reached_by(until, pin)])
-            consumer.assign(places)
-            consumer.seek_to_beginning()
-            ends = consumer.end_offsets(places)
-            all_ends = [*self._followed.read, ends[places[1]], ends[places[0]]]
-            reached = False
-            while not reached:
-                found = consumer.poll(500, max_records=2000)
-                read = [(found.get(p, ()), consumer.position(p)) for p in places]
-                partition.read(*read[0], *read[1])
-                partition.recall()
-                reached = partition.rework(all_ends, until)
-                self._told(number, min(partition.place.actions, until.actions), until.actions)
-                reached = reached or (not found and all(consumer.position(p) >= ends[p] for p in places))
-            return partition.place.actions
+            self._judge_again(consumer, partition, until)
+            return partition.place
         finally:
             consumer.close()
+
+    def _judge_again(self, consumer: Any, partition: Partition, until: Place) -> None:
+        logs = {TopicPartition(self._names.between.name, partition.number): Log.BETWEEN}
+        logs[TopicPartition(self._names.actions.name, partition.number)] = Log.ACTIONS
+        # What lies behind a stored place is not looked at: it may be what a worker stopped at.
+        bounds = {p: until[log] if until.between < NEVER else NEVER for p, log in logs.items()}
+        consumer.assign([*logs])
+        consumer.seek_to_beginning()
+        ends = {p: min(end, bounds[p]) for p, end in consumer.end_offsets([*logs]).items()}
+        between, actions = logs
+        reached, more = False, True
+        while more and not reached:
+            # As in a worker, what waits for another log is a batch by itself.
+            (consumer.pause if partition.holds else consumer.resume)(actions)
+            asked = [between] if partition.holds else [between, actions]
+            found = consumer.poll(500, max_records=BATCH)
+            read = {p: _portion(consumer, p, found.get(p, ()), bounds[p]) for p in logs}
+            partition.read(*read[actions], *read[between])
+            partition.recall()
+            reached = partition.rework([*self._followed.read, ends[between], ends[actions]], until)
+            self._told(partition.number, min(partition.place.actions, until.actions), until.actions)
+            more = bool(found) or any(consumer.position(p) < ends[p] for p in asked)
 
     def _pins(self, consumer: Any, number: int) -> list[Pin]:
         """What the published answers say of the order in which the logs were applied."""
@@ -182,7 +236,7 @@ class Rebuild:
         consumer.seek_to_beginning()
         end, unknown = consumer.end_offsets([answers])[answers], Unknown(NOWHERE)
         while consumer.position(answers) < end:
-            for record in consumer.poll(500, max_records=2000).get(answers, ()):
+            for record in consumer.poll(500, max_records=BATCH).get(answers, ()):
                 unknown.add(record.headers)
         return unknown.pins
 
@@ -206,3 +260,51 @@ def _from_their_beginning(beginnings: Mapping[TopicPartition, int]) -> None:
                 "they forbid, so nothing was changed. Keep the state that there is, or bring it back from a copy of Redis' "
                 "files; or give the topic back its log from a copy. Keep this topic for good (`gate61 doctor`)"
             )
+
+
+def _place(found: Look) -> Place | None:
+    """The place to make state anew up to; without an outbox the last outputs may never have been published."""
+    with suppress(StateLost):
+        return place_of(found, found.next) if found.outbox else None
+    return None
+
+
+def _nothing(until: Place) -> bool:
+    """Whether nothing was ever taken, or acknowledged, of what happens around clients: that is made by a worker."""
+    return not until.actions and until.between in (0, NEVER)
+
+
+def _portion(consumer: Any, log: TopicPartition, records: Sequence[Any], bound: int) -> tuple[list[Any], int]:
+    """As many of the records as fit into a batch, and the offset after them; the others are fetched again."""
+    fit = fitting(records)
+    if fit < len(records):
+        consumer.seek(log, records[fit].offset)
+    return [r for r in records[:fit] if r.offset < bound], min(consumer.position(log), bound)
+
+
+def _stood_still(number: int, before: Look, after: Look, place: Place | None, differs: Sequence[str]) -> None:
+    """Whether what was compared is of one moment; raises `NotMade`."""
+    if (before.next, before.batch) != (after.next, after.batch):
+        raise NotMade(
+            f"the state of partition {number} went on while it was compared, from offset {before.next} to {after.next}, so "
+            "nothing can be said of it: stop the workers, then check again"
+        )
+    if differs and place is not None and place.walk:
+        raise NotMade(
+            f"the state of partition {number} has clients who are still to be judged again behind a change of the register: "
+            "let a worker come to the end of that, stop it, then check again"
+        )
+
+
+@contextmanager
+def _said_of(number: int) -> Iterator[None]:
+    """Whatever stands in the way of a partition on the way, as `NotMade`."""
+    try:
+        yield
+    except (Fenced, Moved):
+        raise NotMade(
+            f"partition {number} is not finished: somebody else wrote its state meanwhile, a worker of another GATE61_GROUP or "
+            "another `gate61 rebuild`; stop all that use this GATE61_REDIS with this GATE61_PREFIX, then do it again"
+        ) from None
+    except (StateLost, UnknownLayout, LogLost) as error:
+        raise NotMade(f"partition {number} is not finished: {error}") from None

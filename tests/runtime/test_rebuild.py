@@ -1,20 +1,27 @@
 """`gate61 rebuild` on real Kafka and Redis: state is made from all of the logs, or it is not touched."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.admin import ConfigResource
 
+from gate.dossier import Dossier
 from state.redis_look import tag
+from state.redis_store import RedisStore
 from streams.kafka_record import partition_of
-from tests.runtime.gate import Setting, Worker
+from streams.settings import settings
+from streams.worker.partition import Partition
+from streams.worker.rebuild import NotMade, Rebuild
+from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
-from tests.runtime.test_worker import run
+from tests.runtime.test_worker import page, run
 from tests.stories.telling import REGISTER, clean_client, offer
 
 ANNA = partition_of(b"anna", 2)
@@ -80,3 +87,139 @@ def test_all_partitions_are_looked_for_before_one_is_made(setting: Setting, work
     refused = run(worker, "rebuild", "--yes", "--partition", "0", "--partition", "99")
     assert refused.returncode == 2 and "there is no partition 99; there are 2, from 0" in refused.stderr
     assert not refused.stdout and _state(setting) == before
+
+
+def _rebuild(setting: Setting, monkeypatch: pytest.MonkeyPatch, told: Callable[[], None]) -> Rebuild:
+    """In this process, a record at a time; `told` is called after each."""
+    monkeypatch.setattr("streams.worker.taking.BATCH_MEMORY", 1)
+    made = settings(
+        {"GATE61_KAFKA": setting.kafka.servers, "GATE61_REDIS": setting.redis.url, "GATE61_PREFIX": setting.prefix}
+    )
+    rebuild = Rebuild(made, setting.redis.client(), lambda *_: told())
+    assert rebuild.begin(beside=True) == 2
+    return rebuild
+
+
+def _store(setting: Setting, client: Any) -> RedisStore:
+    return RedisStore(client, f"{setting.names.actions.name}:{ANNA}")
+
+
+def test_what_unpacks_to_very_much_is_taken_in_portions(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a batch is one write, also here; and the state is the same."""
+    sizes, read = [], Partition.read
+
+    def measured(partition: Partition, actions: Sequence[Any], *rest: Any) -> None:
+        sizes.append(len(actions))
+        read(partition, actions, *rest)
+
+    monkeypatch.setattr(Partition, "read", measured)
+    done = _rebuild(setting, monkeypatch, lambda: None).check(ANNA)
+    assert done.differs == () and done.events == sum(sizes) == setting.ends()[ANNA] > 1
+    assert max(sizes) == 1
+
+
+def test_state_that_goes_on_while_it_is_compared_is_not_said_to_differ(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker at work is no fault of the state."""
+    with setting.redis.client() as client:
+        store = _store(setting, client)
+
+        def work() -> None:
+            store.assign()
+            store.keep(Dossier("anna", horizon=1))
+            store.commit()
+
+        with pytest.raises(NotMade, match=r"went on while it was compared.*stop the workers, then check again"):
+            _rebuild(setting, monkeypatch, work).check(ANNA)
+
+
+def test_who_is_overtaken_while_making_state_says_so(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers of another group are not seen before; they see to it that only one writes."""
+    with setting.redis.client() as client:
+        overtake = _store(setting, client).assign
+        with pytest.raises(NotMade, match=rf"partition {ANNA} is not finished: somebody else wrote.*GATE61_GROUP"):
+            _rebuild(setting, monkeypatch, overtake).make(ANNA)
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "said"),
+    [
+        ("meta", "next", "holds `ten` as `next`, which is no number"),
+        ("notes", "register", "holds `ten` as `register`, which is no number"),
+        ("notes", "partitions", "holds `ten` as `partitions`, which is no number"),
+        ("meta", "", "holds `meta` as another type"),
+        ("dossiers", "", "holds `dossiers` as another type"),
+    ],
+)
+def test_state_that_cannot_be_read_is_told_and_made_anew(
+    setting: Setting, worker: Worker, key: str, field: str, said: str
+) -> None:
+    """It is what the command is for."""
+    with setting.redis.client() as client:
+        if field:
+            client.hset(_key(setting, key), field, "ten")
+        else:
+            client.delete(_key(setting, key))
+            client.set(_key(setting, key), "somebody was here")
+    checked = run(worker, "rebuild", "--check")
+    assert checked.returncode == 1 and said in checked.stdout, checked
+    (refused,) = checked.stderr.splitlines()
+    assert f"the state of partition {ANNA} cannot be used" in refused
+    made = run(worker, "rebuild", "--yes")
+    assert made.returncode == 0, made
+    worker.start()
+    wait_until(lambda: page(worker, "readyz")[0] == 200, 60)
+    setting.caught_up()
+    assert worker.stop() == 0 and setting.differences() == []
+    assert run(worker, "rebuild", "--check").returncode == 0
+
+
+def test_a_place_that_the_log_does_not_reach_is_told(setting: Setting, worker: Worker) -> None:
+    """State is made of what there is, and that is not all."""
+    with setting.redis.client() as client:
+        client.hset(_key(setting, "meta"), "next", 500)
+    end = setting.ends()[ANNA]
+    for words in ("--check", "--yes"):
+        made = run(worker, "rebuild", words)
+        assert made.returncode == 1 and f"partition {ANNA}: {end} of 500 events" in made.stdout, made
+        assert f"`{setting.names.actions.name}` ends at offset {end} of 500" in made.stderr
+    assert run(worker, "rebuild", "--check").returncode == 0
+
+
+def test_without_a_policy_no_state_is_removed(setting: Setting) -> None:
+    """It would be made of nothing."""
+    setting.publish(_lines(clean_client("anna")))
+    with setting.redis.client() as client:
+        store = _store(setting, client)
+        store.assign()
+        for name in ("policy", "register", "between"):
+            store.note(name, b"0")
+        store.note("walk", b"-1")
+        store.commit(1)
+    before = _state(setting)
+    refused = run(setting.worker(), "rebuild", "--yes")
+    assert refused.returncode == 1 and "holds no policy that can be used" in refused.stderr, refused
+    assert _state(setting) == before
+
+
+def test_a_time_that_its_sender_chose_is_no_part_of_state(setting: Setting, worker: Worker) -> None:
+    """What a worker stopped at is not looked at; where the place is lost too, it is refused by name."""
+    topic = setting.names.actions.name
+    with setting.kafka.admin() as admin:
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"message.timestamp.type": "CreateTime"})])
+    time.sleep(0.5)
+    line = _lines([{**offer(who="anna"), "id": "later"}])[0]
+    setting.producer.send(topic, line, b"anna", [CONTENT_TYPE], partition=ANNA, timestamp_ms=1).get(20)
+    assert run(worker, "rebuild", "--check").returncode == 0
+    assert run(worker, "rebuild", "--yes").returncode == 0
+    assert run(worker, "rebuild", "--check").returncode == 0
+    with setting.redis.client() as client:
+        client.hset(_key(setting, "meta"), "next", setting.ends()[ANNA])
+    refused = run(worker, "rebuild", "--check")
+    assert refused.returncode == 1 and f"`{topic}` has a time that its sender chose" in refused.stderr, refused
+    assert len(refused.stderr.splitlines()) == 1
