@@ -190,7 +190,7 @@ def _would(asked: "Iterator[DeadLetter]", inputs: "Inputs", found: "Survey") -> 
 def _replayed(settings: Settings, asked: "Iterator[DeadLetter]", inputs: "Inputs", found: "Survey") -> "Iterator[Done]":
     """What became of each, told as it happens."""
     from streams.replay import Replay
-    from streams.worker.kafka import producer
+    from streams.worker.publishing import producer
 
     with asyncio.Runner() as runner:
 

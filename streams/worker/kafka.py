@@ -1,17 +1,14 @@
-"""The loop's logs and outputs on Kafka, by aiokafka."""
+"""The loop's logs on Kafka, by aiokafka; `streams.worker.publishing` is the way out."""
 
-from asyncio import Future, Lock, Task, create_task, sleep, wait
-from collections.abc import Callable, Mapping, Sequence
+from asyncio import Lock, sleep
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from time import monotonic
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import RecordMetadata
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from gate.facts import Instant
 from streams.connection import connection
@@ -20,25 +17,19 @@ from streams.topics import Names
 from streams.worker.following import Followed, made_anew
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Ends, Log
-from streams.worker.outputs import DECISIONS, Output
 from streams.worker.pins import Unknown
 from streams.worker.records import tolerate_names
 from streams.worker.taking import BATCH, appended, fitting
 
-BATCH_BYTES = 512 * 1024
-"""Of one produce request a partition; a single record may be larger."""
 ACKNOWLEDGE_SECONDS = 1.0
 LOOK_MILLISECONDS = 5_000
 """Waited for answers that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
-LARGEST_REQUEST = 32 * 1024 * 1024
 METADATA_MILLISECONDS = 30_000
 """After so long it is asked again which topics there are: they may have been made anew, or got more partitions."""
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
-ENDING_SECONDS = 5.0
-"""What a producer that failed gets to send what others have given it."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -175,129 +166,6 @@ class KafkaSource:
             await self._consumer.commit({self._actions: actions, self._between: between})
 
 
-class Sender:
-    """The producer that the worker's partitions share, replaced by another one after it failed.
-
-    What a producer could not send has used up its numbers, by which brokers tell repetitions from what is new: whatever the
-    same producer sends to that partition afterwards is refused, for good. It has tried again by itself before it says so.
-    """
-
-    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
-        self._make = make
-        self.producer = make()
-        self._alone = Lock()
-        self._ending: set[Task[None]] = set()
-
-    async def start(self) -> None:
-        """Connect; raises `KafkaError`."""
-        await self.producer.start()
-
-    async def stop(self) -> None:
-        """Send what is under way, and disconnect."""
-        await self.producer.stop()
-
-    async def replace(self, failed: AIOKafkaProducer) -> None:
-        """Another one instead of that, unless somebody has replaced it; raises `KafkaError` if there is none to be had."""
-        async with self._alone:
-            if failed is self.producer:
-                await self._end(failed)
-                other = self._make()
-                try:
-                    await other.start()
-                except BaseException:
-                    await other.stop()
-                    raise
-                self.producer = other
-
-    async def _end(self, failed: AIOKafkaProducer) -> None:
-        """Give what others have sent by it a chance to arrive; then they send it again by the next."""
-        ending = create_task(failed.stop())
-        self._ending.add(ending)
-        ending.add_done_callback(self._ended)
-        _, late = await wait([ending], timeout=ENDING_SECONDS)
-        if late:
-            failed._message_accumulator.fail_all(ProducerClosed())
-
-    def _ended(self, ending: "Task[None]") -> None:
-        self._ending.discard(ending)
-        if not ending.cancelled():
-            ending.exception()  # Looked at, and of no interest: it is gone.
-
-
-class _Sent(NamedTuple):
-    """A batch on its way: where to, how many records, and where it will be."""
-
-    place: tuple[int, int]
-    many: int
-    kept: "Future[RecordMetadata]"
-
-    @property
-    def answers(self) -> bool:
-        return self.place[0] == DECISIONS
-
-
-class KafkaPublisher:
-    """Outputs in batches, idempotent, each acknowledged by all replicas in sync."""
-
-    def __init__(self, sender: Sender, names: Names) -> None:
-        self._sender = sender
-        self._names: Mapping[int, str] = {place: topic.name for place, topic in enumerate(names)}
-        self._kept: dict[tuple[int, int], list[Output]] = {}
-        """What was acknowledged of outputs of which others were not: all are published again, and these were already."""
-
-    async def publish(self, outputs: Sequence[Output]) -> int | None:
-        """See `Publisher`."""
-        producer = self._sender.producer
-        try:
-            return await self._publish(producer, outputs)
-        except KafkaError:
-            await self._sender.replace(producer)
-            raise
-
-    async def _publish(self, producer: AIOKafkaProducer, outputs: Sequence[Output]) -> int | None:
-        ordered = sorted(outputs, key=_place)  # A stable sort keeps the order within a partition.
-        groups = {place: [*group] for place, group in groupby(ordered, key=_place)}
-        begun = {place: self._had(place, group) for place, group in groups.items()}
-        sent: list[_Sent] = []
-        try:
-            for place, group in groups.items():
-                await self._send_all(producer, place, group[begun[place] :], sent)
-            if sent:
-                await wait([each.kept for each in sent])
-            found = [(each, each.kept.result()) for each in sent]
-        except BaseException:
-            self._kept = {place: group[: begun[place] + _acknowledged(place, sent)] for place, group in groups.items()}
-            raise
-        self._kept = {}
-        answers = [where.offset + each.many if where.offset >= 0 else None for each, where in found if each.answers]
-        return answers[-1] if answers else None  # A broker that had this batch already need not say where.
-
-    def _had(self, place: tuple[int, int], group: Sequence[Output]) -> int:
-        """How many of these the topic's partition acknowledged when they could not all be published."""
-        kept = self._kept.get(place, [])
-        return len(kept) if group[: len(kept)] == kept else 0
-
-    async def _send_all(
-        self, producer: AIOKafkaProducer, place: tuple[int, int], group: Sequence[Output], sent: list[_Sent]
-    ) -> None:
-        if not group:
-            return
-        batch = producer.create_batch()
-        for output in group:
-            values = {"key": output.key, "value": output.value, "headers": [*output.headers]}
-            if batch.append(timestamp=None, **values) is None:
-                sent.append(_Sent(place, batch.record_count(), await self._send(producer, batch, *place)))
-                batch = producer.create_batch()
-                batch.append(timestamp=None, **values)
-        sent.append(_Sent(place, batch.record_count(), await self._send(producer, batch, *place)))
-
-    async def _send(
-        self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: int, partition: int
-    ) -> "Future[RecordMetadata]":
-        kept: Future[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
-        return kept
-
-
 def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
     """What one of these has died of, if it has: it is tried again by none of them, and no read would ever end well."""
     for consumer in consumers:
@@ -310,21 +178,6 @@ def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
         if getattr(coordinator, "_pending_exception", None):
             return cast(BaseException, coordinator._pending_exception)
     return None
-
-
-def _acknowledged(place: tuple[int, int], sent: Sequence[_Sent]) -> int:
-    """How many records of a topic's partition, from the first on, were acknowledged."""
-    count = 0
-    for each in sent:
-        if each.place == place:
-            if not each.kept.done() or each.kept.cancelled() or each.kept.exception():
-                break
-            count += each.many
-    return count
-
-
-def _place(output: Output) -> tuple[int, int]:
-    return output.topic, output.partition
 
 
 def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
@@ -363,17 +216,4 @@ def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
         auto_offset_reset="none",
         isolation_level="read_committed",
         fetch_max_wait_ms=50,
-    )
-
-
-def producer(kafka: Kafka, instance: str) -> AIOKafkaProducer:
-    """The producer of all outputs of a worker."""
-    return AIOKafkaProducer(
-        **connection(kafka),
-        client_id=f"gate61-{instance}",
-        enable_idempotence=True,
-        acks="all",
-        max_batch_size=BATCH_BYTES,
-        max_request_size=LARGEST_REQUEST,
-        linger_ms=0,
     )

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version as version_of
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 from msgspec import Struct
 from redis import Redis
 
@@ -36,6 +37,8 @@ LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
 """An offset that is not reached."""
 NOWHERE = (0,) * len(Log)
+
+T = TypeVar("T")
 
 
 class NotMade(Exception):
@@ -81,7 +84,7 @@ class Rebuild:
             self._wait_for_workers_to_leave()  # What they still do on their way out counts.
         admin = administrator(self._settings.kafka)
         try:
-            kept = admin.list_group_offsets({self._group: None}).get(self._group, {})
+            kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
             self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
         finally:
             admin.close()
@@ -178,7 +181,7 @@ class Rebuild:
         admin = administrator(self._settings.kafka)
         try:
             deadline = monotonic() + LEAVE_SECONDS
-            while admin.describe_groups([self._group]).get(self._group, {}).get("members"):
+            while _coordinated(lambda: admin.describe_groups([self._group])).get(self._group, {}).get("members"):
                 if monotonic() > deadline:
                     raise NotMade(f"workers of group `{self._group}` are running; stop them first")
                 sleep(0.5)
@@ -248,6 +251,18 @@ class Rebuild:
             auto_offset_reset="none",
             isolation_level="read_committed",
         )
+
+
+def _coordinated(ask: Callable[[], T]) -> T:
+    """What Kafka says of groups; brokers that never had one need a moment before they can."""
+    deadline = monotonic() + LEAVE_SECONDS
+    while True:
+        try:
+            return ask()
+        except CoordinatorNotAvailableError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.5)
 
 
 def _from_their_beginning(beginnings: Mapping[TopicPartition, int]) -> None:

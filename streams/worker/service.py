@@ -34,6 +34,7 @@ from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
 from streams.worker.progress import OtherPartitions, same_spread
+from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.taking import MILLISECOND
 
 log = structlog.get_logger("gate61.worker")
@@ -140,7 +141,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             socket_connect_timeout=REDIS_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._sender = kafka.Sender(lambda: kafka.producer(settings.kafka, settings.instance))
+        self._sender = Sender(lambda: producer(settings.kafka, settings.instance))
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
         self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
@@ -266,7 +267,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     def _run(self, number: int) -> None:
         partition = Partition(number, self._partitions, self._followed, self._store(number), version_of("gate61"))
         source = kafka.KafkaSource(self._consumer, self._looker, self._followed, self._names, number)
-        loop = PartitionLoop(partition, source, kafka.KafkaPublisher(self._sender, self._names), self._world)
+        loop = PartitionLoop(partition, source, KafkaPublisher(self._sender, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe
         self.loops[number] = loop

@@ -72,7 +72,7 @@ class Telling:
         return Origin(self._number, self._partitions, input, read)
 
     def _dead_letter(self, topic: int, partition: int, reject: Rejected, record: Any, policy: Policy) -> Output:
-        kept = kept_of(record.key, record.value, record.headers)
+        kept = kept_of(record.key, record.value, tuple(record.headers))
         errors = dead_letter_headers(
             topic=record.topic,
             partition=record.partition,

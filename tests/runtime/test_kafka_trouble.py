@@ -18,9 +18,10 @@ from streams.connection import let_go
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.kafka import Looker, Sender, consumer, failed, follower, producer
+from streams.worker.kafka import Looker, consumer, failed, follower
 from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
+from streams.worker.publishing import Sender, producer
 from streams.worker.service import Gatekeeper, harmless
 from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
@@ -286,7 +287,7 @@ async def test_others_batches_arrive_or_fail_when_a_producer_is_replaced(
         await sender.replace(failed)
         assert another is sender.producer is not failed
         assert (await another.send_and_wait(f"{prefix}there", b"next", partition=0)).offset == 1
-        monkeypatch.setattr("streams.worker.kafka.ENDING_SECONDS", 0.5)
+        monkeypatch.setattr("streams.worker.publishing.ENDING_SECONDS", 0.5)
         kafka.pause()
         stuck = await another.send(f"{prefix}there", b"stuck", partition=0)
         replacing = asyncio.create_task(sender.replace(another))

@@ -8,8 +8,8 @@ import pytest
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.topics import topics
-from streams.worker.kafka import KafkaPublisher
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, Output
+from streams.worker.publishing import KafkaPublisher
 
 
 class _Where(NamedTuple):
