@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gate.dossier import Standing
 from gate.facts import Released
-from gate.packing import replaced
 from gate.people import refusal
 from gate.policy import HOUR
 from tests.player import POLICY
@@ -98,7 +98,7 @@ def test_the_hours_of_a_release_are_the_policys() -> None:
     """A refusal says how many."""
     case = tell(HELD, released(at="26 h", expires="50 h + 1 us")).out[-1]["data"]
     assert "within 24 hours" in case["said"]
-    strict = replaced(POLICY, release_limit=2 * HOUR)
+    strict = replace(POLICY, release_limit=2 * HOUR)
     late = refusal(_standing(), Released("dec", "a", "b", "x", 3 * HOUR), 0, strict)
     assert late is not None and "within 2 hours" in late
     assert refusal(_standing(), Released("dec", "a", "b", "x", 2 * HOUR), 0, strict) is None
