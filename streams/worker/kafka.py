@@ -26,7 +26,7 @@ LOOK_MILLISECONDS = 5_000
 """Waited for answers that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
-METADATA_MILLISECONDS = 30_000
+METADATA_MILLISECONDS = 10_000
 """After so long it is asked again which topics there are: they may have been made anew, or got more partitions."""
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""

@@ -62,21 +62,20 @@ def _state(setting: Setting) -> dict[bytes, bytes]:
         return {key: client.dump(key) for key in keys}  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("words", ["--yes", "--check"])
 @pytest.mark.parametrize("which", ["actions", "between"])
-def test_state_is_not_made_from_a_log_whose_beginning_was_deleted(
-    setting: Setting, worker: Worker, which: str, words: str
-) -> None:
+def test_state_is_not_made_from_a_log_whose_beginning_was_deleted(setting: Setting, worker: Worker, which: str) -> None:
     """What was deleted may forbid what the rest would allow; what has all its records is made."""
     topic = getattr(setting.names, which).name
     with setting.kafka.admin() as admin:
         admin.delete_records({TopicPartition(topic, ANNA): 1})
     before = _state(setting)
-    refused = run(worker, "rebuild", words)
-    assert refused.returncode == 1 and _state(setting) == before
-    (said,) = refused.stderr.splitlines()
-    assert f"records of `{topic}` were deleted, in partition {ANNA} (begins at 1)" in said and "from a copy" in said
-    assert run(worker, "rebuild", words, "--partition", str(1 - ANNA)).returncode == 0
+    for words in ("--yes", "--check"):
+        refused = run(worker, "rebuild", words)
+        assert refused.returncode == 1 and _state(setting) == before
+        (said,) = refused.stderr.splitlines()
+        assert f"records of `{topic}` were deleted, in partition {ANNA} (begins at 1)" in said and "from a copy" in said
+    for words in ("--yes", "--check"):
+        assert run(worker, "rebuild", words, "--partition", str(1 - ANNA)).returncode == 0
     examined = run(worker, "doctor")
     assert f"records of `{topic}` from which state was made were deleted" in examined.stdout
     assert "state     records of" in examined.stdout and examined.stdout.count("never be made anew") == 1
@@ -146,37 +145,35 @@ def test_who_is_overtaken_while_making_state_says_so(
             _rebuild(setting, monkeypatch, overtake).make(ANNA)
 
 
-@pytest.mark.parametrize(
-    ("key", "field", "said"),
-    [
-        ("meta", "next", "holds `ten` as `next`, which is no number"),
-        ("notes", "register", "holds `ten` as `register`, which is no number"),
-        ("notes", "partitions", "holds `ten` as `partitions`, which is no number"),
-        ("meta", "", "holds `meta` as another type"),
-        ("dossiers", "", "holds `dossiers` as another type"),
-    ],
+UNREADABLE = (
+    ("meta", "next", "holds `ten` as `next`, which is no number"),
+    ("notes", "register", "holds `ten` as `register`, which is no number"),
+    ("notes", "partitions", "holds `ten` as `partitions`, which is no number"),
+    ("meta", "", "holds `meta` as another type"),
+    ("dossiers", "", "holds `dossiers` as another type"),
 )
-def test_state_that_cannot_be_read_is_told_and_made_anew(
-    setting: Setting, worker: Worker, key: str, field: str, said: str
-) -> None:
+
+
+def test_state_that_cannot_be_read_is_told_and_made_anew(setting: Setting, worker: Worker) -> None:
     """It is what the command is for."""
-    with setting.redis.client() as client:
-        if field:
-            client.hset(_key(setting, key), field, "ten")
-        else:
-            client.delete(_key(setting, key))
-            client.set(_key(setting, key), "somebody was here")
-    checked = run(worker, "rebuild", "--check")
-    assert checked.returncode == 1 and said in checked.stdout, checked
-    (refused,) = checked.stderr.splitlines()
-    assert f"the state of partition {ANNA} cannot be used" in refused
-    made = run(worker, "rebuild", "--yes")
-    assert made.returncode == 0, made
+    for key, field, said in UNREADABLE:
+        with setting.redis.client() as client:
+            if field:
+                client.hset(_key(setting, key), field, "ten")
+            else:
+                client.delete(_key(setting, key))
+                client.set(_key(setting, key), "somebody was here")
+        checked = run(worker, "rebuild", "--check")
+        assert checked.returncode == 1 and said in checked.stdout, checked
+        (refused,) = checked.stderr.splitlines()
+        assert f"the state of partition {ANNA} cannot be used" in refused
+        made = run(worker, "rebuild", "--yes")
+        assert made.returncode == 0, made
+        assert run(worker, "rebuild", "--check").returncode == 0, said
     worker.start()
     wait_until(lambda: page(worker, "readyz")[0] == 200, 60)
     setting.caught_up()
     assert worker.stop() == 0 and setting.differences() == []
-    assert run(worker, "rebuild", "--check").returncode == 0
 
 
 def test_a_place_that_the_log_does_not_reach_is_told(setting: Setting, worker: Worker) -> None:
