@@ -26,6 +26,7 @@ from streams.desk.pages.acts import act_pages
 from streams.desk.pages.cases import case_pages
 from streams.desk.pages.clients import client_pages
 from streams.desk.pages.decisions import decision_pages
+from streams.desk.pages.evidence import evidence_pages
 from streams.desk.pages.overviews import overview_pages
 from streams.desk.pages.queue import queue_pages
 from streams.desk.pages.view import View
@@ -57,7 +58,8 @@ def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> F
     elsewhere = oidc.name if oidc else ""
     routers = [sign_in_pages(view, elsewhere), own_pages(view), people_pages(view, elsewhere)]
     routers += [oidc_pages(view, oidc)] if oidc else []
-    routers += [pages(view) for pages in (queue_pages, decision_pages, client_pages, case_pages, act_pages)]
+    every = (queue_pages, decision_pages, client_pages, evidence_pages, case_pages, act_pages)
+    routers += [pages(view) for pages in every]
     for router in (*routers, overview_pages(view)):
         app.router.routes.extend(router.routes)  # One flat list, which can be asked whom each route is for.
     _probes(app, desk)

@@ -1,7 +1,5 @@
-"""A client's file: what happened when, by both clocks, and what people may do about evidence and taint."""
+"""A client's file: what happened when, by both clocks, with the forms of what may be done about it."""
 
-import re
-from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -11,20 +9,18 @@ from fastapi.responses import RedirectResponse, Response
 from gate.facts import EvidenceFiled, Service
 from gate.policy import REQUIRED_CHANNELS
 from streams.desk import files
-from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
-from streams.desk.acts import ActRefused, token
+from streams.desk.acts import token
 from streams.desk.drawing import drawn
+from streams.desk.pages.evidence import LEFT
 from streams.desk.pages.queue import Id
 from streams.desk.pages.view import View
+from streams.wire import IDENT
 
-_IDENT = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
 _HINTS = {field.name: field.type for field in msgspec.structs.fields(EvidenceFiled)}
 SUPPORTS: tuple[str, ...] = get_args(_HINTS["supports"])
 KINDS: tuple[str, ...] = get_args(_HINTS["kind"])
 SERVICES: tuple[str, ...] = get_args(Service)
-LEFT = 3
-"""Things that a form for narrowing has room for."""
 
 
 def client_pages(view: View) -> APIRouter:
@@ -39,7 +35,7 @@ def client_pages(view: View) -> APIRouter:
         ref: Annotated[str, Query(max_length=128)] = "",
     ) -> Response:
         """To the file of the client with that reference."""
-        if _IDENT.fullmatch(ref):
+        if IDENT.fullmatch(ref):
             return RedirectResponse(f"/clients/{view.path(ref)}", 303)
         return view.missing(request, "a client", ref)
 
@@ -69,71 +65,7 @@ def client_pages(view: View) -> APIRouter:
             left=range(LEFT),
         )
 
-    async def begin(
-        kind: str, client: str, data: Mapping[str, Any], person: Person, form: Mapping[str, str]
-    ) -> Response:
-        given = {name: value for name, value in data.items() if value not in ("", None, [])}
-        await desk.acts.begin(kind, client, given, person, desk.clock(), view.once_of(form))
-        desk.live.ring()
-        return RedirectResponse(f"/clients/{view.path(client)}#acts", 303)
-
-    @router.post("/clients/{client:path}/file")
-    async def file(client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.FILE))]) -> Response:
-        """File evidence."""
-        form = await form_of(request)
-        names = ("supports", "request", "kind", "digest", "solicited_at", "solicited_by")
-        data: dict[str, Any] = {"evidence": _ident(form, "evidence")} | {n: form.get(n, "").strip() for n in names}
-        data["channels_searched"] = [c for c in REQUIRED_CHANNELS if form.get(f"channel-{c}")]
-        return await begin("file", client, data, person, form)
-
-    @router.post("/clients/{client:path}/approve")
-    async def approve(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.APPROVE, fresh=True))]
-    ) -> Response:
-        """Approve evidence that somebody else filed."""
-        form = await form_of(request)
-        evidence = _ident(form, "evidence")
-        filed = await view.apart(files.filings, desk.engine, client, evidence)
-        mine = any(e["by"] == person.id for e in filed)
-        acts = await view.apart(desk.acts.about, evidence)
-        mine = mine or any(a.kind == "file" and a.by == person.id for a in acts)
-        if mine:
-            raise ActRefused("you filed this yourself; another person must approve it, whichever browser you use")
-        if not filed:
-            raise ActRefused(f"no evidence `{evidence}` has been filed for this client")
-        return await begin("approve", client, {"evidence": evidence}, person, form)
-
-    @router.post("/clients/{client:path}/retract")
-    async def retract(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
-    ) -> Response:
-        """Ask for evidence to be retracted; a second person signs."""
-        form = await form_of(request)
-        data = {"evidence": _ident(form, "evidence"), "reason": view.reason_of(form)}
-        return await begin("retract", client, data, person, form)
-
-    @router.post("/clients/{client:path}/narrow")
-    async def narrow(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
-    ) -> Response:
-        """Ask for a taint to be narrowed to some things; a second person signs."""
-        form = await form_of(request)
-        things = [{n: form.get(f"{n}-{i}", "").strip() for n in ("service", "asset", "product")} for i in range(LEFT)]
-        leaves = [{n: v for n, v in thing.items() if v} for thing in things if any(thing.values())]
-        data = {"exposure": _ident(form, "exposure"), "reason": view.reason_of(form)}
-        form_says_none = form.get("none") == "yes"
-        if not leaves and not form_says_none:
-            raise ActRefused("say what stays tainted, or tick that nothing does")
-        return await begin("narrow", client, data | {"leaves": leaves or ()}, person, form)
-
     return router
-
-
-def _ident(form: Mapping[str, str], name: str) -> str:
-    value = form.get(name, "").strip()
-    if not _IDENT.fullmatch(value):
-        raise ActRefused(f"`{name}` has 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
-    return value
 
 
 def _evidence(found: files.File) -> list[dict[str, Any]]:
