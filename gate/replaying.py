@@ -83,7 +83,6 @@ class _Replay:
         self._whole = whole
         """Offers that are judged on every solicitation; None: all of them."""
         self._quick = Index()
-        self._known = Known(self.dossier, register, self._quick)
         self._others = _ids_of_others(records)
         self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
         self._asked_at: Instant = BEFORE_EVERYTHING
@@ -140,7 +139,7 @@ class _Replay:
                 self._quick.opened(scope)
 
     def _propose(self, record: Record, fact: Fact, said: Proposed) -> None:
-        names = names_of(self._known, fact)
+        names = names_of(self._leant_on(every=False), fact)
         self._proposals.setdefault((record.of, said.offer), []).append((fact, names))
         if record.of is None:
             self.names[fact.key] = names
@@ -201,7 +200,6 @@ class _Replay:
         """Another replay that goes on from here with sendings and requests, and judges nothing."""
         branch = _Replay(self.dossier.client, (), self._register, self._policy, LATEST + 1, None)
         branch.dossier, branch._quick = branched(self.dossier), self._quick.branched()
-        branch._known = Known(branch.dossier, self._register, branch._quick)
         branch._others, branch._proposals = self._others, self._proposals
         return branch
 

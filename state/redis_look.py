@@ -33,13 +33,13 @@ class StateLost(Exception):
         self.what = what
 
 
-class Held(NamedTuple):
+class Written(NamedTuple):
     """What was found of the keys of a partition."""
 
     batch: int
     """The number of the last write; 0 where there was none."""
     written: Sequence[bytes | None]
-    """How many clients, notes and ids the last write left; an earlier build did not count ids."""
+    """How many clients, notes and ids the last write left; None of what it did not count."""
     there: Sequence[int]
     """How many clients and notes there are, and ids of this week and of the last."""
     outbox: bool
@@ -89,7 +89,7 @@ def as_number(where: str, name: str, stored: bytes | None) -> int | None:
         raise StateLost(where, f"holds `{said}` as `{name}`, which is no number") from None
 
 
-def examine(where: str, held: Held) -> None:
+def examine(where: str, held: Written) -> None:
     """Whether all is there that was written, and nothing where nothing was; raises `StateLost`."""
     all_there(where, held.batch, held.written, held.there)
     if held.batch and not held.outbox:
@@ -158,7 +158,7 @@ def _lost(redis: Any, at: str, found: Look, meta: Sequence[bytes | None], there:
         for name, stored in (("next", next_), ("batch", batch), ("week", found.noted("week"))):
             as_number(at, name, stored)
         others = not found.batch and any_ids(redis, at)
-        examine(at, Held(found.batch, written, there, found.outbox, others))
+        examine(at, Written(found.batch, written, there, found.outbox, others))
     except StateLost as error:
         return error.what
     return ""

@@ -30,9 +30,9 @@ from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.redis_look import (
-    Held,
     Look,
     StateLost,
+    Written,
     all_there,
     any_ids,
     as_number,
@@ -152,7 +152,7 @@ class RedisStore:
         self._week = as_number(self._tag, "week", self._redis.hget(self._key("notes"), "week")) or 0
         there += map(self._redis.hlen, self._ids_of(self._week))
         others = not self._batch and any_ids(self._redis, self._tag)
-        examine(self._tag, Held(self._batch, written, there, outbox is not None, others))
+        examine(self._tag, Written(self._batch, written, there, outbox is not None, others))
         self._now = max(self._now, self._week)
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox or b"")

@@ -50,7 +50,8 @@ class DeadLetter(Struct, frozen=True):
     headers: Headers
     """As they came, without what the worker said."""
     errors: dict[str, str]
-    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy, and `cut` where it is less than came."""
+    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy, and `cut` where
+    it is less than came."""
 
     @property
     def reason(self) -> str:

@@ -21,7 +21,7 @@ from streams.web.clock import Clock
 from streams.worker.following import Followed
 from streams.worker.kafka import followed_logs, follower
 from streams.worker.merge import LogLost
-from streams.worker.progress import OtherPartitions
+from streams.worker.progress import OtherPartitions, spread_alike
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5
@@ -183,8 +183,7 @@ class KafkaStream:
         ends = await consumer.end_offsets([*actions, *logs])
         places = await self._state.places(self.partitions)
         for place in places:
-            if place.spread not in (None, self.partitions):
-                raise OtherPartitions(place.spread or 0, self.partitions)
+            spread_alike(place.spread, self.partitions)
         await self._not_beyond(consumer, actions, places, ends)
         for number, (next_offset, recorded, _) in enumerate(places):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000

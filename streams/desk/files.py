@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Engine, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, or_, select
 
 from streams.desk import tables as t
 
@@ -74,21 +74,21 @@ class File(Struct, frozen=True):
 
 def file(engine: Engine, client: str) -> File:
     """The file of one client; false if nothing is known of him."""
-    s, d = t.said.c, t.decision.c
+    s, d, n, c = t.said.c, t.decision.c, t.notice.c, t.case.c
     with engine.connect() as connection:
         mine = (s.client == client) & s.of_register.is_(False)
         many = connection.execute(select(func.count()).select_from(t.said).where(mine)).scalar_one()
-        latest = select(t.said).where(mine).order_by(s.at.desc(), s.recorded.desc(), s.id.desc()).limit(EVENTS_SHOWN)
-        events = connection.execute(latest).all()[::-1]
-        answers = connection.execute(
-            select(t.decision).where(d.client == client).order_by(d.recorded.desc(), d.id).limit(EVENTS_SHOWN)
-        ).all()[::-1]
-        n, c = t.notice.c, t.case.c
-        told = select(t.notice).where(n.client == client).order_by(n.opened.desc(), n.recorded.desc(), n.id)
-        notices = connection.execute(told.limit(EVENTS_SHOWN)).all()[::-1]
-        opened = select(t.case).where(c.client == client).order_by(c.recorded.desc(), c.id)
-        cases = connection.execute(opened.limit(EVENTS_SHOWN)).all()[::-1]
-    return File(client, list(events), many - len(events), list(answers), list(notices), list(cases))
+        events = _latest(connection, select(t.said).where(mine), s.at.desc(), s.recorded.desc(), s.id.desc())
+        answers = _latest(connection, select(t.decision).where(d.client == client), d.recorded.desc(), d.id)
+        told = select(t.notice).where(n.client == client)
+        notices = _latest(connection, told, n.opened.desc(), n.recorded.desc(), n.id)
+        cases = _latest(connection, select(t.case).where(c.client == client), c.recorded.desc(), c.id)
+    return File(client, events, many - len(events), answers, notices, cases)
+
+
+def _latest(connection: Connection, asked: Select[Any], *order: ColumnElement[Any]) -> list[Any]:
+    """Of rows in an order that begins with the latest as many as are shown, the earliest of them first."""
+    return list(connection.execute(asked.order_by(*order).limit(EVENTS_SHOWN)).all()[::-1])
 
 
 def filings(engine: Engine, client: str, evidence: str) -> list[dict[str, Any]]:

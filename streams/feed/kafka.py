@@ -136,13 +136,11 @@ class KafkaFeed:
         at, data = record.timestamp * 1_000, record.value or b""
         if record.topic in self._rejects:
             return Told(log, record.offset, "rejected", at, _rejected(record), data)
-        kind = self._taken(record, at) if record.topic in self._inputs else None
         event = event_of(data, record.headers)
-        if event is not None and record.topic not in self._inputs:
-            kind = kind_of(event)
-        if event is None or kind is None:
+        if event is None:
             return None
-        return Told(log, record.offset, kind, at, event, data)
+        kind = self._taken(record, at) if record.topic in self._inputs else kind_of(event)
+        return None if kind is None else Told(log, record.offset, kind, at, event, data)
 
     def _taken(self, record: Any, at: Instant) -> Kind | None:
         """What the gate takes an input as; None if it rejects it: then it stands among the dead letters."""

@@ -19,7 +19,7 @@ from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Ends, Log
 from streams.worker.pins import Unknown
 from streams.worker.records import tolerate_names
-from streams.worker.taking import BATCH, appended, fitting
+from streams.worker.taking import BATCH, appended, as_many_as_fit
 
 ACKNOWLEDGE_SECONDS = 1.0
 LOOK_MILLISECONDS = 5_000
@@ -139,7 +139,7 @@ class KafkaSource:
 
     async def _taken(self, log: TopicPartition, records: Sequence[Any]) -> Fetched:
         """As many of the records as fit into a batch; the others are fetched again."""
-        fit = fitting(records)
+        fit = as_many_as_fit(records)
         if fit < len(records):
             self._consumer.seek(log, records[fit].offset)
         return Fetched(records[:fit], await self._consumer.position(log))

@@ -43,14 +43,19 @@ class Notes(Noted, Protocol):
         """Keep it with the next commit."""
 
 
+FIXED: Final = (
+    "their number is fixed for the life of the state. Publish all inputs again, in order, to topics of the number you want, "
+    "under another GATE61_PREFIX"
+)
+"""What to do where a topic has another number of partitions."""
+
+
 class OtherPartitions(Exception):
     """The topic's number of partitions is not that of the state: clients would be looked for in the wrong place."""
 
     def __init__(self, spread: int, partitions: int) -> None:
         super().__init__(
-            f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: their number "
-            "is fixed for the life of the state. Publish all inputs again, in order, to topics of the number you want, "
-            "under another GATE61_PREFIX"
+            f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: {FIXED}"
         )
 
 
@@ -61,10 +66,11 @@ def same_spread(stores: Iterable[Noted], partitions: int) -> None:
     """
     for notes in stores:
         with suppress(StateLost):  # That partition stops by itself; the others say how many there are.
-            _spread(_number(notes, _SPREAD), partitions)
+            spread_alike(_number(notes, _SPREAD), partitions)
 
 
-def _spread(found: int | None, partitions: int) -> None:
+def spread_alike(found: int | None, partitions: int) -> None:
+    """Whether state says that its clients are spread over so many, or nothing of it; raises `OtherPartitions`."""
     if found and found != partitions:
         raise OtherPartitions(found, partitions)
 
@@ -84,7 +90,7 @@ class Progress:
             found = _number(notes, name)
             return default if found is None else found
 
-        _spread(_number(notes, _SPREAD), partitions)
+        spread_alike(_number(notes, _SPREAD), partitions)
         self._partitions = partitions
         self.actions = actions
         self.between = noted("between", 0)

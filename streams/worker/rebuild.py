@@ -31,7 +31,7 @@ from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
 from streams.worker.progress import Place, place_of, same_spread, unreadable
-from streams.worker.taking import BATCH, fitting
+from streams.worker.taking import BATCH, as_many_as_fit
 
 LEAVE_SECONDS = 15.0
 NEVER = 1 << 62
@@ -291,7 +291,7 @@ def _nothing(until: Place) -> bool:
 
 def _portion(consumer: Any, log: TopicPartition, records: Sequence[Any], bound: int) -> tuple[list[Any], int]:
     """As many of the records as fit into a batch, and the offset after them; the others are fetched again."""
-    fit = fitting(records)
+    fit = as_many_as_fit(records)
     if fit < len(records):
         consumer.seek(log, records[fit].offset)
     return [r for r in records[:fit] if r.offset < bound], min(consumer.position(log), bound)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
@@ -33,7 +33,7 @@ from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
-from streams.worker.progress import OtherPartitions, same_spread
+from streams.worker.progress import FIXED, OtherPartitions, same_spread
 from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.taking import MILLISECOND
 
@@ -187,15 +187,12 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         await self._consumer._client.force_metadata_update()
         known = {t.name: len(cluster.partitions_for_topic(t.name) or ()) for t in self._names}
         wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
+        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if any(known[t.name] == 0 for t in self._names):
             raise KafkaError("topics are missing; create them with `gate61 topics apply`")
-        self._as_wide(known, wide)
-        return wide
-
-    def _as_wide(self, known: Mapping[str, int], wide: int) -> None:
-        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if wrong:
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
+        return wide
 
     async def _meet_state(self) -> None:
         """No partition's state may have been made with another number of them."""
@@ -345,21 +342,17 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             hint = {"do": ONE_INSTANCE} if isinstance(error, UnknownError) else {}
             log.error("Kafka's client has died; the worker ends, start it again", error=said(error), **hint)
             await self.crash(error)
-        elif self._wider():
-            self._refuse("cannot go on", CannotStart(self._wider()))
+        elif self.loops and (wider := self._wider()):
+            self._refuse("cannot go on", CannotStart(wider))
 
     def _wider(self) -> str:
         """What is wrong where partitions were added to the inputs: clients would be looked for in the wrong place."""
         cluster = self._consumer._client.cluster
         inputs = (self._names.actions.name, self._names.between.name)
-        found = {name: len(cluster.partitions_for_topic(name) or ()) for name in inputs if self._met and self.loops}
+        found = {name: len(cluster.partitions_for_topic(name) or ()) for name in inputs}
         wrong = [f"`{name}` has {many} partitions" for name, many in found.items() if many not in (0, self._partitions)]
-        if not wrong:
-            return ""
-        return (
-            f"{' and '.join(wrong)} and had {self._partitions} when the worker started: their number is fixed for the life of "
-            "the state. Publish all inputs again, in order, to topics of the number you want, under another GATE61_PREFIX"
-        )
+        had = f"had {self._partitions} when the worker started"
+        return f"{' and '.join(wrong)} and {had}: {FIXED}" if wrong else ""
 
     @Service.timer(5.0)
     @harmless

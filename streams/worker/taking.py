@@ -27,7 +27,7 @@ def appended(record: Any) -> Instant:
     return int(record.timestamp) * MILLISECOND
 
 
-def fitting(records: Sequence[Any]) -> int:
+def as_many_as_fit(records: Sequence[Any]) -> int:
     """How many of the records, from the first on, are no more than `BATCH_MEMORY` together; at least one."""
     held = 0
     for place, record in enumerate(records):

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from aiokafka import ConsumerRebalanceListener
@@ -85,10 +85,6 @@ def setting(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> Setting:
     return Setting(kafka, redis, prefix, tmp_path, partitions=1)
 
 
-def _lines(events: list[Any]) -> list[bytes]:
-    return [json.dumps(event).encode() for event in events]
-
-
 def page(worker: Worker) -> str:
     """What `/readyz` says."""
     return page_of(worker, "readyz")[1]
@@ -106,7 +102,7 @@ def _verdicts(setting: Setting) -> dict[str, str]:
 
 def test_without_the_registers_beginning_no_worker_starts_and_no_state_is_made(setting: Setting) -> None:
     """Retention took a campaign: the rest of the register would allow what it forbade."""
-    setting.publish(_lines([campaign(), *REGISTER]))
+    setting.publish([campaign(), *REGISTER])
     with setting.kafka.admin() as admin:
         admin.delete_records({TopicPartition(setting.names.register.name, 0): 1})
     worker = setting.worker()
@@ -121,7 +117,7 @@ def test_a_register_made_anew_is_not_taken_for_the_one_that_was_read(setting: Se
     """Its records stand before the offset that was read: they would count as applied. The worker ends, and stays stopped."""
     worker = setting.worker()
     worker.start()
-    setting.publish(_lines([*REGISTER, *clean_client("anna"), offer(who="anna")]))
+    setting.publish([*REGISTER, *clean_client("anna"), offer(who="anna")])
     setting.caught_up()
     assert _verdicts(setting) == {"anna": "allow"}
     register = setting.names.register.name
@@ -130,9 +126,9 @@ def test_a_register_made_anew_is_not_taken_for_the_one_that_was_read(setting: Se
     wait_until(lambda: register not in _topics(setting), 20)
     setting.kafka.create({register: 1}, APPEND_TIME)
     producer = KafkaProducer(bootstrap_servers=setting.kafka.servers, acks="all")
-    producer.send(register, _lines([campaign()])[0], headers=[CONTENT_TYPE], partition=0).get(20)
+    producer.send(register, json.dumps(campaign()).encode(), headers=[CONTENT_TYPE], partition=0).get(20)
     producer.close()
-    setting.publish(_lines([*clean_client("ben"), offer(who="ben")]))
+    setting.publish([*clean_client("ben"), offer(who="ben")])
     wait_until(lambda: not worker.alive, 30)
     assert "register.v1` was read as far as" in worker.said()
     worker.start()
@@ -216,7 +212,7 @@ def test_more_partitions_than_the_state_was_made_with_are_refused_whole(setting:
     """A partition that was added has no state to tell by, and would decide without what is known of its clients."""
     worker = setting.worker()
     worker.start()
-    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.publish([*REGISTER, *clean_client("anna")])
     setting.caught_up()
     assert worker.stop() == 0
     with setting.kafka.admin() as admin:
@@ -234,7 +230,7 @@ def test_partitions_that_are_added_beside_a_worker_end_it(setting: Setting) -> N
     """Within a minute, and it says why: what is appended to them would never be answered."""
     worker = setting.worker()
     worker.start()
-    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.publish([*REGISTER, *clean_client("anna")])
     setting.caught_up()
     with setting.kafka.admin() as admin:
         admin.create_partitions({setting.names.actions.name: 3})
@@ -252,10 +248,10 @@ def test_a_batch_that_a_broker_refused_is_sent_once_it_takes_it(setting: Setting
     """By another producer: the one that failed has used up its numbers, and would be refused until the worker ends."""
     worker = setting.worker()
     worker.start()
-    setting.publish(_lines([*REGISTER, *clean_client("anna"), offer(who="anna")]))
+    setting.publish([*REGISTER, *clean_client("anna"), offer(who="anna")])
     setting.caught_up()
     _limit(setting, 300)
-    setting.publish(_lines([*clean_client("ben"), offer(who="ben")]))
+    setting.publish([*clean_client("ben"), offer(who="ben")])
     wait_until(lambda: "MessageSizeTooLarge" in page(worker), 20)
     _limit(setting, 2**23)
     wait_until(lambda: len(_verdicts(setting)) == 2, 30)
@@ -373,13 +369,13 @@ def test_a_time_that_its_sender_chose_is_not_believed(setting: Setting, which: s
     """A topic was altered: what is published then could have been recorded whenever its sender likes."""
     worker = setting.worker()
     worker.start()
-    setting.publish(_lines([*REGISTER, *clean_client("anna")]))
+    setting.publish([*REGISTER, *clean_client("anna")])
     setting.caught_up()
     topic = getattr(setting.names, which).name
     with setting.kafka.admin() as admin:
         admin.alter_configs([ConfigResource("TOPIC", topic, {"message.timestamp.type": "CreateTime"})])
     time.sleep(0.5)
-    line = _lines([campaign() if which == "register" else offer(who="anna")])[0]
+    line = json.dumps(campaign() if which == "register" else offer(who="anna")).encode()
     key = None if which == "register" else b"anna"
     setting.producer.send(topic, line, key, [CONTENT_TYPE], partition=0, timestamp_ms=1).get(20)
     if which == "register":

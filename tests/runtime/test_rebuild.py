@@ -33,17 +33,13 @@ def setting(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> Setting:
     return Setting(kafka, redis, prefix, tmp_path, partitions=2)
 
 
-def _lines(events: Sequence[Any]) -> list[bytes]:
-    return [json.dumps(event).encode() for event in events]
-
-
 @pytest.fixture
 def worker(setting: Setting) -> Worker:
     """One that has judged what happened around Anna, and taken a message that is none, and has ended."""
     worker = setting.worker()
     worker.start()
     setting.producer.send(setting.names.between.name, b"no message", partition=ANNA).get(20)
-    setting.publish(_lines([*REGISTER, *clean_client("anna"), offer(who="anna")]))
+    setting.publish([*REGISTER, *clean_client("anna"), offer(who="anna")])
     setting.caught_up()
     with setting.redis.client() as client:
         wait_until(lambda: client.hget(_key(setting, "notes"), "between") == b"1", 20)
@@ -190,7 +186,7 @@ def test_a_place_that_the_log_does_not_reach_is_told(setting: Setting, worker: W
 
 def test_without_a_policy_no_state_is_removed(setting: Setting) -> None:
     """It would be made of nothing."""
-    setting.publish(_lines(clean_client("anna")))
+    setting.publish(clean_client("anna"))
     with setting.redis.client() as client:
         store = _store(setting, client)
         store.assign()
@@ -210,7 +206,7 @@ def test_a_time_that_its_sender_chose_is_no_part_of_state(setting: Setting, work
     with setting.kafka.admin() as admin:
         admin.alter_configs([ConfigResource("TOPIC", topic, {"message.timestamp.type": "CreateTime"})])
     time.sleep(0.5)
-    line = _lines([{**offer(who="anna"), "id": "later"}])[0]
+    line = json.dumps({**offer(who="anna"), "id": "later"}).encode()
     setting.producer.send(topic, line, b"anna", [CONTENT_TYPE], partition=ANNA, timestamp_ms=1).get(20)
     assert run(worker, "rebuild", "--check").returncode == 0
     assert run(worker, "rebuild", "--yes").returncode == 0
