@@ -60,7 +60,9 @@ def _seconds_without_any(trials: Sequence[Trial]) -> float:
     for trial in trials:
         wait([trial.sentinel])
         if trial.ended(float("inf")):
-            raise SystemExit("the tests fail on the gate as it is: nothing is to be learnt from mutants")
+            raise SystemExit(
+                f"{trial.printed}\nthe tests fail on the gate as it is: nothing is to be learnt from mutants"
+            )
     return monotonic() - begun
 
 

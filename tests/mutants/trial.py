@@ -29,6 +29,10 @@ SLOW = (
     "tests/promises/test_model.py",
 )
 _LEFT_BEHIND = shutil.ignore_patterns(".venv", ".git", ".parts", "__pycache__", ".*_cache", "*.so")
+_PRINTED = "printed.log"
+"""In the copy: what the tests of the last mutant printed."""
+_AS_LONG_AS_IT_TAKES = ("-o", "faulthandler_timeout=0")
+"""Whoever waits for a trial has a limit of his own: several side by side take longer than one."""
 _OURS = {"gate", "state", "streams", "tests", "deploy"}
 
 
@@ -68,6 +72,11 @@ class Trial:
         assert self._process is not None
         return self._process.sentinel
 
+    @property
+    def printed(self) -> str:
+        """What the tests printed."""
+        return (self._folder / _PRINTED).read_text()
+
     def ended(self, limit: float) -> bool | None:
         """Whether the tests noticed, also by not ending within the limit in seconds; None while they run."""
         process = self._process
@@ -84,9 +93,9 @@ class Trial:
 
 def _test(root: Path, folder: Path) -> None:
     os.chdir(folder)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    printed = os.open(_PRINTED, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(printed, stream)
     sys.path[:] = [str(folder), *(p for p in sys.path if Path(p).resolve() != root)]
     for name in [n for n in sys.modules if n.partition(".")[0] in _OURS]:
         del sys.modules[name]
@@ -94,7 +103,7 @@ def _test(root: Path, folder: Path) -> None:
     os.environ |= SIZES
     code = 0
     for tests in _courses(folder):
-        code = code or pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests])
+        code = code or pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *_AS_LONG_AS_IT_TAKES, *tests])
     os._exit(code)  # Without an orderly end: what the parent holds open is not this process's to close.
 
 
