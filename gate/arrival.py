@@ -14,7 +14,7 @@ from gate.chronology import effective
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
 from gate.effects import Answer, Step
-from gate.evolve import Reach, asked_since, deliver, evolve, since_of
+from gate.evolve import Reach, asked_since, deliver, evolve, may_be_answered, since_of
 from gate.facts import (
     OF_EVIDENCE,
     Arrived,
@@ -54,8 +54,8 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if history is not None:
         return revision.arrive(known, fact, policy, history)
     said, dossier = fact.said, known.dossier
-    if fact.at <= dossier.horizon and (fact.id in dossier.own_events or may_hold(dossier.forgotten.answered, fact.id)):
-        return HISTORY_NEEDED  # A request may have replied to this one, not to the client's own with the same id.
+    if may_be_answered(dossier, fact):
+        return HISTORY_NEEDED
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact, policy)
     match said:
@@ -99,13 +99,11 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
 
 def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     dossier = known.dossier
-    belongs = [o for o in dossier.offers if o.offer == said.offer and o.at <= fact.at]
+    belongs = people.belonging(dossier.offers, said.offer, fact.at)
     if not belongs and may_hold(dossier.forgotten.offers, said.offer):
         return HISTORY_NEEDED
     if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
         return HISTORY_NEEDED
-    latest = max((o.at for o in belongs), default=0)
-    belongs = [o for o in belongs if o.at == latest]
     let_go = people.was_let_go(belongs, fact.at)
     names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
     deliver(dossier, dossier.own, fact, let_go, names, [o.by for o in belongs])

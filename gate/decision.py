@@ -3,24 +3,25 @@
 Pure: no clock, no network, no settings; the offer's own time is the time it is asked at.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVarTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, TypeVarTuple
 
-from gate.dossier import Dossier, Scope
-from gate.facts import Fact, Proposed, Thing
+from gate.dossier import Scope
+from gate.facts import Fact, Instant, Proposed, Thing
 from gate.known import Known
 from gate.law import SOLICITATION_CODES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine
 from gate.policy import Policy
-from gate.rules import AGAINST_SCOPE, Question
+from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.content import mixed_content, pure_content
 from gate.rules.record import graded
 from gate.rules.regime import under_other_regime
 from gate.rules.relationship import relationship_is_ending
 from gate.rules.territory import where_is_client
-from gate.solicitation import found_against
+from gate.solicitation import found_against, left_to
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 Judged = tuple[Scope | None, list[Reason]]
 
@@ -40,11 +41,10 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
     ending = _ask(failed, offer, pure_content, offer, said)
     if ending:
         return Outcome(Verdict.ALLOW, (ending,), ended=4)
-    things = said.things
     found = [territory, _ask(failed, offer, mixed_content, offer, said)]
-    found += [_ask(failed, offer, under_other_regime, register, thing, at) for thing in things]
+    found += [_ask(failed, offer, under_other_regime, register, thing, at) for thing in said.things]
     late = [_ask(failed, offer, relationship_is_ending, dossier)]
-    return _against_scopes(known, offer, said, things, policy, [r for r in found if r], [r for r in late if r], failed)
+    return _Judging(known, offer, said, policy).outcome([r for r in found if r], [r for r in late if r], failed)
 
 
 def _ask(failed: list[Reason], offer: Fact, rule: Callable[[*Ts], Reason | None], *about: *Ts) -> Reason | None:
@@ -62,96 +62,105 @@ def rule_failed(offer: Fact, error: Exception) -> Reason:
     return Reason("RULE_FAILED", Verdict.BLOCK, said, (offer.id,))
 
 
-def _against_scopes(
-    known: Known,
-    offer: Fact,
-    said: Proposed,
-    things: tuple[Thing, ...],
-    policy: Policy,
-    reasons: list[Reason],
-    late: list[Reason],
-    failed: list[Reason],
-) -> Outcome:
-    judged = []
-    for thing in things:
-        try:
-            judged.append(_softest(known, offer, said, thing, policy))
-        except Exception as error:
-            failed.append(rule_failed(offer, error))
-    for _, found in judged:
-        late += found
-    late += failed
-    scopes = [scope for scope, _ in judged if scope]
-    scope = min(scopes, key=lambda s: s.rank) if scopes else None
-    if scope and not late:
-        late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope), (scope.id, offer.id)))
-    every = combine(reasons + late)
-    verdict = max(r.verdict for r in every)
-    view = _view(scope, every, offer, policy) if scope else None
-    return Outcome(verdict, every, view, _initiation(known, scope, every, policy))
+class _Judging:
+    """One offer against the scopes of its client (steps 6-8).
+
+    An offer may promote thousands of things: what does not depend on a thing is asked once for all of them.
+    """
+
+    def __init__(self, known: Known, offer: Fact, said: Proposed, policy: Policy) -> None:
+        self._known, self._offer, self._said, self._policy = known, offer, said, policy
+        self._of_scopes: dict[tuple[tuple[Instant, str, str], tuple[bool, ...]], list[Reason]] = {}
+
+    def outcome(self, reasons: list[Reason], late: list[Reason], failed: list[Reason]) -> Outcome:
+        """The answer, with what steps 2-4 and step 5 had to say and which rules failed."""
+        offer, judged = self._offer, list[Judged]()
+        for thing in self._said.things:
+            try:
+                judged.append(self._softest(thing))
+            except Exception as error:
+                failed.append(rule_failed(offer, error))
+        for _, found in judged:
+            late += found
+        late += failed
+        scopes = [scope for scope, _ in judged if scope]
+        scope = min(scopes, key=lambda s: s.rank) if scopes else None
+        if scope and not late:
+            late.append(Reason("WITHIN_WINDOW", Verdict.ALLOW, _within(offer, scope), (scope.id, offer.id)))
+        every = combine(reasons + late)
+        verdict = max(r.verdict for r in every)
+        view = _view(scope, every, offer, self._policy) if scope else None
+        return Outcome(verdict, every, view, _initiation(self._known, scope, every, self._policy))
+
+    def _softest(self, thing: Thing) -> Judged:
+        """The scope of the same service with the softest result; of equals the latest."""
+        known, service = self._known, thing.service or ""
+        if not known.dossier.scopes:
+            unknown = "the client has asked for nothing: there is no initiative of his own on record"
+            return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, unknown, (self._offer.id,), (service,))]
+        latest = known.latest_scope(service)
+        if latest is None:
+            return None, [self._new_service(service)]
+        best: tuple[Verdict, Scope, list[Reason]] | None = None
+        for scope in self._candidates(latest):
+            found = [*self._of_scope(scope, left_to(known.dossier, thing), thing), *self._of_thing(thing, scope)]
+            verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
+            if best is None or verdict < best[0]:
+                best = (verdict, scope, found)
+            if verdict is Verdict.ALLOW:
+                break  # No other is softer.
+        assert best is not None
+        return best[1], best[2]
+
+    def _new_service(self, service: str) -> Reason:
+        latest = {s.service: s.id for s in sorted(self._known.dossier.scopes, key=lambda s: s.rank)}
+        services = sorted(latest)
+        sentence = f"the client has not asked for {service}, only for {', '.join(services)}"
+        facts = (*(latest[name] for name in services[:4]), self._offer.id)
+        return Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, facts, (service,))
+
+    def _candidates(self, latest: Scope) -> Iterator[Scope]:
+        """Latest first: the latest of all, then those that can be softer than a block."""
+        yield latest
+        known = self._known
+        if len(known.dossier.scopes) == 1:
+            return
+        since = self._offer.at - self._policy.hard_limit
+        others = [
+            s
+            for s in known.of_transaction(latest.service, self._said.transaction)
+            if s.opened > since and not s.prompts and s is not latest and s.id in known.dossier.filings
+        ]
+        yield from sorted(others, key=lambda s: s.rank, reverse=True)
+
+    def _of_scope(self, scope: Scope, left: tuple[bool, ...], thing: Thing) -> list[Reason]:
+        """What the duties of steps 6 and 8 say, the same for all things to which people left the same exposures."""
+        known = self._of_scopes.get((scope.rank, left))
+        if known is None:
+            found = found_against(self._known, scope, thing, self._offer.at)
+            question = Question(self._known, self._offer, self._said, scope, found, self._policy)
+            known = self._of_scopes[scope.rank, left] = self._said_by(AGAINST_SCOPE, question)
+        return known
+
+    def _of_thing(self, thing: Thing, scope: Scope) -> list[Reason]:
+        """What the duties of step 7 say."""
+        return self._said_by(BESIDE_REQUEST, Comparison(self._known.register, self._offer, thing, scope))
+
+    def _said_by(self, rules: Sequence[Callable[[T], Reason | None]], about: T) -> list[Reason]:
+        reasons = []
+        for rule in rules:
+            try:
+                reason = rule(about)
+            except Exception as error:
+                reason = rule_failed(self._offer, error)
+            if reason is not None:
+                reasons.append(reason)
+        return reasons
 
 
 def _within(offer: Fact, scope: Scope) -> str:
     minutes = (offer.at - scope.opened) // 60_000_000
     return f"{minutes // 60} h {minutes % 60} min after the client's own request, of the same type, in the same transaction"
-
-
-def _softest(known: Known, offer: Fact, said: Proposed, thing: Thing, policy: Policy) -> Judged:
-    """The scope of the same service with the softest result; of equals the latest."""
-    dossier, service = known.dossier, thing.service or ""
-    if not dossier.scopes:
-        said_unknown = "the client has asked for nothing: there is no initiative of his own on record"
-        return None, [Reason("INITIATION_UNKNOWN", Verdict.BLOCK, said_unknown, (offer.id,), (service,))]
-    latest = known.latest_scope(service)
-    if latest is None:
-        return None, [_new_service(dossier, service, offer)]
-    best: tuple[Verdict, Scope, list[Reason]] | None = None
-    for scope in _candidates(known, latest, said, offer, policy):
-        found = _judge(known, offer, said, thing, scope, policy)
-        verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
-        if best is None or verdict < best[0]:
-            best = (verdict, scope, found)
-        if verdict is Verdict.ALLOW:
-            break  # No other is softer.
-    assert best is not None
-    return best[1], best[2]
-
-
-def _new_service(dossier: Dossier, service: str, offer: Fact) -> Reason:
-    latest = {s.service: s.id for s in sorted(dossier.scopes, key=lambda s: s.rank)}
-    services = sorted(latest)
-    sentence = f"the client has not asked for {service}, only for {', '.join(services)}"
-    facts = (*(latest[name] for name in services[:4]), offer.id)
-    return Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, facts, (service,))
-
-
-def _candidates(known: Known, latest: Scope, said: Proposed, offer: Fact, policy: Policy) -> Iterator[Scope]:
-    """Latest first: the latest of all, then those that can be softer than a block."""
-    yield latest
-    if len(known.dossier.scopes) == 1:
-        return
-    since = offer.at - policy.hard_limit
-    others = [
-        s
-        for s in known.of_transaction(latest.service, said.transaction)
-        if s.opened > since and not s.prompts and s is not latest and s.id in known.dossier.filings
-    ]
-    yield from sorted(others, key=lambda s: s.rank, reverse=True)
-
-
-def _judge(known: Known, offer: Fact, said: Proposed, thing: Thing, scope: Scope, policy: Policy) -> list[Reason]:
-    """What every duty of steps 6-8 says against one scope."""
-    found = found_against(known, scope, thing, offer.at)
-    question = Question(known, offer, said, thing, scope, found, policy)
-    reasons = []
-    for rule in AGAINST_SCOPE:
-        try:
-            reason = rule(question)
-        except Exception as error:
-            reason = rule_failed(offer, error)
-        if reason is not None:
-            reasons.append(reason)
-    return reasons
 
 
 def _view(scope: Scope, reasons: tuple[Reason, ...], offer: Fact, policy: Policy) -> ScopeView:
@@ -168,7 +177,10 @@ def _initiation(
     """State, grade and evidence of the initiation (judging section 5, end)."""
     if scope is None:
         return ("unknown", "none", ())
-    grade, filings, _ = graded(known, scope.id, policy)
+    try:
+        grade, filings, _ = graded(known, scope.id, policy)
+    except Exception:  # The rule on records leans on the same, and said that it failed.
+        grade, filings = "none", []
     verdicts = [r.verdict for r in reasons if r.code in SOLICITATION_CODES]
     if Verdict.BLOCK in verdicts:
         state = "solicited"

@@ -209,6 +209,12 @@ def _is_later(reached: Reached, at: Instant) -> bool:
     )
 
 
+def may_be_answered(dossier: Dossier, fact: Fact) -> bool:
+    """Whether a request may have replied to this, not to the client's own word: two sources may use one id."""
+    said_by_client = fact.id in dossier.own_events or may_hold(dossier.forgotten.answered, fact.id)
+    return fact.at <= dossier.horizon and said_by_client
+
+
 def overlay(dossier: Dossier, id: str) -> None:
     """Let an own event count for nothing as what a request replies to: something else has its id too."""
     dossier.own_events[id] = (BEFORE_EVERYTHING, True)

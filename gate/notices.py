@@ -87,10 +87,18 @@ def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Noti
     spoilt = tainted_scopes(known, fact)
     if scope.prompts:
         return spoilt
-    where = where_is_client(then.dossier, known.register, scope.opened)
-    if where and where.code == "OUT_OF_TERRITORY":
+    if _is_abroad(then, scope.opened):
         return spoilt
     return (_notice("scope.opened", fact.client, scope, fact.id, policy), *spoilt)
+
+
+def _is_abroad(known: Known, at: Instant) -> bool:
+    """Whether he is out of territory; where a rule fails to run, as if he were not."""
+    try:
+        where = where_is_client(known.dossier, known.register, at)
+    except Exception:
+        return False
+    return where is not None and where.code == "OUT_OF_TERRITORY"
 
 
 def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, ...]:
@@ -152,7 +160,8 @@ def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> 
     for reason in outcome.reasons:
         if reason.code == "RULE_FAILED":
             found.append(case_of("RULE_FAILED", reason.said, offer.client, offer, reason.facts, (decision,)))
-        if reason.code == "LOCATION_CONFLICT" and dossier.conflict_said != " ".join(reason.facts):
+        signs = sorted(reason.facts)  # A replay may come upon them in another order.
+        if reason.code == "LOCATION_CONFLICT" and sorted(dossier.conflict_said.split()) != signs:
             dossier.conflict_said = " ".join(reason.facts)
             found.append(case_of("LOCATION_CONFLICT", reason.said, offer.client, offer, reason.facts, (decision,)))
     return tuple(found)

@@ -1,6 +1,6 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gate.dossier import Dossier, Standing
@@ -55,6 +55,13 @@ def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]
         return ()
     told = Record(record.fact, of=dossier.client, let_go=record.let_go)
     return tuple(Greeting(to, dossier.client, (told,), (), fact) for to in dossier.greeted)
+
+
+def belonging(offers: Iterable[Standing], offer: str, at: Instant) -> list[Standing]:
+    """The latest proposals with that offer id that are not later: a sending belongs to them (judging section 5)."""
+    so_far = [o for o in offers if o.offer == offer and o.at <= at]
+    latest = max((o.at for o in so_far), default=0)
+    return [o for o in so_far if o.at == latest]
 
 
 def was_let_go(belongs: list[Standing], at: Instant) -> bool:
@@ -121,8 +128,8 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
     if standing.hard_until is not None:
         latest = min(latest, standing.hard_until)
     if not at < said.expires <= latest:
-        hours = policy.release_limit // HOUR
-        return f"it must expire after it is signed, within {hours} hours and before the window's hard limit"
+        hours = policy.release_limit / HOUR
+        return f"it must expire after it is signed, within {hours:g} hours and before the window's hard limit"
     return None
 
 

@@ -30,8 +30,11 @@ def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
         return said.things
     if said.pure:
         return ()
-    where = where_is_client(known.dossier, known.register, offer.at)
-    ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
+    try:
+        where = where_is_client(known.dossier, known.register, offer.at)
+        ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
+    except Exception:  # A rule that fails to run blocks the offer; should it be sent all the same, it names all it may.
+        return tuple(dict.fromkeys((said.own, *said.promoted)))
     return tuple(dict.fromkeys((said.own, *said.promoted))) if ended else said.things
 
 

@@ -10,6 +10,7 @@ from gate import notices, people
 from gate.chronology import effective
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
+from gate.evolve import may_be_answered
 from gate.facts import (
     OF_EVIDENCE,
     Delivered,
@@ -18,7 +19,6 @@ from gate.facts import (
     Instant,
     Merged,
     Proposed,
-    Refused,
     RelationshipChanged,
     Released,
     Requested,
@@ -63,16 +63,16 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
     cases: tuple[Case, ...] = ()
     record = Record(fact)
     if isinstance(said, Delivered):
-        belongs = _belongs(said, fact.at, answered)
+        belongs = people.belonging((a.standing for a in answered.values()), said.offer, fact.at)
         record = Record(fact, let_go=people.was_let_go(belongs, fact.at))
         cases = () if record.let_go else (notices.delivered_without_permission(fact, belongs),)
-    if isinstance(said, Refused):
-        return Step(dossier, record)
-    if isinstance(said, Released):
+    if isinstance(said, Released) and not may_be_answered(dossier, fact):
         return _release(known, fact, said, policy, history, answered)
     since = effective(fact, _filings(history))
     step = _revise(known, record, (), since, fact, policy, history, answered)
     now = Known(step.dossier, known.register)
+    if isinstance(said, Released) and said.by != said.second:
+        cases = (people.refused(fact, "its id is that of something the client said; sign it under another"),)
     cases += (
         *_signed_alone(now, fact, history),
         *notices.cases_at(now, fact, policy),
@@ -169,12 +169,6 @@ def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], b
 
 def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
     return [r.fact.said for r in history if r.fact and r.of is None and isinstance(r.fact.said, EvidenceFiled)]
-
-
-def _belongs(said: Delivered, at: Instant, answered: dict[Key, Given]) -> list[Standing]:
-    own = [a.standing for a in answered.values() if a.standing.offer == said.offer and a.standing.at <= at]
-    latest = max((s.at for s in own), default=0)
-    return [s for s in own if s.at == latest]
 
 
 def _revise(

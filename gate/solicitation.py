@@ -37,6 +37,11 @@ class Solicitation(NamedTuple):
     known_as: str
 
 
+def left_to(dossier: Dossier, thing: Thing) -> tuple[bool, ...]:
+    """Of each narrowing whether it leaves its exposure to the thing: the same speaks against all that are alike here."""
+    return tuple(_leaves(n, thing) for reached in dossier.members() for n in reached.narrowings.values())
+
+
 def found_against(known: Known, scope: Scope, thing: Thing, at: Instant) -> Found:
     """The solicitations that speak against the scope, by the row they speak through."""
     found: Found = {}

@@ -1,6 +1,7 @@
 """One duty, one file; the order of judging stands here (judging section 2).
 
-Steps 1-5 look at the offer and the client (called by `gate.decision`); steps 6-8 judge a thing against one scope.
+Steps 1-5 look at the offer and the client (called by `gate.decision`); steps 6 and 8 judge it against one scope, step 7
+each thing of it beside what was asked for.
 """
 
 from gate.rules.asset_named import asset_is_not_named
@@ -12,7 +13,7 @@ from gate.rules.exposed_since import exposed_since_request
 from gate.rules.personal import solicited_by_the_chain, solicited_by_the_firm
 from gate.rules.product_type import product_is_new
 from gate.rules.prompted import request_was_prompted
-from gate.rules.question import Question, Rule
+from gate.rules.question import Comparison, Question, Rule, TypeRule
 from gate.rules.record import record_is_lacking
 from gate.rules.transaction import outside_transaction
 from gate.rules.unknown_promoter import promoter_is_unknown
@@ -27,12 +28,16 @@ AGAINST_SCOPE: tuple[Rule, ...] = (
     exposed_since_request,
     request_was_prompted,
     record_is_lacking,
+    window_is_shut,
+    outside_transaction,
+)
+"""Steps 6 and 8."""
+BESIDE_REQUEST: tuple[TypeRule, ...] = (
     product_is_new,
     asset_is_unclassified,
     asset_is_new,
     asset_is_not_named,
-    window_is_shut,
-    outside_transaction,
 )
+"""Step 7."""
 
-__all__ = ["AGAINST_SCOPE", "Question", "Rule"]
+__all__ = ["AGAINST_SCOPE", "BESIDE_REQUEST", "Comparison", "Question", "Rule", "TypeRule"]

@@ -4,10 +4,10 @@ Law: MiCA Art. 61(2); ESMA guideline 4; policy. No clock.
 """
 
 from gate.outcome import Reason, Verdict
-from gate.rules.question import Question
+from gate.rules.question import Comparison
 
 
-def asset_is_not_named(q: Question) -> Reason | None:
+def asset_is_not_named(q: Comparison) -> Reason | None:
     """Hold for a person."""
     offered, asked = q.thing.asset, q.scope.asset
     if (offered is None) == (asked is None):

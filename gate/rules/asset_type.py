@@ -4,16 +4,16 @@ Law: MiCA Art. 61(2); ESMA guideline 4. Clock: the classifications at the offer'
 """
 
 from gate.outcome import Reason, Verdict
-from gate.rules.question import Question
+from gate.rules.question import Comparison
 from gate.same_type import Pair, compare
 
 
-def asset_is_new(q: Question) -> Reason | None:
+def asset_is_new(q: Comparison) -> Reason | None:
     """Block assets told apart by a pair rule or type group; flag those that nobody has assessed."""
     offered, asked = q.thing.asset, q.scope.asset
     if offered is None or asked is None or offered == asked:
         return None
-    register, at = q.known.register, q.offer.at
+    register, at = q.register, q.offer.at
     pair, told = compare(register, offered, asked, at)
     if pair is Pair.SAME:
         return None

@@ -4,13 +4,13 @@ Law: MiCA Art. 61(2); ESMA guideline 4; policy. Clock: the classification at the
 """
 
 from gate.outcome import Reason, Verdict
-from gate.rules.question import Question
+from gate.rules.question import Comparison
 from gate.same_type import lacking
 
 
-def asset_is_unclassified(q: Question) -> Reason | None:
+def asset_is_unclassified(q: Comparison) -> Reason | None:
     """Block if an asset that offer or request names is not classified, not approved or incomplete."""
-    register, at = q.known.register, q.offer.at
+    register, at = q.register, q.offer.at
     said: list[str] = []
     assets: list[str] = []
     entries: list[str] = []

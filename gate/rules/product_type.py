@@ -4,16 +4,16 @@ Law: MiCA Art. 61(2); ESMA guideline 4; policy. Clock: the register at the offer
 """
 
 from gate.outcome import Reason, Verdict
-from gate.rules.question import Question
+from gate.rules.question import Comparison
 
 
-def product_is_new(q: Question) -> Reason | None:
+def product_is_new(q: Comparison) -> Reason | None:
     """Block unless the products are equal or an approved entry maps one directly to the other."""
     offered, asked = q.thing.product, q.scope.product
     if offered == asked:
         return None
     if offered and asked:
-        register, at = q.known.register, q.offer.at
+        register, at = q.register, q.offer.at
         if register.maps(offered, asked, q.scope.service, at) or register.maps(asked, offered, q.scope.service, at):
             return None
     sentence = f"{_name(offered)} was offered, {_name(asked)} was asked for"

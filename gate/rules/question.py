@@ -1,4 +1,4 @@
-"""The question that rules of steps 6-8 answer: one thing of an offer against one scope."""
+"""What rules of steps 6-8 are asked: an offer against one scope, and a thing of it beside what was asked for."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -8,22 +8,32 @@ from gate.facts import Fact, Proposed, Thing
 from gate.known import Known
 from gate.outcome import Reason, Verdict
 from gate.policy import Policy
+from gate.register import Register
 from gate.solicitation import Found
 
 
 class Question(NamedTuple):
-    """What a rule may look at."""
+    """What a rule of steps 6 and 8 may look at: nothing of the things that are offered, but what speaks against them."""
 
     known: Known
     offer: Fact
     said: Proposed
-    thing: Thing
     scope: Scope
     found: Found
     policy: Policy
 
 
+class Comparison(NamedTuple):
+    """What a rule of step 7 may look at: what is offered, and what was asked for."""
+
+    register: Register
+    offer: Fact
+    thing: Thing
+    scope: Scope
+
+
 Rule = Callable[[Question], Reason | None]
+TypeRule = Callable[[Comparison], Reason | None]
 
 
 def of_touches(q: Question, code: str, sentence: str, *verdicts: Verdict) -> Reason | None:

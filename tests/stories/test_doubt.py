@@ -23,6 +23,7 @@ from tests.stories.telling import (
     contacted,
     country,
     entity,
+    event,
     filed,
     held,
     let_go,
@@ -38,6 +39,7 @@ from tests.stories.telling import (
     retracted,
     search,
     tell,
+    when,
 )
 
 SEARCHED = [search(), approved("search-asked-anna")]
@@ -64,6 +66,18 @@ def test_a_reply_to_an_id_that_two_sources_use() -> None:
     assert answer(HERE, own, asked, at_once, papers, offer()) == blocked("SCOPE_TAINTED")
     later = by("//crm", contacted("1 min", content="service_notice", id="m1"))
     assert answer(HERE, own, asked, papers, later, offer()) == ALLOWED
+
+
+def test_what_people_sign_under_the_id_of_the_clients_own_word() -> None:
+    """The request may answer it: it is prompted at once, and a release that does so lets nothing go."""
+    own, asked = by("//app", question(id="m1")), asks(in_reply_to="m1")
+    told = [HERE, own, asked, proven()]
+    refused = event("review.refused", "anna", "-30 min", "m1", decision="dec-1", by="st-one", reason="no")
+    assert answer(told, refused, offer()) == blocked("SCOPE_TAINTED")
+    signed = {**released(), "id": "m1", "time": when("-30 min")}
+    late = [told, offer(at="25 h"), signed]
+    assert answers(late)[1:] == [blocked("SCOPE_TAINTED", "WINDOW_SOFT_LIMIT")]
+    assert cases(late) == ["LATE_EVIDENCE", "RELEASE_REFUSED"]
 
 
 def test_a_release_covers_no_solicitation_whose_id_another_source_has_used() -> None:

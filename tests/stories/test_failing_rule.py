@@ -1,5 +1,6 @@
 """A rule that fails to run blocks, opens a case, and leaves the others to speak (section 2)."""
 
+import importlib
 import json
 from typing import Any
 
@@ -15,9 +16,12 @@ from tests.stories.telling import (
     ALLOWED,
     allowed,
     answer,
+    asks,
     blocked,
     cases,
     clean_client,
+    contacted,
+    delivered,
     entity,
     located,
     offer,
@@ -36,18 +40,23 @@ def break_(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(gate.decision, name, fails)
 
 
-@pytest.mark.parametrize("place", range(len(gate.rules.AGAINST_SCOPE)))
-def test_a_rule_against_a_scope_fails(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+RULES = [
+    (name, place) for name in ("AGAINST_SCOPE", "BESIDE_REQUEST") for place in range(len(getattr(gate.rules, name)))
+]
+
+
+@pytest.mark.parametrize(("name", "place"), RULES)
+def test_a_rule_against_a_scope_fails(name: str, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them; the next offer is answered once it runs again."""
 
     def fails(_: Any) -> None:
         raise ZeroDivisionError("a mistake of our own")
 
-    rules = list(gate.rules.AGAINST_SCOPE)
+    rules = list(getattr(gate.rules, name))
     rules[place] = fails
     told = [*clean_client(), offer()]
     with monkeypatch.context() as broken:
-        broken.setattr(gate.decision, "AGAINST_SCOPE", tuple(rules))
+        broken.setattr(gate.decision, name, tuple(rules))
         assert answer(told) == FAILED
         assert cases(told) == ["RULE_FAILED"]
         late = answer(clean_client(), offer(at="24 h", transaction=None))
@@ -72,7 +81,7 @@ def test_the_reason_says_what_failed_and_not_with_what(monkeypatch: pytest.Monke
         "mixed_content",
         "under_other_regime",
         "relationship_is_ending",
-        "_softest",
+        "found_against",
     ],
 )
 def test_a_step_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +94,7 @@ def test_a_step_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_passes_before_passes_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servicing, a way out, a client abroad and the authorised sister: no later failure stops them."""
     sister = entity("sister", "eu_authorised", services=["exchange_funds"])
-    for name in ("mixed_content", "under_other_regime", "relationship_is_ending", "_softest"):
+    for name in ("mixed_content", "under_other_regime", "relationship_is_ending", "found_against"):
         break_(monkeypatch, name)
     assert answer(clean_client(), offer(content="exit_help")) == allowed("EXIT_SERVICE")
     break_(monkeypatch, "pure_content")
@@ -129,3 +138,29 @@ def test_an_outcome_knows_which_step_ended_the_judging() -> None:
         gate = Gate(POLICY, MemoryStore())
         *_, taken = [gate.take(json.dumps(event).encode()) for event in told]
         assert isinstance(taken, list) and isinstance(taken[0], Answer) and taken[0].outcome.ended == step
+
+
+SISTER = entity("sister", "eu_authorised", services=["exchange_funds"])
+MIXED: Any = {"content": "education", "promotes": [{"asset": "btc"}], "by": "sister"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("record.proven", [*clean_client(), offer()]),
+        ("territory._countries", [located("US"), asks(), offer(content="education", promotes=[{"asset": "btc"}])]),
+        ("acting_entity.Reason", [SISTER, *clean_client(), offer(**MIXED)]),
+    ],
+)
+def test_what_a_rule_leans_on_fails(cause: str, told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else leans on it: request, offer and sending are taken, the offer is blocked, and the stream goes on."""
+    rule, name = cause.split(".")
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("a mistake of our own")
+
+    monkeypatch.setattr(importlib.import_module(f"gate.rules.{rule}"), name, fails)
+    told = [*told, delivered(), contacted(at="3 h")]
+    failed = answer(told)
+    assert failed.verdict == "block" and "RULE_FAILED" in failed.codes
+    assert cases(told)[:2] == ["RULE_FAILED", "DELIVERED_WITHOUT_PERMISSION"]

@@ -224,6 +224,14 @@ def test_a_conflict_of_locations_is_looked_at_once() -> None:
     assert cases(told, located("US", "ip", at="1 h"), offer()) == []
 
 
+def test_the_same_signs_in_another_order_are_no_other_conflict() -> None:
+    """They arrived in one order and happened in another, in which a late fact has them told again."""
+    signs = [located("DE", "ip", "-5 d"), located("FR", "sim", "-9 d"), located("US", at="-20 d")]
+    late = asks(at="-2 h", id="old", transaction="t0")
+    told = [REGISTER, signs, asks(), proven(), offer(), late, offer(at="4 h", id="again")]
+    assert cases(told) == ["LOCATION_CONFLICT"]
+
+
 def test_an_accusation_is_looked_at() -> None:
     """Whatever it is about; other evidence is not."""
     assert cases(HERE, complaint()) == ["EVIDENCE_CONTRADICTED"]

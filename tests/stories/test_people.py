@@ -102,6 +102,8 @@ def test_the_hours_of_a_release_are_the_policys() -> None:
     late = refusal(_standing(), Released("dec", "a", "b", "x", 3 * HOUR), 0, strict)
     assert late is not None and "within 2 hours" in late
     assert refusal(_standing(), Released("dec", "a", "b", "x", 2 * HOUR), 0, strict) is None
+    late = refusal(_standing(), Released("dec", "a", "b", "x", HOUR), 0, replace(POLICY, release_limit=HOUR // 2))
+    assert late is not None and "within 0.5 hours" in late
 
 
 def _standing() -> Standing:
