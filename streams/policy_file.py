@@ -8,9 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
-from msgspec import structs
+from msgspec import ValidationError, convert, structs
 
-from gate.facts import EvidenceKind
+from gate.facts import Country, EvidenceKind
 from gate.instants import EPOCH
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
 
@@ -126,14 +126,21 @@ class _Reader:
         value = self.table.get("countries")
         dates = {}
         for country, since in value.items() if isinstance(value, dict) else ():
-            if len(country) != 2 or not country.isascii() or not country.isupper():
-                self.found.append(f"`countries.{country}`: a country is two capital letters (ISO 3166-1)")
+            if not _is_country(country):
+                self.found.append(f"`countries.{country}` is no country: ISO 3166-1 alpha-2 has two letters, as `GR`")
             elif type(since) is not date:
                 self.found.append(f"`countries.{country}` must be a date such as 2024-12-30")
             else:
                 moment = datetime(since.year, since.month, since.day, tzinfo=UTC) - EPOCH
                 dates[country] = moment.days * DAY
         return dates
+
+
+def _is_country(code: str) -> bool:
+    try:
+        return convert(code, Country) == code
+    except ValidationError:
+        return False
 
 
 def _policy(table: dict[str, Any], found: list[str]) -> Policy:

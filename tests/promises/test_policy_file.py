@@ -108,6 +108,7 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("empty country list", change("", "countries", {}), "countries"),
     ("no country list", change("", "countries", None), "countries"),
     ("a country that is none", change("countries", "Germany", date(2024, 12, 30)), "countries.Germany"),
+    ("Greece as it is called elsewhere", change("countries", "EL", date(2024, 12, 30)), "countries.EL"),
     ("a country without a date", change("countries", "DE", 2024), "countries.DE"),
     ("no version", change("", "version", None), "version"),
     ("an empty version", change("", "version", " "), "version"),
