@@ -21,7 +21,7 @@ from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
 Beside = Sequence[tuple[str, bytes]]
-_RECORDED = "recorded"
+_RECORDED, _CLOSED = "recorded", "closed"
 
 
 class Gate:
@@ -33,11 +33,14 @@ class Gate:
         self.store = store
         noted = store.noted(_RECORDED)
         self._recorded: Instant = int(noted) if noted else BEFORE_EVERYTHING
+        noted = store.noted(_CLOSED) or noted
+        self._closed: Instant = int(noted) if noted else BEFORE_EVERYTHING
+        """Up to when scopes are closed: later than what was recorded last where a line says an earlier time."""
         self.last: Fact | None = None
         """The fact that was taken last."""
         for fact in store.learnt():
             self.register.learn(fact)
-        self._clients = Clients(policy, self.register, store, self._recorded)
+        self._clients = Clients(policy, self.register, store, self._closed)
 
     def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
@@ -69,6 +72,7 @@ class Gate:
         if seen is False:
             return reused(event)
         self._recorded = event.fact.recorded
+        self._closed = max(self._closed, self._recorded)
         self.last = event.fact
         return self._learn(event.fact)
 
@@ -84,11 +88,13 @@ class Gate:
     def wake(self, now: Instant) -> list[Effect]:
         """Close the scopes that are due although nothing arrives."""
         self._recorded = max(self._recorded, now)
+        self._closed = max(self._closed, self._recorded)
         return [*self._clients.close_due(self._recorded)]
 
     def commit(self) -> None:
         """Make everything taken so far last."""
         self.store.note(_RECORDED, str(self._recorded).encode())
+        self.store.note(_CLOSED, str(self._closed).encode())
         self.store.commit()
 
     def answer_to_reject(

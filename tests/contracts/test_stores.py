@@ -16,6 +16,7 @@ from streams.embedded import Gate
 from streams.wire import Rejected
 from tests.player import POLICY
 from tests.promises.histories import history
+from tests.stories.telling import asks, question, when
 
 Opener = Callable[[], Store]
 
@@ -124,9 +125,13 @@ def test_sqlite_survives_a_restart_with_what_was_committed_and_no_more(tmp_path:
 def test_a_gate_that_restarts_after_every_event_says_the_same(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, prefix: str
 ) -> None:
-    """Nothing that an answer needs lives in the process alone."""
-    for seed in range(30):
-        lines = [json.dumps(e).encode() for e in history(seed)]
+    """Nothing that an answer needs lives in the process alone; also where lines say that they were recorded earlier."""
+    goes_back = [
+        {**told, "recordedtime": when(recorded)}
+        for told, recorded in ((asks(), "0 h"), (question("19 d"), "20 d"), (question("4 d"), "5 d"))
+    ]
+    for seed, events in enumerate([*map(history, range(30)), [*goes_back, question("21 d")]]):
+        lines = [json.dumps(e).encode() for e in events]
 
         def opened(seed: int = seed) -> Store:
             if kind == "sqlite":
