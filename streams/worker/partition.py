@@ -36,6 +36,8 @@ REOPENED_TOGETHER: Final = 100
 """Of these, whose histories are fetched in one round trip."""
 RECOGNISED: Final = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
+PAST_KEPT: Final = 20_000
+"""Facts of histories that are kept, within a batch, to find repeated events in."""
 
 
 class PartitionStore(Store, Protocol):
@@ -92,6 +94,10 @@ class Partition:
         self._pins: deque[Pin] = deque()
         self._asked: list[str] = []
         self._ids: list[bytes] = []
+        self._late: dict[str, None] = {}
+        """Of those asked for, who has events so old that only his history tells whether they came before."""
+        self._past: dict[str, dict[tuple[str, str], Fact]] = {}
+        """By client, what he had when the batch began."""
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
@@ -104,7 +110,7 @@ class Partition:
         self._pins.clear()
         self._clamped = dict(progress.came)
         self._merge = Merge(progress.applied)
-        self._asked, self._ids = [], []
+        self._asked, self._ids, self._late, self._past = [], [], {}, {}
         self.remembered = self.place
         return Assumed(progress.actions, progress.between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
@@ -165,6 +171,8 @@ class Partition:
         events = [a.event for a in arrivals if isinstance(a.event, Read)]
         self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
         self._ids = [e.key for e in events]
+        self._late = dict.fromkeys(e.fact.client for e in events if self._is_late(e.fact))
+        self._past = {}
 
     def recall(self) -> None:
         """Step 2: fetch whom and what was just read speaks of."""
@@ -173,6 +181,9 @@ class Partition:
             self.counts["recalled", "fetched"] += fetched
             self.counts["recalled", "cached"] += asked - fetched
             self._asked, self._ids = [], []
+        if self._late:
+            self._store.recall_histories(self._late)
+            self._late = {}
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
         at = self._clamped[log] = max(appended(record), self._clamped[log])
@@ -344,14 +355,25 @@ class Partition:
         """Whether the event came before: None if not, False with other content."""
         seen = self._store.seen(event.key, event.content)
         fact = event.fact
-        oldest = fact.recorded - RECOGNISED
-        if seen is not None or fact.at >= oldest or self._progress.born >= oldest:
+        if seen is not None or not self._is_late(fact):
             return seen
-        for record in self._store.history(fact.client):
-            known = record.fact
-            if known is not None and record.of is None and known.key == fact.key:
-                return known == replaced(fact, recorded=known.recorded)
-        return None
+        known = self._past_of(fact.client).get(fact.key)
+        return None if known is None else known == replaced(fact, recorded=known.recorded)
+
+    def _is_late(self, fact: Fact) -> bool:
+        """Whether it may have come before, longer ago than its id is looked up."""
+        oldest = fact.recorded - RECOGNISED
+        return fact.at < oldest and self._progress.born < oldest
+
+    def _past_of(self, client: str) -> dict[tuple[str, str], Fact]:
+        """The client's own facts; read once for a batch, as somebody may bring the whole past of one client late."""
+        past = self._past.get(client)
+        if past is None:
+            facts = [r.fact for r in self._store.history(client) if r.fact is not None and r.of is None]
+            if sum(map(len, self._past.values())) + len(facts) > PAST_KEPT:
+                self._past = {}
+            past = self._past[client] = {fact.key: fact for fact in facts}
+        return past
 
     def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:
         """A message from a merged client."""

@@ -36,6 +36,10 @@ class Alone:
         self._clock += 1
         return Record(topic, 0, offset, self._clock, key, value, (CONTENT_TYPE,))
 
+    def later(self, weeks: int) -> None:
+        """Let so much time pass before what is appended next."""
+        self._clock += weeks * 7 * 86_400_000
+
     def register(self, *events: Event) -> None:
         """Append to the register."""
         for event in events:

@@ -1,5 +1,7 @@
 """A time that its sender chose is believed by nobody who judges by it."""
 
+from typing import Any
+
 import pytest
 
 from state.redis_store import RedisStore
@@ -7,7 +9,9 @@ from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
+from tests.simulation.alone import Alone
 from tests.simulation.world import FakeRedis, Record
+from tests.stories.telling import question
 
 CHOSEN = 0
 """The type of such a time."""
@@ -37,3 +41,29 @@ def test_of_what_a_partition_takes_whoever_reads_it(log: Log) -> None:
     with pytest.raises(LogLost, match="`clients` has a time that its sender chose"):
         partition.read(both[0], 2, both[1], 2)
     assert not partition.waits
+
+
+def test_the_past_of_a_client_that_comes_late_is_held_against_his_history_once_a_batch() -> None:
+    """It may have come before, longer ago than ids are looked up; each event by itself would take the square of it."""
+
+    class Counted(FakeRedis):
+        asked = 0
+
+        def lrange(self, key: Any, first: int, last: int) -> list[bytes]:
+            self.asked += 1
+            return super().lrange(key, first, last)
+
+    redis = Counted()
+    alone = Alone(redis=redis)
+    past = [question(f"{n} min", id=f"q{n}") for n in range(50)]
+    alone.act(*past[:25])
+    alone.round(alone.actions)
+    alone.later(weeks=5)
+    changed = question("7 min", id="q8")
+    alone.act(question(id="now"), *past, changed)
+    before = redis.asked
+    told = alone.round(alone.actions[25:])
+    assert redis.asked == before + 1
+    counts = alone.partition.counts
+    assert (counts["taken", ""], counts["repeated", ""], counts["rejected", "ID_REUSED"]) == (51, 25, 1)
+    assert len(told) == 1
