@@ -47,6 +47,7 @@ _TOLD = (
 )
 """What is told of a fact, where it has it."""
 _OWN = "unprompted and of the client's own accord, and an approved record shows it"
+_NEVER = "never: the client was solicited before he asked, and asking again does not mend that"
 _NEAREST = {
     "LOCATION_UNKNOWN": "once a strong sign (residence, registered office, tax) says where the client is",
     "LOCATION_CONFLICT": "once the conflict of locations is settled",
@@ -62,13 +63,14 @@ _NEAREST = {
     "TYPE_UNCLASSIFIED": "once {covered} is classified in full and approved; if this is all, two people may release it",
     "TYPE_NOT_ASSESSED": "once both assets are in one approved type group, or if two people release it",
     "ASSET_NOT_NAMED": "if request and offer name the same asset, or neither names one, or if two people release it",
-    "INITIATION_SOLICITED": f"never on this request, which was solicited; only after a new one, {_OWN}",
-    "PERSON_CHAIN_SOLICITATION": f"never on this request, which was solicited; only after a new one, {_OWN}",
+    "INITIATION_SOLICITED": _NEVER,
+    "PERSON_CHAIN_SOLICITATION": _NEVER,
     "CAMPAIGN_EXPOSURE": "if two people find that the campaign spoke of other things and narrow the exposure",
     "EVIDENCE_CONTRADICTED": "if two people withdraw the evidence as false",
     "PROMOTER_UNKNOWN": "if the register shows the promoter to be independent, or if two people release it",
     "EXPOSED_SINCE_REQUEST": "before the exposure; since then if two people release it, or narrow the exposure",
-    "SCOPE_TAINTED": f"if the client asks again, {_OWN}",
+    "SCOPE_TAINTED": "if the client asks again in reply to nothing, for what nothing sent to him has named, and an "
+    "approved record shows it",
     "ATTESTATION_ONLY": "once a record of the client's own request is filed and approved; a declaration is none",
     "EVIDENCE_ABSENT": "once a record of the client's own request is filed and approved",
     "EVIDENCE_UNAPPROVED": "once somebody other than the filer approves the record",

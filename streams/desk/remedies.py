@@ -13,8 +13,8 @@ REMEDIES: Final[dict[str, str]] = {
     "AUTHORISED_ENTITY": "Nothing: whoever provides it is authorised in the Union for all that is offered.",
     "OUT_OF_TERRITORY": "Nothing: no live indicator puts the client in a country in scope, and a strong one puts him "
     "outside.",
-    "LOCATION_UNKNOWN": "A strong indicator (residence, registered office or tax residence) would have had to put the "
-    "client outside the countries in scope.",
+    "LOCATION_UNKNOWN": "A strong indicator (residence, registered office or tax residence) would have had to say where "
+    "the client is.",
     "LOCATION_CONFLICT": "The weak indicators of a country in scope (such as address on the network, SIM or bank "
     "account) would have had to lapse, or be replaced by ones outside, before the offer.",
     "OTHER_REGIME": "Nothing offered or promoted may be a financial instrument or a deposit; those fall under other "

@@ -69,7 +69,10 @@ def test_a_superseded_answer_is_never_taken_for_one_that_stands(tmp_path: Path) 
     both = explained(late["offer"], path)
     assert early["decision"] in both and f"It supersedes {early['decision']}, because ref-260130-de9c80" in both
     assert "30 January 2026 11:00 UTC ref-260130-de9c80: referral recorded" in both
-    assert "never on this request, which was solicited" in both
+    assert "never: the client was solicited before he asked, and asking again does not mend that" in " ".join(
+        both.split()
+    )
+    assert "a new one" not in both
 
 
 def test_another_asset_names_what_the_client_would_have_to_ask_for(tmp_path: Path) -> None:
