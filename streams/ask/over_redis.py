@@ -5,6 +5,7 @@ register and the latest policy; where a worker has still to judge the client aga
 history tells what it will find. A worker that is behind the stream for too long leaves questions unanswered.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -103,6 +104,9 @@ class OverRedis:
             except Unreadable as trouble:
                 found = trouble
             yield client, found
+            await asyncio.sleep(
+                0
+            )  # A send may promote thousands of things: others have their turn, and the time may be up.
 
     def _current(self) -> Register:
         """The register as it is known now, under the policy in force; `Unreadable` while it is not known."""

@@ -4,15 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Final
+from time import perf_counter
 
 from gate import Known
 from gate.dossier import BEFORE_EVERYTHING
-from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
+from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged
 from streams.serve.intake import Intake
 
-AT_ONCE: Final = 100
-"""Clients judged between two requests of others: some ten milliseconds."""
+AT_ONCE, LONGEST = 100, 0.01
+"""Clients judged between two requests of others, and seconds after which no other one is: a send may be a long one."""
 
 
 class EmbeddedReader:
@@ -28,13 +28,16 @@ class EmbeddedReader:
     async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
         """See `Reader`."""
         with_history: list[str] = []
-        for some in portions(clients, AT_ONCE):
+        place = 0
+        while place < len(clients):
+            some = clients[place : place + AT_ONCE]
             answers: list[T | None] | list[Unreadable]
             try:
                 answers = await self._do(partial(self._quickly, some, judge_of))
             except Unreadable as trouble:
                 answers = [trouble] * len(some)
-            for client, answer in zip(some, answers, strict=True):
+            place += len(answers)
+            for client, answer in zip(some, answers, strict=False):
                 if answer is None:
                     with_history.append(client)
                 else:
@@ -48,7 +51,13 @@ class EmbeddedReader:
             yield client, found
 
     def _quickly(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> list[T | None]:
-        return [judge_of(client)(self._seen(client, False)) for client in clients]
+        """As many of them as time allows, one at least."""
+        begun, answers = perf_counter(), list[T | None]()
+        for client in clients:
+            answers.append(judge_of(client)(self._seen(client, False)))
+            if perf_counter() - begun > LONGEST:
+                break
+        return answers
 
     async def ready(self) -> None:
         """See `Reader`; events are taken, too."""

@@ -315,6 +315,18 @@ def test_each_recipient_is_answered_like_a_question(client: Client, redis: Redis
                 assert leading == ([] if answer["may_send"] else [answer["leading"]])
 
 
+def test_a_send_of_thousands_of_things_keeps_its_time(client: Client, redis: Redis) -> None:
+    """However long one recipient takes: the others have their turn between two, and the time may be up."""
+    worker = Worker(client, "actions")
+    fill(worker, mailing.events()[:300])
+    send = {**mailing.SEND, "promotes": [{"asset": f"a{n:x}"} for n in range(3_000)]}
+    with asking(redis.url, worker, many=0.5) as asked_over:
+        began = time.perf_counter()
+        found = suppress(asked_over, mailing.recipients()[:2_000], **send)
+        assert time.perf_counter() - began < SECONDS
+    assert found["unanswered"] and set(found["unanswered"]).isdisjoint(found["may_send"])
+
+
 def test_what_redis_does_not_hold_suppresses_whom_it_concerns(client: Client, redis: Redis) -> None:
     """One client's dossier that cannot be understood, a partition that lost state, a worker that is behind."""
     worker = Worker(client, "actions")

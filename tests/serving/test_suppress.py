@@ -218,6 +218,17 @@ def test_whoever_is_not_answered_in_time_is_suppressed(tmp_path: Path, monkeypat
         assert f"gate61_unanswered_total {len(found['unanswered'])}.0" in client.get("/metrics").text
 
 
+def test_a_send_of_thousands_of_things_keeps_its_time(tmp_path: Path) -> None:
+    """However long one recipient takes; meanwhile events are taken."""
+    send = {**mailing.SEND, "promotes": [{"asset": f"a{n:x}"} for n in range(3_000)]}
+    with serving(tmp_path / "gate.db", Clock(mailing.NOW), budget=Budget(many=0.5)) as client:
+        fill(client, mailing.events()[:300])
+        began = perf_counter()
+        found = suppress(client, mailing.recipients()[:2_000], **send)
+        assert perf_counter() - began < SECONDS
+    assert found["unanswered"] and set(found["unanswered"]).isdisjoint(found["may_send"])
+
+
 def test_a_store_that_fails_suppresses_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No status of an error, which some tools take for leave to send: an answer in which nobody may be sent anything."""
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:
