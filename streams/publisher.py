@@ -66,13 +66,18 @@ class NotAcknowledged(Exception):
         )
 
 
-def _is_finite(value: object) -> bool:
-    """Whether every number in it can be written: the encoder would write null instead, and a holding would be lost."""
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_is_finite, value.values()))
-    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
+def _unfit(value: object, where: str) -> Iterator[Refused]:
+    """What the encoder would write as something else: a number as null, bytes in base64, which is another client's name."""
+    if isinstance(value, float) and not isfinite(value):
+        yield Refused("NOT_JSON", f"`{where}` is a number that JSON has no word for (not a number, or infinite)")
+    elif isinstance(value, bytes | bytearray | memoryview):
+        yield Refused("BAD_FIELD", f"`{where}` is bytes and must be text: decode it")
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _unfit(each, f"{where}.{name}")
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _unfit(each, f"{where}[]")
 
 
 def _said(cause: Exception | None) -> str:
@@ -110,6 +115,7 @@ class Publisher:
         self._open: dict[int, Sent] = {}
         self._count = 0
         self._failed: list[Sent] = []
+        self._closed = False
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=servers,
@@ -130,19 +136,25 @@ class Publisher:
         `id` is the same and `time` too (with zone) when the same is published again. Times in `data` may be datetimes.
         Returns kafka-python's future. Raises `Refused` or `NotAcknowledged`; the latter holds this event too.
         """
-        event = {"specversion": "1.0", "id": id, "source": self._source, "type": f"gate61.{name}.v1"}
+        event: dict[str, Any] = {"specversion": "1.0", "id": id, "source": self._source, "type": f"gate61.{name}.v1"}
+        event |= {"subject": subject, "time": time, "datacontenttype": "application/json", "data": data}
         try:
-            if not _is_finite(data):
-                raise Refused(
-                    "NOT_JSON", f"`{name}` holds a number that JSON has no word for (not a number, or infinite)"
-                )
-            stated: dict[str, Any] = {"subject": subject, "time": time, "datacontenttype": "application/json"}
-            return self.send(encode({**event, **stated, "data": data}))
+            if name not in FIELDS:
+                raise Refused("UNKNOWN_TYPE", f"`{name}` is no name of an event; {_names(name)}")
+            for refused in (r for field, value in event.items() for r in _unfit(value, field)):
+                raise refused
+            return self.send(encode(event))
         except (TypeError, UnicodeEncodeError, RecursionError) as error:
             raise Refused("NOT_JSON", f"`{name}` cannot be written as JSON ({error})") from None
 
     def send(self, value: bytes) -> Any:
         """Publish an event that is written already, as a structured CloudEvent in JSON; else like `publish`."""
+        if not isinstance(value, bytes):
+            raise TypeError(
+                f"`send` takes an event as the bytes of its JSON, not {type(value).__name__}; see `publish`"
+            )
+        if self._closed:
+            raise ValueError("this publisher is closed; make another one")
         fact = self._checked(value)
         of_register = type(fact.said) in OF_REGISTER
         topic = (self._topics.register if of_register else self._topics.actions).name
@@ -202,6 +214,7 @@ class Publisher:
         try:
             self.flush(timeout)
         finally:
+            self._closed = True
             with suppress(KafkaTimeoutError):  # What `flush` has named is still being tried until the process ends.
                 self._producer.close(1)
 
@@ -212,6 +225,12 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _names(name: str) -> str:
+    """Which one was meant, or what all are called."""
+    bare = name.removeprefix("gate61.").removesuffix(".v1")
+    return f"say `{bare}`, without `gate61.` and `.v1`" if bare in FIELDS else f"there are {', '.join(FIELDS)}"
 
 
 def _failed(sent: Sent, error: Exception) -> Sent:

@@ -120,7 +120,17 @@ HOLDING = {"entity": "x", "relation": "independent"}
         ("offer.proposed", "cl-1", {**OFFER, "service": "gambling"}, AT, "BAD_FIELD: `data.service`"),
         ("offer.proposed", "cl-1", {"offer": "of-1"}, AT, "BAD_FIELD: `data.service` is missing"),
         ("offer.proposed", "Anna B", OFFER, AT, "BAD_FIELD: `subject`"),
-        ("offer.propsed", "cl-1", OFFER, AT, "UNKNOWN_TYPE: type 'gate61.offer.propsed.v1'"),
+        ("offer.propsed", "cl-1", OFFER, AT, "UNKNOWN_TYPE: `offer.propsed` is no name"),
+        (
+            "gate61.offer.proposed.v1",
+            "cl-1",
+            OFFER,
+            AT,
+            "UNKNOWN_TYPE: `gate61.offer.proposed.v1` is no name of an event; say",
+        ),
+        ("offer.proposed", b"cl-1", OFFER, AT, "BAD_FIELD: `subject` is bytes and must be text"),
+        ("offer.proposed", "cl-1", {**OFFER, "transaction": b"tx-001"}, AT, "BAD_FIELD: `data.transaction` is bytes"),
+        ("offer.proposed", "cl-1", {**OFFER, "promotes": [{"asset": b"btc"}]}, AT, "`data.promotes[].asset` is bytes"),
         ("offer.proposed", "cl-1", OFFER, datetime(2026, 3, 2), "BAD_TIME: `time`"),
         ("offer.proposed", "cl-1", OFFER, datetime.now(UTC) + timedelta(hours=1), "FROM_THE_FUTURE: `time`"),
         ("offer.proposed", "cl-1", {**OFFER, "asset": "x" * 300_000}, AT, "TOO_LARGE: "),
@@ -146,6 +156,17 @@ def test_what_the_gate_would_reject_or_overlook_is_not_sent(
     with pytest.raises(Refused) as refused:
         gate.publish(name, subject, data, id="e-1", time=time)
     assert says in str(refused.value) and "nothing was sent" in str(refused.value)
+    assert not Producer.last.sent
+
+
+def test_what_is_sent_is_bytes_and_to_an_open_publisher(gate: Publisher) -> None:
+    """Said in the words of who calls, not of what it is made of."""
+    for written in ("{}", {"specversion": "1.0"}):
+        with pytest.raises(TypeError, match="takes an event as the bytes of its JSON, not"):
+            gate.send(written)  # type: ignore[arg-type]
+    gate.close()
+    with pytest.raises(ValueError, match="closed"):
+        offer(gate)
     assert not Producer.last.sent
 
 
