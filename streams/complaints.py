@@ -9,6 +9,7 @@ from gate.packing import shape
 from streams.envelope import NESTED
 
 IDENT_RULE: Final = "must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -"
+_COUNTRIES: Final = 'give a list such as ["DE"], or EEA or * instead of a list'
 _PLACE: Final = re.compile(r"(?: - at)? `\$\[(\d+)\](\[(?:\.{3}|\d+)\])?(?:\[(\d+)\])?")
 _VALUE: Final = re.compile(r"Invalid enum value (.+)", re.DOTALL)
 _KIND: Final = re.compile(r"Expected `([a-z| ]+)`, got `([a-z]+)`")
@@ -35,7 +36,8 @@ def complaint(message: str, kind: type, names: tuple[str, ...]) -> str:
     if "got `null`" in what:
         return f"`data.{name}` is missing"
     whose = "an item of " if place[2] and not place[3] else ""
-    return f"{whose}`data.{name}` {_in_words(what, msgspec.structs.fields(shape(kind))[number].type)}"[:400]
+    said = f"{whose}`data.{name}` {_in_words(what, msgspec.structs.fields(shape(kind))[number].type)}"[:400]
+    return f"{said}; {_COUNTRIES}" if name == "countries" else said
 
 
 def _in_words(what: str, type_: Any) -> str:

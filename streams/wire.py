@@ -191,6 +191,8 @@ def _constant(text: str) -> Any:
     raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
 
 
+_MARK: Final = "\ufeff"
+_BLANK: Final = " \t\r\n"
 _strict: Final[Callable[[str], Any]] = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=number, parse_constant=_constant
 ).decode
@@ -271,6 +273,10 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
     try:
         return _strict(text)
     except json.JSONDecodeError as error:
+        if not text.strip(_BLANK):
+            raise _Trouble("NOT_JSON", "nothing stands here") from None
+        if text.startswith(_MARK):
+            raise _Trouble("NOT_JSON", "it begins with a byte-order mark (EF BB BF): write UTF-8 without one") from None
         raise _Trouble("NOT_JSON", f"{error.msg.removesuffix(' at')} at character {error.pos}") from None
     except RecursionError:
         raise _Trouble("NOT_JSON", "nested too deeply for who calls the gate from so far down") from None

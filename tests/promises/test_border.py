@@ -89,6 +89,13 @@ def test_what_cannot_be_taken_has_its_reason(bad: bytes, expected: str) -> None:
     assert reason(bad) == expected
 
 
+def test_what_nobody_sees_is_named() -> None:
+    """A mark that editors hide, and nothing at all."""
+    for bad, said in ((b"\xef\xbb\xbf" + line(), "begins with a byte-order mark"), (b" \r", "nothing stands here")):
+        rejected = read(bad, 0, 0)
+        assert isinstance(rejected, Rejected) and said in rejected.message
+
+
 @pytest.mark.parametrize(
     "good",
     [

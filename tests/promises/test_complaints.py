@@ -27,6 +27,7 @@ def said(name: str, data: dict[str, Any]) -> str:
         ("client.located", {"indicator": "ip", "country": "XX"}, f"`data.country` {COUNTRY}"),
         ("campaign.started", STARTED | {"countries": ["XX"]}, f"an item of `data.countries` {COUNTRY}"),
         ("campaign.started", STARTED | {"countries": "XX"}, "`data.countries` is 'XX', none of EEA, *"),
+        ("campaign.started", STARTED | {"countries": ["EEA"]}, '; give a list such as ["DE"], or EEA or * instead'),
         ("offer.proposed", OFFER | {"offer": "a b"}, f"`data.offer` {IDENT}"),
         ("offer.proposed", OFFER | {"promotes": [{"asset": "a b"}]}, f"`data.promotes.asset` {IDENT}"),
         ("offer.proposed", OFFER | {"offer": None}, "`data.offer` is missing"),
