@@ -51,8 +51,8 @@ _NEVER = "never: the client was solicited before he asked, and asking again does
 _NEAREST = {
     "LOCATION_UNKNOWN": "once a strong sign (residence, registered office, tax) says where the client is",
     "LOCATION_CONFLICT": "once the conflict of locations is settled",
-    "OTHER_REGIME": "not under MiCA at all: ask counsel which regime applies",
-    "OUT_OF_SCOPE_NFT": "not under MiCA at all: ask counsel which regime applies",
+    "OTHER_REGIME": "never: it does not fall under MiCA; ask counsel which regime applies",
+    "OUT_OF_SCOPE_NFT": "never: it does not fall under MiCA; ask counsel which regime applies",
     "MIXED_CONTENT": "without the promotion, link or contact form it passes as a notice",
     "EXIT_ONLY": "never in this relationship; notices and help with leaving pass",
     "SUSPENDED": "once two people restore the relationship",
@@ -162,7 +162,7 @@ def explain_unreadable(answer: bytes, console: Console) -> None:
     data = json.loads(answer)["data"]
     console.print(Text.assemble("\n", ("BLOCKED", "bold"), f": {plain(data['reasons'][0]['said'])}."))
     _line(console, f"Offer {data['offer']} to {data['client']} (event {data['event']['id'] or 'without id'}).\n")
-    _lawful(console, ["if the offer is proposed again as an event that can be read"])
+    _line(console, "It can be judged once it is proposed again as an event that can be read.\n")
     _line(console, f"Decision {data['decision']}, policy {data['policy']['version']} ({data['policy']['digest']}).\n")
 
 
@@ -256,7 +256,7 @@ def timeline(scope: ScopeView, at: Instant) -> str:
 def _lawful(console: Console, ways: list[str]) -> None:
     if not ways:
         return
-    several = "It would be lawful only if all of this held" if len(ways) > 1 else "It would be lawful"
+    several = "The gate would let it pass only if all of this held" if len(ways) > 1 else "The gate would let it pass"
     _heading(console, several)
     for way in ways:
         _line(console, f"- {way}", 2)

@@ -15,15 +15,16 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_BEGIN = "GATE61_"
 _OF_THE_GATE = (
     "KAFKA KAFKA_SECURITY KAFKA_MECHANISM KAFKA_USER KAFKA_PASSWORD_FILE KAFKA_CA REDIS POLICY PREFIX PARTITIONS REPLICATION "
     "GROUP INSTANCE HEALTH URL KEY_FILE KEYS STATE LIST_BUDGET ASK_LAG ASK_BUDGET ALERTS ALERTS_STORE DESK_STORE DESK_URL"
 )
-KNOWN = frozenset(f"GATE61_{name}" for name in _OF_THE_GATE.split())
+KNOWN = frozenset(f"{_BEGIN}{name}" for name in _OF_THE_GATE.split())
 """Every setting; those of the desk's OpenID provider, which all begin alike, are looked at with it."""
 _ELSEWHERE = "GATE61_DESK_OIDC_"
-_ALIKE = 0.92
-"""From which likeness on a name is a setting misspelt."""
+_ALIKE = 0.6
+"""From which likeness on even the shortest name is a setting misspelt."""
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -116,8 +117,16 @@ def misspelt(environment: Mapping[str, str]) -> list[str]:
     What else begins like one is left alone: Kubernetes names the ports of a service `gate61` so.
     """
     names = sorted(n for n in environment if n.startswith("GATE61_") and not n.startswith(_ELSEWHERE))
-    meant = {name: get_close_matches(name, sorted(KNOWN), 1, _ALIKE) for name in names if name not in KNOWN}
+    meant = {name: _meant(name) for name in names if name not in KNOWN}
     return [f"{name} is no setting; do you mean {near[0]}?" for name, near in meant.items() if near]
+
+
+def _meant(name: str) -> list[str]:
+    """What it is alike to but for a letter, whatever its length."""
+    said = name.removeprefix(_BEGIN)
+    return [
+        _BEGIN + k for k in get_close_matches(said, _OF_THE_GATE.split(), 1, max(_ALIKE, 1 - 1 / max(1, len(said))))
+    ]
 
 
 def seconds(

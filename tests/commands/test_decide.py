@@ -126,6 +126,10 @@ def test_hostile_lines_are_rejected_and_the_next_one_is_answered(line: bytes, re
     ("wrong", "says"),
     [
         (["nowhere.jsonl"], b"`nowhere.jsonl` cannot be read: No such file"),
+        (
+            ["nowhere.jsonl", "/", "else.jsonl"],
+            b"No such file or directory; `/` cannot be read: Is a directory; `else.jsonl`",
+        ),
         (["/"], b"`/` cannot be read: Is a directory"),
         (["-", "--rejects", "/nowhere/rejects"], b"`/nowhere/rejects` cannot be written"),
         (["-", "--policy", "nowhere.toml"], b"nowhere.toml"),
@@ -138,6 +142,23 @@ def test_wrong_use_says_what_is_wrong_with_exit_2(wrong: list[str], says: bytes)
     done = run("decide", *wrong, stdin=lines([OFFER]), COLUMNS="200")
     assert (done.returncode, done.stdout) == (2, b"")
     assert says in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "says"),
+    [
+        ("<&-", 2, "gate61: standard input is closed: give it a file, or leave `-` out"),
+        (">&-", 2, "gate61: standard output is closed: send it to a file, or to /dev/null"),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_whoever_started_it_closed(story: Path, closed: str, code: int, says: str) -> None:
+    """As schedulers do: what cannot work is said in a line, and what can, works."""
+    names = "-" if closed == "<&-" else f"'{story}'"
+    command = f"'{PROGRAM}' decide {names} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=ENVIRONMENT, timeout=60, check=False)
+    assert (done.returncode, done.stderr.decode().strip()) == (code, says)
+    assert bool(answers(done.stdout)) == (code == 0)
 
 
 def test_a_broken_policy_is_refused_with_every_complaint_at_once(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_an_allow_says_until_when_it_may_be_sent(tmp_path: Path) -> None:
         assert fact in page
     assert "24 March 2026 09:00 UTC ord-260324-564b41: client requested, exchange_funds, btc, order" in page
     assert "Law: MiCA Art. 61(2); ESMA guideline 4" in page
-    assert "It would be lawful" not in page
+    assert "The gate would let it pass" not in page
     assert f"Decision {allow['decision']}, policy {allow['policy']['version']} ({allow['policy']['digest']})." in page
 
 
@@ -45,7 +45,7 @@ def test_a_flag_says_when_it_would_have_passed(tmp_path: Path) -> None:
     page = explained(flag["decision"], path)
     assert page.startswith("HELD for a person, may not be sent: 24 hours after the request")
     way = "before 25 March 2026 09:00 UTC; from then, before 3 April 2026 09:00 UTC, if two people release it"
-    assert f"It would be lawful - {way}" in page
+    assert f"The gate would let it pass - {way}" in page
 
 
 def test_a_block_shows_the_window_as_a_line(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_an_offer_that_could_not_be_read_is_explained_too(tmp_path: Path) -> Non
     unreadable = next(a for a in all_answers if a["leading"] == "UNREADABLE_OFFER")
     page = explained(unreadable["decision"], path)
     assert page.startswith("BLOCKED: the offer was rejected (")
-    assert "if the offer is proposed again as an event that can be read" in page
+    assert "It can be judged once it is proposed again as an event that can be read." in page
 
 
 def test_every_answer_of_every_story_can_be_explained(tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ def test_a_misspelt_setting_is_refused_with_the_one_that_is_meant() -> None:
         settings(GOOD | {"GATE61_PARTITION": "12"})
     with pytest.raises(SettingsRefused, match="GATE61_KEYFILE is no setting; do you mean GATE61_KEY_FILE"):
         gate_of({"GATE61_URL": "http://h:1", "GATE61_KEYFILE": "key"})
+    for wrong, meant in (("GROOP", "GROUP"), ("REDUS", "REDIS"), ("PREFX", "PREFIX"), ("KEYSS", "KEYS"), ("UR", "URL")):
+        with pytest.raises(SettingsRefused, match=f"GATE61_{wrong} is no setting; do you mean GATE61_{meant}"):
+            settings(GOOD | {f"GATE61_{wrong}": "x"})
+    with pytest.raises(SettingsRefused, match="do you mean GATE61_GROUP"):
+        settings(GOOD | {"GATE61_GRUOP": "x"})
     for command in (("decide", "-"), ("serve", "--embedded"), ("policy", "check", "deploy/policy/default.toml")):
         done = run(*command, GATE61_POLICI="strict.toml")
         assert done.returncode == 2 and b"do you mean GATE61_POLICY?" in done.stderr, command
