@@ -41,7 +41,7 @@ COMPILED = (
     "state/redis_store",
     "state/redis_transaction",
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
-    *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "telling")),
+    *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "reopening", "telling")),
 )
 _IMPORTS = "from typing import Any, Optional\n\nfrom mypy_extensions import mypyc_attr\n"
 

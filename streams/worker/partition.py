@@ -6,7 +6,6 @@ Nothing here waits for Kafka; Redis is asked through the partition's store. The 
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -15,7 +14,6 @@ from gate.facts import OF_REGISTER, Fact, Instant
 from gate.packing import replaced
 from gate.policy import DAY, Policy
 from gate.register import Register
-from state import Store
 from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
 from streams.kafka_record import read_record
@@ -25,22 +23,17 @@ from streams.worker.merge import Arrival, Ends, Log, Merge
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.pins import Pin, reached
 from streams.worker.progress import Place, Progress
+from streams.worker.reopening import HistoryStore, Reopening
 from streams.worker.taking import appended
 from streams.worker.telling import Telling
 
-WALKED_AT_ONCE = 500
-"""Clients reopened behind a change of the register with each batch."""
-TOLD_AT_ONCE = 10_000
-"""Outputs of these, after which the next client waits for the next batch: all of a batch is one write."""
-REOPENED_TOGETHER: Final = 100
-"""Of these, whose histories are fetched in one round trip."""
 RECOGNISED: Final = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
 PAST_KEPT: Final = 20_000
 """Facts of histories that are kept, within a batch, to find repeated events in."""
 
 
-class PartitionStore(Store, Protocol):
+class PartitionStore(HistoryStore, Protocol):
     """A store that fetches in batches and writes all of a batch, its outputs and the next offset at once."""
 
     def assign(self) -> Any:
@@ -51,9 +44,6 @@ class PartitionStore(Store, Protocol):
 
     def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
         """Fetch what a batch will ask for; returns how many clients were not in memory."""
-
-    def recall_histories(self, clients: Iterable[str]) -> None:
-        """Fetch the histories of clients who are judged again next."""
 
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
@@ -105,8 +95,7 @@ class Partition:
         self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions)
         self.assumed = True
         self._clients: Clients | None = None
-        self._walk: dict[str, None] = {}
-        self._walking: Fact | None = None
+        self._reopening = Reopening(self._store, self._telling, self.counts)
         self._pins.clear()
         self._clamped = dict(progress.came)
         self._merge = Merge(progress.applied)
@@ -141,7 +130,7 @@ class Partition:
         if progress.walked >= 0:
             fact = self._followed.fact(progress.walked)
             assert isinstance(fact, Fact)
-            self._start_walk(fact)
+            self._reopen_behind(fact)
         return True
 
     def _adopt(self, policy: Policy) -> None:
@@ -203,7 +192,7 @@ class Partition:
     @property
     def waits(self) -> bool:
         """Whether there is something to do: arrivals, or clients to reopen."""
-        return self._merge.waits() or bool(self._walk)
+        return self._merge.waits() or bool(self._reopening)
 
     @property
     def holds(self) -> bool:
@@ -220,7 +209,7 @@ class Partition:
         outputs: list[Output] = []
         while (arrival := self._turn_of(ends)) is not None:
             self._turn(arrival, outputs)
-        self._walk_on(outputs)
+        self._reopening.some(outputs)
         self._close(now, outputs)
         self.seconds += perf_counter() - begun
         return outputs
@@ -231,7 +220,7 @@ class Partition:
             self._write(outputs)
 
     def _write(self, outputs: list[Output]) -> None:
-        self._progress.note(self._store, bool(self._walk))
+        self._progress.note(self._store, bool(self._reopening))
         self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
         self.remembered = self.place
 
@@ -242,7 +231,7 @@ class Partition:
     def _turn_of(self, ends: Ends) -> Arrival | None:
         pin = self._pin()
         arrival = self._merge.next(ends) if pin is None else self._merge.within(pin[:4], pin.last)
-        return None if self._walk and arrival is not None and _held_by_walk(arrival) else arrival
+        return None if self._reopening and arrival is not None and _waits_for_all(arrival) else arrival
 
     def _pin(self) -> Pin | None:
         """How far the logs are applied at most; None once every published answer is reached."""
@@ -281,12 +270,12 @@ class Partition:
         while not reached and (arrival := self._again(ends, until)) is not None:
             reached = arrival.offset >= until[arrival.log]
             if not reached:
-                if _held_by_walk(arrival):
-                    self._walk_to_its_end()
+                if _waits_for_all(arrival):
+                    self._reopen_all()
                 self._turn(arrival, [])
         reached = reached or self.place[:4] == until[:4]
         if reached and not until.walk:
-            self._walk_to_its_end()
+            self._reopen_all()
         self._write([])
         return reached
 
@@ -297,15 +286,15 @@ class Partition:
         known = all(end >= place for end, place in zip(ends, until[:4], strict=True))
         return self._merge.within(until[:4]) if known else self._merge.next(ends)
 
-    def _walk_to_its_end(self) -> None:
+    def _reopen_all(self) -> None:
         """Reopen all clients who wait for it, without publishing, and remember them in portions."""
-        while self._walk:
-            self._walk_on([])
+        while self._reopening:
+            self._reopening.some([])
             self._write([])
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
-        self._progress.note(self._store, bool(self._walk))
+        self._progress.note(self._store, bool(self._reopening))
         self._store.commit(self._progress.actions)
 
     def verify(self) -> None:
@@ -321,7 +310,7 @@ class Partition:
     @property
     def place(self) -> Place:
         """How far this partition has come."""
-        return Place(*self._progress.applied, len(self._walk))
+        return Place(*self._progress.applied, len(self._reopening))
 
     def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
         """An event around a client."""
@@ -334,8 +323,8 @@ class Partition:
                 seen = self._seen(event)
                 if seen is None:
                     self.counts["taken", ""] += 1
-                    if self._walk:
-                        self._reopen(event.fact.client, outputs)
+                    if self._reopening:
+                        self._reopening.of(event.fact.client, outputs)
                     effects = self._known_clients.learn(event.fact)
                     if effects:
                         self._tell(effects, arrival, outputs)
@@ -382,7 +371,7 @@ class Partition:
         if isinstance(greeting, Rejected):
             self._reject(greeting, arrival, outputs)
             return
-        self._reopen(greeting.to, outputs)
+        self._reopening.of(greeting.to, outputs)
         self._tell(self._known_clients.greet(greeting), arrival, outputs)
 
     def _learn(self, arrival: Arrival, outputs: list[Output]) -> None:
@@ -396,7 +385,7 @@ class Partition:
             clients.register.learn(fact)
             self._progress.learnt = self._progress.applied
             self._tell(clients.exposed(fact), arrival, outputs)
-            self._start_walk(fact)
+            self._reopen_behind(fact)
 
     def _govern(self, arrival: Arrival, outputs: list[Output]) -> None:
         """A policy."""
@@ -407,40 +396,9 @@ class Partition:
             self._adopt(arrival.event)
             self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
 
-    def _start_walk(self, fact: Fact) -> None:
-        self._walking = fact
-        self._walk = dict.fromkeys(self._known_clients.behind(fact))
-
-    def _walk_on(self, outputs: list[Output]) -> None:
-        """Reopen some of the clients whom the latest event of the register reaches back to."""
-        most = len(outputs) + TOLD_AT_ONCE
-        waiting = list(islice(self._walk, WALKED_AT_ONCE))
-        for begin in range(0, len(waiting), REOPENED_TOGETHER):
-            portion = waiting[begin : begin + REOPENED_TOGETHER]
-            self._fetch(portion)
-            for client in portion:
-                self._reopen(client, outputs)
-                if len(outputs) >= most:
-                    return
-
-    def _fetch(self, clients: Sequence[str]) -> None:
-        """What reopening them will ask for, in two round trips for all."""
-        assert self._walking is not None
-        self._store.recall(clients, ())
-        concerned = self._known_clients.concerned
-        self._store.recall_histories([c for c in clients if concerned(c, self._walking)])
-
-    def _reopen(self, client: str, outputs: list[Output]) -> None:
-        """Reopen a client whose turn has not come, before anything else happens to him."""
-        if client not in self._walk:
-            return
-        del self._walk[client]
-        assert self._walking is not None
-        self.counts["reopened", ""] += 1
-        effects = self._known_clients.reopen(client, self._walking)
-        # As of when the register changed: whatever came since concerns others.
-        input, learnt = b"register:%d" % (self._progress.register - 1), self._progress.learnt
-        outputs += self._telling.effects(effects, input, learnt, self._walking.recorded, self.policy)
+    def _reopen_behind(self, fact: Fact) -> None:
+        progress = self._progress
+        self._reopening.begin(self._known_clients, fact, progress.register - 1, progress.learnt)
 
     def _close(self, now: Instant, outputs: list[Output]) -> None:
         progress = self._progress
@@ -479,11 +437,8 @@ _TURNS: Final = {
 }
 
 
-def _held_by_walk(arrival: Arrival) -> bool:
-    """Whether it waits until everybody is reopened behind the change of the register before it, so that the order holds.
-
-    It waits for further batches: a change may reach back to all clients, too many for one write.
-    """
+def _waits_for_all(arrival: Arrival) -> bool:
+    """Whether it waits until everybody is reopened behind the change of the register before it, so that the order holds."""
     return arrival.log is Log.REGISTER or arrival.log is Log.POLICY
 
 

@@ -31,6 +31,22 @@ def test_a_wheel_holds_all_that_runs(tmp_path: Path) -> None:
     assert not any(name.startswith("tests/") for name in held)
 
 
+def test_every_module_has_its_place_in_the_table_of_parts() -> None:
+    """Once, by its name or within its folder; and nothing is there that is gone."""
+    named: list[str] = []
+    for row in re.findall(r"^\| (`.+?`) \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE):
+        folder = ""
+        for name in re.findall(r"`([^`]+)`", row):
+            folder = name.rpartition("/")[0] if "/" in name else folder
+            named.append(name if "/" in name else f"{folder}/{name}")
+    assert [name for name in named if named.count(name) > 1] == []
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    modules = [p.relative_to(ROOT) for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in PACKAGES]
+    inside = tuple(name for name in named if name.endswith("/"))
+    lost = [str(p) for p in modules if str(p) not in named and not str(p).startswith(inside) and p.stem != "__init__"]
+    assert lost == []
+
+
 def test_nobody_else_owns_our_names() -> None:
     """`gate`, `state` and `streams` are words that anyone could install."""
     owners = packages_distributions()

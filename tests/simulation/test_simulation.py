@@ -151,7 +151,7 @@ def test_without_what_answers_say_of_their_order_they_would_be_contradicted(monk
 
 def test_an_answer_on_a_change_of_the_register_says_where_that_was_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients are judged again one after the other, while other things happen: they all say the same place."""
-    monkeypatch.setattr("streams.worker.partition.WALKED_AT_ONCE", 1)
+    monkeypatch.setattr("streams.worker.reopening.REOPENED_AT_ONCE", 1)
     several = 0
     for seed in range(10):
         planned, _ = plan(dense(seed))

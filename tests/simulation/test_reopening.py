@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.worker import partition
+from streams.worker import reopening
 from streams.worker.outputs import DECISIONS, Output
 from tests.simulation.alone import Alone
 from tests.simulation.dense import dense
@@ -36,7 +36,7 @@ def answers(outputs: Iterable[Output]) -> list[bytes]:
 
 def test_several_changes_one_after_the_other_are_never_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many come at once: all of a batch is one write, and Redis does not take any length."""
-    monkeypatch.setattr(partition, "WALKED_AT_ONCE", 7)
+    monkeypatch.setattr(reopening, "REOPENED_AT_ONCE", 7)
     alone = with_clients()
     alone.register(campaign("one"), campaign("two", at="-50 d"), campaign("three", at="-40 d"))
     alone.act(located("CH", who="c3"))
@@ -50,7 +50,7 @@ def test_several_changes_one_after_the_other_are_never_one_batch(monkeypatch: py
 
 
 def test_clients_with_many_answers_are_fewer_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition, "TOLD_AT_ONCE", 10)
+    monkeypatch.setattr(reopening, "TOLD_AT_ONCE", 10)
     alone = with_clients()
     alone.register(campaign("one"))
     told = [len(alone.round()) for _ in range(CLIENTS)]
@@ -59,7 +59,7 @@ def test_clients_with_many_answers_are_fewer_in_a_batch(monkeypatch: pytest.Monk
 
 def test_portions_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not where workers crash between them either; and state made anew is the same."""
-    monkeypatch.setattr(partition, "WALKED_AT_ONCE", 1)
+    monkeypatch.setattr(reopening, "REOPENED_AT_ONCE", 1)
     for seed in range(40):
         planned, said = plan([e for e in dense(seed) if e["type"] != "gate61.client.merged.v1"])
         world: World = asyncio.run(simulate(seed, planned, FAULTS if seed % 4 else 0.0))
