@@ -118,7 +118,7 @@ class Clients:
     def close_due(self, now: Instant) -> Iterator[Notice]:
         """Close the scopes whose hard limit has passed.
 
-        Done after every record, so that what is due later than the last one is all that a restart must find again.
+        Done after every record, so that what is due later than the latest one is all that a restart must find again.
         """
         while self._index.closes <= now:
             yield closed(self._index.due(), self.policy)
