@@ -100,8 +100,8 @@ def _troubles(app: FastAPI, view: View) -> None:
         return RedirectResponse(to_sign_in(_here(request)), 303)
 
     @app.exception_handler(StaleSignIn)
-    async def stale(request: Request, _: StaleSignIn) -> Response:
-        return RedirectResponse(to_sign_in(request.url.path.rpartition("/")[0] or "/", again=True), 303)
+    async def stale(_: Request, stale: StaleSignIn) -> Response:
+        return RedirectResponse(to_sign_in(stale.page, again=True), 303)
 
     @app.exception_handler(Forbidden)
     async def forbidden(request: Request, error: Forbidden) -> Response:

@@ -6,7 +6,7 @@ Source: OWASP ASVS 5, chapters 3 (headers, origins), 7 (sessions) and 8 (authori
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -44,7 +44,11 @@ class NotSignedIn(Exception):
 
 
 class StaleSignIn(Exception):
-    """Who signs must show once more who he is."""
+    """Who signs must show once more who he is; `page` is where the form stands that he was about to send."""
+
+    def __init__(self, page: str) -> None:
+        self.page = page
+        super().__init__(page)
 
 
 class Forbidden(Exception):
@@ -69,8 +73,12 @@ class Door:
         )
         return self.sessions.find(secret, self.clock(), active) if secret else None
 
-    def needs(self, *what: May, fresh: bool = False) -> Callable[[Request], Awaitable[Person]]:
-        """A dependency of routes: somebody signed in whose roles grant one of these; `fresh` for signatures."""
+    def needs(self, *what: May, signs_on: str = "") -> Callable[[Request], Awaitable[Person]]:
+        """A dependency of routes: somebody signed in whose roles grant one of these.
+
+        `signs_on` is for signatures, whose person must have shown lately who he is: the page that the form stands on,
+        with the route's own parameters in it.
+        """
 
         async def check(request: Request) -> Person:
             session = await asyncio.to_thread(self.session, request)
@@ -80,8 +88,9 @@ class Door:
                 raise Forbidden(f"you need a role that may {' or '.join(what)}")
             if request.method not in ("GET", "HEAD"):
                 await self._own_form(request, session)
-            if fresh and self.clock() - session.shown > FRESH:
-                raise StaleSignIn
+            if signs_on and self.clock() - session.shown > FRESH:
+                given = {name: quote(str(value), safe="") for name, value in request.path_params.items()}
+                raise StaleSignIn(signs_on.format(**given))
             request.state.session = session
             return session.person
 

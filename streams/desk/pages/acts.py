@@ -23,7 +23,7 @@ def act_pages(view: View) -> APIRouter:
         return view.page(request, "acts.html", waiting=waiting, done=done, kinds=KINDS)
 
     @router.post("/acts/{id}/sign")
-    async def sign(id: Id, person: Annotated[Person, Depends(door.needs(May.SIGN, fresh=True))]) -> Response:
+    async def sign(id: Id, person: Annotated[Person, Depends(door.needs(May.SIGN, signs_on="/acts"))]) -> Response:
         """Sign as the second, who must be another person."""
         await desk.acts.sign(id, person, desk.clock())
         desk.live.ring()

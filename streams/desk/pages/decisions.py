@@ -43,7 +43,9 @@ def decision_pages(view: View) -> APIRouter:
 
     @router.post("/decisions/{id:path}/release")
     async def release(
-        id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
+        id: Id,
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.PROPOSE, signs_on="/decisions/{id}"))],
     ) -> Response:
         """Ask for a release; it is published when a second person has signed."""
         found, form = await view.apart(files.answer, desk.engine, id), await form_of(request)

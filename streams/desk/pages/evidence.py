@@ -43,7 +43,9 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/approve")
     async def approve(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.APPROVE, fresh=True))]
+        client: Id,
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.APPROVE, signs_on="/clients/{client}"))],
     ) -> Response:
         """Approve evidence that somebody else filed."""
         form = await form_of(request)
@@ -60,7 +62,9 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/retract")
     async def retract(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
+        client: Id,
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.PROPOSE, signs_on="/clients/{client}"))],
     ) -> Response:
         """Ask for evidence to be retracted; a second person signs."""
         form = await form_of(request)
@@ -69,7 +73,9 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/narrow")
     async def narrow(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.PROPOSE, fresh=True))]
+        client: Id,
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.PROPOSE, signs_on="/clients/{client}"))],
     ) -> Response:
         """Ask for a taint to be narrowed to some things; a second person signs."""
         form = await form_of(request)
