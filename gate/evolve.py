@@ -273,11 +273,17 @@ def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register
     return Reach.FORWARD
 
 
-def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+def filing_of(fact: Fact) -> Filing:
+    """What is kept of an `evidence.filed`."""
     said = fact.said
     assert isinstance(said, EvidenceFiled)
     found = searched(said.channels_searched)
-    filing = Filing(fact.at, fact.id, said.evidence, said.kind, said.supports, said.by, found, said.solicited_at)
+    return Filing(fact.at, fact.id, said.evidence, said.kind, said.supports, said.by, found, said.solicited_at)
+
+
+def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
+    said, filing = fact.said, filing_of(fact)
+    assert isinstance(said, EvidenceFiled)
     if said.supports == "solicitation":
         reached.accusations.append(filing)
     if own and said.request is None and said.supports != "solicitation":

@@ -5,7 +5,7 @@ Clock: effective time. A solicitation with the time of the request counts as ear
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
@@ -176,8 +176,8 @@ def _touch(version: Version) -> Touch:
 
 def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> Iterator[Spoken]:
     for filing in reached.accusations:
-        if reached.withdrawn.get(filing.evidence, filing.at - 1) >= filing.at:
-            continue  # Withdrawn; what was signed before the filing cannot have withdrawn it.
+        if is_withdrawn(filing, reached):
+            continue
         before = filing.since <= scope.opened
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
@@ -185,11 +185,27 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
             yield row, Touch(filing.since, filing.id), filing.evidence
 
 
+def is_withdrawn(filing: Filing, reached: Reached) -> bool:
+    """Whether two people retracted it; what they signed before an accusation was filed cannot have withdrawn that."""
+    at = reached.withdrawn.get(filing.evidence)
+    return at is not None and (filing.supports != "solicitation" or at >= filing.at)
+
+
+def approvers(filing: Filing, signed: Mapping[str, Instant], filers: Collection[str]) -> list[str]:
+    """Whose approval of it counts, of those who signed when at the latest; `filers` are all who filed the same evidence.
+
+    Of an accusation anybody's but its filer's; of what is in the firm's favour theirs who filed none of the same, since
+    it was filed.
+    """
+    if filing.supports == "solicitation":
+        return [by for by in signed if by != filing.by]
+    return [by for by, at in signed.items() if at >= filing.at and by not in filers]
+
+
 def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
     """Whether somebody other than its filer approved an accusation, or it approves itself."""
-    if any(by != filing.by for by in reached.approvals.get(filing.evidence, ())):
-        return True
-    return _approves_itself(filing, policy)
+    signed = reached.approvals.get(filing.evidence, {})
+    return bool(approvers(filing, signed, ())) or _approves_itself(filing, policy)
 
 
 def proven(known: Known, filings: Iterable[Filing], policy: Policy) -> list[Filing]:
@@ -200,8 +216,7 @@ def proven(known: Known, filings: Iterable[Filing], policy: Policy) -> list[Fili
     return [
         f
         for f, signatures in signed
-        if any(at >= f.at and by not in filers[f.evidence] for by, at in signatures.items())
-        or _approves_itself(f, policy)
+        if approvers(f, signatures, filers.get(f.evidence, ())) or _approves_itself(f, policy)
     ]
 
 

@@ -10,7 +10,7 @@ from gate.known import Known
 from gate.outcome import Reason, Verdict
 from gate.policy import Policy
 from gate.rules.question import Question
-from gate.solicitation import proven
+from gate.solicitation import is_withdrawn, proven
 
 INBOUND: Final = frozenset(("inbound_email", "inbound_call", "inbound_chat", "inbound_letter", "session_log"))
 DECLARATIONS: Final = frozenset(("attestation", "tick_box", "terms_clause"))
@@ -38,7 +38,7 @@ def record_is_lacking(q: Question) -> Reason | None:
 def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing], list[str]]:
     """The grade of initiation (A, B, C, D, none), the evidence it leans on, and channels still to be searched."""
     own = known.dossier.own
-    standing = [f for f in known.dossier.filings.get(request, ()) if f.evidence not in own.withdrawn]
+    standing = [f for f in known.dossier.filings.get(request, ()) if not is_withdrawn(f, own)]
     inbound = [f for f in standing if f.supports == "initiation" and f.kind in INBOUND]
     if not inbound:
         declared = [f for f in standing if f.kind in DECLARATIONS and f.supports != "solicitation"]

@@ -240,6 +240,30 @@ async def test_narrowing_and_retracting_need_two(desk: Office) -> None:
     assert nothing.status_code == 409 and "say what stays tainted" in nothing.text
 
 
+async def test_of_evidence_it_is_shown_what_counts(desk: Office) -> None:
+    """Who approves his own, or retracts alone, has done nothing, and others may still do it (judging section 7)."""
+    anna = await desk.signed_in("anna")
+
+    async def shown() -> tuple[str, bool]:
+        await desk.hears()
+        row = re.search(r"<code>ev-9</code>.*?</tr>", await anna.see("/clients/cl-1"), re.S)
+        assert row
+        cells = re.findall(r"<td>(.*?)</td>", row[0], re.S)
+        return re.sub(r"<[^>]*>", "", cells[4]), ">Approve<" in cells[5] and ">Retract<" in cells[5]
+
+    filed = {"evidence": "ev-9", "supports": "initiation", "request": "e2", "kind": "inbound_email", "by": "st-intake"}
+    await desk.happens("evidence.filed", filed)
+    await desk.happens("evidence.approved", {"evidence": "ev-9", "by": "st-intake"})
+    assert await shown() == ("nobody", True)
+    retracted = {"evidence": "ev-9", "by": "st-lead", "reason": "it is another client's"}
+    await desk.happens("evidence.retracted", retracted | {"second": "st-lead"})
+    assert await shown() == ("nobody", True)
+    await desk.happens("evidence.approved", {"evidence": "ev-9", "by": "st-lead"})
+    assert await shown() == ("st-lead", True)
+    await desk.happens("evidence.retracted", retracted | {"second": "st-kim"})
+    assert await shown() == ("st-lead retracted", False)
+
+
 async def test_a_desk_that_was_killed_between_writing_and_sending_sends_it(
     desk: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

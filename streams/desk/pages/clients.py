@@ -1,6 +1,6 @@
 """A client's file: what happened when, by both clocks, with the forms of what may be done about it."""
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,6 +15,7 @@ from streams.desk.drawing import drawn
 from streams.desk.pages.evidence import LEFT
 from streams.desk.pages.queue import Id
 from streams.desk.pages.view import View
+from streams.desk.papers import papers
 from streams.wire import IDENT
 
 _HINTS = {field.name: field.type for field in msgspec.structs.fields(EvidenceFiled)}
@@ -55,7 +56,7 @@ def client_pages(view: View) -> APIRouter:
             drawing=drawn(found),
             types=files.types(desk.engine, client),
             acts=desk.acts.about(client),
-            evidence=_evidence(found),
+            evidence=papers(client, found.events),
             requests=[e for e in found.events if e.kind == "client.requested"],
             once=token(),
             supports=SUPPORTS,
@@ -66,17 +67,3 @@ def client_pages(view: View) -> APIRouter:
         )
 
     return router
-
-
-def _evidence(found: files.File) -> list[dict[str, Any]]:
-    """Evidence filed, with who approved and whether it was retracted."""
-    filed: list[dict[str, Any]] = []
-    events = [(e, msgspec.json.decode(e.body)["data"]) for e in found.events if e.kind.startswith("evidence.")]
-    for event, data in events:
-        if event.kind == "evidence.filed":
-            approved = [
-                d["by"] for e, d in events if e.kind == "evidence.approved" and d["evidence"] == data["evidence"]
-            ]
-            gone = any(e.kind == "evidence.retracted" and d["evidence"] == data["evidence"] for e, d in events)
-            filed.append(data | {"at": event.at, "event": event.id, "approved": approved, "retracted": gone})
-    return filed
