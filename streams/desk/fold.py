@@ -48,6 +48,7 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
         of = event["data"] if kind in ("client.requested", "offer.proposed") else {}
         rows.append(
             {
+                "log": each.log,
                 "source": event["source"],
                 "id": event["id"],
                 "kind": kind,
@@ -59,13 +60,15 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
                 "body": _text(event),
             }
         )
-    ids = select(t.said.c.source, t.said.c.id).where(t.said.c.id.in_({row["id"] for row in rows}))
-    known = {(row.source, row.id) for row in connection.execute(ids)} if rows else set()
+    s = t.said.c
+    ids = select(s.log, s.source, s.id).where(s.id.in_({row["id"] for row in rows}))
+    known = {tuple(row) for row in connection.execute(ids)} if rows else set()
     t.insert_new(connection, t.said, rows)
     for row, each in zip(rows, told, strict=True):
-        if (row["source"], row["id"]) in known:
-            continue  # The first of an id stands.
-        known.add((row["source"], row["id"]))
+        key = (row["log"], row["source"], row["id"])
+        if key in known:
+            continue  # The first of an id in its log stands.
+        known.add(key)
         data = each.event["data"]
         if row["kind"] == "offer.proposed":
             _offered(connection, row, data)
@@ -75,7 +78,8 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
 
 def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """What was offered, to answers that were read before it."""
-    of = (t.decision.c.source == row["source"]) & (t.decision.c.event == row["id"])
+    d = t.decision.c
+    of = (d.client == row["client"]) & (d.source == row["source"]) & (d.event == row["id"])
     named = {"service": data["service"], "asset": data.get("asset"), "product": data.get("product")}
     connection.execute(update(t.decision).where(of).values(**named))
 
@@ -116,11 +120,12 @@ def _decided(connection: Connection, told: Sequence[Told]) -> None:
 
 def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> None:
     """What was offered, from events that were read before their answers."""
+    s = t.said.c
     wanted = {row["event"] for row in rows.values() if row["event"]}
-    offers = select(t.said.c.source, t.said.c.id, t.said.c.body).where(t.said.c.id.in_(wanted))
-    known = {(o.source, o.id): msgspec.json.decode(o.body)["data"] for o in connection.execute(offers)}
+    offers = select(s.client, s.source, s.id, s.body).where((s.kind == "offer.proposed") & s.id.in_(wanted))
+    known = {(o.client, o.source, o.id): msgspec.json.decode(o.body)["data"] for o in connection.execute(offers)}
     for row in rows.values():
-        data = known.get((row["source"], row["event"]), {})
+        data = known.get((row["client"], row["source"], row["event"]), {})
         row["service"] = data.get("service", row["service"])
         row["asset"], row["product"] = data.get("asset"), data.get("product")
 
@@ -182,6 +187,8 @@ def _noticed(connection: Connection, told: Sequence[Told]) -> None:
 
 
 def _opened(connection: Connection, told: Sequence[Told]) -> None:
+    named = select(t.closing.c.case).where(t.closing.c.case.in_({each.event["data"]["case"] for each in told}))
+    closed = set(connection.execute(named).scalars()) if told else set()  # By people, before the logs were read again.
     rows = []
     for each in told:
         data = each.event["data"]
@@ -195,7 +202,7 @@ def _opened(connection: Connection, told: Sequence[Told]) -> None:
                 "facts": _text(data["facts"]),
                 "law": data.get("law"),
                 "recorded": instant(each.event["time"]),
-                "closed": False,
+                "closed": data["case"] in closed,
             }
         )
     t.insert_new(connection, t.case, rows)

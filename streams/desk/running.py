@@ -2,6 +2,7 @@
 
 import os
 
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -15,13 +16,15 @@ from streams.desk.access.sessions import Sessions
 from streams.desk.app import desk_app
 from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
-from streams.desk.tables import opened
+from streams.desk.tables import made_anew, opened
 from streams.feed import Feed, Gate, Sender
 from streams.settings import SettingsRefused, url_of
 from streams.stores import trouble
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
 from streams.web.listening import listen, place
+
+_log = structlog.get_logger("gate61.desk")
 
 
 class DeskRefused(Exception):
@@ -58,6 +61,8 @@ def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) ->
 
 def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:
     """A desk over a gate's logs and the way to it."""
+    if made_anew(engine):
+        _log.warning("the store is of another gate61: what it holds of the logs is read again, what people did stays")
     return Desk(engine, feed, sender, People(engine), Door(Sessions(engine), clock, secure), clock)
 
 

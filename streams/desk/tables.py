@@ -1,6 +1,6 @@
 """The desk's own store: what it made of the logs, and what people did. SQLite by default, PostgreSQL by its address.
 
-All times are microseconds since 1970. What came from the logs can be made anew from them; `act`, `assignment`, `closing`
+All times are microseconds since 1970. What came from the logs is made anew from them where its layout was another; `act`, `assignment`, `closing`
 and the tables of `access` are the desk's own.
 """
 
@@ -14,11 +14,13 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Index,
+    Inspector,
     Integer,
     MetaData,
     Table,
     Text,
     TypeDecorator,
+    inspect,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -83,6 +85,7 @@ Index("country_decision", country.c.decision)
 said = Table(
     "said",  # events that came in, around clients and beyond one
     META,
+    Column("log", Words, primary_key=True),  # ids are a log's own: the gate takes one once of each partition
     Column("source", Words, primary_key=True),
     Column("id", Words, primary_key=True),
     Column("kind", Words, nullable=False),
@@ -154,6 +157,9 @@ reject = Table(
     Column("raw", Words, nullable=False),
 )
 
+OF_LOGS = (position, decision, country, said, notice, case, reject)
+"""Tables that are made of the logs. `position` goes first where they go: killed between, the desk still reads all again."""
+
 assignment = Table(
     "assignment",
     META,
@@ -186,6 +192,28 @@ Index("act_status", act.c.status, act.c.at)
 def opened(address: str) -> Engine:
     """The store at that address."""
     return opened_with(address, META)
+
+
+def made_anew(engine: Engine) -> bool:
+    """Whether another program made other tables of the logs: they go, and the logs are read from their beginnings."""
+    there = inspect(engine)
+    if all(_layout_in(there, table) == _layout_of(table) for table in OF_LOGS):
+        return False
+    with engine.begin() as connection:
+        for table in OF_LOGS:
+            table.drop(connection)
+        META.create_all(connection, tables=OF_LOGS)
+    return True
+
+
+def _layout_in(there: Inspector, table: Table) -> tuple[set[str], set[str]]:
+    """Its columns, and those that are its key, in the store."""
+    columns = {column["name"] for column in there.get_columns(table.name)}
+    return columns, set(there.get_pk_constraint(table.name)["constrained_columns"])
+
+
+def _layout_of(table: Table) -> tuple[set[str], set[str]]:
+    return {column.name for column in table.columns}, {column.name for column in table.primary_key}
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:

@@ -1,24 +1,24 @@
 """What the logs tell, in the desk's store: the same tables however the reading was cut, killed and repeated."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from state import MemoryStore
 from streams.demo.month import PATH
 from streams.demo.serving import filled
 from streams.desk import tables as t
 from streams.desk.fold import fold, positions
-from streams.desk.running import store_at
+from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
 from streams.feed import Told
-from streams.feed.sending import SOURCE
-from tests.feeds import told_by
+from streams.feed.sending import SOURCE, Receipt
+from tests.feeds import ListFeed, told_by
 from tests.player import POLICY
 
 
@@ -161,6 +161,70 @@ def test_what_stands_under_an_id_that_was_used_before_changes_nothing(month: lis
     fold(engine, [_refusal(held, client, 2)])
     with engine.connect() as connection:
         assert [row.open for row in connection.execute(select(t.decision.c.open))] == [True]
+
+
+class Nowhere:
+    """A `Sender` that nothing is given to."""
+
+    async def send(self, event: Mapping[str, Any]) -> Receipt:
+        """See `Sender`."""
+        raise AssertionError
+
+    async def close(self) -> None:
+        """See `Sender`."""
+
+
+def _of_another(told: Told, client: str, service: str, log: str) -> Told:
+    """The same id in another log, about another client who is offered something else."""
+    data = {**told.event["data"], "client": client, "decision": f"of {client}", "offer": "of-x", "service": service}
+    if told.kind == "action":
+        data = {**told.event["data"], "service": service, "asset": None, "product": "lombard"}
+    return replace(told, log=log, offset=1, event={**told.event, "subject": client, "data": data})
+
+
+@pytest.mark.parametrize("first", ["offers", "answers"])
+def test_one_id_of_two_clients_in_two_partitions_is_two_offers(month: list[Told], fresh: Fresh, first: str) -> None:
+    """The gate recognises ids of each partition by itself, and takes both."""
+    answer = next(e for e in month if e.kind == "decision" and e.event["data"]["supersedes"] is None)
+    event, service = answer.event["data"]["event"], "portfolio_management"
+    offer = next(e for e in month if e.kind == "action" and e.event["id"] == event["id"])
+    offers = [replace(offer, log="actions:1"), _of_another(offer, "cl-other", service, "actions:2")]
+    answers = [replace(answer, log="out:1"), _of_another(answer, "cl-other", service, "out:2")]
+    engine = fresh()
+    for batch in (offers, answers) if first == "offers" else (answers, offers):
+        for each in batch:
+            fold(engine, [each])
+    named = offer.event["data"]
+    own = (named["service"], named.get("asset"), named.get("product"))
+    with engine.connect() as connection:
+        d, s = t.decision.c, t.said.c
+        kept = connection.execute(select(s.client, s.service, s.asset, s.product)).all()
+        shown = connection.execute(select(d.client, d.service, d.asset, d.product)).all()
+    assert sorted(shown) == sorted(kept) and own != (service, None, "lombard")
+    assert set(map(tuple, shown)) == {(offer.event["subject"], *own), ("cl-other", service, None, "lombard")}
+
+
+def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told], fresh: Fresh) -> None:
+    """What people did at the desk stays; that is in no log."""
+    whole, old = fresh(), fresh()
+    assert not t.made_anew(whole)
+    fold(whole, month)
+    fold(old, month)
+    with old.begin() as connection:
+        case = connection.execute(select(t.case.c.id)).scalars().first()
+        t.insert_new(connection, t.closing, [{"case": case, "by": "rita", "at": 1, "reason": "seen"}])
+        t.said.drop(connection)
+        key = "constraint said_key primary key (source, id)"
+        connection.execute(text(f"create table said (source text, id text, kind text, client text, {key})"))
+    desk_at(ListFeed(), Nowhere(), old, lambda: 1)
+    assert positions(old) == {}
+    fold(old, month)
+    assert not t.made_anew(old)
+    with whole.begin() as connection:
+        connection.execute(t.case.update().where(t.case.c.id == case).values(closed=True))
+    assert tables(old) == tables(whole)
+    with old.connect() as connection:
+        assert connection.execute(select(t.closing.c.by)).scalars().all() == ["rita"]
 
 
 def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
