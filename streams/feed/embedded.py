@@ -1,8 +1,9 @@
 """The embedded gate as a source: its three logs over HTTP, read on by number."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
@@ -12,6 +13,7 @@ from streams.feed.events import kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
 from streams.wire import instant
 
+T = TypeVar("T")
 AT_ONCE: Final = 500
 SECONDS: Final = 10.0
 """How long the gate may take to answer, beside what it is asked to wait."""
@@ -61,7 +63,7 @@ class EmbeddedFeed:
         """See `Feed`; what came in stands before what was said of it."""
         found = await self._found()
         if not found and seconds > 0:
-            await self._page("taken", wait=seconds)
+            await self._page("taken", _Events, wait=seconds)
             found = await self._found()
         for told in found:
             self._after[told.log] = told.offset
@@ -70,12 +72,12 @@ class EmbeddedFeed:
 
     async def _found(self) -> list[Told]:
         # What came out is asked first: all that it follows from has come in by then.
-        out = [_out(o) for o in msgspec.json.decode(await self._page("out"), type=_Events).events]
-        rejects = [_rejected(k) for k in msgspec.json.decode(await self._page("rejected"), type=_Rejects).rejected]
-        taken = [_taken(e) for e in msgspec.json.decode(await self._page("taken"), type=_Events).events]
+        out = [_out(o) for o in (await self._page("out", _Events)).events]
+        rejects = [_rejected(k) for k in (await self._page("rejected", _Rejects)).rejected]
+        taken = [_taken(e) for e in (await self._page("taken", _Events)).events]
         return [*taken, *out, *rejects]
 
-    async def _page(self, log: str, wait: float = 0.0) -> bytes:
+    async def _page(self, log: str, kind: type[T], wait: float = 0.0) -> T:
         asked: dict[str, Any] = {"after": self._after[log], "limit": AT_ONCE}
         if wait:
             asked["wait"] = min(wait, 60)
@@ -88,15 +90,20 @@ class EmbeddedFeed:
         if answer.status_code != 200:
             key = "; name the file of a key that may ask in GATE61_KEY_FILE" if answer.status_code in (401, 403) else ""
             raise FeedTrouble(f"the gate at {self._url} answers {answer.status_code}: {_detail(answer)}{key}")
-        return answer.content
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except (msgspec.MsgspecError, RecursionError):
+            raise FeedTrouble(f"what answers at {self._url} is not the gate; see what stands before it") from None
 
     async def health(self) -> Sequence[SourceHealth]:
-        """See `Feed`."""
+        """See `Feed`; of each log `AT_ONCE` at most are counted as not read yet."""
         try:
-            out = msgspec.json.decode(await self._page("out"), type=_Events).events
+            unread = Counter(told.log for told in await self._found())
         except FeedTrouble as trouble:
             return [SourceHealth("the embedded gate", False, 0, self._last, str(trouble))]
-        return [SourceHealth("the embedded gate", True, len(out), self._last, "answers, and is read to its end")]
+        count, more = unread.total(), " or more" if AT_ONCE in unread.values() else ""
+        how = f"{count}{more} events are not read yet" if count else "is read to its end"
+        return [SourceHealth("the embedded gate", True, count, self._last, f"answers, and {how}")]
 
     async def close(self) -> None:
         """See `Feed`."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from state.redis_look import tag
+from state.redis_look import StateLost, as_number, tag
 from streams.connection import connection
 from streams.publisher import NotAcknowledged, Publisher, Refused
 from streams.settings import Settings
@@ -46,6 +46,18 @@ class Sender(Protocol):
         """Let go."""
 
 
+class _Result(Struct):
+    status: Literal["taken", "duplicate", "rejected"]
+    reason: str = ""
+    message: str = ""
+
+
+class _Results(Struct):
+    """What the gate answers; a problem of the whole request has no results."""
+
+    results: list[_Result] = []
+
+
 class EmbeddedSender:
     """To an embedded gate over HTTP."""
 
@@ -57,19 +69,22 @@ class EmbeddedSender:
         """See `Sender`."""
         try:
             answer = await self._http.post("/v1/events", content=msgspec.json.encode(event), headers=_HEADERS)
-            results = answer.json().get("results")
-        except (httpx.HTTPError, ValueError) as error:
+        except httpx.HTTPError as error:
             return Receipt(
                 "unknown", f"the gate does not answer ({type(error).__name__}); send it again, it counts once"
             )
         if answer.status_code in (401, 403):
             do = "name the file of a key that may ask and publish in GATE61_KEY_FILE"
             return Receipt("unknown", f"the gate answers {answer.status_code} and has taken nothing; {do}")
+        try:
+            results = msgspec.json.decode(answer.content, type=_Results).results
+        except (msgspec.MsgspecError, RecursionError):
+            do = "see what stands before it; send it again, it counts once"
+            return Receipt("unknown", f"where the gate should be, something else answers {answer.status_code}: {do}")
         if not results:
             return Receipt("unknown", f"the gate answers {answer.status_code} and has taken nothing; send it again")
-        result = results[0]
-        if result["status"] == "rejected":
-            return Receipt("rejected", f"{result['reason']}: {result['message']}")
+        if results[0].status == "rejected":
+            return Receipt("rejected", f"{results[0].reason}: {results[0].message}")
         return Receipt("taken")
 
     async def close(self) -> None:
@@ -95,7 +110,7 @@ class KafkaSender:
             return await self._taken(*place)
         except Refused as refused:
             return Receipt("rejected", str(refused))
-        except (NotAcknowledged, KafkaError, ConnectionError) as error:
+        except (NotAcknowledged, KafkaError, ConnectionError, StateLost) as error:
             return Receipt("unknown", str(error))
         except (RedisError, OSError) as error:
             return Receipt(
@@ -116,8 +131,9 @@ class KafkaSender:
     async def _taken(self, partition: int, offset: int) -> Receipt:
         until = monotonic() + SECONDS
         while monotonic() < until:
-            found = await self._redis.hget(f"{tag(f'{self._actions}:{partition}')}meta", "next")
-            if found is not None and int(found) > offset:
+            where = f"{self._actions}:{partition}"
+            found = as_number(where, "next", await self._redis.hget(f"{tag(where)}meta", "next"))
+            if found is not None and found > offset:
                 return Receipt("taken")
             await asyncio.sleep(_LOOK_SECONDS)
         return Receipt(

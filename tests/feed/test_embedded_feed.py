@@ -62,6 +62,24 @@ async def test_all_that_came_in_and_out_is_told_once_from_any_place(tmp_path: Pa
     assert [t.event["id"] for t in await feed.next(0)] == ["2"]
 
 
+async def test_what_is_not_read_yet_is_said_of_every_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = app(tmp_path / "g.db")
+    sender, feed = EmbeddedSender(HERE, transport=door), EmbeddedFeed(HERE, transport=door)
+    await sender.send(event("client.located", "1", LOCATED))
+    await sender.send(event("client.nothing", "2", {}))
+    await feed.start({})
+    (health,) = await feed.health()
+    assert (health.behind, health.said) == (2, "answers, and 2 events are not read yet")
+    await feed.next(0)
+    (health,) = await feed.health()
+    assert (health.behind, health.said) == (0, "answers, and is read to its end")
+    monkeypatch.setattr("streams.feed.embedded.AT_ONCE", 3)
+    for n in range(3, 8):
+        await sender.send(event("client.located", str(n), LOCATED))
+    (health,) = await feed.health()
+    assert (health.behind, health.said) == (3, "answers, and 3 or more events are not read yet")
+
+
 async def test_what_was_rejected_is_told_byte_for_byte(tmp_path: Path) -> None:
     """Also what is no UTF-8."""
     door = app(tmp_path / "g.db")
@@ -111,6 +129,14 @@ async def test_a_gate_that_is_away_is_said_and_nothing_is_lost() -> None:
     assert [h.reachable for h in await feed.health()] == [False]
     receipt = await EmbeddedSender("http://127.0.0.1:9").send(event("client.located", "1", LOCATED))
     assert receipt.status == "unknown" and "send it again" in receipt.said
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"events": 7}'])
+async def test_something_else_in_its_place_is_said(body: bytes) -> None:
+    feed = EmbeddedFeed(HERE, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
+    with pytest.raises(FeedTrouble, match="is not the gate"):
+        await feed.next(0)
+    assert [h.reachable for h in await feed.health()] == [False]
 
 
 def test_which_gate_is_said_or_asked_for() -> None:
