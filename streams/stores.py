@@ -1,21 +1,36 @@
 """Stores of the desk's and of the alerts': how they are opened, and why one cannot be used, for people."""
 
 import os
+from errno import ENOENT
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Engine, MetaData, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 
-def opened_with(address: str, tables: MetaData) -> Engine:
-    """The store at that address, its tables made where they are missing; a new file is its owner's alone to read."""
+def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
+    """The store at that address, its tables made where they are missing; a new file is its owner's alone to read.
+
+    Unless it may `make` one, FileNotFoundError where there is none; nothing is left behind then.
+    """
     engine = create_engine(address, pool_pre_ping=True)
+    if not make and not _is_there(engine, tables):
+        raise FileNotFoundError(ENOENT, "there is none, and this makes none")
     if engine.dialect.name == "sqlite":
         _made_private(engine.url.database or "")
         event.listen(engine, "connect", _durable)
     tables.create_all(engine)
     return engine
+
+
+def _is_there(engine: Engine, tables: MetaData) -> bool:
+    """Whether one of the tables is; a file that is not there would be made by looking into it."""
+    if engine.dialect.name == "sqlite" and not os.path.exists(engine.url.database or ""):
+        return False
+    there = not tables.tables.keys().isdisjoint(inspect(engine).get_table_names())
+    engine.dispose()  # Its connection was made before it was said how connections are to be.
+    return there
 
 
 def _made_private(file: str) -> None:

@@ -175,9 +175,9 @@ endpoint = Table(
 )
 
 
-def opened(address: str) -> Engine:
-    """The store at that address."""
-    return opened_with(address, META)
+def opened(address: str, make: bool = True) -> Engine:
+    """The store at that address; see `opened_with`."""
+    return opened_with(address, META, make)
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -69,7 +69,7 @@ def run(
         gate = gate_of()
     except SettingsRefused as refused:
         raise refuse(str(refused)) from None
-    engine = _engine(store)
+    engine = _engine(store, make=True)
     with alone(engine) as is_alone:
         if not is_alone:
             raise refuse(
@@ -195,14 +195,15 @@ def _config(path: Path) -> "Config":
         raise refuse(str(refused)) from None
 
 
-def _engine(store: str) -> "Engine":
+def _engine(store: str, make: bool = False) -> "Engine":
+    """The store, which the running alerts alone `make`: who names another by mistake is to be told."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from streams.alerts.tables import opened
     from streams.stores import trouble
 
     try:
-        return opened(address_of(store))
+        return opened(address_of(store), make)
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise refuse(trouble(address_of(store), error, "--store and GATE61_ALERTS_STORE")) from None
 

@@ -57,7 +57,7 @@ def add(
     name: Annotated[str, typer.Option(help="as others see it")] = "",
 ) -> None:
     """Let somebody in; the password is read from the terminal, or from standard input."""
-    _with(store, lambda people, now: people.add(who, name, roles_of(role), _password(), now))
+    _with(store, lambda people, now: people.add(who, name, roles_of(role), _password(), now), make=True)
     print(f"`{who}` may sign in")
 
 
@@ -123,8 +123,8 @@ def roles_of(words: list[str]) -> frozenset[Any]:
     return frozenset(map(Role, words))
 
 
-def _with(store: str, work: Any) -> Any:
-    """Do something with the people of a store."""
+def _with(store: str, work: Any, make: bool = False) -> Any:
+    """Do something with the people of a store; who is let in first may `make` it."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from streams.desk.access.people import People, PersonRefused
@@ -133,7 +133,7 @@ def _with(store: str, work: Any) -> Any:
     from streams.web.clock import now
 
     try:
-        return work(People(store_at(address_of(store))), now())
+        return work(People(store_at(address_of(store), make)), now())
     except (PersonRefused, DeskRefused) as refused:
         raise refuse(str(refused)) from None
     except SQLAlchemyError as error:

@@ -31,10 +31,10 @@ class DeskRefused(Exception):
     """The desk does not start, with what to do."""
 
 
-def store_at(address: str) -> Engine:
-    """The desk's store."""
+def store_at(address: str, make: bool = True) -> Engine:
+    """The desk's store; unless it may `make` one, DeskRefused where there is none."""
     try:
-        return opened(address)
+        return opened(address, make)
     except (ArgumentError, ModuleNotFoundError, OSError, SQLAlchemyError) as error:
         raise DeskRefused(trouble(address, error, "--store and GATE61_DESK_STORE")) from None
 

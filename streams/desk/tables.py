@@ -189,9 +189,9 @@ Index("act_client", act.c.client, act.c.at)
 Index("act_status", act.c.status, act.c.at)
 
 
-def opened(address: str) -> Engine:
-    """The store at that address."""
-    return opened_with(address, META)
+def opened(address: str, make: bool = True) -> Engine:
+    """The store at that address; see `opened_with`."""
+    return opened_with(address, META, make)
 
 
 def made_anew(engine: Engine) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.alerts.tables import opened
 from tests.alerts.receiving import Receiver, receiving
 from tests.alerts.telling import SHARED
 from tests.commands.program import ENVIRONMENT, PROGRAM, run
@@ -187,8 +188,10 @@ def test_by_hand(tmp_path: Path) -> None:
         assert tested.returncode == 0 and b"arrived (200)" in tested.stdout and len(there.taken) == 1
         shown = run("alerts", *arguments, "channels", SIEM_KEY=SHARED)
         assert b"siem" in shown.stdout and SHARED[6:].encode() not in shown.stdout
+        opened(f"sqlite:///{tmp_path / 'alerts.db'}").dispose()
         assert run("alerts", *arguments, "dead", "list").stdout == b"none\n"
-        assert run("alerts", *arguments, "dead", "send", "msg_none", SIEM_KEY=SHARED).returncode == 2
+        unknown = run("alerts", *arguments, "dead", "send", "msg_none", SIEM_KEY=SHARED)
+        assert unknown.returncode == 2 and b"is no dead message" in unknown.stderr
         assert run("alerts", *arguments, "test", "nobody", SIEM_KEY=SHARED).returncode == 2
         there.faults = ["500"]
         assert run("alerts", *arguments, "test", "siem", SIEM_KEY=SHARED).returncode == 1

@@ -1,7 +1,10 @@
 """Stores of the desk and the alerts that cannot be used: where, why, and what to do."""
 
 import os
+import sqlite3
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,13 @@ from streams.stores import trouble
 from tests.commands.program import run
 
 USERS = ("desk", "users", "list")
+CHANNEL = """
+[[channel]]
+name = "siem"
+kind = "webhook"
+url = "https://siem.example/alerts"
+secret_env = "SIEM"
+"""
 
 
 def test_a_driver_that_is_not_installed_is_named_with_how_to_get_it() -> None:
@@ -32,6 +42,36 @@ def test_a_store_that_cannot_be_opened_is_named(tmp_path: Path, words: tuple[str
         assert done.returncode == 2 and done.stderr.count(b"\n") == 1, done
         assert f"`{path}` cannot be used: ".encode() in done.stderr and b"_STORE" in done.stderr
         assert b"Error)" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        USERS,
+        ("desk", "users", "disable", "rita"),
+        ("desk", "users", "enable", "rita"),
+        ("desk", "users", "roles", "rita", "--role", "viewer"),
+        ("desk", "users", "password", "rita"),
+        ("alerts", "dead", "list"),
+        ("alerts", "dead", "send", "--all"),
+        ("alerts", "enable", "siem"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_store_refuses_a_name_that_is_misspelt(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """And leaves nothing behind, also in a store of something else."""
+    config, misspelt, other = tmp_path / "alerts.toml", tmp_path / "misspelt.db", tmp_path / "other.db"
+    config.write_text(CHANNEL)
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("create table something (word text)")
+    before = other.read_bytes()
+    for path in (misspelt, other):
+        where = {"GATE61_DESK_STORE": str(path), "GATE61_ALERTS_STORE": str(path), "GATE61_ALERTS": str(config)}
+        done = run(*words, stdin=b"four words for rita", **where, SIEM=f"whsec_{b64encode(bytes(32)).decode()}")
+        assert done.returncode == 2 and done.stdout == b"", done
+        said = f"the store `{path}` cannot be used: there is none, and this makes none; see --store and GATE61_"
+        assert said.encode() in done.stderr and done.stderr.count(b"\n") == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"alerts.toml", "other.db"} and other.read_bytes() == before
 
 
 def _no_store(folder: Path) -> Path:
