@@ -36,6 +36,8 @@ from streams.desk.tables import META, Words, insert_new
 
 MINUTE: Final = 60 * SECOND
 SHORTEST, LONGEST = 12, 256
+PARTS_AT_MOST: Final = 4
+"""Of one character, where a keyboard sends letter and accents apart (Unicode, canonical decomposition)."""
 FREE_ATTEMPTS: Final = 5
 """So many wrong passwords cost nothing; each further one doubles the wait, up to the longest."""
 LONGEST_WAIT: Final = 15 * MINUTE
@@ -142,17 +144,18 @@ class People:
         with self._engine.connect() as connection:
             row = connection.execute(select(person).where(person.c.id == id)).first()
         stored = row.password if row is not None and row.password else self._nobody
-        right = self._verified(stored, password[:LONGEST])
+        plain = _typed(password)
+        right = self._verified(stored, plain)
         if row is None or not (right and row.password and row.enabled):
             return None
         self._forgive(own[0], here[0], slowed, now)
         if self._hasher.check_needs_rehash(stored):
-            self._change(id, password=self._hasher.hash(_normal(password)))
+            self._change(id, password=self._hasher.hash(plain))
         return Person(row.id, row.name, _roles(row.roles))
 
-    def _verified(self, stored: str, password: str) -> bool:
+    def _verified(self, stored: str, plain: str) -> bool:
         try:
-            return self._hasher.verify(stored, _normal(password))
+            return self._hasher.verify(stored, plain)
         except (Argon2Error, InvalidHashError):
             return False
 
@@ -225,6 +228,12 @@ def _network(address: str) -> str:
 
 def _normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
+
+
+def _typed(password: str) -> str:
+    """As it would be kept; of what is longer than any the empty one, which is nobody's and takes the same time."""
+    plain = _normal(password) if len(password) <= PARTS_AT_MOST * LONGEST else ""
+    return plain if len(plain) <= LONGEST else ""
 
 
 def _text(roles: frozenset[Role]) -> str:
