@@ -36,6 +36,10 @@ class SettingsRefused(Exception):
         super().__init__("settings are refused:\n" + "\n".join(f"  - {c}" for c in complaints))
 
 
+class NoSecret(Exception):
+    """A file that holds no secret; goes on from `which`."""
+
+
 class Kafka(Struct, frozen=True):
     """How to reach the brokers."""
 
@@ -146,6 +150,22 @@ def seconds(
     return said
 
 
+def secret_in(path: Path) -> str:
+    """What a file holds, without what is blank around it; raises NoSecret, which never says a part of it.
+
+    Secrets come from files, so that no list of processes or environment shows them.
+    """
+    try:
+        held = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise NoSecret(f"cannot be read ({error.strerror})") from None
+    except ValueError:  # No UTF-8, or no path.
+        raise NoSecret("cannot be read as text") from None
+    if not held:
+        raise NoSecret("is empty")
+    return held
+
+
 def url_of(text: str) -> SplitResult | None:
     """An address whose host and port can be read; None for any other text."""
     try:
@@ -199,15 +219,14 @@ def _has_certificates(path: str) -> bool:
 
 
 def _secret(environment: Mapping[str, str], name: str, found: list[str]) -> str | None:
-    """Secrets come from files, so that no list of processes or environment shows them."""
     path = environment.get(name)
     if not path:
         found.append(f"{name} is missing; name the file that holds the password")
         return None
     try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        found.append(f"{name} names `{path}`, which cannot be read; name the file that holds the password")
+        return secret_in(Path(path))
+    except NoSecret as wrong:
+        found.append(f"{name} names `{path}`, which {wrong}; name the file that holds the password")
         return None
 
 

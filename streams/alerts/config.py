@@ -16,7 +16,7 @@ from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
 from streams.schemas.outputs import CASES
-from streams.settings import url_of
+from streams.settings import NoSecret, secret_in, url_of
 
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
@@ -275,13 +275,10 @@ class _Reading:
                 self._complain(f"its {what} is to be in the variable `{name}`, which is not set")
             return value
         try:
-            value = (self._folder / name).read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            self._complain(f"its {what} is to be in the file `{name}`, which cannot be read")
+            return secret_in(self._folder / name)
+        except NoSecret as wrong:
+            self._complain(f"its {what} is to be in the file `{name}`, which {wrong}")
             return ""
-        if not value:
-            self._complain(f"its {what} is to be in the file `{name}`, which is empty")
-        return value
 
     def _signer(self, secret: str) -> Signer | None:
         if not secret:

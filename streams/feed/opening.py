@@ -12,7 +12,7 @@ from streams.feed.embedded import EmbeddedFeed
 from streams.feed.kafka import KafkaFeed
 from streams.feed.sending import EmbeddedSender, KafkaSender, Sender
 from streams.feed.told import Feed
-from streams.settings import Settings, SettingsRefused, misspelt, settings, url_of
+from streams.settings import NoSecret, Settings, SettingsRefused, misspelt, secret_in, settings, url_of
 
 _KEY: Final = re.compile(r"[!-~]+")
 
@@ -74,12 +74,12 @@ def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = Fa
 def _key_in(path: str, found: list[str]) -> str | None:
     """The key that a file holds; what is wrong with it is added to `found`."""
     try:
-        key = Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        found.append(f"GATE61_KEY_FILE names `{path}`, which cannot be read; name the file that holds the key")
-        return None
-    if not _KEY.fullmatch(key):
-        what = "holds more than a key" if key else "is empty"
-        do = "give it the one line that `gate61 keys add` printed; the gate's own key file (GATE61_KEYS) is another"
-        found.append(f"GATE61_KEY_FILE names `{path}`, which {what}; {do}")
-    return key
+        key = secret_in(Path(path))
+        if _KEY.fullmatch(key):
+            return key
+        wrong = "holds more than a key"
+    except NoSecret as refused:
+        wrong = str(refused)
+    do = "give it the one line that `gate61 keys add` printed; the gate's own key file (GATE61_KEYS) is another"
+    found.append(f"GATE61_KEY_FILE names `{path}`, which {wrong}; {do}")
+    return None

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.alerts.config import ConfigRefused, load
+from streams.desk.access.oidc_settings import oidc_settings
 from streams.desk.running import DeskRefused, _name_of
 from streams.feed import gate_of
 from streams.settings import KNOWN, SettingsRefused, settings
@@ -151,6 +153,55 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     found = settings(given)
     assert found.kafka.password == "hush"
     assert "hush" not in repr(found) + repr(found.kafka) and "quiet" not in repr(found)
+
+
+def _complaints(file: Path, folder: Path) -> list[str]:
+    """What each who reads a secret says of its file."""
+    found: list[str] = []
+    provider = {"ISSUER": "https://login.example", "CLIENT": "desk", "SECRET_FILE": str(file)}
+    oidc_settings({f"GATE61_DESK_OIDC_{name}": value for name, value in provider.items()}, "https://desk", found)
+    channels = folder / "alerts.toml"
+    channels.write_text(CHANNEL.format(file=file))
+    kafka = {"GATE61_KAFKA_SECURITY": "SASL_SSL", "GATE61_KAFKA_USER": "me", "GATE61_KAFKA_PASSWORD_FILE": str(file)}
+    for read in (
+        lambda: settings(GOOD | kafka),
+        lambda: gate_of({"GATE61_URL": "http://h:1", "GATE61_KEY_FILE": str(file)}),
+        lambda: load(channels, {}),
+    ):
+        with pytest.raises((SettingsRefused, ConfigRefused)) as refused:
+            read()
+        found += refused.value.complaints
+    return found
+
+
+CHANNEL = """
+[[channel]]
+name = "siem"
+kind = "webhook"
+url = "https://siem.example/"
+secret_file = "{file}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("held", "wrong"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"hush \xff", "cannot be read as text"),
+        (None, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_refused_by_all_who_read_one(
+    tmp_path: Path, held: bytes | None, wrong: str
+) -> None:
+    """In one way: of the brokers, of the embedded gate, of the provider and of alerts; no part of it is said."""
+    file = tmp_path / "secret"
+    if held is not None:
+        file.write_bytes(held)
+    said = _complaints(file, tmp_path)
+    assert len(said) == 4 and all(f"`{file}`, which {wrong}" in line for line in said), said
+    assert "hush" not in "".join(said)
 
 
 def test_a_misspelt_setting_is_refused_with_the_one_that_is_meant() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from streams.settings import NoSecret, secret_in
 from streams.web.access import is_loopback
 
 _PREFIX: Final = "GATE61_DESK_OIDC_"
@@ -99,15 +100,17 @@ def may_be_asked(url: str) -> bool:
 
 
 def _secret(path: str, found: list[str]) -> str:
-    """Secrets come from files, so that no list of processes or environment shows them."""
+    do = "name the file that holds what the provider gave the desk"
     if not path:
-        found.append(f"{_PREFIX}SECRET_FILE is missing; name the file that holds what the provider gave the desk")
+        found.append(f"{_PREFIX}SECRET_FILE is missing; {do}")
         return ""
     try:
-        secret = Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        found.append(f"{_PREFIX}SECRET_FILE names `{path}`, which cannot be read")
+        secret = secret_in(Path(path))
+    except NoSecret as wrong:
+        found.append(f"{_PREFIX}SECRET_FILE names `{path}`, which {wrong}; {do}")
         return ""
     if not _PRINTABLE.fullmatch(secret):
-        found.append(f"{_PREFIX}SECRET_FILE names `{path}`, which holds no secret of 1 to 512 printable characters")
+        found.append(
+            f"{_PREFIX}SECRET_FILE names `{path}`, which holds no secret of 1 to 512 printable characters; {do}"
+        )
     return secret
