@@ -169,6 +169,8 @@ async def test_what_did_not_arrive_is_said_and_sent_again_as_it_was(
     await rita.send(page, f"{page}/refuse", reason="not today")
     assert "not known" in await rita.see(page) and "the gate does not answer" in await rita.see("/acts")
     assert "of-1" in await rita.see("/")
+    for who, may in (("rita", True), ("anna", True), ("vera", False), ("otto", False)):
+        assert ("Send again" in await (await desk.signed_in(who)).see("/acts")) is may, who
     monkeypatch.setattr(desk.sender, "send", send)
     desk.clock.pass_(minutes=5)
     (act,) = desk.desk.acts.again()
