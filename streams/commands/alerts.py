@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,16 +75,10 @@ def run(
             )
         try:
             access = Access(keys_for(host, keys))
-            signal.signal(signal.SIGTERM, _ended)
             log_to_stderr()
             listen(application(Alerts(gate.feed(), engine, used, first), access), host, port, "the alerts")
         except ListeningRefused as refused:
             raise refuse(str(refused)) from None
-
-
-def _ended(*_: object) -> None:
-    """Raised again by the server once it has stopped in order."""
-    sys.exit(0)
 
 
 @alerts.command()
@@ -159,6 +151,7 @@ def dead_send(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="messages, as `dead list` names them")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="all that are dead")] = False,
     channel: Annotated[str | None, typer.Option(help="with --all: of this channel alone")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send them again, each under its id; exit code 1 where one does not arrive, which then waits for its next turn.
 
@@ -179,9 +172,10 @@ def dead_send(
     strange = sorted({each.channel for each in wanted} - used.channels.keys())
     if strange:
         raise refuse(f"channel `{strange[0]}` is not configured; nothing was sent. Configure it, or name messages")
-    results = asyncio.run(send_again(engine, used, [each.id for each in wanted]))
+    results, at = asyncio.run(send_again(engine, used, [each.id for each in wanted])), now()
     for each in results:
-        print(f"{each.id} {each.channel}: {each.state}: {each.said}")
+        told = json.dumps(_told(each, at) | {"state": each.state}, ensure_ascii=False)
+        print(told if as_json else f"{each.id} {each.channel}: {each.state}: {each.said}")
     if any(each.state != outbox.SENT for each in results):
         raise typer.Exit(1)
 

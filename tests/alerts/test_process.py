@@ -214,8 +214,10 @@ def test_dead_messages_are_sent_while_it_runs(tmp_path: Path) -> None:
             assert len(there.seen) == sent
             assert run("alerts", *arguments, "enable", "siem", SIEM_KEY=SHARED).returncode == 0
             ids = [row["id"] for row in _dead(arguments)]
-            one = run("alerts", *arguments, "dead", "send", ids[0], SIEM_KEY=SHARED)
-            assert one.returncode == 0 and b"sent: arrived (200)" in one.stdout
+            one = run("alerts", *arguments, "dead", "send", ids[0], "--json", SIEM_KEY=SHARED)
+            told = json.loads(one.stdout)
+            assert one.returncode == 0 and (told["id"], told["channel"]) == (ids[0], "siem")
+            assert (told["state"], told["said"]) == ("sent", "arrived (200)")
         rest = run("alerts", *arguments, "dead", "send", "--all", SIEM_KEY=SHARED)
         assert rest.returncode == 0, rest
         assert set(there.ids()) >= set(ids) and _dead(arguments) == []
