@@ -82,8 +82,8 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
                 counts["no matter"] += 1
             else:
                 news.append(happened)
-        refusals = {n.decision for n in news if isinstance(n, Refusal)}
-        t.put(connection, t.refused, [{"decision": id, "at": now} for id in refusals])
+        refusals = {n for n in news if isinstance(n, Refusal)}
+        t.put(connection, t.refused, [{"decision": n.decision, "client": n.client, "at": now} for n in refusals])
         taken: set[str] = set()
         for channel in config.channels.values():
             taken |= _Batch(connection, channel, config.grouping, now).take(news)
@@ -104,7 +104,7 @@ class _Batch:
         self._open: dict[str, str] = {}
         self._corrections: list[Row] = []
         self._touched: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused: set[Refusal] = set()
         self._taken: set[str] = set()
 
     def take(self, news: Iterable[Happened | Refusal]) -> set[str]:
@@ -113,7 +113,7 @@ class _Batch:
         self._recall(news)
         for each in news:
             if isinstance(each, Refusal):
-                self._refuse(each.decision)
+                self._refuse(each)
             elif each.id not in self._members:
                 self._happened(each)
         groups = [self._groups[id] for id in sorted(self._touched)]
@@ -138,7 +138,7 @@ class _Batch:
         rows += t.found(self._connection, of_channel, t.group.c.id, named)
         self._groups = {r["id"]: dict(r) for r in rows}
         refused = t.found(self._connection, select(t.refused), t.refused.c.decision, ids)
-        self._refused = {r["decision"] for r in refused}
+        self._refused = {Refusal(r["decision"], r["client"]) for r in refused}
 
     def _wanted(self, happened: Happened) -> bool:
         return happened.state in COUNTED and self._channel.takes(happened)
@@ -188,8 +188,9 @@ class _Batch:
         group[COLUMNS[happened.state]] += 1
         self._know(happened, group["id"], came=happened.state)
         self._taken.add(happened.id)
-        if happened.id in self._refused:
-            self._refuse(happened.id)
+        refusal = Refusal(happened.id, happened.client)
+        if refusal in self._refused:
+            self._refuse(refusal)
 
     def _new(self, happened: Happened, key: str) -> Row:
         id = derived("alr", self._channel.name, key, happened.id)
@@ -231,9 +232,11 @@ class _Batch:
             "dirty": True,
         }
 
-    def _refuse(self, decision: str) -> None:
-        member = self._members.get(decision)
-        if member is not None and member["state"] == HELD:
+    def _refuse(self, refusal: Refusal) -> None:
+        member = self._members.get(refusal.decision)
+        if member is None or member["state"] != HELD:
+            return
+        if self._groups[member["group"]]["client"] == refusal.client:
             self._to(member, self._group(member["group"]), REFUSED)
 
     def _to(self, member: Row, group: Row, state: str) -> None:

@@ -46,9 +46,10 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """People refused to release an answer: it is held no longer."""
+    """People refused to release an answer: it is held no longer, if it is one about that client."""
 
     decision: str
+    client: str
 
 
 class _Reason(msgspec.Struct):
@@ -99,7 +100,8 @@ def read(told: Told) -> Happened | Refusal | None:
         if told.kind == "case":
             return _opened(msgspec.convert(told.event["data"], _Case), told)
         if told.kind == "action" and told.event["type"] == "gate61.review.refused.v1":
-            return Refusal(msgspec.convert(told.event["data"]["decision"], _Ident))
+            named = (told.event["data"]["decision"], told.event["subject"])
+            return Refusal(*msgspec.convert(named, tuple[_Ident, _Ident]))
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise Unreadable(f"{told.log}:{told.offset} is no {told.kind} of the gate ({type(error).__name__})") from None
     return None

@@ -114,7 +114,9 @@ correction = Table(
 )
 Index("alert_correction_untold", correction.c.group, correction.c.told)
 
-refused = Table("alert_refused", META, _text("decision", primary_key=True), _number("at"))
+refused = Table(
+    "alert_refusal", META, _text("decision", primary_key=True), _text("client", primary_key=True), _number("at")
+)
 
 flood = Table(
     "alert_flood",

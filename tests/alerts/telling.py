@@ -72,10 +72,11 @@ def case(id: str, why: str = "LATE_EVIDENCE", client: str | None = "c-1", at: st
     return {"type": "gate61.case.opened.v1", "id": id, "time": at, "data": data}
 
 
-def refused(decision: str) -> Event:
+def refused(decision: str, client: str = "c-1") -> Event:
     """People said no to a release."""
     data = {"decision": decision, "by": "staff-1", "reason": "no"}
-    return {"type": "gate61.review.refused.v1", "id": f"r-{decision}", "time": "2026-03-02T10:00:00Z", "data": data}
+    told = {"type": "gate61.review.refused.v1", "id": f"r-{decision}", "subject": client}
+    return told | {"time": "2026-03-02T10:00:00Z", "data": data}
 
 
 _KINDS: dict[str, tuple[Kind, str]] = {

@@ -173,6 +173,17 @@ def test_a_refused_offer_is_held_no_longer(alerts: Telling, first: str) -> None:
     assert closed["type"] == "gate61.alert.closed" and closed["data"]["over"]
 
 
+@pytest.mark.parametrize("first", ["answer", "refusal"])
+def test_a_refusal_in_the_name_of_another_client_is_about_nothing(alerts: Telling, first: str) -> None:
+    """So the gate and the desk have it, too."""
+    events = [decided("d-1"), refused("d-1", client="c-2")]
+    for event in events if first == "answer" else events[::-1]:
+        alerts.happens(event)
+    assert alerts.group()["held"] == 1
+    alerts.happens(refused("d-1"))
+    assert alerts.group()["held"] == 0
+
+
 def test_what_nobody_can_release_any_more_is_held_no_longer(alerts: Telling) -> None:
     """At the hard limit of its scope."""
     alerts.happens(decided("d-1", hard_until=at(alerts.now + 600_000_000)))

@@ -39,7 +39,7 @@ def histories(draw: st.DrawFn) -> list[Step]:
                 at = draw(st.integers(0, len(known) - 1))
                 old, client = known[at]
                 if what == "refuse":
-                    batch.append(refused(old))
+                    batch.append(refused(old, draw(st.sampled_from([client, "c-else"]))))
                     continue
                 known[at] = (id, client)
                 later = decided(id, client, leading, verdict, supersedes=old)
@@ -100,15 +100,15 @@ def expected(steps: list[Step], verdicts: tuple[str, ...]) -> Counter[str]:
     """By a model of few lines: what a receiver of these verdicts is to be told."""
     seen: set[str] = set()
     followed: set[str] = set()
-    standing: dict[str, str] = {}
-    refusals: set[str] = set()
+    standing: dict[tuple[str, str], str] = {}
+    refusals: set[tuple[str, str]] = set()
     counts: Counter[str] = Counter()
     for what, batch in steps:
         for each in batch if what == "batch" else ():
             data = each["data"]
             id = data.get("case") or data["decision"]
             if each["type"] == "gate61.review.refused.v1":
-                refusals.add(id)
+                refusals.add((id, each["subject"]))
                 continue
             if id in seen:
                 continue
@@ -117,10 +117,10 @@ def expected(steps: list[Step], verdicts: tuple[str, ...]) -> Counter[str]:
             old = data.get("supersedes")
             if old in followed:
                 counts["corrected"] += 1
-                standing.pop(old, None)
+                standing.pop((old, data["client"]), None)
             if verdict in verdicts:
                 counts["new"] += 1
-                standing[id] = verdict
+                standing[id, data["client"]] = verdict
             if verdict in verdicts or old in followed:
                 followed.add(id)
     return counts + Counter(v for id, v in standing.items() if v != "flag" or id not in refusals)
