@@ -96,13 +96,18 @@ def instant(text: object) -> Instant:
     return _instant(text)
 
 
+def instant_of(at: datetime) -> Instant:
+    """A time with zone, to the microsecond: seconds as a float would not hold that."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
 def _instant(text: str) -> Instant:
     """Of what is known to look like a time."""
     try:
-        since = datetime.fromisoformat(text.upper()) - EPOCH
+        at = instant_of(datetime.fromisoformat(text.upper()))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is no time that exists ({error})") from None
-    at = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if not EARLIEST <= at <= LATEST:
         raise ValueError("is outside the years 1 to 9999")
     return at

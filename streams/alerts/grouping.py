@@ -6,11 +6,11 @@ counted: as held, blocked or a case while it stands, and as gone after it was re
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, select
 
+from gate.effects import derived_id
 from gate.facts import Instant
 from gate.policy import DAY
 from streams.alerts import tables as t
@@ -35,11 +35,6 @@ Row = dict[str, Any]
 HELD_AT_MOST: Final = 30 * DAY
 """An answer that rests on no scope has no hard limit after which nobody can release it."""
 COLUMNS: Final = {HELD: "held", BLOCKED: "blocked", CASE: "cases"}
-
-
-def derived(kind: str, *parts: str) -> str:
-    """An id that is the same whenever it is made from the same parts."""
-    return f"{kind}-{blake2b(chr(31).join(parts).encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
 
 
 def begun(engine: Engine, at: Instant) -> Instant:
@@ -144,7 +139,7 @@ class _Batch:
         return happened.state in COUNTED and self._channel.takes(happened)
 
     def _key(self, happened: Happened) -> str:
-        return derived("key", happened.client, happened.reason, happened.service, str(happened.state == CASE))
+        return derived_id("key", happened.client, happened.reason, happened.service, str(happened.state == CASE))
 
     def _happened(self, happened: Happened) -> None:
         old = self._members.get(happened.supersedes) if happened.supersedes else None
@@ -193,7 +188,7 @@ class _Batch:
             self._refuse(refusal)
 
     def _new(self, happened: Happened, key: str) -> Row:
-        id = derived("alr", self._channel.name, key, happened.id)
+        id = derived_id("alr", self._channel.name, key, happened.id)
         group: Row = {
             "id": id,
             "channel": self._channel.name,

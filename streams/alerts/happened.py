@@ -6,8 +6,8 @@ from typing import Annotated, Final
 import msgspec
 
 from gate.facts import Instant
-from gate.instants import EPOCH
 from streams.feed import Told
+from streams.wire import instant_of
 
 WARNING, ERROR, URGENT = range(3)
 SEVERITIES: Final = ("warning", "error", "urgent")
@@ -122,8 +122,8 @@ def _decided(data: _Decision) -> Happened:
         data.offer,
         _shown(next((r.said for r in data.reasons if r.code == data.leading), "")),
         URGENT if "RULE_FAILED" in codes else WARNING if held else ERROR,
-        _instant(data.recorded_at),
-        _instant(data.scope.hard_until) if held and data.scope else None,
+        instant_of(data.recorded_at),
+        instant_of(data.scope.hard_until) if held and data.scope else None,
         data.supersedes,
         data.because.id if data.because else None,
     )
@@ -148,7 +148,3 @@ def _opened(data: _Case, told: Told) -> Happened:
 def _shown(text: str) -> str:
     """PostgreSQL takes no NUL."""
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-
-def _instant(at: datetime) -> Instant:
-    return round((at - EPOCH).total_seconds() * 1_000_000)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -12,9 +12,9 @@ import httpcore
 from msgspec import Struct
 
 from gate.facts import Instant
-from gate.instants import moment
 from gate.policy import SECOND
 from streams.alerts.addresses import AddressRefused, Resolve, refuse_any, resolved
+from streams.wire import instant_of
 
 SECONDS: Final = 20.0
 """For everything: name, connection, sending, and the answer (Standard Webhooks 1.0 asks for 15 to 30)."""
@@ -142,11 +142,7 @@ def _after(value: str | None, now: Instant) -> Instant | None:
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0, _microseconds(at, now))
-
-
-def _microseconds(at: datetime, now: Instant) -> Instant:
-    return round((at - moment(now)).total_seconds() * SECOND)
+    return max(0, instant_of(at) - now)
 
 
 def _printable(text: str) -> str:

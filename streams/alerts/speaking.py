@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from gate.effects import derived_id
 from gate.facts import Instant
 from gate.policy import SECOND
 from streams.alerts import tables as t
 from streams.alerts.config import Channel, Config, Grouping
-from streams.alerts.grouping import derived, next_due, over
+from streams.alerts.grouping import next_due, over
 from streams.alerts.messages import in_flood, message_id, of_flood, of_group
 
 WINDOW: Final = 60 * SECOND
@@ -141,7 +142,7 @@ class _Speaker:
 
     def _begin(self) -> Row:
         return {
-            "id": derived("fld", self._channel.name, str(self._urgent), str(self._now)),
+            "id": derived_id("fld", self._channel.name, str(self._urgent), str(self._now)),
             "channel": self._channel.name,
             "urgent": self._urgent,
             "open": True,

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from gate.facts import Instant
-from gate.instants import EPOCH
+from streams.wire import instant_of
 
 REMEMBERED: Final = 100_000
 """Ids of decisions: more than the batches of all partitions that a crash can repeat."""
@@ -125,11 +125,6 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Event)
-
-
-def instant_of(at: datetime) -> Instant:
-    """A time of the wire."""
-    return round((at - EPOCH).total_seconds() * 1_000_000)
 
 
 def read(value: bytes | None) -> Flagged | None:

@@ -9,8 +9,9 @@ from gate.instants import text
 from streams.desk.remedies import remedy
 from streams.explain import plain
 from streams.since import age
-from streams.watch.answers import Flagged, Why, instant_of
+from streams.watch.answers import Flagged, Why
 from streams.watch.views import where
+from streams.wire import instant_of
 
 TONES = {"held": "yellow", "blocked": "red", "released": "green"}
 

@@ -17,8 +17,9 @@ from msgspec import Struct
 from gate.facts import Instant
 from streams.reading import NotRead, reader
 from streams.settings import Kafka
-from streams.watch.answers import DECIDED, Flagged, Zoned, instant_of
+from streams.watch.answers import DECIDED, Flagged, Zoned
 from streams.watch.tail import Tail
+from streams.wire import instant_of
 
 Tell = Callable[[str | None], None]
 """Hears of trouble when it begins, and None when it is over."""

@@ -1,12 +1,13 @@
 """Never allowed at or beyond a limit: boundary times to the microsecond, in any zone, on any day of the calendar."""
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.wire import instant
+from gate.instants import moment
+from streams.wire import instant, instant_of
 from tests.player import codes, play
 from tests.stories.telling import (
     ALLOWED,
@@ -224,6 +225,14 @@ def test_the_first_year_is_a_year() -> None:
 
 
 # How times are written.
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+@example(datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC))
+@example(datetime(1, 1, 1, 0, 0, 0, 1, UTC))
+def test_a_moment_is_kept_to_the_microsecond(at: datetime) -> None:
+    """Also where seconds as a float would be some thirty beside it."""
+    assert moment(instant_of(at)) == at
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from gate.policy import SECOND
 from streams.desk.access.oidc_settings import OidcSettings
 from streams.desk.access.people import MINUTE, person
 from streams.desk.access.provider import LEEWAY_SECONDS, Begun, NotBelieved, Provider
-from streams.desk.access.roles import Person, Role
+from streams.desk.access.roles import Person, Role, in_words
 from streams.desk.access.sessions import LONGEST, same
 from streams.desk.tables import META, Words, insert_new
 from streams.web.clock import Clock
@@ -146,7 +146,7 @@ class Oidc:
 
     def _welcome(self, who: Person) -> None:
         """Keep who it is, with the roles he has now; other roles than before end his sessions, so does none."""
-        now, roles = self._clock(), " ".join(sorted(who.roles))
+        now, roles = self._clock(), in_words(who.roles)
         fresh = {"id": who.id, "name": who.name, "roles": roles, "password": None, "enabled": True, "changed": now}
         with self._engine.begin() as connection:
             row = connection.execute(select(person).where(person.c.id == who.id).with_for_update()).first()

@@ -31,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from streams.desk.access.roles import Person, Role
+from streams.desk.access.roles import Person, Role, in_roles, in_words
 from streams.desk.tables import META, Words, insert_new
 
 MINUTE: Final = 60 * SECOND
@@ -101,7 +101,14 @@ class People:
         if not roles:
             raise PersonRefused(f"give at least one role of {', '.join(Role)}")
         hashed = None if password is None else self._hashed(password, id)
-        row = {"id": id, "name": name or id, "roles": _text(roles), "password": hashed, "enabled": True, "changed": now}
+        row = {
+            "id": id,
+            "name": name or id,
+            "roles": in_words(roles),
+            "password": hashed,
+            "enabled": True,
+            "changed": now,
+        }
         with self._engine.begin() as connection:
             if connection.execute(select(person.c.id).where(person.c.id == id)).first() is not None:
                 raise PersonRefused(f"there is a person `{id}` already")
@@ -115,7 +122,7 @@ class People:
         """Other roles; who is signed in must sign in anew."""
         if not roles:
             raise PersonRefused(f"give at least one role of {', '.join(Role)}; to let nobody in, disable the person")
-        self._change(id, roles=_text(roles), changed=now)
+        self._change(id, roles=in_words(roles), changed=now)
 
     def enable(self, id: str, enabled: bool, now: Instant) -> None:
         """Let a person in, or no longer; at once, also where he is signed in."""
@@ -135,7 +142,7 @@ class People:
         """A person who may be let in, as he is now."""
         with self._engine.connect() as connection:
             row = connection.execute(select(person).where((person.c.id == id) & person.c.enabled.is_(True))).first()
-        return None if row is None else Person(row.id, row.name, _roles(row.roles))
+        return None if row is None else Person(row.id, row.name, in_roles(row.roles))
 
     def check(self, id: str, password: str, address: str, now: Instant) -> Person | None:
         """Who it is; None for a wrong password or nobody, which take the same time. Raises `TooMany`."""
@@ -151,7 +158,7 @@ class People:
         self._forgive(own[0], here[0], slowed, now)
         if self._hasher.check_needs_rehash(stored):
             self._change(id, password=self._hasher.hash(plain))
-        return Person(row.id, row.name, _roles(row.roles))
+        return Person(row.id, row.name, in_roles(row.roles))
 
     def _verified(self, stored: str, plain: str) -> bool:
         try:
@@ -234,11 +241,3 @@ def _typed(password: str) -> str:
     """As it would be kept; of what is longer than any the empty one, which is nobody's and takes the same time."""
     plain = _normal(password) if len(password) <= PARTS_AT_MOST * LONGEST else ""
     return plain if len(plain) <= LONGEST else ""
-
-
-def _text(roles: frozenset[Role]) -> str:
-    return " ".join(sorted(roles))
-
-
-def _roles(text: str) -> frozenset[Role]:
-    return frozenset(Role(word) for word in text.split() if word in list(Role))

@@ -43,6 +43,16 @@ GRANTS: dict[Role, frozenset[May]] = {
 """Who manages people neither reads clients' files nor signs, unless he is something else as well."""
 
 
+def in_words(roles: frozenset[Role]) -> str:
+    """As a store keeps them, always in one order."""
+    return " ".join(sorted(roles))
+
+
+def in_roles(words: str) -> frozenset[Role]:
+    """From what a store keeps; a word that is no role grants nothing."""
+    return frozenset(Role(word) for word in words.split() if word in list(Role))
+
+
 class Person(Struct, frozen=True):
     """Somebody who is signed in. Two browsers are one person: what counts is `id`, the staff id that events name."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Engine, Index, Table, delete, select,
 from gate.facts import Instant
 from gate.policy import HOUR
 from streams.desk.access.people import MINUTE, person
-from streams.desk.access.roles import Person, Role
+from streams.desk.access.roles import Person, in_roles
 from streams.desk.tables import META, Words, insert_new
 
 IDLE: Final = 30 * MINUTE
@@ -95,8 +95,7 @@ class Sessions:
                 return None
             if active and now - row.seen > _TOUCHED:
                 connection.execute(update(session).where(session.c.digest == digest).values(seen=now))
-        roles = frozenset(Role(word) for word in row.roles.split() if word in list(Role))
-        return Session(Person(row.person, row.name, roles), row.csrf, digest, row.shown)
+        return Session(Person(row.person, row.name, in_roles(row.roles)), row.csrf, digest, row.shown)
 
     def end(self, secret: str) -> None:
         """Sign out."""

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from gate.policy import HOUR
 from streams.desk import files
 from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
 from streams.desk.acts import ActRefused, token
 from streams.desk.pages.queue import Id
-from streams.desk.pages.view import HOUR, View
+from streams.desk.pages.view import View
 from streams.desk.remedies import remedy
 
 HOURS = (1, 4, 8, 24)

@@ -19,11 +19,11 @@ from streams.desk.access.sessions import Session
 from streams.desk.acts import ActRefused
 from streams.desk.desk import Desk
 from streams.desk.timeline import anchor
+from streams.since import age
 
 T = TypeVar("T")
 Word = Annotated[str, Query(max_length=128)]
 _HERE = Path(__file__).parents[1]
-MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 
 
 def time_of(at: Instant | str | None) -> Markup:
@@ -33,16 +33,6 @@ def time_of(at: Instant | str | None) -> Markup:
     text = at if isinstance(at, str) else moment(at).isoformat()
     shown = text[:19].replace("T", " ")
     return Markup('<time datetime="{}">{}</time>').format(text[:19] + "Z", shown)
-
-
-def age_of(at: Instant, now: Instant) -> str:
-    """How long ago, in one or two units."""
-    left = max(0, now - at)
-    if left < HOUR:
-        return f"{left // MINUTE} min"
-    if left < DAY:
-        return f"{left // HOUR} h {left % HOUR // MINUTE} min"
-    return f"{left // DAY} d {left % DAY // HOUR} h"
 
 
 class View:
@@ -56,7 +46,7 @@ class View:
         )
         self._templates.filters |= {
             "time": time_of,
-            "age": lambda at: age_of(at, desk.clock()),
+            "age": lambda at: age(at, desk.clock()),
             "path": lambda text: quote(str(text), safe=""),
             "query": urlencode,
             "json": msgspec.json.decode,
