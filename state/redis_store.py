@@ -201,9 +201,9 @@ class RedisStore:
             for client, packed in zip(wanted, found.pop(0), strict=True):
                 self._cache[client], self._counts[client] = unpacked(client, packed)
         self._known_ids.update(dict.fromkeys(unknown))
-        for ids in reversed(found):  # The later week has the last word.
-            if any(ids):
-                self._known_ids |= {key: content for key, content in zip(unknown, ids, strict=True) if content}
+        for contents in reversed(found):  # The later week has the last word.
+            if any(contents):
+                self._known_ids |= {key: content for key, content in zip(unknown, contents, strict=True) if content}
         return len(wanted)
 
     def recall_histories(self, clients: Iterable[str]) -> None:

@@ -330,6 +330,18 @@ def test_ids_are_recognised_for_seven_days_and_then_let_go(store: RedisStore, re
     assert len(kept) == 2
 
 
+def test_a_batch_of_known_and_new_ids(store: RedisStore) -> None:
+    """Whoever publishes again what he does not know to have arrived sends both: of this week, of the last, and of none."""
+    ids = [n.to_bytes(8, "big") for n in range(3)]
+    for week, known in enumerate(ids[:2]):
+        store.recorded((20_000 + 7 * week) * DAY)
+        assert store.seen(known, bytes(8)) is None
+        store.commit(week)
+    store.assign()
+    store.recall(["anna"], ids)
+    assert [store.seen(known, bytes(8)) for known in ids] == [True, True, None]
+
+
 def test_ids_are_recognised_where_redis_went_back_by_weeks(store: RedisStore, redis: Redis, place: str) -> None:
     """The week is that of what is stored, not the later one that was known before."""
     key = bytes(8)
