@@ -19,11 +19,17 @@ class Place(NamedTuple):
     """How far a partition has come."""
 
     next: int | None
-    """The next offset; None if no worker ever had it."""
+    """The next offset to look at; None if no worker ever had it."""
     recorded: int | None
     """When its last record was recorded."""
     spread: int | None
     """Over how many partitions clients were spread when its state was made."""
+
+    @classmethod
+    def of(cls, next_: bytes | None, recorded: bytes | None, spread: bytes | None, looked: bytes | None) -> "Place":
+        """From what is stored: behind the next record it may be known that there is none."""
+        numbers = [None if v is None else int(v) for v in (next_, recorded, spread)]
+        return cls(None if next_ is None else max(int(next_), int(looked or 0)), *numbers[1:])
 
 
 class Remembered(NamedTuple):
@@ -95,12 +101,9 @@ class RedisReader:
         asked = self._redis.pipeline(transaction=False)
         for partition in range(partitions):
             at = self._tag(partition)
-            asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions"))
+            asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
         found = await asked.execute()
-        return [
-            Place(*(int(v) if v else None for v in (next_, *notes)))
-            for next_, notes in zip(*[iter(found)] * 2, strict=True)
-        ]
+        return [Place.of(next_, *notes) for next_, notes in zip(*[iter(found)] * 2, strict=True)]
 
     async def close(self) -> None:
         """Let go."""

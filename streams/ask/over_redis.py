@@ -29,7 +29,7 @@ AT_ONCE: Final = 100
 """Clients whose dossiers one transaction reads."""
 HISTORIES_AT_ONCE: Final = 10
 """Of histories fewer: each may be long."""
-_NOTES = ("recorded", "register", "walk")
+_NOTES = ("recorded", "register", "walk", "looked")
 """What a worker notes of a partition: the last recorded time, the register's next offset, what it is walking behind."""
 
 
@@ -130,7 +130,8 @@ class OverRedis:
         """What Redis holds of clients of a partition whose worker is not behind for too long."""
         self._current()
         held = await self._state.read_many(number, clients, _NOTES, whole)
-        if self._stream.behind(number, held.next) > self._lag:
+        looked = None if held.next is None else max(held.next, held.notes.get("looked", 0))
+        if self._stream.behind(number, looked) > self._lag:
             raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
         return held
 

@@ -19,7 +19,7 @@ from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.clock import Clock
 from streams.worker.following import Followed
-from streams.worker.kafka import followed_logs, follower
+from streams.worker.kafka import asker, followed_logs, follower
 from streams.worker.merge import LogLost
 from streams.worker.progress import OtherPartitions, spread_alike
 
@@ -135,13 +135,16 @@ class KafkaStream:
                 return f"the stream cannot be followed ({said(error)})"
 
     async def _attempt(self) -> None:
-        consumer = follower(self._settings.kafka, f"{self._settings.instance}-ask")
+        name = f"{self._settings.instance}-ask"
+        consumer, ends = follower(self._settings.kafka, name), asker(self._settings.kafka, name)
         try:
             await consumer.start()
+            await ends.start()
             await self._meet(consumer)
-            await self._follow(consumer)
+            await self._follow(consumer, ends)
         finally:
             await let_go(consumer)
+            await let_go(ends)
 
     async def _meet(self, consumer: AIOKafkaConsumer) -> None:
         """Where to read the two logs on, once all topics are there."""
@@ -159,7 +162,7 @@ class KafkaStream:
             raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
         return len(cluster.partitions_for_topic(self._names.actions.name))
 
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> None:
         logs, next_look = followed_logs(self._names), 0.0
         next_count = monotonic() + METADATA_SECONDS
         actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
@@ -175,34 +178,34 @@ class KafkaStream:
                 self.followed.read[log] = max(self.followed.read[log], await consumer.position(place))
             if monotonic() >= next_look:
                 next_look = monotonic() + LOOK_SECONDS
-                await self._look(consumer, actions)
+                await self._look(asker, actions)
 
-    async def _look(self, consumer: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
+    async def _look(self, asker: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
         """One look at all ends: what is asked from now on leans on it."""
         began, logs = monotonic(), followed_logs(self._names)
-        ends = await consumer.end_offsets([*actions, *logs])
+        ends = await asker.end_offsets([*actions, *logs])
         places = await self._state.places(self.partitions)
         for place in places:
             spread_alike(place.spread, self.partitions)
-        await self._not_beyond(consumer, actions, places, ends)
+        await self._not_beyond(asker, actions, places, ends)
         for number, (next_offset, recorded, _) in enumerate(places):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000
             self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
         if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):
             self._looked = began
         else:
-            self._why = "the register is not read to its end yet"
+            self._why = "register or policies are not read to their ends yet; a transaction may be open there"
 
     async def _not_beyond(
         self,
-        consumer: AIOKafkaConsumer,
+        asker: AIOKafkaConsumer,
         actions: Sequence[TopicPartition],
         places: Sequence[Place],
         ends: Mapping[TopicPartition, int],
     ) -> None:
         """Whether each log goes as far as its worker has read; raises `LogLost`. A worker may go on between two looks."""
         far = [log for log, place in zip(actions, places, strict=True) if (place.next or 0) > ends[log]]
-        again = await consumer.end_offsets(far) if far else {}
+        again = await asker.end_offsets(far) if far else {}
         for log in far:
             read = places[log.partition].next or 0
             if read > again[log]:

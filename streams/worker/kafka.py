@@ -93,10 +93,18 @@ class KafkaSource:
     """The logs of one partition, out of the consumer that the worker's partitions share."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, looker: Looker, followed: Followed, names: Names, number: int
+        self,
+        consumer: AIOKafkaConsumer,
+        looker: Looker,
+        asker: AIOKafkaConsumer,
+        followed: Followed,
+        names: Names,
+        number: int,
     ) -> None:
+        """`asker` is asked where logs end, see there."""
         self._consumer = consumer
         self._looker = looker
+        self._asker = asker
         self._decisions = TopicPartition(names.decisions.name, number)
         self._acknowledged = 0.0
         self._fetched = 0.0
@@ -150,7 +158,7 @@ class KafkaSource:
         if early > 0:
             await sleep(early)
         read = tuple(self._followed.read)  # It goes on while the brokers are asked.
-        found = await self._consumer.end_offsets(self._logs)
+        found = await self._asker.end_offsets(self._logs)
         ends = [found[log] for log in self._logs]
         for log in (Log.POLICY, Log.REGISTER):
             if ends[log] < read[log]:
@@ -208,12 +216,25 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
 
 def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
     """A consumer without a group; who uses it says where to begin, and nothing is passed over."""
+    return _alone(kafka, f"{instance}-register", "read_committed")
+
+
+def asker(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
+    """A client that reads nothing and is asked where logs end.
+
+    What stands behind the first record of an open transaction cannot be read until that ends, and whoever published it
+    has been told that it is there: nothing may be decided as if it were not.
+    """
+    return _alone(kafka, f"{instance}-ends", "read_uncommitted")
+
+
+def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:
     tolerate_names()
     return AIOKafkaConsumer(
         **connection(kafka),
-        client_id=f"gate61-{instance}-register",
+        client_id=f"gate61-{name}",
         enable_auto_commit=False,
         auto_offset_reset="none",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         fetch_max_wait_ms=50,
     )

@@ -30,6 +30,9 @@ POLL = 0.25
 VERIFY = 5 * SECOND
 """After so long an idle partition asks whether what it wrote is still there."""
 
+UNREAD = SECOND
+"""After so long it is said which log is waited for: what is published in a transaction can be read once that ends."""
+
 ONE_INSTANCE = "if this goes on, two workers have one GATE61_INSTANCE (by default the host's name): give each its own"
 
 T = TypeVar("T")
@@ -142,6 +145,8 @@ class PartitionLoop:
         self._world = world
         self._storm = Storm()
         self._verified: Instant = world.now()
+        self._held_up: Instant | None = None
+        """Since when nothing could be taken although something waits."""
 
     def stop(self) -> None:
         """Finish the batch under way and let go; what is only being waited out ends at once."""
@@ -233,7 +238,8 @@ class PartitionLoop:
             self.state = f"waiting: {world.held()}"
             await self._rest(POLL)
             return False
-        self.state = "running"
+        if self._held_up is None:
+            self.state = "running"
         # What waits for another log is a batch by itself: with more of it, memory would grow for as long as that takes.
         reading = self._source.read(0.0 if partition.waits else POLL, not partition.holds)
         found = await self._unless_stopped(reading)
@@ -258,6 +264,7 @@ class PartitionLoop:
         if actions.records or between.records or outputs:
             self.seconds(perf_counter() - begun)
         self.told(partition)
+        await self._wait_for_logs(partition.missing(ends) if partition.place == before else [])
         if partition.pinned:
             self.state = "waiting: what published answers were given on has not been read yet"
             if partition.place == before:
@@ -265,6 +272,21 @@ class PartitionLoop:
         await self._calm(len(actions.records))
         self.round, self.trouble = world.now(), None
         return bool(outputs or actions.records)
+
+    async def _wait_for_logs(self, missing: Sequence[Log]) -> None:
+        """Say what keeps everything waiting where it takes longer than reading does, and do not ask for it all the time."""
+        now = self._world.now()
+        if not missing:
+            self._held_up = None
+            return
+        self._held_up = self._held_up or now
+        if now - self._held_up > UNREAD:
+            logs = " and ".join(_CALLED[log] for log in missing)
+            state = f"waiting: the log {logs} cannot be read to its end, as while somebody's transaction is open there"
+            if state != self.state:
+                self._world.say(self.partition.number, "waits for a log that cannot be read to its end", logs=logs)
+            self.state = state
+            await self._rest(POLL)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """What it finds; None once somebody stops the loop.

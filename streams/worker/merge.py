@@ -66,6 +66,10 @@ class Merge:
         """Whether something of that log waits."""
         return bool(self._waiting[log])
 
+    def missing(self, ends: Ends) -> list[Log]:
+        """The logs that everything waits for: nothing of them waits, and they are not read to their ends."""
+        return [log for log in Log if not self._waiting[log] and self.read[log] < ends[log]]
+
     def next(self, ends: Ends) -> Arrival | None:
         """The earliest arrival if it is certain that nothing earlier can come; it goes on waiting."""
         earliest = None

@@ -190,9 +190,19 @@ class Partition:
         return self._progress.actions, self._progress.between
 
     @property
+    def looked(self) -> int:
+        """The offset up to which all that happened around clients was taken, or is none of that: see `Progress.looked`."""
+        taken = self._progress.actions
+        return taken if self.holds else max(taken, self._merge.read[Log.ACTIONS])
+
+    @property
     def waits(self) -> bool:
         """Whether there is something to do: arrivals, or clients to reopen."""
         return self._merge.waits() or bool(self._reopening)
+
+    def missing(self, ends: Ends) -> list[Log]:
+        """The logs whose ends everything that waits for its turn waits for."""
+        return self._merge.missing(ends) if self._merge.waits() else []
 
     @property
     def holds(self) -> bool:
@@ -216,11 +226,11 @@ class Partition:
 
     def remember(self, outputs: list[Output]) -> None:
         """Step 4: write all that followed from the batch, with what is to be published; after an error see `work`."""
-        if outputs or self.remembered != self.place:
+        if outputs or self.remembered != self.place or self._progress.looked < self.looked:
             self._write(outputs)
 
     def _write(self, outputs: list[Output]) -> None:
-        self._progress.note(self._store, bool(self._reopening))
+        self._note()
         self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
         self.remembered = self.place
 
@@ -294,8 +304,12 @@ class Partition:
 
     def part(self) -> None:
         """Let go in good order: all is published, and the next owner need not say it again."""
-        self._progress.note(self._store, bool(self._reopening))
+        self._note()
         self._store.commit(self._progress.actions)
+
+    def _note(self) -> None:
+        self._progress.looked = self.looked
+        self._progress.note(self._store, bool(self._reopening))
 
     def verify(self) -> None:
         """An idle partition finds out too that Redis forgot, or that somebody else has taken over."""

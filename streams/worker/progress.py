@@ -107,6 +107,8 @@ class Progress:
         self.came: dict[Log, Instant] = {log: noted(name, BEFORE_EVERYTHING) for log, name in _CAME.items()}
         """When what was applied last was appended, by log: what else was applied must not move the times of what is
         read again."""
+        self.looked = max(actions, noted("looked", actions))
+        """The offset up to which what happens around clients was looked at: transactions leave marks that are no records."""
         self.walked = noted("walk", -1)
         """The offset of the register's record behind which clients were still to be reopened; -1 for none."""
         self.learnt: Applied = _applied(notes.noted("learnt"), self.applied)
@@ -133,6 +135,7 @@ class Progress:
             ("policy", self.policy),
             ("recorded", self.recorded),
             ("closed", self.closed),
+            ("looked", self.looked),
             (_SPREAD, self._partitions),
             ("born", self.born),
             ("walk", self.register - 1 if walking else -1),

@@ -47,6 +47,8 @@ REDIS_SECONDS = 5.0
 REACH_SECONDS = 2.0
 KAFKA_SECONDS = 5.0
 """What Kafka gets to answer whoever only asks whether it is there."""
+STALLED_SECONDS = 30
+"""What is there and not read for so long, though the loop goes round, is held back by a transaction."""
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
@@ -131,6 +133,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
         self._away: tuple[Instant, str] | None = None
         """Since when Kafka has not answered, and what came instead."""
+        self._stalled: dict[int, tuple[int, Instant]] = {}
+        """By partition that has more than it could look at: how far it looked, and since when."""
 
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
@@ -145,12 +149,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
         self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
+        self._asker = kafka.asker(settings.kafka, settings.instance)
         self.add_future(self._begin())
 
     async def _begin(self) -> None:
         try:
             await self._patiently("Redis", self._meet_redis)
-            for client in (self._sender, self._follower, self._looker.consumer, self._consumer):
+            for client in (self._sender, self._follower, self._looker.consumer, self._asker, self._consumer):
                 await self._patiently("Kafka", client.start)
             self._met = True
             self._partitions = await self._patiently("topics", self._meet_topics)
@@ -241,7 +246,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
         own = policy_file.load(self.settings.policy)
         place = TopicPartition(self._names.policy.name, 0)
-        end = (await self._consumer.end_offsets([place]))[place]
+        end = (await self._asker.end_offsets([place]))[place]
         while self._followed.read[Log.POLICY] < end:
             await asyncio.sleep(0.02)
         known = [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
@@ -263,7 +268,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _run(self, number: int) -> None:
         partition = Partition(number, self._partitions, self._followed, self._store(number), version_of("gate61"))
-        source = kafka.KafkaSource(self._consumer, self._looker, self._followed, self._names, number)
+        source = kafka.KafkaSource(self._consumer, self._looker, self._asker, self._followed, self._names, number)
         loop = PartitionLoop(partition, source, KafkaPublisher(self._sender, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe
@@ -288,7 +293,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_stop(self) -> None:
         """Finish, flush, leave."""
         await self._let_go(set(self.loops))
-        for client in (self._consumer, self._follower, self._looker.consumer, self._sender):
+        for client in (self._consumer, self._follower, self._looker.consumer, self._asker, self._sender):
             await let_go(client)
         await asyncio.to_thread(self._redis.close)
 
@@ -363,12 +368,31 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         ends = await self._ends()
         for number, loop in self.loops.items():
             if number in ends and loop.partition.assumed:
-                self.metrics.lag.labels(number).set(max(0, ends[number] - loop.partition.next[0]))
+                self._saw(number, loop.partition.looked, ends[number])
             self.metrics.beat.labels(number).set((self._world.now() - loop.beat) / 1e6)
             states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1
         self.metrics.assigned.clear()
         for state, count in states.items():
             self.metrics.assigned.labels(state).set(count)
+
+    def _saw(self, number: int, looked: int, end: int) -> None:
+        """How far a partition has looked, and how far there is something."""
+        self.metrics.lag.labels(number).set(max(0, end - looked))
+        before = self._stalled.pop(number, None)
+        if looked < end:
+            self._stalled[number] = before if before and before[0] == looked else (looked, self._world.now())
+
+    def _unreadable(self) -> list[str]:
+        """Partitions that go round, and whose next record is there and does not come."""
+        waited = {
+            n: (self._world.now() - since) // SECOND for n, (_, since) in self._stalled.items() if n in self.loops
+        }
+        return [
+            f"nothing more of `{self._names.actions.name}:{n}` can be read for {seconds} s, though there is more: end the "
+            "transaction that somebody has open there"
+            for n, seconds in waited.items()
+            if seconds > STALLED_SECONDS and self.loops[n].state == "running"
+        ]
 
     async def _ends(self) -> dict[int, int]:
         """The offset after the last record of each of this worker's partitions; of none while Kafka does not answer."""
@@ -377,7 +401,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             return {}
         try:
             async with asyncio.timeout(REACH_SECONDS):
-                found = await self._follower.end_offsets([*places])
+                found = await self._asker.end_offsets([*places])
         except (KafkaError, TimeoutError, OSError):
             return {}
         return {places[place]: end for place, end in found.items()}
@@ -395,6 +419,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             found.append(
                 f"Kafka at {self._servers()} has not answered for {seconds} s ({why}); see that it runs, and GATE61_KAFKA"
             )
+        found += self._unreadable()
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
 
     def hanging(self) -> list[str]:

@@ -61,7 +61,7 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
     places = [TopicPartition(t.name, 0) for t in (names.actions, names.between)]
     consumer.assign(places)
     await consumer.start()
-    source = KafkaSource(consumer, Looker(consumer), Followed(), names, 0)
+    source = KafkaSource(consumer, Looker(consumer), consumer, Followed(), names, 0)
     portions: list[list[bytes]] = []
     try:
         await source.seek(0, 0)

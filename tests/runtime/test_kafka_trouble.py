@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 from redis import Redis as Client
 
+from gate.policy import SECOND
 from streams.connection import let_go
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
@@ -183,6 +185,27 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(caps
     await keeper.reach()
     said = capsys.readouterr().out
     assert keeper.trouble() == [] and said.count("does not answer") == said.count("answers again") == 1
+
+
+def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that somebody left open in the log of what happens around clients holds it back, without an error."""
+    keeper = Keeper()
+    keeper.ready, now = "", [0]
+    monkeypatch.setattr(keeper._world, "now", lambda: now[0] * SECOND)
+    keeper.loops[1] = SimpleNamespace(state="running")  # type: ignore[assignment]
+    for seconds, looked, said in (
+        (0, 5, False),
+        (25, 5, False),
+        (31, 6, False),
+        (61, 6, False),
+        (62, 6, True),
+        (63, 9, False),
+    ):
+        now[0] = seconds
+        keeper._saw(1, looked, 9)
+        assert bool(keeper.trouble()) is said, seconds
+        if said:
+            assert "nothing more of `gate61.client-actions.v1:1` can be read for 31 s" in keeper.trouble()[0]
 
 
 async def test_a_timer_that_fails_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
