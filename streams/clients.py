@@ -20,6 +20,7 @@ from gate.policy import Policy
 from gate.register import Register
 from gate.revision import greeted, reopen
 from state import Store
+from streams.closings import Closings
 from streams.index import Index
 
 Effect = Answer | Notice | Case | Greeting
@@ -29,14 +30,14 @@ _EXPOSED: Final = "exposed "
 class Clients:
     """All clients of a store under one register; nothing lasts before the store commits."""
 
-    def __init__(self, policy: Policy, register: Register, store: Store, recorded: Instant) -> None:
-        """`recorded` is up to when scopes are closed already."""
+    def __init__(self, policy: Policy, register: Register, store: Store, closings: Closings) -> None:
+        """`closings` is which scopes are closed already."""
         self.policy = policy
         self.register = register
         self.store = store
         self._index = Index(policy.hard_limit)
         for dossier in store.dossiers():
-            self._recall(dossier, recorded)
+            self._recall(dossier, closings)
 
     def learn(self, fact: Fact) -> list[Effect]:
         """Take one fact of a client."""
@@ -129,12 +130,13 @@ class Clients:
         for deadline in done.deadlines:
             self._index.remind(deadline)
 
-    def _recall(self, dossier: Dossier, recorded: Instant) -> None:
+    def _recall(self, dossier: Dossier, closings: Closings) -> None:
         """Take a stored client into the index."""
         self._index.saw(dossier)
         for due in self._scopes(dossier):
-            self._index.opened(_places(dossier), due.at - self.policy.hard_limit)
-            if due.at > recorded:
+            opened = due.at - self.policy.hard_limit
+            self._index.opened(_places(dossier), opened)
+            if not closings.told(opened, self.policy.hard_limit):
                 self._index.remind(due)
 
     def _scopes(self, dossier: Dossier) -> list[Deadline]:

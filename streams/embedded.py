@@ -17,11 +17,12 @@ from state import Store
 from streams import publish
 from streams.clients import Clients
 from streams.clients import Effect as OfClients
+from streams.closings import Closings, limits_from_bytes, limits_to_bytes
 from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
 Beside = Sequence[tuple[str, bytes]]
-_RECORDED, _CLOSED = "recorded", "closed"
+_RECORDED, _CLOSED, _HARD, _FORMER = "recorded", "closed", "hard", "limits"
 
 
 class Gate:
@@ -40,7 +41,11 @@ class Gate:
         """The fact that was taken last."""
         for fact in store.learnt():
             self.register.learn(fact)
-        self._clients = Clients(policy, self.register, store, self._closed)
+        self._hard = int(store.noted(_HARD) or policy.hard_limit)
+        """The hard limit by which scopes are closed up to then; another one than the policy's until all are by that."""
+        closings = Closings(self._closed, limits_from_bytes(store.noted(_FORMER)))
+        self._closings = closings.under(policy.hard_limit, self._hard)
+        self._clients = Clients(policy, self.register, store, self._closings)
 
     def take(self, line: bytes) -> list[Effect] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
@@ -95,6 +100,10 @@ class Gate:
         """Make everything taken so far last."""
         self.store.note(_RECORDED, str(self._recorded).encode())
         self.store.note(_CLOSED, str(self._closed).encode())
+        if self._hard != self.policy.hard_limit and not self._clients.due(self._closed):
+            self._hard = self.policy.hard_limit
+            self.store.note(_FORMER, limits_to_bytes(self._closings.former))
+        self.store.note(_HARD, str(self._hard).encode())
         self.store.commit()
 
     def answer_to_reject(

@@ -16,6 +16,7 @@ from gate.policy import DAY, Policy
 from gate.register import Register
 from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
+from streams.closings import Closings
 from streams.kafka_record import read_record
 from streams.wire import Read, Rejected, reused
 from streams.worker.following import Followed
@@ -126,14 +127,15 @@ class Partition:
             self._merge.read[Log.POLICY] = progress.policy
         if policy is None:
             return False
-        self._adopt(policy)
+        progress.closed = max(progress.recorded, progress.closed)
+        self._adopt(policy, Closings(progress.closed, progress.former))
         if progress.walked >= 0:
             fact = self._followed.fact(progress.walked)
             assert isinstance(fact, Fact)
             self._reopen_behind(fact)
         return True
 
-    def _adopt(self, policy: Policy) -> None:
+    def _adopt(self, policy: Policy, closings: Closings) -> None:
         """Everything is judged by this policy from now on."""
         register = Register(policy)
         for arrival in self._followed.register:
@@ -142,7 +144,7 @@ class Partition:
             fact = self._followed.fact(arrival.offset)
             if isinstance(fact, Fact):
                 register.learn(fact)
-        self._clients = Clients(policy, register, self._store, max(self._progress.recorded, self._progress.closed))
+        self._clients = Clients(policy, register, self._store, closings)
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.
@@ -407,7 +409,12 @@ class Partition:
         if isinstance(arrival.event, Rejected):
             self._reject_followed(arrival.event, arrival, outputs)
         elif arrival.event.digest != self.policy.digest:
-            self._adopt(arrival.event)
+            progress, before = self._progress, self.policy.hard_limit
+            self._close(arrival.at, outputs)
+            closings = Closings(progress.closed, progress.former).under(arrival.event.hard_limit, before)
+            progress.former = closings.former
+            self._adopt(arrival.event, closings)
+            self._close(arrival.at, outputs)
             self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
 
     def _reopen_behind(self, fact: Fact) -> None:

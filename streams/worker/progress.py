@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Instant
 from state.redis_look import StateLost, as_number
+from streams.closings import Limit, limits_from_bytes, limits_to_bytes
 from streams.worker.merge import Log
 from streams.worker.pins import written
 
@@ -14,6 +15,9 @@ _CAME: Final = {Log.BETWEEN: "greeted", Log.ACTIONS: "acted"}
 """The notes of the times of what was applied last of each log."""
 _SPREAD: Final = "partitions"
 """The note of how many partitions clients were spread over."""
+
+_FORMER: Final = "limits"
+"""The note of hard limits that were in force before."""
 
 Applied = tuple[int, int, int, int]
 """By `Log`, the offset after what was applied."""
@@ -102,6 +106,8 @@ class Progress:
         """The append time of what was applied last, of any log."""
         self.closed: Instant = noted("closed", BEFORE_EVERYTHING)
         """Up to when scopes are closed."""
+        self.former = _limits(notes.noted(_FORMER))
+        """Hard limits of policies before the one in force."""
         self.born: Instant = noted("born", self.recorded)
         """When the first record was appended."""
         self.came: dict[Log, Instant] = {log: noted(name, BEFORE_EVERYTHING) for log, name in _CAME.items()}
@@ -143,6 +149,16 @@ class Progress:
         ):
             notes.note(name, b"%d" % value)
         notes.note("learnt", written(self.learnt))
+        if self.former:
+            notes.note(_FORMER, limits_to_bytes(self.former))
+
+
+def _limits(stored: bytes | None) -> tuple[Limit, ...]:
+    """Hard limits as they are noted; raises `StateLost`."""
+    try:
+        return limits_from_bytes(stored)
+    except (ValueError, TypeError):
+        raise StateLost("the state", "holds other than limits as `limits`") from None
 
 
 def _applied(stored: bytes | None, default: Applied) -> Applied:

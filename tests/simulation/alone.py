@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from gate.instants import text
 from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
@@ -26,19 +27,33 @@ class Alone:
         self.store = RedisStore(self.redis, "t:0", cached=cached)
         self.actions: list[Record] = []
         self._clock = BEGUN
-        self._registered = 0
-        self.followed.add(Log.POLICY, self._record("policy", 0, DEFAULT.read_bytes(), None))
+        self._registered = self._governed = 0
+        self.govern(DEFAULT.read_bytes())
+        self.restart()
+
+    def restart(self) -> None:
+        """Another worker takes over."""
         self.partition = Partition(0, 1, self.followed, self.store, "0")
         self.partition.assume()
         assert self.partition.open()
+
+    def govern(self, policy: bytes) -> None:
+        """Append a policy."""
+        self.followed.add(Log.POLICY, self._record("policy", self._governed, policy, None))
+        self._governed += 1
 
     def _record(self, topic: str, offset: int, value: bytes, key: bytes | None) -> Record:
         self._clock += 1
         return Record(topic, 0, offset, self._clock, key, value, (CONTENT_TYPE,))
 
-    def later(self, weeks: int) -> None:
+    def later(self, weeks: int = 0, days: int = 0) -> None:
         """Let so much time pass before what is appended next."""
-        self._clock += weeks * 7 * 86_400_000
+        self._clock += (weeks * 7 + days) * 86_400_000
+
+    @property
+    def now(self) -> str:
+        """What time it is."""
+        return text(self._clock * 1000)
 
     def register(self, *events: Event) -> None:
         """Append to the register."""
@@ -58,6 +73,6 @@ class Alone:
         partition = self.partition
         partition.read(read, read[-1].offset + 1 if read else 0, [], 0)
         partition.recall()
-        outputs = partition.work([1, self._registered, 0, partition.next[0] + len(read)], 0)
+        outputs = partition.work([self._governed, self._registered, 0, partition.next[0] + len(read)], 0)
         partition.remember(outputs)
         return outputs

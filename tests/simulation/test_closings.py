@@ -1,0 +1,129 @@
+"""A scope is said to be closed once, whatever policies come and go, and whoever starts again."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from state import SqliteStore
+from streams.embedded import Gate
+from streams.policy_file import DEFAULT, parse
+from tests.simulation.alone import Alone
+from tests.stories.telling import asks
+
+
+def policy(hard_days: int, version: str) -> bytes:
+    """The default one with another hard limit."""
+    changed = (
+        DEFAULT.read_text()
+        .replace("hard_days = 10", f"hard_days = {hard_days}")
+        .replace('version = "', f'version = "{version}-')
+    )
+    assert changed != DEFAULT.read_text()
+    return changed.encode()
+
+
+class Told(Protocol):
+    """A gate to which time passes, over its restarts."""
+
+    def asks(self, id: str) -> None: ...
+    def later(self, days: int) -> None: ...
+    def govern(self, policy: bytes) -> None: ...
+    def closed(self) -> list[str]: ...
+
+
+class OfWorker:
+    """One partition; every round is by another worker."""
+
+    def __init__(self, _: Path) -> None:
+        self.alone = Alone()
+
+    def asks(self, id: str) -> None:
+        self.alone.act(asks(at=self.alone.now, id=id))
+
+    def later(self, days: int) -> None:
+        self.alone.later(days=days)
+
+    def govern(self, policy: bytes) -> None:
+        self.alone.govern(policy)
+
+    def closed(self) -> list[str]:
+        """Which scopes are said to be closed by now; an event brings the time."""
+        self.asks(f"at-{len(self.alone.actions)}")
+        outputs = self.alone.round(self.alone.actions[self.alone.partition.next[0] :])
+        self.alone.restart()
+        return list(closings(o.value or b"" for o in outputs))
+
+
+class Embedded:
+    """An embedded gate on a file, opened anew every time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.clock, self.policy, self.count = folder / "gate.db", Alone(), DEFAULT.read_bytes(), 0
+        self.lines: list[bytes] = []
+
+    def asks(self, id: str) -> None:
+        self.lines.append(json.dumps(asks(at=self.clock.now, id=id)).encode())
+
+    def later(self, days: int) -> None:
+        self.clock.later(days=days)
+
+    def govern(self, policy: bytes) -> None:
+        self.policy = policy
+
+    def closed(self) -> list[str]:
+        self.count += 1
+        self.asks(f"at-{self.count}")
+        gate = Gate(parse(self.policy, "it"), SqliteStore(self.path))
+        taken: list[Any] = [gate.take(line) for line in self.lines]
+        self.lines = []
+        gate.commit()
+        gate.store.close()
+        return list(closings(gate.line_of(effect) for effects in taken for effect in effects))
+
+
+def closings(lines: Any) -> Iterator[str]:
+    """The requests whose scopes are said to be closed."""
+    for event in map(json.loads, lines):
+        if event["type"] == "gate61.scope.closed.v1":
+            yield event["data"]["because"]
+
+
+@pytest.mark.parametrize("kind", [OfWorker, Embedded])
+def test_a_policy_forgets_no_scope_that_is_to_be_closed(kind: Callable[[Path], Told], tmp_path: Path) -> None:
+    """Its limit had passed before; or passes with the policy, which shortens the window."""
+    gate = kind(tmp_path)
+    gate.asks("first")
+    assert gate.closed() == []
+    gate.later(11)
+    gate.govern(policy(10, "same"))
+    assert "first" in gate.closed()
+    gate.asks("second")
+    gate.later(7)
+    assert gate.closed() == []
+    gate.govern(policy(5, "shorter"))
+    assert "second" in gate.closed()
+    gate.later(20)
+    assert "second" not in gate.closed()
+
+
+@pytest.mark.parametrize("kind", [OfWorker, Embedded])
+def test_no_scope_is_said_to_be_closed_again(kind: Callable[[Path], Told], tmp_path: Path) -> None:
+    """By a policy that lengthens the window of some that were closed; those that were open close by the new one."""
+    gate = kind(tmp_path)
+    gate.asks("first")
+    gate.later(8)
+    gate.asks("second")
+    gate.later(3)
+    assert gate.closed() == ["first"]
+    gate.govern(policy(20, "longer"))
+    assert gate.closed() == []
+    gate.later(9)
+    told = gate.closed()
+    assert "first" not in told and "second" not in told
+    gate.later(9)
+    assert "second" in gate.closed()
+    gate.later(30)
+    assert not {"first", "second"} & set(gate.closed())
