@@ -47,6 +47,11 @@ async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_fo
         while loop.partition.next[0] < len(world.logs[ACTIONS, 0]):
             await loop._batch()
     assert len(world.logs[DECISIONS, 0]) == CLIENTS
+    for _ in range(3):
+        await loop._assume()  # As often as its next input stops it.
+    assert len(world.logs[DECISIONS, 0]) == CLIENTS, "what is known to be published is not published again"
+    await PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))._assume()
+    assert len(world.logs[DECISIONS, 0]) > CLIENTS, "whoever takes over does not know"
 
 
 def test_what_a_newer_worker_tells_of_a_merged_client_waits_for_one() -> None:
