@@ -54,7 +54,7 @@ class Held(NamedTuple):
 
     def of(self, client: str) -> Remembered:
         """One of the clients; raises `StateLost` where records are missing, and what decoding raises."""
-        dossier, count = unpacked(client, self.packed[client])
+        dossier, count = unpacked(self.where, client, self.packed[client])
         if self.records is None:
             return Remembered(self.next, self.notes, dossier, None)
         records = self.records[client]

@@ -97,11 +97,17 @@ _COUNT: Final = 4
 """Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
 
 
-def unpacked(client: str, stored: bytes | None) -> tuple[Dossier, int]:
-    """A dossier and the number of records in its client's history, from their stored form."""
+def unpacked(where: str, client: str, stored: bytes | None) -> tuple[Dossier, int]:
+    """A dossier and the number of records in its client's history, from their stored form; raises as decoding does.
+
+    `StateLost` for what was never a dossier; `where` it lies.
+    """
     if stored is None:
         return Dossier(client), 0
-    return dossier_from_bytes(memoryview(stored)[_COUNT:]), int.from_bytes(stored[:_COUNT], "big")
+    try:
+        return dossier_from_bytes(memoryview(stored)[_COUNT:]), int.from_bytes(stored[:_COUNT], "big")
+    except ValueError as error:
+        raise StateLost(where, f"holds a client's dossier that cannot be read ({error})") from None
 
 
 class RedisStore:
@@ -199,7 +205,7 @@ class RedisStore:
         found = pipe.execute() if wanted or weeks else []
         if wanted:
             for client, packed in zip(wanted, found.pop(0), strict=True):
-                self._cache[client], self._counts[client] = unpacked(client, packed)
+                self._cache[client], self._counts[client] = unpacked(self._tag, client, packed)
         self._known_ids.update(dict.fromkeys(unknown))
         for contents in reversed(found):  # The later week has the last word.
             if any(contents):
@@ -258,7 +264,7 @@ class RedisStore:
         """See `Store`, but in any order."""
         for client, packed in self._redis.hscan_iter(self._key("dossiers"), count=1000):
             if client.decode() not in self._dirty:
-                yield unpacked(client.decode(), packed)[0]
+                yield unpacked(self._tag, client.decode(), packed)[0]
         yield from self._dirty.values()
 
     def learn(self, fact: Fact) -> None:

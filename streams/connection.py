@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from functools import partial
 from ssl import create_default_context
 from typing import Any
 
@@ -18,6 +19,17 @@ def connection(kafka: Kafka) -> dict[str, Any]:
         found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
         found["sasl_plain_password"] = kafka.password
     return found
+
+
+def make_no_topics() -> None:
+    """Let no client of aiokafka's in this process make a topic by asking for it, as brokers do unless told otherwise.
+
+    It would have another number of partitions, or another kind of times, than the gate's must have.
+    """
+    from aiokafka import client
+    from aiokafka.protocol.metadata import MetadataRequest
+
+    client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 STOP_SECONDS = 5.0

@@ -38,7 +38,7 @@ def publish(file: Path) -> None:
     with reading_kafka(settings) as consumer:
         before = _latest(records(consumer, extent(consumer, name)))
     with kafka_or_refuse(settings):
-        producer = KafkaProducer(**connection(settings.kafka), acks="all")
+        producer = KafkaProducer(**connection(settings.kafka), acks="all", allow_auto_create_topics=False)
         try:
             kept = producer.send(name, value=file.read_bytes(), partition=0).get(timeout=30)
         finally:

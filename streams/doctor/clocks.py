@@ -32,7 +32,9 @@ def of_broker(
     if any(p.found is None for p in planned if p.topic.name == name):
         return  # That it is missing has been told.
     limit = SECONDS * 1_000
-    producer = KafkaProducer(**connection(settings.kafka), max_block_ms=limit, request_timeout_ms=limit)
+    producer = KafkaProducer(
+        **connection(settings.kafka), max_block_ms=limit, request_timeout_ms=limit, allow_auto_create_topics=False
+    )
     try:
         producer.send(name, b"", partition=0).get(SECONDS)  # The first one also connects.
         before = now()

@@ -60,7 +60,7 @@ def _read(settings: Settings, topic: str, first: int, end: int) -> list[tuple[in
         return []
     place, found = TopicPartition(topic, 0), []
     unpack_every_codec()
-    consumer = KafkaConsumer(**connection(settings.kafka), enable_auto_commit=False)
+    consumer = KafkaConsumer(**connection(settings.kafka), enable_auto_commit=False, allow_auto_create_topics=False)
     try:
         consumer.assign([place])
         consumer.seek(place, max(first, end - 20))

@@ -11,7 +11,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from gate.facts import Instant
-from streams.connection import connection
+from streams.connection import connection, make_no_topics
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.following import Followed, made_anew
@@ -191,6 +191,7 @@ def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
 def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
     """The consumer of all partitions of a worker, with static membership and no forgiveness for missing offsets."""
     tolerate_names()
+    make_no_topics()
     return AIOKafkaConsumer(
         **connection(kafka),
         group_id=group,
@@ -230,6 +231,7 @@ def asker(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
 
 def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:
     tolerate_names()
+    make_no_topics()
     return AIOKafkaConsumer(
         **connection(kafka),
         client_id=f"gate61-{name}",

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from streams.connection import connection
+from streams.connection import connection, make_no_topics, said
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.outputs import DECISIONS, Output
@@ -71,6 +71,15 @@ class Sender:
             ending.exception()  # Looked at, and of no interest: it is gone.
 
 
+class NotKept(KafkaError):  # type: ignore[misc]
+    """Outputs that a topic did not take."""
+
+    def __init__(self, topic: str, partition: int, error: Exception) -> None:
+        super().__init__(
+            f"`{topic}:{partition}` does not take what is published: {said(error)}; see `gate61 topics plan`"
+        )
+
+
 class _Sent(NamedTuple):
     """A batch on its way: where to, how many records, and where it will be."""
 
@@ -111,7 +120,7 @@ class KafkaPublisher:
                 await self._send_all(producer, place, group[begun[place] :], sent)
             if sent:
                 await wait([each.kept for each in sent])
-            found = [(each, each.kept.result()) for each in sent]
+            found = [(each, self._result(each)) for each in sent]
         except BaseException:
             self._kept = {place: group[: begun[place] + _acknowledged(place, sent)] for place, group in groups.items()}
             raise
@@ -138,10 +147,19 @@ class KafkaPublisher:
                 batch.append(timestamp=None, **values)
         sent.append(_Sent(place, batch.record_count(), await self._send(producer, batch, *place)))
 
+    def _result(self, sent: _Sent) -> "RecordMetadata":
+        try:
+            return sent.kept.result()
+        except KafkaError as error:
+            raise NotKept(self._names[sent.place[0]], sent.place[1], error) from error
+
     async def _send(
         self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: int, partition: int
     ) -> "Future[RecordMetadata]":
-        kept: Future[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
+        try:
+            kept: Future[RecordMetadata] = await producer.send_batch(batch, self._names[topic], partition=partition)
+        except (KafkaError, AssertionError) as error:  # The latter where the topic has no such partition.
+            raise NotKept(self._names[topic], partition, error) from error
         return kept
 
 
@@ -162,6 +180,7 @@ def _place(output: Output) -> tuple[int, int]:
 
 def producer(kafka: Kafka, instance: str) -> AIOKafkaProducer:
     """The producer of all outputs of a worker."""
+    make_no_topics()
     return AIOKafkaProducer(
         **connection(kafka),
         client_id=f"gate61-{instance}",

@@ -250,6 +250,7 @@ class Rebuild:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
+            allow_auto_create_topics=False,
         )
 
 
