@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.history import Record
@@ -50,18 +51,32 @@ def _rebuilt(world: World, number: int) -> RedisStore:
 
 
 def _kept(data: Mapping[bytes, Any], number: int, answers: bool) -> dict[bytes, Any]:
-    """Dossiers, and what stands in the histories: of two records on which no answer was given, nothing says the order.
+    """What stands in dossiers and histories: of two records on which no answer was given, nothing says the order.
 
     Where clocks differ by hours that order may decide which answers were replaced by others before anybody saw them:
     there histories and dossiers are compared without the `answers`, but for what stands.
     """
     about = {key: value for key, value in data.items() if b"t:%d" % number in key}
-    dossiers = {key: value for key, value in about.items() if b"dossiers" in key}
+    dossiers: dict[bytes, Any] = {key: value for key, value in about.items() if b"dossiers" in key}
+    read = _whole if answers else _standing
+    dossiers = {key: {client: read(stored) for client, stored in value.items()} for key, value in dossiers.items()}
     histories = {key: value for key, value in about.items() if b"history:" in key}
     if not answers:
         histories = {key: _facts(value) for key, value in histories.items()}
-        dossiers = {key: {c: _standing(stored) for c, stored in value.items()} for key, value in dossiers.items()}
     return dossiers | {key: sorted(value) for key, value in histories.items()}
+
+
+def _whole(stored: bytes) -> Any:
+    """A dossier as it is stored, but for the order in which it holds things: of arrival, or of time once judged again."""
+    return stored[:4], _sorted(
+        msgspec.to_builtins(dossier_from_bytes(stored[4:]), str_keys=False, builtin_types=(bytes,))
+    )
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted(((repr(k), _sorted(v)) for k, v in value.items()), key=repr)
+    return sorted(map(_sorted, value), key=repr) if isinstance(value, list | tuple) else value
 
 
 def _standing(stored: bytes) -> Any:
