@@ -205,8 +205,13 @@ def test_every_field_of_an_offer_may_be_asked_about(tmp_path: Path) -> None:
 
 
 def test_the_question_in_the_readme_is_answered(tmp_path: Path) -> None:
-    (body,) = re.findall(r"<!-- asked by .*?-d '(.*?)'", Path("README.md").read_text(), re.DOTALL)
+    """After the event beside it."""
+    readme = Path("README.md").read_text()
+    ((media, event),) = re.findall(r"<!-- posted by .*?-H 'content-type: (.*?)' -d '(.*?)'", readme, re.DOTALL)
+    (body,) = re.findall(r"<!-- asked by .*?-d '(.*?)'", readme, re.DOTALL)
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        posted = client.post("/v1/events", content=event, headers={"content-type": media})
+        assert posted.status_code == 200 and posted.json()["results"][0]["status"] == "taken"
         answer = client.post("/v1/check", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
         assert answer.status_code == 200 and answer.json()["may_send"] is False
 
