@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from gate.instants import LATEST
 from gate.policy import Policy
 from streams.commands.common import kafka_or_refuse, policy_or_refuse, reading_kafka, settings_or_refuse
 from streams.policy_file import PolicyRefused, differences, parse
@@ -20,6 +21,7 @@ def check(file: Path) -> None:
     """Check a policy file, and print what it changes against the default."""
     policy = policy_or_refuse(file)
     print(f"policy {policy.version} may be used; digest {policy.digest}")
+    _warn_of_countries(policy)
     _show(policy, policy_or_refuse(None), "the default")
 
 
@@ -43,11 +45,23 @@ def publish(file: Path) -> None:
             kept = producer.send(name, value=file.read_bytes(), partition=0).get(timeout=30)
         finally:
             producer.close()
+    _warn_of_countries(policy)
     print(f"policy {policy.version} is in force from offset {kept.offset} of `{name}` on; digest {policy.digest}")
     if before is None:
         _show(policy, policy_or_refuse(None), "the default")
     else:
         _show(policy, before, f"what was in force, version {before.version}")
+
+
+def _warn_of_countries(policy: Policy) -> None:
+    """States of the default's list that this one leaves out, or takes in later: the gate does not hold offers to them."""
+    since = policy_or_refuse(None).countries
+    out = [country for country, at in sorted(since.items()) if policy.countries.get(country, LATEST) > at]
+    if out:
+        warning = "every offer to clients there alone is allowed as OUT_OF_TERRITORY"
+        print(
+            f"gate61: {', '.join(out)}: not in scope, or later than by the default policy; {warning}", file=sys.stderr
+        )
 
 
 def _latest(published: Iterable[Any]) -> Policy | None:

@@ -145,8 +145,8 @@ class PartitionLoop:
         self._world = world
         self._storm = Storm()
         self._verified: Instant = world.now()
-        self._kept: Sequence[Output] = ()
-        """What was published last, all of it acknowledged."""
+        self._kept = b""
+        """The mark of the outbox that was published last, all of it acknowledged."""
         self._held_up: Instant | None = None
         """Since when nothing could be taken although something waits."""
 
@@ -195,9 +195,9 @@ class PartitionLoop:
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)
-        if assumed.outbox and assumed.outbox != self._kept:  # Who is stopped by its next input assumes again and again.
+        if assumed.outbox and self.partition.outbox != self._kept:  # Whom his next input stops assumes again and again.
             await self._publisher.publish(assumed.outbox)
-            self._kept = assumed.outbox
+            self._kept = self.partition.outbox
         while not self.stopping and not await self._aside(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
@@ -259,7 +259,7 @@ class PartitionLoop:
             end = await self._publisher.publish(outputs)
             self._have_all_answers(end)
             partition.kept(end)
-            self._kept = outputs
+            self._kept = partition.outbox
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
         elif world.now() - self._verified > VERIFY:

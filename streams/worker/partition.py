@@ -6,6 +6,7 @@ Nothing here waits for Kafka; Redis is asked through the partition's store. The 
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -75,6 +76,8 @@ class Partition:
         """Spent judging since somebody looked."""
         self.refused = 0
         """Records of the last batch that could not be taken."""
+        self.outbox = b""
+        """A mark of what is stored to be published: another for other bytes."""
         self.assumed = False
         """Whether it ever took over what is stored, so that it has a place."""
         self._partitions = partitions
@@ -93,6 +96,7 @@ class Partition:
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
         assigned = self._store.assign()
+        self.outbox = _mark(assigned.outbox)
         self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions)
         self.assumed = True
         self._clients: Clients | None = None
@@ -233,7 +237,9 @@ class Partition:
 
     def _write(self, outputs: list[Output]) -> None:
         self._note()
-        self._store.commit(self._progress.actions, outbox_to_bytes(outputs))
+        outbox = outbox_to_bytes(outputs)
+        self._store.commit(self._progress.actions, outbox)
+        self.outbox = _mark(outbox)
         self.remembered = self.place
 
     def pin(self, pins: Sequence[Pin]) -> None:
@@ -456,6 +462,10 @@ _TURNS: Final = {
     Log.BETWEEN: Partition._greet,
     Log.ACTIONS: Partition._act,
 }
+
+
+def _mark(outbox: bytes) -> bytes:
+    return blake2b(outbox, digest_size=16).digest()
 
 
 def _waits_for_all(arrival: Arrival) -> bool:
