@@ -84,6 +84,28 @@ async def test_nobody_signs_for_himself_whichever_browser_he_uses(desk: Office) 
     assert "taken back by arno" in await one.see("/acts")
 
 
+async def test_what_may_be_sent_and_released_is_said_as_of_now(desk: Office) -> None:
+    """An answer that let it be sent until some time, and a held one whose window has shut, are read weeks later too."""
+    rita, anna = await desk.signed_in("rita"), await desk.signed_in("anna")
+    held = f"/decisions/{decision_on(await rita.see('/'))}"
+    await rita.send(held, f"{held}/release", reason="it is fine", hours="1")
+    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    await anna.send("/acts", f"/acts/{act}/sign")
+    await desk.hears()
+    released = f"/decisions/{(await desk.decisions())[-1]['decision']}"
+    assert "<dd>yes, until " in await rita.see(released) and "<dd>no</dd>" in await rita.see(held)
+    desk.clock.pass_(hours=2)
+    rita = await desk.signed_in("rita")
+    assert "<dd>no longer: it could be until " in await rita.see(released)
+
+
+async def test_of_a_held_answer_whose_window_has_shut_it_is_said_that_nobody_can_release_it(desk: Office) -> None:
+    held = f"/decisions/{decision_on(await (await desk.signed_in('rita')).see('/'))}"
+    desk.clock.pass_(hours=24 * 12)
+    page = await (await desk.signed_in("rita")).see(held)
+    assert "nobody can release it any more" in page and "Ask for release" not in page
+
+
 async def test_of_two_who_sign_at_once_one_does(desk: Office) -> None:
     rita = await desk.signed_in("rita")
     page = f"/decisions/{decision_on(await rita.see('/'))}"

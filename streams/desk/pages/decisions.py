@@ -39,6 +39,7 @@ def decision_pages(view: View) -> APIRouter:
             acts=acts,
             once=token(),
             hours=HOURS,
+            now=desk.clock(),
             **_may(found, person),
         )
 
