@@ -41,7 +41,8 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
     yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
         known = [n for n, next_ in to_act.items() if next_ is not None]
-        behind = sum(end - (to_act[n] or first) for n, (first, end) in actions.bounds.items())
+        looked = {n: max(to_act[n] or 0, _readable(s, "looked") or 0) for n, s in stored.items()}  # Past marks, too.
+        behind = sum(end - max(first, looked[n]) for n, (first, end) in actions.bounds.items())
         said = f"{len(known)} of {actions.partitions} partitions have state; {behind} records are to be read"
         yield Finding("state", Level.OK, said)
 
