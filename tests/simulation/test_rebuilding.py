@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from gate.history import Record
+from gate.packing import packed
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.redis_store import RedisStore
 from streams.worker.following import Followed
@@ -68,14 +69,14 @@ def _kept(data: Mapping[bytes, Any], number: int, answers: bool) -> dict[bytes, 
 
 def _whole(stored: bytes) -> Any:
     """A dossier as it is stored, but for the order in which it holds things: of arrival, or of time once judged again."""
-    return stored[:4], _sorted(
-        msgspec.to_builtins(dossier_from_bytes(stored[4:]), str_keys=False, builtin_types=(bytes,))
-    )
+    return stored[:4], _sorted(packed(dossier_from_bytes(stored[4:])))
 
 
 def _sorted(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.astuple(value)
     if isinstance(value, dict):
-        return sorted(((repr(k), _sorted(v)) for k, v in value.items()), key=repr)
+        return sorted(((_sorted(k), _sorted(v)) for k, v in value.items()), key=repr)
     return sorted(map(_sorted, value), key=repr) if isinstance(value, list | tuple) else value
 
 
