@@ -102,8 +102,9 @@ class _Judging:
         if latest is None:
             return None, [self._new_service(service)]
         best: tuple[Verdict, Scope, list[Reason]] | None = None
+        left = left_to(known.dossier, thing)
         for scope in self._candidates(latest):
-            found = [*self._of_scope(scope, left_to(known.dossier, thing), thing), *self._of_thing(thing, scope)]
+            found = [*self._of_scope(scope, left, thing), *self._of_thing(thing, scope)]
             verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
             if best is None or verdict < best[0]:
                 best = (verdict, scope, found)

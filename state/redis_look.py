@@ -89,6 +89,11 @@ def as_number(where: str, name: str, stored: bytes | None) -> int | None:
         raise StateLost(where, f"holds `{said}` as `{name}`, which is no number") from None
 
 
+def looked_to(next_: int | None, looked: int | None) -> int | None:
+    """How far a partition's log was looked at: behind the next record it may be noted that there is none."""
+    return None if next_ is None else max(next_, looked or 0)
+
+
 def examine(where: str, held: Written) -> None:
     """Whether all is there that was written, and nothing where nothing was; raises `StateLost`."""
     all_there(where, held.batch, held.written, held.there)

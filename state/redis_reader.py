@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from gate.dossier import Dossier
 from gate.history import Record
 from state.codec import record_from_bytes
-from state.redis_look import StateLost, tag
+from state.redis_look import StateLost, looked_to, tag
 from state.redis_store import unpacked
 
 
@@ -24,12 +24,6 @@ class Place(NamedTuple):
     """When its last record was recorded."""
     spread: int | None
     """Over how many partitions clients were spread when its state was made."""
-
-    @classmethod
-    def of(cls, next_: bytes | None, recorded: bytes | None, spread: bytes | None, looked: bytes | None) -> "Place":
-        """From what is stored: behind the next record it may be known that there is none."""
-        numbers = [None if v is None else int(v) for v in (next_, recorded, spread)]
-        return cls(None if next_ is None else max(int(next_), int(looked or 0)), *numbers[1:])
 
 
 class Remembered(NamedTuple):
@@ -103,7 +97,11 @@ class RedisReader:
             at = self._tag(partition)
             asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
         found = await asked.execute()
-        return [Place.of(next_, *notes) for next_, notes in zip(*[iter(found)] * 2, strict=True)]
+        places = []
+        for next_, notes in zip(*[iter(found)] * 2, strict=True):
+            to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))
+            places.append(Place(looked_to(to, looked), recorded, spread))
+        return places
 
     async def close(self) -> None:
         """Let go."""

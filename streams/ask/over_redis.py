@@ -18,7 +18,7 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.facts import Fact
 from gate.instants import LATEST
 from state.codec import UnknownLayout
-from state.redis_look import StateLost
+from state.redis_look import StateLost, looked_to
 from state.redis_reader import Held, RedisReader, Remembered
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
 from streams.ask.stream import Stream
@@ -104,9 +104,8 @@ class OverRedis:
             except Unreadable as trouble:
                 found = trouble
             yield client, found
-            await asyncio.sleep(
-                0
-            )  # A send may promote thousands of things: others have their turn, and the time may be up.
+            # A send may promote thousands of things: others have their turn, and the time may be up.
+            await asyncio.sleep(0)
 
     def _current(self) -> Register:
         """The register as it is known now, under the policy in force; `Unreadable` while it is not known."""
@@ -130,8 +129,7 @@ class OverRedis:
         """What Redis holds of clients of a partition whose worker is not behind for too long."""
         self._current()
         held = await self._state.read_many(number, clients, _NOTES, whole)
-        looked = None if held.next is None else max(held.next, held.notes.get("looked", 0))
-        if self._stream.behind(number, looked) > self._lag:
+        if self._stream.behind(number, looked_to(held.next, held.notes.get("looked"))) > self._lag:
             raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
         return held
 

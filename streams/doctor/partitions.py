@@ -6,7 +6,7 @@ from contextlib import suppress
 from redis import Redis
 
 from state.finding import Finding, Level
-from state.redis_look import Look, StateLost, as_number, look, tag
+from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
@@ -41,7 +41,7 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
     yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
         known = [n for n, next_ in to_act.items() if next_ is not None]
-        looked = {n: max(to_act[n] or 0, _readable(s, "looked") or 0) for n, s in stored.items()}  # Past marks, too.
+        looked = {n: looked_to(s.next, _readable(s, "looked")) or 0 for n, s in stored.items()}
         behind = sum(end - max(first, looked[n]) for n, (first, end) in actions.bounds.items())
         said = f"{len(known)} of {actions.partitions} partitions have state; {behind} records are to be read"
         yield Finding("state", Level.OK, said)
