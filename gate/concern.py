@@ -3,32 +3,89 @@
 Doubt concerns. Source: judging section 1 (late facts), section 5 (promoters, classifications in force).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Final
 
 from gate.dossier import Dossier
 from gate.facts import AssetClassified, CampaignStarted, CountryScoped, EntityRegistered, Fact, ProductClassified, Thing
 from gate.register import Register
 
+Leanings = tuple[str, ...]
+"""What of the register answers to a client, or what his dossier concluded, may lean on: a letter and a name each.
+
+Assets `a:`, products `s:`, countries `c:`, who acted in an offer `o:`, and who or what reached him, as his dossier says it.
+"""
+_ENTITY: Final = ("o:", "p:", "r:", "d:")
+"""How an entity is leant on: it acted in an offer, or reached the client; see `Reached.touches`."""
+
 
 def concerns(dossier: Dossier, fact: Fact, register: Register) -> bool:
     """Whether an answer to this client, or what his dossier concluded, may lean on the register's fact."""
-    if dossier.dropped or dossier.kin:
-        return True  # What was cut, or what was sent to somebody who is the same person, may lean on it.
+    return is_partial(dossier) or Concern(fact, register).among(leanings(dossier))
+
+
+def is_partial(dossier: Dossier) -> bool:
+    """Whether answers may lean on more than the dossier tells: what was cut, or was sent to who is the same person."""
+    return dossier.dropped > 0 or bool(dossier.kin)
+
+
+def leanings(dossier: Dossier) -> Leanings:
+    """All that is leant on, of a dossier that is not partial."""
+    own = dossier.own
+    found = dict.fromkeys(f"c:{country}" for country in own.countries)
+    found |= dict.fromkeys(own.touches)
+    found |= dict.fromkeys(s.key for s in own.singles)
+    found |= dict.fromkeys(f"o:{o.by}" for o in dossier.offers if o.by is not None)
+    for thing in _things(dossier):
+        if thing.asset is not None:
+            found[f"a:{thing.asset}"] = None
+        if thing.product is not None:
+            found[f"s:{thing.product}"] = None
+    return tuple(found)
+
+
+class Concern:
+    """What a change of the register, already learnt, is found by among what clients lean on."""
+
+    def __init__(self, fact: Fact, register: Register) -> None:
+        self.fact = fact
+        self._names = frozenset(_names_of(fact))
+        self._countries: frozenset[str] | None = frozenset()
+        """Who was ever located there is addressed; None: whoever there is."""
+        self._campaigns: frozenset[str] = frozenset()
+        """Who came by a tag of these is concerned, too."""
+        match fact.said:
+            case EntityRegistered() as said:
+                self._countries, self._campaigns = register.reach_of(said.entity)
+            case CampaignStarted() as said:
+                self._countries, self._campaigns = register.addresses(said), frozenset((said.campaign,))
+
+    def among(self, leanings: Leanings) -> bool:
+        """Whether somebody who leans on these is concerned."""
+        if self._countries is None or not self._names.isdisjoint(leanings):
+            return True
+        if not self._countries and not self._campaigns:
+            return False
+        return any(self._is_addressed(leaning[:2], leaning[2:]) for leaning in leanings)
+
+    def _is_addressed(self, kind: str, name: str) -> bool:
+        if kind == "c:":
+            return self._countries is None or name in self._countries
+        return kind == "t:" and name in self._campaigns
+
+
+def _names_of(fact: Fact) -> Leanings:
     match fact.said:
         case EntityRegistered() as said:
-            acted = any(o.by == said.entity for o in dossier.offers)
-            countries, campaigns = register.reach_of(said.entity)
-            return acted or _reached_by(dossier, said.entity) or _addressed(dossier, countries, campaigns)
+            return tuple(kind + said.entity for kind in _ENTITY)
         case AssetClassified() as said:
-            return any(t.asset == said.asset for t in _things(dossier))
+            return (f"a:{said.asset}",)
         case ProductClassified() as said:
-            return any(t.product == said.product for t in _things(dossier))
+            return (f"s:{said.product}",)
         case CountryScoped() as said:
-            return said.country in dossier.own.countries
-        case CampaignStarted() as said:
-            return _addressed(dossier, register.addresses(said), (said.campaign,))
+            return (f"c:{said.country}",)
         case _:
-            return False
+            return ()
 
 
 def _things(dossier: Dossier) -> Iterator[Thing]:
@@ -37,19 +94,3 @@ def _things(dossier: Dossier) -> Iterator[Thing]:
     for offer in dossier.offers:
         yield from offer.names
     yield from dossier.own.sent
-
-
-def _keys(dossier: Dossier) -> set[str]:
-    return {*dossier.own.touches, *(s.key for s in dossier.own.singles)}
-
-
-def _reached_by(dossier: Dossier, entity: str) -> bool:
-    return not _keys(dossier).isdisjoint((f"p:{entity}", f"r:{entity}", f"d:{entity}"))
-
-
-def _addressed(dossier: Dossier, countries: frozenset[str] | None, campaigns: Iterable[str]) -> bool:
-    """Whether campaigns for these countries are for where the client was ever located, or he came by a tag of theirs."""
-    if countries is None or not countries.isdisjoint(dossier.own.countries):
-        return True
-    tags = {key[2:] for key in _keys(dossier) if key[0] == "t"}
-    return not tags.isdisjoint(campaigns)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from gate import notices, people
 from gate.chronology import effective
+from gate.concern import Leanings, leanings
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
 from gate.evolve import may_be_answered
@@ -130,11 +131,17 @@ def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[
     return steps
 
 
-def reopen(known: Known, since: Instant, because: Fact, policy: Policy, history: Sequence[Record]) -> Step:
-    """Judge a client's offers from `since` on again, because the register changed behind them."""
+def reopen(
+    known: Known, since: Instant, because: Fact, policy: Policy, history: Sequence[Record]
+) -> tuple[Step, Leanings]:
+    """Judge a client's offers from `since` on again, because the register changed behind them.
+
+    With what he leans on, as far as he himself is concerned, also where that was cut.
+    """
     step = _revise(known, None, (), since, because, policy, history, standings(history))
+    leant_on = leanings(step.dossier)
     _bounded(step.dossier, policy)
-    return step
+    return step, leant_on
 
 
 def _since(greeting: Greeting) -> Instant:

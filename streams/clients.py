@@ -9,7 +9,7 @@ from sys import intern
 from typing import Final
 
 from gate.arrival import step
-from gate.concern import concerns
+from gate.concern import Concern, is_partial, leanings
 from gate.dossier import Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
 from gate.facts import CampaignStarted, Fact, Instant
@@ -67,22 +67,35 @@ class Clients:
         self._keep(last, *(s.record for s in steps))
         return [*last.told, *self._placed(last.dossier, countries), *last.forwards]
 
-    def behind(self, fact: Fact) -> list[str]:
-        """Clients whom a fact of the register, already learnt, may reach back to; each is to be reopened."""
-        return self._index.since(fact.at)
+    def behind(self, concern: Concern) -> list[str]:
+        """Clients whom a change of the register may reach back to; each is to be reopened."""
+        return self._index.since(concern.fact.at, concern)
 
-    def concerned(self, client: str, fact: Fact) -> bool:
-        """Whether a fact of the register may concern him."""
-        return concerns(self.store.dossier(client), fact, self.register)
+    def concerned(self, client: str, concern: Concern) -> bool:
+        """Whether a change of the register may concern him."""
+        known = self._index.leanings(client)
+        if known is None:
+            dossier = self.store.dossier(client)
+            if is_partial(dossier):
+                return True
+            known = leanings(dossier)
+            self._index.leans(client, known)
+        return concern.among(known)
 
-    def reopen(self, client: str, fact: Fact) -> tuple[Effect, ...]:
-        """Judge one client's offers again if a fact of the register concerns him."""
-        if not self.concerned(client, fact):
+    def reopen(self, client: str, concern: Concern) -> tuple[Effect, ...]:
+        """Judge one client's offers again if a change of the register concerns him."""
+        if not self.concerned(client, concern):
             return ()
-        known = Known(self.store.dossier(client), self.register)
-        done = reopen(known, fact.at, fact, self.policy, self.store.history(client))
-        self._keep(done, *((done.record,) if done.answers else ()))
-        return done.told
+        known, fact = Known(self.store.dossier(client), self.register), concern.fact
+        done, found = reopen(known, fact.at, fact, self.policy, self.store.history(client))
+        merged = bool(done.dossier.kin)
+        # Whether somebody's history had to be read to find that he is not concerned must not show.
+        counts = bool(done.answers) or merged or concern.among(found)
+        if counts:
+            self._keep(done, *((done.record,) if done.answers else ()))
+        if not merged:
+            self._index.leans(client, found)
+        return done.told if counts else ()
 
     def exposed(self, fact: Fact) -> Iterator[Effect]:
         """One case a campaign, where it touched clients with open scopes (judging section 6)."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from gate.concern import Concern
 from gate.dossier import BEFORE_EVERYTHING
 from gate.effects import Answer, Case, Greeting, Notice
 from gate.facts import OF_REGISTER, Fact, Instant
@@ -148,8 +149,9 @@ class Gate:
         self.register.learn(fact)
         self.store.learn(fact)
         found: list[OfClients] = [*self._clients.exposed(fact)]
-        for client in self._clients.behind(fact):
-            found += self._clients.reopen(client, fact)
+        concern = Concern(fact, self.register)
+        for client in self._clients.behind(concern):
+            found += self._clients.reopen(client, concern)
         return found
 
     def _delivered(self, found: list[OfClients]) -> list[Effect]:

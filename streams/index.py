@@ -1,18 +1,24 @@
 """What the runtime looks up across clients, derived from their dossiers and never stored itself.
 
-Who has something at or after a time (a change of the register reaches back to him), whose scopes close when, and
-in which countries scopes are open (one case a campaign, judging section 6).
+Who has something at or after a time and leans on what a change of the register is about (it reaches back to him), whose
+scopes close when, and in which countries scopes are open (one case a campaign, judging section 6).
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from sys import intern
+from typing import Final
 
+from gate.concern import Concern, Leanings
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Deadline
 from gate.facts import Instant
 from gate.instants import LATEST
 from gate.policy import HOUR
+
+LEANINGS: Final = 1_000_000
+"""So many of all clients are kept: some 50 megabytes."""
 
 
 class Index:
@@ -22,6 +28,10 @@ class Index:
         self._hard_limit = hard_limit
         self._latest: dict[str, Instant] = {}
         self._newest = BEFORE_EVERYTHING
+        self._leanings: dict[str, Leanings] = {}
+        """Of those who were asked for since something happened to them."""
+        self._leant = 0
+        """How many these are together."""
         self._deadlines: list[Deadline] = []
         self.closes: Instant = LATEST + 1
         """When the next scope closes."""
@@ -34,12 +44,29 @@ class Index:
         self._latest[dossier.client] = latest
         if latest > self._newest:
             self._newest = latest
+        if self._leanings:
+            self._leant -= len(self._leanings.pop(dossier.client, ()))
 
-    def since(self, at: Instant) -> list[str]:
-        """Clients with something at or after that time, in the order of their references."""
+    def leans(self, client: str, leanings: Leanings) -> None:
+        """What of the register is leant on, until something happens to the client."""
+        if self._leant + len(leanings) > LEANINGS:
+            self._leanings, self._leant = {}, 0
+        self._leant += len(leanings) - len(self._leanings.get(client, ()))
+        self._leanings[client] = tuple(intern(leaning) for leaning in leanings)
+
+    def leanings(self, client: str) -> Leanings | None:
+        """What he leans on; None where that is not known."""
+        return self._leanings.get(client)
+
+    def since(self, at: Instant, concern: Concern) -> list[str]:
+        """Clients with something at or after that time whom a change may concern, in the order of their references."""
         if at > self._newest:
             return []
-        return sorted(client for client, latest in self._latest.items() if latest >= at)
+        return sorted(c for c, latest in self._latest.items() if latest >= at and self._may_lean(c, concern))
+
+    def _may_lean(self, client: str, concern: Concern) -> bool:
+        known = self._leanings.get(client)
+        return known is None or concern.among(known)
 
     def remind(self, deadline: Deadline) -> None:
         """A scope will close."""

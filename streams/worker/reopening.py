@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
+from gate.concern import Concern
 from gate.facts import Fact
 from state import Store
 from streams.clients import Clients
@@ -41,7 +42,7 @@ class Reopening:
         self._store, self._telling, self._counts = store, telling, counts
         self._waiting: dict[str, None] = {}
         self._clients: Clients | None = None
-        self._fact: Fact | None = None
+        self._concern: Concern | None = None
         self._input = b""
         self._learnt: Applied = (0, 0, 0, 0)
 
@@ -50,9 +51,10 @@ class Reopening:
 
     def begin(self, clients: Clients, fact: Fact, offset: int, learnt: Applied) -> None:
         """A change of the register at that offset is learnt, with the logs applied so far."""
-        self._clients, self._fact, self._learnt = clients, fact, learnt
+        self._clients, self._learnt = clients, learnt
+        self._concern = concern = Concern(fact, clients.register)
         self._input = b"register:%d" % offset
-        self._waiting = dict.fromkeys(clients.behind(fact))
+        self._waiting = dict.fromkeys(clients.behind(concern))
 
     def some(self, outputs: list[Output]) -> None:
         """Judge the next ones again."""
@@ -71,16 +73,16 @@ class Reopening:
         if client not in self._waiting:
             return
         del self._waiting[client]
-        clients, fact = self._clients, self._fact
-        assert clients is not None and fact is not None
+        clients, concern = self._clients, self._concern
+        assert clients is not None and concern is not None
         self._counts["reopened", ""] += 1
-        effects = clients.reopen(client, fact)
+        effects = clients.reopen(client, concern)
         # As of when the register changed: whatever came since concerns others.
-        outputs += self._telling.effects(effects, self._input, self._learnt, fact.recorded, clients.policy)
+        outputs += self._telling.effects(effects, self._input, self._learnt, concern.fact.recorded, clients.policy)
 
     def _fetch(self, portion: Sequence[str]) -> None:
         """What judging them again will ask for, in two round trips for all."""
-        clients, fact = self._clients, self._fact
-        assert clients is not None and fact is not None
+        clients, concern = self._clients, self._concern
+        assert clients is not None and concern is not None
         self._store.recall(portion, ())
-        self._store.recall_histories([c for c in portion if clients.concerned(c, fact)])
+        self._store.recall_histories([c for c in portion if clients.concerned(c, concern)])
