@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 
 from gate.dossier import Dossier
+from gate.facts import Instant
 from gate.history import Record
 from state.codec import record_from_bytes
 from state.redis_look import StateLost, looked_to, tag
@@ -102,6 +103,11 @@ class RedisReader:
             to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))
             places.append(Place(looked_to(to, looked), recorded, spread))
         return places
+
+    async def time(self) -> Instant:
+        """What time it is by Redis's clock."""
+        seconds, microseconds = await self._redis.time()
+        return int(seconds) * 1_000_000 + int(microseconds)
 
     async def close(self) -> None:
         """Let go."""

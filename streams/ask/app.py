@@ -35,7 +35,7 @@ def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget
     redis = Redis.from_url(settings.redis, socket_timeout=budget.one, socket_connect_timeout=budget.one)
     state = RedisReader(redis, topics(settings.prefix).actions.name)
     stream = KafkaStream(settings, state, clock, lag)
-    reader, metrics = OverRedis(stream, state, lag), Metrics()
+    reader, metrics = OverRedis(stream, state, lag, clock), Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -20,9 +20,10 @@ from gate.instants import LATEST
 from state.codec import UnknownLayout
 from state.redis_look import StateLost, looked_to
 from state.redis_reader import Held, RedisReader, Remembered
-from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions
+from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions, require_clock
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
+from streams.web.clock import Clock
 from streams.worker.merge import Log
 
 AT_ONCE: Final = 100
@@ -34,10 +35,10 @@ _NOTES = ("recorded", "register", "walk", "looked")
 
 
 class OverRedis:
-    """See `Reader`. `lag` is for how many seconds a partition may be behind."""
+    """See `Reader`. `lag` is for how many seconds a partition may be behind, by `clock` limits have passed or not."""
 
-    def __init__(self, stream: Stream, state: RedisReader, lag: float) -> None:
-        self._stream, self._state, self._lag = stream, state, lag
+    def __init__(self, stream: Stream, state: RedisReader, lag: float, clock: Clock) -> None:
+        self._stream, self._state, self._lag, self._clock = stream, state, lag, clock
         self._register: Register | None = None
         self._learnt = 0
 
@@ -130,7 +131,10 @@ class OverRedis:
         self._current()
         held = await self._state.read_many(number, clients, _NOTES, whole)
         if self._stream.behind(number, looked_to(held.next, held.notes.get("looked"))) > self._lag:
-            raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
+            raise Unreadable(
+                f"partition {number} is behind the stream for too long, or behind where it was: see to its worker, and "
+                "whether Redis lost its last seconds"
+            )
         return held
 
     def _seen(self, number: int, found: Remembered, whole: bool) -> Seen | None:
@@ -139,6 +143,7 @@ class OverRedis:
         if not whole and self._is_pending(found, register):
             return None
         recorded = found.notes.get("recorded", BEFORE_EVERYTHING)
+        require_clock(recorded - self._clock(), register.policy)
         read = ReadUpTo(number, found.next or 0, recorded if recorded > BEFORE_EVERYTHING else None)
         policy: Policy = register.policy
         return Seen(Known(found.dossier, register), policy, read, found.history)

@@ -1,7 +1,7 @@
 """Where the ask service has its knowledge from: one contract, over Redis and over the embedded gate."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -9,9 +9,10 @@ from gate import Known
 from gate.facts import Instant
 from gate.history import Record
 from gate.instants import moment
-from gate.policy import Policy
+from gate.policy import SECOND, Policy
 
 T = TypeVar("T")
+SET_CLOCKS: Final = "let one time source set the clocks of all machines (NTP)"
 
 
 class ReadUpTo(Struct, frozen=True):
@@ -76,6 +77,17 @@ def judged(answer: T | None) -> T:
     if answer is None:
         raise AssertionError("a question with the whole history asked for more")
     return answer
+
+
+def require_clock(behind: Instant, policy: Policy) -> None:
+    """Raise `Unreadable` where the clock is behind what was recorded: limits that have passed would not seem to have.
+
+    What the policy tolerates of senders' clocks is tolerated of this one.
+    """
+    if behind > policy.clock_tolerance:
+        raise Unreadable(
+            f"the clock of this machine is {behind / SECOND:.0f} s behind what was recorded last; {SET_CLOCKS}"
+        )
 
 
 def portions(clients: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -13,7 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
+from gate.instants import LATEST
+from gate.policy import SECOND
 from state.redis_reader import Place, RedisReader
+from streams.ask.reader import SET_CLOCKS
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import topics
@@ -33,10 +36,15 @@ _log = structlog.get_logger("gate61.ask")
 
 
 class Behind:
-    """Since when each partition has been behind an end that it has not reached yet."""
+    """Since when each partition has been behind an end that it has not reached yet.
+
+    One that is not as far as it was, because Redis lost its last seconds, is behind for ever until it is again: what has
+    been decided on is not known any more.
+    """
 
     def __init__(self) -> None:
         self._marks: dict[int, tuple[int, float]] = {}
+        self._furthest: dict[int, int] = {}
 
     def saw(self, partition: int, next_offset: int | None, end: int, waited: float, now: float) -> None:
         """What was seen of a partition; `waited` bounds how long it may have been behind when it is first seen.
@@ -44,6 +52,7 @@ class Behind:
         `next_offset` None: nothing is remembered of it, which is right for one that never held a record.
         """
         mark, reached = self._marks.get(partition), next_offset or 0
+        self._furthest[partition] = max(reached, self._furthest.get(partition, 0))
         if reached >= end or (mark is not None and reached >= mark[0]):
             self._marks[partition] = end, now
         elif mark is None:
@@ -51,10 +60,23 @@ class Behind:
 
     def seconds(self, partition: int, next_offset: int | None, now: float) -> float:
         """How long it has been behind; 0 for one that has reached the end that was seen."""
-        mark = self._marks.get(partition)
-        if mark is not None and (next_offset or 0) >= mark[0]:
+        mark, reached = self._marks.get(partition), next_offset or 0
+        if reached < self._furthest.get(partition, 0):
+            return float("inf")
+        self._furthest[partition] = reached
+        if mark is not None and reached >= mark[0]:
             return 0.0
         return float("inf") if mark is None or next_offset is None else now - mark[1]
+
+
+class OtherTime(Exception):
+    """This machine's clock and Redis's differ by more than is tolerated."""
+
+    def __init__(self, seconds: float, where: str) -> None:
+        way = "behind" if seconds < 0 else "ahead of"
+        super().__init__(
+            f"the clock of this machine is {abs(seconds):.0f} s {way} that of Redis at {where}; {SET_CLOCKS}"
+        )
 
 
 class Missing(Exception):
@@ -111,8 +133,8 @@ class KafkaStream:
             ended = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
             if self._looked >= began:
                 wait = FIRST_WAIT_SECONDS
-            if isinstance(ended, LogLost | OtherPartitions):
-                self._looked = float("-inf")  # What was seen before is of another log, or of other partitions.
+            if isinstance(ended, LogLost | OtherPartitions | OtherTime):
+                self._looked = float("-inf")  # What was seen before is of another log, of other partitions, or times.
             self._why = self._trouble(ended)
             _log.warning("the stream is not followed; it is tried again", trouble=self._why, seconds=wait)
             await asyncio.sleep(wait)
@@ -121,7 +143,7 @@ class KafkaStream:
     def _trouble(self, error: BaseException | None) -> str:
         """What ended an attempt, where, and what to do."""
         match error:
-            case Missing() | LogLost() | OtherPartitions():
+            case Missing() | LogLost() | OtherPartitions() | OtherTime():
                 return str(error)
             case KafkaError():
                 where = ", ".join(self._settings.kafka.servers)
@@ -183,6 +205,7 @@ class KafkaStream:
     async def _look(self, asker: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
         """One look at all ends: what is asked from now on leans on it."""
         began, logs = monotonic(), followed_logs(self._names)
+        await self._same_time()
         ends = await asker.end_offsets([*actions, *logs])
         places = await self._state.places(self.partitions)
         for place in places:
@@ -195,6 +218,15 @@ class KafkaStream:
             self._looked = began
         else:
             self._why = "register or policies are not read to their ends yet; a transaction may be open there"
+
+    async def _same_time(self) -> None:
+        """Whether Redis has the same time; raises `OtherTime`. By a clock that is wrong limits have passed or not."""
+        policy = self.followed.policy_at(LATEST)
+        before = self._clock()
+        told = await self._state.time()
+        apart = before - told if told < before else min(0, self._clock() - told)
+        if policy is not None and abs(apart) > policy.clock_tolerance:
+            raise OtherTime(apart / SECOND, shown(self._settings.redis))
 
     async def _not_beyond(
         self,

@@ -71,6 +71,11 @@ class Intake:
         self.journal = Journal(self._path)
         self.gate = Gate(self.policy, self.journal)
 
+    @property
+    def behind(self) -> Instant:
+        """How far the clock is behind what was recorded by it; nothing where events say themselves when they were."""
+        return 0 if self._trust else max(0, self.gate.recorded - self._clock())
+
     def run(self, work: Callable[[], T]) -> Future[T]:
         """Have something done by the thread that owns the gate, after all that waits before it."""
         return self._thread.submit(work)

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from gate import Known
 from gate.dossier import BEFORE_EVERYTHING
-from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged
+from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, require_clock
 from streams.serve.intake import Intake
 
 AT_ONCE, LONGEST = 100, 0.01
@@ -61,6 +61,7 @@ class EmbeddedReader:
 
     async def ready(self) -> None:
         """See `Reader`; events are taken, too."""
+        await self._do(self._require_clock)
         await self._do(lambda: self._intake.out(0, 1))
         if trouble := self._intake.trouble:
             raise Unreadable(f"no events are taken: the store cannot be written ({trouble}); see to its disk")
@@ -75,7 +76,11 @@ class EmbeddedReader:
         answer = judge(self._seen(client, False))
         return judged(judge(self._seen(client, True))) if answer is None else answer
 
+    def _require_clock(self) -> None:
+        require_clock(self._intake.behind, self._intake.policy)
+
     def _seen(self, client: str, whole: bool) -> Seen:
+        self._require_clock()
         gate, journal = self._intake.gate, self._intake.journal
         history = journal.history(client) if whole else None
         recorded = gate.recorded if gate.recorded > BEFORE_EVERYTHING else None

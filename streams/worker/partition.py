@@ -91,7 +91,9 @@ class Partition:
         self._late: dict[str, None] = {}
         """Of those asked for, who has events so old that only his history tells whether they came before."""
         self._past: dict[str, dict[tuple[str, str], Fact]] = {}
-        """By client, what he had when the batch began."""
+        """By client, what he had when the batch began,"""
+        self._past_many = 0
+        """and how many facts that is."""
 
     def assume(self) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more."""
@@ -104,7 +106,8 @@ class Partition:
         self._pins.clear()
         self._clamped = dict(progress.came)
         self._merge = Merge(progress.applied)
-        self._asked, self._ids, self._late, self._past = [], [], {}, {}
+        self._asked, self._ids, self._late = [], [], {}
+        self._past, self._past_many = {}, 0
         self.remembered = self.place
         return Assumed(progress.actions, progress.between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
@@ -167,7 +170,7 @@ class Partition:
         self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
         self._ids = [e.key for e in events]
         self._late = dict.fromkeys(e.fact.client for e in events if self._is_late(e.fact))
-        self._past = {}
+        self._past, self._past_many = {}, 0
 
     def recall(self) -> None:
         """Step 2: fetch whom and what was just read speaks of."""
@@ -381,8 +384,9 @@ class Partition:
         past = self._past.get(client)
         if past is None:
             facts = [r.fact for r in self._store.history(client) if r.fact is not None and r.of is None]
-            if sum(map(len, self._past.values())) + len(facts) > PAST_KEPT:
-                self._past = {}
+            self._past_many += len(facts)
+            if self._past_many > PAST_KEPT:
+                self._past, self._past_many = {}, len(facts)
             past = self._past[client] = {fact.key: fact for fact in facts}
         return past
 

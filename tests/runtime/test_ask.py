@@ -19,6 +19,7 @@ from redis.asyncio import Redis as AsyncClient
 from starlette.testclient import TestClient
 
 from gate.facts import Fact, Instant
+from gate.policy import SECOND
 from state.redis_reader import RedisReader
 from state.redis_store import RedisStore
 from streams.ask.check import SOURCE, answer_to, question, told
@@ -141,7 +142,7 @@ async def ask_over(url: str, worker: Worker, offer: Fact, lag: float = LAG) -> d
 
     try:
         found: dict[str, Any] = json.loads(
-            msgspec.json.encode(await OverRedis(worker, state, lag).ask(offer.client, judge))
+            msgspec.json.encode(await OverRedis(worker, state, lag, lambda: worker.now).ask(offer.client, judge))
         )
         return found
     finally:
@@ -218,7 +219,11 @@ def test_nothing_is_answered_without_state(client: Client, redis: Redis) -> None
 
     worker.late = LAG + 1
     assert "behind the stream" in why()
-    worker.late, worker.why = 0.0, "Kafka is away"
+    worker.late = 0.0
+    worker.now -= 61 * SECOND
+    assert "61 s behind what was recorded" in why()
+    worker.now += 61 * SECOND
+    worker.why = "Kafka is away"
     assert why() == "Kafka is away"
     worker.why = ""
     number = partition_of(b"anna", PARTITIONS)
@@ -272,7 +277,9 @@ def asking(url: str, worker: Worker, **budget: float) -> Iterator[TestClient]:
     """The routes over what the worker remembers."""
     state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
     app, clock = FastAPI(), Clock(mailing.NOW)
-    routes = ask_routes(OverRedis(worker, state, LAG), Access(None), Metrics(), clock, Budget(**budget))
+    routes = ask_routes(
+        OverRedis(worker, state, LAG, lambda: worker.now), Access(None), Metrics(), clock, Budget(**budget)
+    )
     app.include_router(routes)
     say_problems(app)
     with TestClient(app, base_url=HERE) as client:
@@ -386,6 +393,19 @@ def test_how_long_a_partition_is_behind() -> None:
     assert behind.seconds(1, 3, now=101.0) == 41
     behind.saw(2, None, end=0, waited=float("inf"), now=100.0)
     assert behind.seconds(2, None, now=101.0) == 0, "it never held a record"
+
+
+def test_a_partition_that_is_not_as_far_as_it_was_is_behind_at_once() -> None:
+    """Redis lost its last seconds: what was known a moment ago is not, until its worker has been there again."""
+    behind = Behind()
+    behind.saw(0, 7, end=7, waited=0, now=100.0)
+    assert behind.seconds(0, 7, now=100.1) == 0
+    assert behind.seconds(0, 6, now=100.2) == float("inf")
+    behind.saw(0, 6, end=7, waited=0, now=100.5)
+    assert behind.seconds(0, 6, now=100.6) == float("inf")
+    assert behind.seconds(0, 9, now=101.0) == 0, "it goes on between two looks"
+    assert behind.seconds(0, 8, now=101.1) == float("inf")
+    assert behind.seconds(0, 9, now=101.2) == 0
 
 
 def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:

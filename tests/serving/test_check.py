@@ -233,6 +233,28 @@ def test_a_question_that_takes_too_long_is_not_answered(tmp_path: Path) -> None:
         assert "gate61_unanswered_total 2.0" in client.get("/metrics").text
 
 
+def test_a_clock_that_was_set_back_answers_nothing(tmp_path: Path) -> None:
+    """Limits that have passed would not seem to have. What the policy tolerates of clocks, and events that say themselves
+    when they were recorded, say nothing about this one."""
+    clock, question = Clock(NOW), {"client": "anna", **OFFER["data"]}
+    with serving(tmp_path / "gate.db", clock) as client:
+        post(client, *TOLD)
+        clock.set("2026-03-02T11:59:00Z")
+        assert client.post("/v1/check", json=question).json()["may_send"] is True
+        clock.set("2026-03-02T11:58:59Z")
+        refused = client.post("/v1/check", json=question)
+        assert refused.status_code == 503 and refused.json()["may_send"] is False
+        assert "61 s behind what was recorded" in refused.json()["detail"]
+        assert client.get("/v1/clients/anna/may-send").status_code == client.get("/readyz").status_code == 503
+        listed = client.post("/v1/suppress", json={"send": OFFER["data"], "recipients": ["anna"]}).json()
+        assert (listed["may_send"], listed["unanswered"]) == ([], ["anna"])
+        clock.set(NOW)
+        assert client.post("/v1/check", json=question).json()["may_send"] is True
+    with serving(tmp_path / "trusting.db", Clock("2026-03-02T10:00:00Z"), trust=True) as client:
+        post(client, *(event | {"recordedtime": NOW} for event in TOLD))
+        assert client.post("/v1/check", json=question).json()["may_send"] is True
+
+
 def test_the_list_holds_what_was_asked_for_and_its_like(tmp_path: Path) -> None:
     """Bitcoin was asked for: so litecoin, of one type group, but not ether; until the soft limit."""
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
+from gate.facts import Instant
 from state.redis_reader import RedisReader
 from streams.ask import stream
-from streams.ask.stream import KafkaStream
+from streams.ask.stream import KafkaStream, OtherTime
 from streams.connection import let_go, said
 from streams.settings import Kafka, Settings
 from streams.web.clock import now
 from streams.web.logs import log_to_stderr
+from streams.worker.merge import Arrival, Log
+from tests.player import POLICY
 
 
 class Client:
@@ -99,6 +103,42 @@ async def test_trouble_is_said_with_where_and_what_to_do(attempts: Attempts, err
     await asyncio.sleep(0.05)
     running.cancel()
     assert told in followed.trouble() and "secret" not in followed.trouble()
+
+
+class OfAnotherTime(RedisReader):
+    """Redis with a clock of its own."""
+
+    ahead = 0.0
+    """Seconds."""
+
+    async def time(self) -> Instant:
+        return now() + int(self.ahead * 1_000_000)
+
+
+@pytest.mark.parametrize("ahead", [-61.5, -59.0, 0.0, 59.0, 61.5])
+async def test_a_clock_that_is_another_than_that_of_redis_answers_nothing(ahead: float) -> None:
+    """Whichever is wrong: by more than the policy tolerates, limits may have passed that do not seem to have."""
+    followed = following()
+    followed._state = state = OfAnotherTime(Redis(), "actions")
+    state.ahead = ahead
+    await followed._same_time()  # Before a policy is known nothing is answered anyhow.
+    followed.followed.policies.append(Arrival(0, Log.POLICY, 0, None, POLICY))
+    if abs(ahead) < 60:
+        await followed._same_time()
+        return
+    with pytest.raises(OtherTime, match=f"6[12] s {'behind' if ahead > 0 else 'ahead of'} that of Redis"):
+        await followed._same_time()
+    followed._looked = monotonic()
+    assert followed.trouble() == ""
+
+    async def attempt() -> None:
+        await followed._same_time()
+
+    followed._attempt = attempt  # type: ignore[method-assign]
+    running = asyncio.create_task(followed.run())
+    await asyncio.sleep(0.05)
+    running.cancel()
+    assert "NTP" in followed.trouble() and "secret" not in followed.trouble()
 
 
 def test_an_error_names_its_kind_once() -> None:
