@@ -97,7 +97,8 @@ def alone_case(fact: Fact) -> Case:
         said, EvidenceRetracted | Narrowed | Released | RelationshipChanged | EvidenceApproved | EvidenceFiled
     )
     sentence = f"`{said.by}` signed alone where another person is asked for; it counts for nothing"
-    return case_of("SAME_PERSON_TWICE", sentence, fact.client, fact)
+    decisions = (said.decision,) if isinstance(said, Released) else ()
+    return case_of("SAME_PERSON_TWICE", sentence, fact.client, fact, decisions=decisions)
 
 
 def counting_for_nothing(changes: Sequence[Fact], register: Register) -> list[Fact]:

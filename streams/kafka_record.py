@@ -13,7 +13,7 @@ from gate.facts import Instant
 from streams.media import NO_JSON, holds_json, media_of
 from streams.media import STRUCTURED as OF_STRUCTURED
 from streams.wire import REASONS as OF_EVENTS
-from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected
+from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large
 
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
@@ -83,7 +83,7 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
     if media == OF_STRUCTURED:
         attributes = {}
     if size > SIZE_LIMIT:
-        return rejected("TOO_LARGE", f"{size} bytes; an event has at most {SIZE_LIMIT}", attributes, data)
+        return rejected(*too_large(size), attributes, data)
     if repeated is not None:
         return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
     if media == OF_STRUCTURED:

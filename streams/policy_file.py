@@ -206,7 +206,7 @@ def differences(policy: Policy, other: Policy) -> list[str]:
 
 def _change(was: Any, now: Any, unit: int) -> str:
     if unit:
-        return f"{was / unit:g} -> {now / unit:g}"
+        return f"{was / unit:.12g} -> {now / unit:.12g}"
     if isinstance(was, str):
         return f"{was} -> {now}"
     more, less = [w for w in _words(now) if w not in _words(was)], [w for w in _words(was) if w not in _words(now)]

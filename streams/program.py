@@ -12,5 +12,11 @@ def main() -> None:
 
         native.prefer()
     from streams.cli import main as run
+    from streams.wire import DIGITS_LIMIT
 
+    sys.set_int_max_str_digits(DIGITS_LIMIT)  # Whatever the environment says, the same bytes are read alike.
     run()
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,8 @@ DEPTH_LIMIT: Final = 500
 
 Half of what Python's own reader takes: where that stops depends on who calls it, and the same bytes must end the same.
 """
+DIGITS_LIMIT: Final = 4_300
+"""Of a whole number: as many as Python reads. Its environment may say otherwise; the program sees to it."""
 REASONS: Final = (
     "NOT_UTF8",
     "TOO_LARGE",
@@ -146,6 +148,11 @@ def _beside(attributes: dict[str, Any], parsed: object) -> object:
     return {**attributes, "data": parsed} if attributes else parsed
 
 
+def too_large(size: int, limit: int = SIZE_LIMIT) -> tuple[str, str]:
+    """Reason and message for an event of so many bytes, with all that belongs to it."""
+    return "TOO_LARGE", f"{size} bytes; an event has at most {limit}"
+
+
 def rejected(reason: str, message: str, attributes: dict[str, Any], data: bytes) -> Rejected:
     """A reject for a reason beside the event itself, with what can be read of it."""
     return _rejected(_Trouble(reason, message), _beside(attributes, _lenient(data)))
@@ -192,6 +199,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _whole(text: str) -> int:
+    digits = len(text.removeprefix("-"))
+    if digits > DIGITS_LIMIT:
+        raise ValueError(f"a number of {digits} digits; at most {DIGITS_LIMIT} are read")
+    return int(text)
+
+
 def _constant(text: str) -> Any:
     raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
 
@@ -199,7 +213,7 @@ def _constant(text: str) -> Any:
 _MARK: Final = "\ufeff"
 _BLANK: Final = " \t\r\n"
 _strict: Final[Callable[[str], Any]] = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=number, parse_constant=_constant
+    object_pairs_hook=_unique, parse_float=number, parse_int=_whole, parse_constant=_constant
 ).decode
 
 
@@ -268,7 +282,7 @@ def _digested(fact: Fact, name: str, stated: bytes, recorded: Instant | None) ->
 
 def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
     if len(data) > limit:
-        raise _Trouble("TOO_LARGE", f"{len(data)} bytes; an event has at most {limit}")
+        raise _Trouble(*too_large(len(data), limit))
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -316,7 +330,7 @@ def _lenient(data: bytes) -> object:
     """What can still be read: of keys that stand twice the last, or else what can be seen at a glance."""
     try:
         if len(data) <= SIZE_LIMIT and not _too_deep(data):
-            return json.loads(data.decode())
+            return json.loads(data.decode(), parse_int=_whole)
     except (ValueError, RecursionError):
         pass
     return glance(data)

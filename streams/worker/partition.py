@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.packing import replaced
-from gate.policy import DAY, Policy
+from gate.policy import DAY, MOST_TOLERANCE, Policy
 from gate.register import Register
 from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
@@ -83,7 +83,7 @@ class Partition:
         self._partitions = partitions
         self._followed = followed
         self._store = store
-        self._telling = Telling(number, partitions, version, self.counts, store.seen)
+        self._telling = Telling(number, partitions, version, self.counts, store)
         self._merge = Merge([0] * len(Log))
         self._pins: deque[Pin] = deque()
         self._asked: list[str] = []
@@ -375,9 +375,9 @@ class Partition:
         return None if known is None else known == replaced(fact, recorded=known.recorded)
 
     def _is_late(self, fact: Fact) -> bool:
-        """Whether it may have come before, longer ago than its id is looked up."""
+        """Whether it may have come before, longer ago than its id is looked up; its time may have been ahead then."""
         oldest = fact.recorded - RECOGNISED
-        return fact.at < oldest and self._progress.born < oldest
+        return fact.at < oldest + MOST_TOLERANCE and self._progress.born < oldest
 
     def _past_of(self, client: str) -> dict[tuple[str, str], Fact]:
         """The client's own facts; read once for a batch, as somebody may bring the whole past of one client late."""

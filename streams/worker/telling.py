@@ -1,8 +1,8 @@
 """What a partition says to the world: its answers and notices, the dead letters, and the block of an unreadable offer."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from gate.effects import Answer
 from gate.facts import Instant
@@ -15,7 +15,10 @@ from streams.wire import Rejected
 from streams.worker.fitting import kept_of
 from streams.worker.merge import Arrival
 from streams.worker.outputs import Origin, Output, answer, outputs_of
-from streams.worker.progress import Applied
+from streams.worker.progress import Applied, Notes
+
+_ANSWERED: Final = "answered "
+"""The same bytes are answered once, however long ago: this is kept for good."""
 
 
 class Telling:
@@ -27,14 +30,14 @@ class Telling:
         partitions: int,
         version: str,
         counts: Counter[tuple[str, str]],
-        seen: Callable[[bytes, bytes], bool | None],
+        notes: Notes,
     ) -> None:
-        """`version` is of this program, `counts` are the partition's, `seen` notes an id and says whether it was there."""
+        """`version` is of this program, `counts` are the partition's, in `notes` is kept which unreadable offers are answered."""
         self._number = number
         self._partitions = partitions
         self._version = version
         self._counts = counts
-        self._seen = seen
+        self._notes = notes
 
     def effects(
         self, effects: Iterable[Effect], input: bytes, read: Applied, recorded: Instant, policy: Policy
@@ -63,7 +66,9 @@ class Telling:
             return
         record = arrival.record
         decision = publish.unreadable_id(record.value or b"", beside(record.headers), policy)
-        if self._seen(bytes.fromhex(decision[4:20]), bytes(8)) is None:
+        answered = f"{_ANSWERED}{decision}"
+        if self._notes.noted(answered) is None:
+            self._notes.note(answered, b"")
             line = publish.unreadable(reject, decision, arrival.at, policy)
             self._counts["block", "UNREADABLE_OFFER"] += 1
             yield from answer(line, reject.client, Verdict.BLOCK, self._origin(input, read), policy)

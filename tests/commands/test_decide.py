@@ -44,6 +44,17 @@ def test_json_is_what_it_prints_anyhow(story: Path) -> None:
     assert run("decide", story, "--json").stdout == run("decide", story).stdout != b""
 
 
+@pytest.mark.parametrize("digits", [4_300, 4_301])
+def test_long_numbers_are_read_alike_whatever_the_environment_says(tmp_path: Path, digits: int) -> None:
+    """How many digits Python takes can be set for a process."""
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps({**OFFER, "x": 0}).replace('"x": 0', f'"x": {"9" * digits}'))
+    for most in ("0", "640", "100000"):
+        done = run("decide", path, PYTHONINTMAXSTRDIGITS=most)
+        assert done.returncode == (3 if digits > 4_300 else 0)
+        assert digits == 4_300 or b"4301 digits; at most 4300" in done.stderr
+
+
 def test_several_files_are_one_stream(story: Path, tmp_path: Path) -> None:
     """Cut anywhere between two lines, also with standard input in the middle, the answers are the same bytes."""
     parts = story.read_bytes().splitlines(keepends=True)

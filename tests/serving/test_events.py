@@ -289,6 +289,55 @@ def test_an_offer_that_is_too_large_is_answered_in_every_kind_of_body(client: Te
     assert len(everything(client)) == 2, "the same bytes once, and once as those of a binary event"
 
 
+_NO_JSON = {
+    "not a number": "NaN",
+    "half a letter": '"\\ud800"',
+    "deep": "[" * 2_000 + "]" * 2_000,
+    "brackets in words": '"]},{[" , "y": Infinity',
+    "a quote in words": '"\\"" , "y": NaN',
+}
+
+
+@pytest.mark.parametrize("bad", _NO_JSON.values(), ids=_NO_JSON)
+def test_what_is_wrong_with_one_event_of_a_batch_is_wrong_with_no_other(client: TestClient, bad: str) -> None:
+    """As in JSON lines: the others are taken, and an offer that cannot be read is answered."""
+    garbled = json.dumps({**OFFER, "id": "bad", "data": {**OFFER["data"], "x": 1}}).replace('"x": 1', f'"x": {bad}')
+    body = f" [ {', '.join([*map(json.dumps, TOLD), garbled, json.dumps(OFFER)])} ]\n"
+    response = client.post("/v1/events", content=body.encode(), headers=BATCH)
+    results = response.json()["results"]
+    assert response.status_code == 207 and len(results) == len(TOLD) + 2
+    assert [r.get("reason") for r in results[-2:]] == ["BAD_FIELD" if "ud800" in bad else "NOT_JSON", None]
+    assert results[-2]["out"][0]["event"]["data"]["leading"] == "UNREADABLE_OFFER"
+    assert results[-1]["out"][0]["event"]["data"]["leading"] == "WITHIN_WINDOW"
+
+
+def test_events_of_a_batch_are_told_apart_in_no_time() -> None:
+    """Or not at all where there is too much between them."""
+    lines = {**BATCH}
+    headers = [(k.encode(), v.encode()) for k, v in lines.items()]
+    request = Request({"type": "http", "headers": headers})
+    for body in (b"[" * 8_000_000, b"[" + b"[]," * 2_000_000 + b"NaN]", b"[" + b'"' * 8_000_000 + b"NaN]"):
+        before = perf_counter()
+        (arrival,) = arrivals(request, body)
+        assert arrival.refused is not None and arrival.refused.reason == "NOT_JSON"
+        assert perf_counter() - before < 0.5
+    for none in (b"[1]]", b"[[1]", b'["1]', b"[1][NaN]", b"[1],[NaN]"):
+        (arrival,) = arrivals(request, none)
+        assert arrival.refused is not None and arrival.raw == none
+
+
+def test_a_binary_event_is_as_large_as_its_headers_and_its_body(client: TestClient) -> None:
+    """As on Kafka."""
+    headers = binary(OFFER)
+    beside = sum(len(k) + len(v) for k, v in headers.items())
+    body = json.dumps({**OFFER["data"], "x": ""})
+    for size, reason in ((SIZE_LIMIT, None), (SIZE_LIMIT + 1, "TOO_LARGE")):
+        filled = body.replace('"x": ""', f'"x": "{"y" * (size - beside - len(body))}"')
+        assert len(filled) + beside == size
+        (result,) = client.post("/v1/events", content=filled, headers=headers).json()["results"]
+        assert result.get("reason") == reason
+
+
 def test_a_batch_that_is_none_is_kept_whole(client: TestClient) -> None:
     """An object, a broken array, an element that is no event."""
     for body, reason in ((b"{}", "NOT_JSON"), (b"[1,", "NOT_JSON"), (b"[1]", "NOT_A_CLOUDEVENT")):

@@ -404,3 +404,11 @@ def test_a_promoter_who_becomes_known_after_the_narrowing() -> None:
     told = [*REGISTER, *clean_client(), referred(by="stranger"), narrowed(referred(by="stranger")["id"])]
     assert answer(told, offer()) == ALLOWED
     assert answer(told, entity("stranger", "agent"), offer()) == blocked("PERSON_CHAIN_SOLICITATION")
+
+
+def test_a_release_that_one_person_signed_names_what_it_was_about() -> None:
+    """Whoever looks at the case finds the answer."""
+    played = tell(clean_client(), offer(at="25 h"), released(at="26 h", expires="30 h", second="st-one"))
+    (case,) = [e["data"] for e in played.out if e["type"] == "gate61.case.opened.v1"]
+    (answer,) = played.answers["//story", "offer-anna"]
+    assert case["why"] == "SAME_PERSON_TWICE" and case["decisions"] == [answer["decision"]]
