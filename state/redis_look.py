@@ -15,6 +15,8 @@ _KEYS: Final[tuple[tuple[str, Any], ...]] = (
     ("seen", 0),
 )
 """What is looked at, and what stands for what cannot be."""
+WEEKS: Final = 6_000
+"""Since 1970 that ids may be of: until 2084."""
 _SHOWN: Final = 40
 """Bytes of what should be a number that are told."""
 
@@ -76,8 +78,8 @@ def ids_of(at: str, week: int) -> list[str]:
 
 
 def any_ids(redis: Any, at: str) -> bool:
-    """Whether there are ids of any week."""
-    return any(redis.scan_iter(match=f"{at}seen:*", count=10_000))
+    """Whether there are ids of any week: asked for by name, as looking for them would go through all of Redis."""
+    return bool(redis.exists(*(f"{at}seen:{week}" for week in range(WEEKS))))
 
 
 def as_number(where: str, name: str, stored: bytes | None) -> int | None:

@@ -292,8 +292,8 @@ class FakeRedis:
         held = self.data.get(_bytes(key), {})
         return [held.get(_bytes(field)) for field in fields]
 
-    def exists(self, key: Any) -> bool:
-        return _bytes(key) in self.data
+    def exists(self, *keys: Any) -> int:
+        return sum(_bytes(key) in self.data for key in keys)
 
     def lrange(self, key: Any, first: int, last: int) -> list[bytes]:
         return list(self.data.get(_bytes(key), []))
