@@ -1,12 +1,12 @@
 """The loop's outputs on Kafka, by aiokafka: in order, idempotent, and by another producer after any error."""
 
-from asyncio import Future, Lock, Task, create_task, wait
-from collections.abc import Callable, Mapping, Sequence
+from asyncio import FIRST_COMPLETED, Event, Future, Lock, Task, create_task, wait
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -20,6 +20,10 @@ BATCH_BYTES = 512 * 1024
 LARGEST_REQUEST = 32 * 1024 * 1024
 ENDING_SECONDS = 5.0
 """What a producer that failed gets to send what others have given it."""
+PUBLISH_SECONDS = 50.0
+"""What a producer gets to have all of a batch kept: more than it tries by itself, and less than `/livez` waits for a loop."""
+
+T = TypeVar("T")
 
 
 class Sender:
@@ -32,6 +36,8 @@ class Sender:
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         self._make = make
         self.producer = make()
+        self._replaced = Event()
+        """Set once the producer has sent what it will ever send."""
         self._alone = Lock()
         self._ending: set[Task[None]] = set()
 
@@ -42,6 +48,24 @@ class Sender:
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
         await self.producer.stop()
+
+    async def while_it_lasts(self, publishing: Coroutine[Any, Any, T]) -> T:
+        """What that comes to, if it comes to an end before the producer does and within `PUBLISH_SECONDS`; else `KafkaError`.
+
+        aiokafka's producer completes batches when it is stopped, and leaves whoever waits for a topic's metadata waiting for
+        ever.
+        """
+        replaced = self._replaced
+        both = create_task(publishing), create_task(replaced.wait())
+        try:
+            await wait(both, timeout=PUBLISH_SECONDS, return_when=FIRST_COMPLETED)
+            if both[0].done():
+                return both[0].result()
+            raise ProducerClosed(_ENDED) if replaced.is_set() else KafkaTimeoutError(_NOTHING_SAID)
+        finally:
+            for task in both:
+                task.cancel()
+            await wait(both)  # It notes on its way out what was kept.
 
     async def replace(self, failed: AIOKafkaProducer) -> None:
         """Another one instead of that, unless somebody has replaced it; raises `KafkaError` if there is none to be had."""
@@ -54,7 +78,7 @@ class Sender:
                 except BaseException:
                     await other.stop()
                     raise
-                self.producer = other
+                self.producer, self._replaced = other, Event()
 
     async def _end(self, failed: AIOKafkaProducer) -> None:
         """Give what others have sent by it a chance to arrive; then they send it again by the next."""
@@ -64,11 +88,16 @@ class Sender:
         _, late = await wait([ending], timeout=ENDING_SECONDS)
         if late:
             failed._message_accumulator.fail_all(ProducerClosed())
+        self._replaced.set()
 
     def _ended(self, ending: "Task[None]") -> None:
         self._ending.discard(ending)
         if not ending.cancelled():
             ending.exception()  # Looked at, and of no interest: it is gone.
+
+
+_ENDED = "the producer was ended after another partition's error; by the next one it is published again"
+_NOTHING_SAID = f"nothing says that what was published is kept, for {PUBLISH_SECONDS:g} s; see that all brokers run"
 
 
 class NotKept(KafkaError):  # type: ignore[misc]
@@ -105,7 +134,7 @@ class KafkaPublisher:
         """See `Publisher`."""
         producer = self._sender.producer
         try:
-            return await self._publish(producer, outputs)
+            return await self._sender.while_it_lasts(self._publish(producer, outputs))
         except KafkaError:
             await self._sender.replace(producer)
             raise

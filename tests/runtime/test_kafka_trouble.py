@@ -23,7 +23,8 @@ from streams.topics import topics
 from streams.worker.kafka import Looker, consumer, failed, follower
 from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
-from streams.worker.publishing import Sender, producer
+from streams.worker.outputs import DECISIONS, NOTICES, Output
+from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.service import Gatekeeper, harmless
 from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
@@ -317,6 +318,24 @@ async def test_others_batches_arrive_or_fail_when_a_producer_is_replaced(
         assert sender.producer is not another
     finally:
         kafka.resume()
+        await sender.stop()
+
+
+async def test_who_waits_for_a_topic_that_is_missing_does_not_outlast_the_producer(kafka: Kafka, prefix: str) -> None:
+    """Kafka's client leaves him waiting when another partition's error ends it, for good: nothing more would be published."""
+    names = topics(prefix)
+    kafka.create({names.decisions.name: 1})
+    sender = Sender(lambda: producer(Servers((kafka.servers,)), "w1"))
+    await sender.start()
+    publisher = KafkaPublisher(sender, names)
+    try:
+        waiting = asyncio.create_task(publisher.publish([Output(NOTICES, 0, b"k", b"v")]))
+        await asyncio.sleep(1)
+        await sender.replace(sender.producer)
+        with pytest.raises(ProducerClosed):
+            await asyncio.wait_for(waiting, 10)
+        assert await publisher.publish([Output(DECISIONS, 0, b"k", b"v")]) == 1
+    finally:
         await sender.stop()
 
 

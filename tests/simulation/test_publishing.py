@@ -1,15 +1,16 @@
 """What is published after an error, by doubles of Kafka's producer."""
 
-from asyncio import Future, get_running_loop
+from asyncio import Future, create_task, get_running_loop, sleep, wait_for
 from collections import Counter
+from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, ProducerClosed
 
 from streams.topics import topics
-from streams.worker.outputs import CASES, DECISIONS, FLAGGED, Output
-from streams.worker.publishing import KafkaPublisher
+from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES, Output
+from streams.worker.publishing import KafkaPublisher, Sender
 
 
 class _Where(NamedTuple):
@@ -54,6 +55,29 @@ class Broker:
     async def replace(self, failed: object) -> None:
         assert failed is self
 
+    async def while_it_lasts(self, publishing: Coroutine[Any, Any, Any]) -> Any:
+        return await publishing
+
+
+class Silent(Broker):
+    """A producer that waits for ever to be told of some topics, also after it was stopped."""
+
+    def __init__(self, unknown: str) -> None:
+        super().__init__()
+        self.unknown = unknown
+        self.stopped = False
+
+    async def send_batch(self, batch: _Batch, topic: str, partition: int) -> "Future[_Where]":
+        if topic == self.unknown:
+            await get_running_loop().create_future()
+        return await super().send_batch(batch, topic, partition)
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self.stopped = True
+
 
 def output(topic: int, number: int) -> Output:
     return Output(topic, 0, b"key", b"%d of %d" % (number, topic))
@@ -88,3 +112,35 @@ async def test_another_outbox_is_published_whole() -> None:
         await publisher.publish([output(DECISIONS, 1), output(DECISIONS, 2), output(CASES, 0)])
     await publisher.publish([output(DECISIONS, 2), output(DECISIONS, 3)])
     assert broker.logs[names.decisions.name] == [output(DECISIONS, n).value for n in (1, 2, 2, 3)]
+
+
+async def test_who_waits_for_a_producer_that_was_replaced_publishes_by_the_next() -> None:
+    """And only what is not known to be kept; whoever had the error did not know of him."""
+    names = topics()
+    silent, next_ = Silent(names.notices.name), Broker()
+    made = iter([silent, next_])
+    next_.start = silent.start  # type: ignore[attr-defined]
+    sender = Sender(lambda: next(made))  # type: ignore[arg-type, return-value]
+    publisher = KafkaPublisher(sender, names)
+    outbox = [output(DECISIONS, 1), output(NOTICES, 1)]
+    waiting = create_task(publisher.publish(outbox))
+    await sleep(0.05)
+    await sender.replace(silent)  # type: ignore[arg-type]
+    with pytest.raises(ProducerClosed):
+        await wait_for(waiting, 5)
+    assert silent.stopped and sender.producer is next_  # type: ignore[comparison-overlap]
+    await publisher.publish(outbox)
+    assert next_.logs == {names.notices.name: [output(NOTICES, 1).value]}
+
+
+async def test_no_publishing_lasts_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Kafka's client waits for: the partition says so, and tries by another producer."""
+    monkeypatch.setattr("streams.worker.publishing.PUBLISH_SECONDS", 0.1)
+    names, next_ = topics(), Broker()
+    made = iter([silent := Silent(names.notices.name), next_])
+    next_.start = silent.start  # type: ignore[attr-defined]
+    publisher = KafkaPublisher(Sender(lambda: next(made)), names)  # type: ignore[arg-type, return-value]
+    with pytest.raises(KafkaTimeoutError, match="nothing says that what was published is kept"):
+        await wait_for(publisher.publish([output(NOTICES, 1)]), 5)
+    await publisher.publish([output(NOTICES, 1)])
+    assert next_.logs == {names.notices.name: [output(NOTICES, 1).value]}
