@@ -322,9 +322,11 @@ class RedisStore:
     def _judge(self, found: Sequence[Any]) -> None:
         """Whether what is stored is this owner's, and all of it."""
         (token, batch, *written), *there = found
-        if token != self._token.encode():
+        if token is None:
+            raise Moved(f"{self._tag} has no owner on record: Redis was emptied, or went back to before it had one")
+        if token != self._token.encode() and int(batch or 0) >= self._batch:
             raise self._fenced()
-        if int(batch or 0) != self._batch:
+        if token != self._token.encode() or int(batch or 0) != self._batch:
             raise self._moved()
         all_there(self._tag, self._batch, written, there)
 

@@ -129,6 +129,33 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
         assert store.assign() == (2, b"outputs") and len(store.history("cl-1")) == 2
 
 
+@pytest.mark.parametrize("forgot", ["everything", "the last batches", "who owns it"])
+def test_a_redis_that_forgot_its_owner_is_not_taken_for_another_one(
+    store: RedisStore, redis: Redis, place: str, forgot: str
+) -> None:
+    """Emptied, or a replica that had not heard of everything: nobody is to look for a second worker. Nothing is written."""
+    store.keep(Dossier("cl-1", horizon=3))
+    store.commit(1)
+    old = _keys(redis, place)
+    store.assign()
+    store.keep(Dossier("cl-1", horizon=4))
+    store.commit(2)
+    with redis.client() as client:
+        if forgot == "who owns it":
+            client.hdel(f"{{{place}}}:meta", "token")
+        else:
+            client.delete(*_keys(redis, place))
+        for key, value in old.items() if forgot == "the last batches" else ():
+            client.restore(key, 0, value)
+    before = _keys(redis, place)
+    with pytest.raises(Moved, match="went back"):
+        store.verify()
+    store.keep(Dossier("cl-1", horizon=5))
+    with pytest.raises(Moved, match="went back"):
+        store.commit(3)
+    assert _keys(redis, place) == before
+
+
 def test_more_records_than_a_script_has_room_for_are_written(store: RedisStore, redis: Redis, place: str) -> None:
     """Of one client and of many, in order."""
     store.keep(Dossier("cl-1"), *(Record(_fact(n)) for n in range(9_001)))
