@@ -107,6 +107,9 @@ class Surroundings(Protocol):
     def now(self) -> Instant:
         """The time by which windows close."""
 
+    def steady(self) -> Instant:
+        """Microseconds of a clock that nobody sets: how long something takes is the difference of two of these."""
+
     async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
         """Wait; not longer than until somebody stops the loop."""
 
@@ -134,17 +137,17 @@ class PartitionLoop:
         self.seconds: Callable[[float], None] = lambda _: None
         """Called with how long a batch took that had something to do, from read to acknowledged."""
         self._stopped = asyncio.Event()
-        self.beat: Instant = world.now()
-        """When the loop last went round."""
-        self.round: Instant = world.now()
-        """When it last came to the end of a round."""
+        self.beat: Instant = world.steady()
+        """When the loop last went round, by the steady clock."""
+        self.round: Instant = world.steady()
+        """When it last came to the end of a round, by the same."""
         self.trouble: Exception | None = None
         """What kept it from coming there since."""
         self._source = source
         self._publisher = publisher
         self._world = world
         self._storm = Storm()
-        self._verified: Instant = world.now()
+        self._verified: Instant = world.steady()
         self._kept = b""
         """The mark of the outbox that was published last, all of it acknowledged."""
         self._held_up: Instant | None = None
@@ -236,7 +239,7 @@ class PartitionLoop:
     async def _batch(self) -> bool:
         """One round; whether anything was done."""
         partition, world = self.partition, self._world
-        self.beat = world.now()
+        self.beat = world.steady()
         if world.held():
             self.state = f"waiting: {world.held()}"
             await self._rest(POLL)
@@ -262,9 +265,9 @@ class PartitionLoop:
             self._kept = partition.outbox
         if actions.records or between.records or outputs:
             await self._source.acknowledge(*partition.next)
-        elif world.now() - self._verified > VERIFY:
+        elif world.steady() - self._verified > VERIFY:
             await self._aside(partition.verify)
-            self._verified = world.now()
+            self._verified = world.steady()
         if actions.records or between.records or outputs:
             self.seconds(perf_counter() - begun)
         self.told(partition)
@@ -274,12 +277,12 @@ class PartitionLoop:
             if partition.place == before:
                 await self._rest(POLL)
         await self._calm(len(actions.records))
-        self.round, self.trouble = world.now(), None
+        self.round, self.trouble = world.steady(), None
         return bool(outputs or actions.records)
 
     async def _wait_for_logs(self, missing: Sequence[Log]) -> None:
         """Say what keeps everything waiting where it takes longer than reading does, and do not ask for it all the time."""
-        now = self._world.now()
+        now = self._world.steady()
         if not missing:
             self._held_up = None
             return
@@ -308,7 +311,7 @@ class PartitionLoop:
 
     async def _calm(self, read: int) -> None:
         """Pause where most of what came in a minute could not be taken: somebody must look at who publishes it."""
-        seconds = self._storm.saw(read, self.partition.refused, self._world.now())
+        seconds = self._storm.saw(read, self.partition.refused, self._world.steady())
         if seconds:
             self.state = "paused: most of what was read in the last minute could not be taken"
             self._world.say(self.partition.number, "paused", seconds=seconds, refused=self._storm.refused)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
-from time import time
+from time import monotonic, time
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -35,7 +35,6 @@ from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
 from streams.worker.progress import FIXED, OtherPartitions, same_spread
 from streams.worker.publishing import KafkaPublisher, Sender, producer
-from streams.worker.taking import MILLISECOND
 
 log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 5.0
@@ -70,7 +69,11 @@ class Here:
 
     def now(self) -> Instant:
         """Microseconds since 1970."""
-        return int(time() * 1_000_000)
+        return int(time() * SECOND)
+
+    def steady(self) -> Instant:
+        """See `Surroundings`."""
+        return int(monotonic() * SECOND)
 
     async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
         """Wait; not longer than until somebody stops the loop."""
@@ -132,9 +135,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
         self._away: tuple[Instant, str] | None = None
-        """Since when Kafka has not answered, and what came instead."""
+        """Since when Kafka has not answered, by the steady clock, and what came instead."""
         self._stalled: dict[int, tuple[int, Instant]] = {}
-        """By partition that has more than it could look at: how far it looked, and since when."""
+        """By partition that has more than it could look at: how far it looked, and since when by the steady clock."""
+        self._polled = (0, self._world.steady())
+        """When brokers said something of the register last, by Kafka's client, and when that was seen by the steady clock."""
 
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
@@ -327,11 +332,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         except (KafkaError, TimeoutError, OSError) as error:
             if self._away is None:
                 why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
-                self._away = self._world.now(), why
+                self._away = self._world.steady(), why
                 log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers(), error=why)
         else:
             if self._away is not None:
-                log.warning("Kafka answers again", seconds=(self._world.now() - self._away[0]) // SECOND)
+                log.warning("Kafka answers again", seconds=(self._world.steady() - self._away[0]) // SECOND)
             self._away = None
 
     def _servers(self) -> str:
@@ -341,6 +346,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     @harmless
     async def _watch(self) -> None:
         """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
+        if self.loops:
+            self._heard()
         error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
         if error is not None:
             # Kafka's client has no name for the error of a member whose instance another one has taken.
@@ -369,7 +376,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         for number, loop in self.loops.items():
             if number in ends and loop.partition.assumed:
                 self._saw(number, loop.partition.looked, ends[number])
-            self.metrics.beat.labels(number).set((self._world.now() - loop.beat) / 1e6)
+            self.metrics.beat.labels(number).set((self._world.steady() - loop.beat) / SECOND)
             states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1
         self.metrics.assigned.clear()
         for state, count in states.items():
@@ -380,12 +387,12 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self.metrics.lag.labels(number).set(max(0, end - looked))
         before = self._stalled.pop(number, None)
         if looked < end:
-            self._stalled[number] = before if before and before[0] == looked else (looked, self._world.now())
+            self._stalled[number] = before if before and before[0] == looked else (looked, self._world.steady())
 
     def _unreadable(self) -> list[str]:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {
-            n: (self._world.now() - since) // SECOND for n, (_, since) in self._stalled.items() if n in self.loops
+            n: (self._world.steady() - since) // SECOND for n, (_, since) in self._stalled.items() if n in self.loops
         }
         return [
             f"nothing more of `{self._names.actions.name}:{n}` can be read for {seconds} s, though there is more: end the "
@@ -407,15 +414,18 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         return {places[place]: end for place, end in found.items()}
 
     def _heard(self) -> Instant:
-        """When brokers said something of the register last."""
-        return (self._follower.last_poll_timestamp(TopicPartition(self._names.register.name, 0)) or 0) * MILLISECOND
+        """When brokers said something of the register last, by the steady clock: Kafka's client notes it by one that is set."""
+        polled = self._follower.last_poll_timestamp(TopicPartition(self._names.register.name, 0)) or 0
+        if polled != self._polled[0]:
+            self._polled = polled, self._world.steady()
+        return self._polled[1]
 
     def trouble(self) -> list[str]:
         """What keeps this worker from deciding, for `/readyz`."""
         found = [self.ready] if self.ready else []
         if self._away is not None:
             since, why = self._away
-            seconds = (self._world.now() - since) // SECOND
+            seconds = (self._world.steady() - since) // SECOND
             found.append(
                 f"Kafka at {self._servers()} has not answered for {seconds} s ({why}); see that it runs, and GATE61_KAFKA"
             )
@@ -428,7 +438,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         Loops that did not go round for a minute although nothing is known to be wrong; and all of them where none got
         anything done with Kafka for long, though Kafka answers who follows the register.
         """
-        now = self._world.now()
+        now = self._world.steady()
         deaf = [loop for loop in self.loops.values() if isinstance(loop.trouble, KafkaError)]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self.loops) and now - since > DEAF and now - self._heard() < DEAF:

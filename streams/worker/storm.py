@@ -18,7 +18,7 @@ class Storm:
         self.refused = 0
 
     def saw(self, read: int, refused: int, now: Instant) -> float:
-        """Records were read and some of them refused; seconds to pause."""
+        """Records were read and some of them refused; seconds to pause. `now` is by a clock that nobody sets."""
         if self._began is None or now - self._began >= MINUTE:
             self._began, self._read, self.refused = now, 0, 0
         self._read += read

@@ -192,7 +192,7 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
     """A transaction that somebody left open in the log of what happens around clients holds it back, without an error."""
     keeper = Keeper()
     keeper.ready, now = "", [0]
-    monkeypatch.setattr(keeper._world, "now", lambda: now[0] * SECOND)
+    monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
     keeper.loops[1] = SimpleNamespace(state="running")  # type: ignore[assignment]
     for seconds, looked, said in (
         (0, 5, False),
@@ -380,19 +380,19 @@ class Looping(NamedTuple):
 
 
 class Follower:
-    """Hears of the register, or not."""
+    """Hears of the register, or not; what it says of when is by a clock that is set."""
 
-    def __init__(self, seconds_ago: int) -> None:
-        self.heard = int((time.time() - seconds_ago) * 1000)
+    heard = 0
 
     def last_poll_timestamp(self, place: TopicPartition) -> int:
         return self.heard
 
 
-async def test_who_gets_nothing_done_though_kafka_answers_is_started_again() -> None:
+async def test_who_gets_nothing_done_though_kafka_answers_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not where Kafka is away, where Redis is the trouble, or where other partitions go on: another process would not help."""
-    keeper = Keeper()
-    then, now = int((time.time() - 400) * 1e6), int(time.time() * 1e6)
+    keeper, clock = Keeper(), [0]
+    monkeypatch.setattr(keeper._world, "steady", lambda: clock[0])
+    then, now = 600 * SECOND, 1_000 * SECOND
     stuck, busy = Looping(KafkaError("no"), then, now), Looping(None, now, now, "running")
     for loops, heard, hangs in (
         ([stuck, stuck], 1, True),
@@ -402,7 +402,10 @@ async def test_who_gets_nothing_done_though_kafka_answers_is_started_again() -> 
         ([stuck._replace(round=now)], 1, False),
         ([], 1, False),
     ):
-        keeper.loops, keeper._follower = dict(enumerate(loops)), Follower(heard)
+        keeper.loops, keeper._follower = dict(enumerate(loops)), Follower()
+        keeper._follower.heard, clock[0] = heard, now - heard * SECOND
+        keeper._heard()
+        clock[0] = now
         assert bool(keeper.hanging()) is hangs, (loops, heard)
 
 

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
+from gate.policy import SECOND
 from state.codec import UnknownLayout
-from state.redis_store import RedisStore
+from state.redis_store import Moved, RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
@@ -52,6 +53,35 @@ async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_fo
     assert len(world.logs[DECISIONS, 0]) == CLIENTS, "what is known to be published is not published again"
     await PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))._assume()
     assert len(world.logs[DECISIONS, 0]) > CLIENTS, "whoever takes over does not know"
+
+
+class SetBack(Surroundings):
+    """A machine whose clock goes back by as much as passes."""
+
+    passed = 0
+
+    def now(self) -> int:
+        return self.world.clock - self.passed
+
+    def steady(self) -> int:
+        self.passed += SECOND
+        return self.passed
+
+
+async def test_an_idle_partition_whose_clock_is_set_back_still_finds_out_that_redis_forgot() -> None:
+    """How long something takes is measured by a clock that nobody sets."""
+    world = World(Random(1), 0.0)
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    followed = Followed()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][0])
+    store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+    loop = PartitionLoop(Partition(0, 1, followed, store, "0"), Source(world, 0), Publisher(world), SetBack(world))
+    await loop._assume()
+    await loop._batch()
+    world.redis.data.clear()
+    with pytest.raises(Moved):
+        for _ in range(20):
+            await loop._batch()
 
 
 def test_what_a_newer_worker_tells_of_a_merged_client_waits_for_one() -> None:

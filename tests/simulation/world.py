@@ -127,6 +127,9 @@ class Surroundings:
     def now(self) -> Instant:
         return self.world.clock
 
+    def steady(self) -> Instant:
+        return self.world.clock
+
     async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
         for _ in range(max(1, int(seconds * 8))):
             await asyncio.sleep(0)
