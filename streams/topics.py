@@ -1,5 +1,6 @@
 """Every topic and what it must be (contract sections 2 to 4, design section 3)."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -44,6 +45,11 @@ class Names(NamedTuple):
     rejected: Topic
     register_rejected: Topic
     clock: Topic
+
+
+def missing(names: Iterable[str]) -> str:
+    """What is wrong where these topics are not there, and what to do."""
+    return f"topics are missing: {', '.join(names)}; make them with `gate61 topics apply`"
 
 
 def topics(prefix: str = "") -> Names:

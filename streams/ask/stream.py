@@ -19,7 +19,7 @@ from state.redis_reader import Place, RedisReader
 from streams.ask.reader import SET_CLOCKS
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
-from streams.topics import topics
+from streams.topics import missing, topics
 from streams.web.clock import Clock
 from streams.worker.following import Followed
 from streams.worker.kafka import asker, followed_logs, follower
@@ -179,9 +179,9 @@ class KafkaStream:
     async def _count(self, consumer: AIOKafkaConsumer) -> int:
         """How many partitions clients are spread over."""
         cluster = await consumer._client.fetch_all_metadata()
-        missing = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
-        if missing:
-            raise Missing(f"topics are missing: {', '.join(missing)}; make them with `gate61 topics apply`")
+        lacking = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
+        if lacking:
+            raise Missing(missing(lacking))
         return len(cluster.partitions_for_topic(self._names.actions.name))
 
     async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> None:

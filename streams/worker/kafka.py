@@ -7,8 +7,9 @@ from time import monotonic
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from gate.facts import Instant
 from streams.connection import connection, make_no_topics
@@ -172,6 +173,14 @@ class KafkaSource:
         self._acknowledged = monotonic()
         with suppress(KafkaError):  # A hint only; the next one is newer.
             await self._consumer.commit({self._actions: actions, self._between: between})
+
+
+async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, int]:
+    """How many partitions each topic has, asked now; 0 of one that is missing. Raises `KafkaError` if no broker says."""
+    found = ClusterMetadata()
+    if not await client._client._metadata_update(found, [*topics]):
+        raise KafkaConnectionError("no broker says which topics there are")
+    return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
 
 
 def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:

@@ -9,7 +9,7 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -143,6 +143,8 @@ class PartitionLoop:
         """When it last came to the end of a round, by the same."""
         self.trouble: Exception | None = None
         """What kept it from coming there since."""
+        self.awaits: tuple[str, Instant] | None = None
+        """What it waits for Kafka to do, and since when by the steady clock."""
         self._source = source
         self._publisher = publisher
         self._world = world
@@ -199,7 +201,7 @@ class PartitionLoop:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)
         if assumed.outbox and self.partition.outbox != self._kept:  # Whom his next input stops assumes again and again.
-            await self._publisher.publish(assumed.outbox)
+            await self._kafka(_KEEP, self._publisher.publish(assumed.outbox))
             self._kept = self.partition.outbox
         while not self.stopping and not await self._aside(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
@@ -255,16 +257,16 @@ class PartitionLoop:
         begun, before = perf_counter(), partition.place
         await self._apart(partition.read, *actions, *between)
         await self._aside(partition.recall)
-        ends = await self._source.ends() if partition.waits else _NOTHING
+        ends = await self._kafka("to say where its logs end", self._source.ends()) if partition.waits else _NOTHING
         outputs = await self._apart(partition.work, ends, world.now())
         await self._aside(partition.remember, outputs)
         if outputs:
-            end = await self._publisher.publish(outputs)
+            end = await self._kafka(_KEEP, self._publisher.publish(outputs))
             self._have_all_answers(end)
             partition.kept(end)
             self._kept = partition.outbox
         if actions.records or between.records or outputs:
-            await self._source.acknowledge(*partition.next)
+            await self._kafka("to note how far it has come", self._source.acknowledge(*partition.next))
         elif world.steady() - self._verified > VERIFY:
             await self._aside(partition.verify)
             self._verified = world.steady()
@@ -318,6 +320,14 @@ class PartitionLoop:
             await self._rest(seconds)
             self.state = "running"
 
+    async def _kafka(self, what: str, work: Awaitable[T]) -> T:
+        """What Kafka does; while that is waited for, it is told what is."""
+        self.awaits = what, self._world.steady()
+        try:
+            return await work
+        finally:
+            self.awaits = None
+
     async def _apart(self, work: Callable[..., T], *given: Any) -> T:
         return await self._world.apart(work, *given)
 
@@ -326,6 +336,7 @@ class PartitionLoop:
 
 
 _NOTHING: Ends = (0, 0, 0, 0)
+_KEEP = "to keep what it publishes"
 _RESTORE = "give the topic of answers back what it lost, or tell who reads it: they are not published again"
 _CALLED = {
     Log.POLICY: "of policies",

@@ -26,7 +26,7 @@ from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
 from streams.settings import Settings
-from streams.topics import Names, topics
+from streams.topics import Names, missing, topics
 from streams.worker import kafka
 from streams.worker.following import Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
@@ -48,6 +48,8 @@ KAFKA_SECONDS = 5.0
 """What Kafka gets to answer whoever only asks whether it is there."""
 STALLED_SECONDS = 30
 """What is there and not read for so long, though the loop goes round, is held back by a transaction."""
+AWAITED_SECONDS = 5
+"""What Kafka does sooner than that where it is well, and what a round takes."""
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
@@ -136,6 +138,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
         self._away: tuple[Instant, str] | None = None
         """Since when Kafka has not answered, by the steady clock, and what came instead."""
+        self._missing: list[str] = []
+        """Topics that Kafka does not have."""
         self._stalled: dict[int, tuple[int, Instant]] = {}
         """By partition that has more than it could look at: how far it looked, and since when by the steady clock."""
         self._polled = (0, self._world.steady())
@@ -193,13 +197,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""
-        cluster = self._consumer._client.cluster
-        await self._consumer._client.force_metadata_update()
-        known = {t.name: len(cluster.partitions_for_topic(t.name) or ()) for t in self._names}
+        known = await kafka.widths(self._consumer, [t.name for t in self._names])
         wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
         wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
-        if any(known[t.name] == 0 for t in self._names):
-            raise KafkaError("topics are missing; create them with `gate61 topics apply`")
+        if lacking := [name for name, many in known.items() if not many]:
+            raise KafkaError(missing(lacking))
         if wrong:
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
         return wide
@@ -324,11 +326,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     @harmless
     async def reach(self) -> None:
-        """Ask Kafka something that costs it nothing; say when it goes away, and when it is back."""
-        place = TopicPartition(self._names.policy.name, 0)
+        """Ask Kafka for its topics, which costs it nothing; say when it goes away, when it is back, and what it lacks."""
         try:
             async with asyncio.timeout(KAFKA_SECONDS):
-                await self._follower.end_offsets([place])
+                found = await kafka.widths(self._follower, [t.name for t in self._names if t != self._names.clock])
         except (KafkaError, TimeoutError, OSError) as error:
             if self._away is None:
                 why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
@@ -336,8 +337,14 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers(), error=why)
         else:
             if self._away is not None:
-                log.warning("Kafka answers again", seconds=(self._world.steady() - self._away[0]) // SECOND)
+                log.warning("Kafka answers again", seconds=self._seconds_since(self._away[0]))
             self._away = None
+            self._lacks([name for name, many in found.items() if not many])
+
+    def _lacks(self, topics: list[str]) -> None:
+        if topics != self._missing:
+            log.warning(missing(topics) if topics else "no topics are missing any more")
+        self._missing = topics
 
     def _servers(self) -> str:
         return ", ".join(self.settings.kafka.servers)
@@ -386,19 +393,36 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """How far a partition has looked, and how far there is something."""
         self.metrics.lag.labels(number).set(max(0, end - looked))
         before = self._stalled.pop(number, None)
-        if looked < end:
+        if looked < end and self._goes_round(number):
             self._stalled[number] = before if before and before[0] == looked else (looked, self._world.steady())
+
+    def _goes_round(self, number: int) -> bool:
+        """Whether a partition reads on, again and again."""
+        loop = self.loops.get(number)
+        return loop is not None and loop.state == "running" and self._seconds_since(loop.beat) <= AWAITED_SECONDS
+
+    def _seconds_since(self, then: Instant) -> int:
+        return (self._world.steady() - then) // SECOND
+
+    def _awaiting(self) -> list[str]:
+        """Partitions that wait for Kafka longer than they do where it is well."""
+        waited = {
+            n: (loop.awaits[0], self._seconds_since(loop.awaits[1])) for n, loop in self.loops.items() if loop.awaits
+        }
+        return [
+            f"partition {n} has waited for {seconds} s for Kafka {what}; see `gate61 doctor`"
+            for n, (what, seconds) in waited.items()
+            if seconds > AWAITED_SECONDS
+        ]
 
     def _unreadable(self) -> list[str]:
         """Partitions that go round, and whose next record is there and does not come."""
-        waited = {
-            n: (self._world.steady() - since) // SECOND for n, (_, since) in self._stalled.items() if n in self.loops
-        }
+        waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
         return [
             f"nothing more of `{self._names.actions.name}:{n}` can be read for {seconds} s, though there is more: end the "
             "transaction that somebody has open there"
             for n, seconds in waited.items()
-            if seconds > STALLED_SECONDS and self.loops[n].state == "running"
+            if seconds > STALLED_SECONDS
         ]
 
     async def _ends(self) -> dict[int, int]:
@@ -425,11 +449,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         found = [self.ready] if self.ready else []
         if self._away is not None:
             since, why = self._away
-            seconds = (self._world.steady() - since) // SECOND
+            seconds = self._seconds_since(since)
             found.append(
                 f"Kafka at {self._servers()} has not answered for {seconds} s ({why}); see that it runs, and GATE61_KAFKA"
             )
-        found += self._unreadable()
+        if self._missing:
+            found.append(missing(self._missing))
+        found += [*self._awaiting(), *self._unreadable()]
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
 
     def hanging(self) -> list[str]:

@@ -163,21 +163,26 @@ def test_a_partition_whose_state_is_lost_stops_nobody_else(
 
 
 class Silent:
-    """A consumer whose brokers answer nobody, until they do."""
+    """Brokers that answer nobody, until they do; `lacking` are topics that they do not have."""
 
     def __init__(self) -> None:
         self.there = False
+        self.lacking: list[str] = []
 
-    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def widths(self, client: object, topics: list[str]) -> dict[str, int]:
         if not self.there:
             raise KafkaConnectionError("no broker")
-        return dict.fromkeys(places, 0)
+        return {topic: int(topic not in self.lacking) for topic in topics}
 
 
-async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its clients wait without an error; a platform would wait for answers of a worker that says it is well."""
     keeper, silent = Keeper(), Silent()
-    keeper.ready, keeper._follower = "", silent
+    keeper.ready = ""
+    keeper._follower = None
+    monkeypatch.setattr("streams.worker.kafka.widths", silent.widths)
     for _ in range(3):
         await keeper.reach()
     assert "Kafka at 127.0.0.1:1 has not answered for 0 s (KafkaConnectionError: no broker);" in keeper.trouble()[0]
@@ -186,6 +191,37 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(caps
     await keeper.reach()
     said = capsys.readouterr().out
     assert keeper.trouble() == [] and said.count("does not answer") == said.count("answers again") == 1
+    silent.lacking = [keeper._names.policy.name, keeper._names.notices.name]
+    await keeper.reach()
+    await keeper.reach()
+    what = "topics are missing: gate61.policy.v1, gate61.notices.v1; make them with `gate61 topics apply`"
+    assert keeper.trouble() == [what] and capsys.readouterr().out.count(what) == 1
+    silent.lacking = [keeper._names.clock.name]  # Nothing but `gate61 doctor` needs it.
+    await keeper.reach()
+    assert keeper.trouble() == [] and "no topics are missing any more" in capsys.readouterr().out
+
+
+def test_a_topic_that_is_deleted_is_named_by_the_worker(setting: Setting) -> None:
+    """And not as if Kafka did not answer, nor as somebody's transaction."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish([*REGISTER, *clean_client("anna"), offer(who="anna")])
+    setting.caught_up()
+    answers, policies = setting.names.decisions.name, setting.names.policy.name
+    with setting.kafka.admin() as admin:
+        admin.delete_topics([answers])
+        wait_until(lambda: f"topics are missing: {answers};" in page(worker), 20)
+        setting.publish([*clean_client("ben"), offer(who="ben")])
+        wait_until(lambda: "for Kafka to keep what it publishes" in page(worker), 20)
+        assert "transaction" not in page(worker)
+        setting.kafka.create({answers: 1})
+        wait_until(lambda: page_of(worker, "readyz")[0] == 200, 60)
+        assert list(_verdicts(setting)) == ["ben"]
+        admin.delete_topics([policies])
+        wait_until(lambda: f"topics are missing: {policies};" in page(worker), 20)
+        time.sleep(6)
+        assert "has not answered" not in page(worker)
+    worker.stop()
 
 
 def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +229,8 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
     keeper = Keeper()
     keeper.ready, now = "", [0]
     monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
-    keeper.loops[1] = SimpleNamespace(state="running")  # type: ignore[assignment]
+    loop = SimpleNamespace(state="running", beat=0, awaits=None)
+    keeper.loops[1] = loop  # type: ignore[assignment]
     for seconds, looked, said in (
         (0, 5, False),
         (25, 5, False),
@@ -202,11 +239,29 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
         (62, 6, True),
         (63, 9, False),
     ):
-        now[0] = seconds
+        now[0], loop.beat = seconds, seconds * SECOND
         keeper._saw(1, looked, 9)
         assert bool(keeper.trouble()) is said, seconds
         if said:
             assert "nothing more of `gate61.client-actions.v1:1` can be read for 31 s" in keeper.trouble()[0]
+
+
+def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads nothing while it publishes to a topic that does not take it; nor is it ready then."""
+    keeper, now = Keeper(), [0]
+    monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
+    keeper.ready = ""
+    loop = SimpleNamespace(state="running", beat=0, awaits=("to keep what it publishes", 0))
+    keeper.loops[1] = loop  # type: ignore[assignment]
+    for now[0] in range(0, 100, 5):
+        keeper._saw(1, 5, 9)
+        said = f"partition 1 has waited for {now[0]} s for Kafka to keep what it publishes; see `gate61 doctor`"
+        assert keeper.trouble() == ([said] if now[0] > 5 else [])
+    loop.awaits = None
+    for now[0] in range(100, 125, 5):  # It goes on, and what it has not read yet may come at once.
+        loop.beat = now[0] * SECOND
+        assert keeper.trouble() == []
+        keeper._saw(1, 5, 9)
 
 
 async def test_a_timer_that_fails_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -377,6 +432,7 @@ class Looping(NamedTuple):
     round: int
     beat: int
     state: str = "waiting"
+    awaits: None = None
 
 
 class Follower:

@@ -85,6 +85,17 @@ async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_ne
     assert len(_outbox(world)) == 1
 
 
+async def test_what_a_loop_waits_for_kafka_to_do_is_known_meanwhile(world: World) -> None:
+    loop = _loop(world, Source(world, 0), Silent(world))
+    running = asyncio.create_task(loop.run())
+    await _until(lambda: loop.awaits)
+    await asyncio.sleep(0.01)
+    assert loop.awaits == ("to keep what it publishes", world.clock)
+    running.cancel()
+    await asyncio.wait([running])
+    assert loop.awaits is None
+
+
 async def test_a_loop_that_lost_its_partition_has_told_so_when_it_ends(world: World) -> None:
     """Fencing and other trouble are counted when they are met: who is let go has no batch after it."""
     told: Counter[tuple[str, str]] = Counter()
