@@ -7,6 +7,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from state.finding import Finding, Level
+from state.redis_errors import reason
 
 LEAST_VERSION = (7, 0)
 MEMORY_SHORT = 0.8
@@ -27,7 +28,7 @@ def findings(client: Redis) -> list[Finding]:
     try:
         info: Info = client.info()
     except ResponseError as error:
-        said = f"Redis does not let its state be asked: {error}"
+        said = f"Redis does not let its state be asked: {reason(error)}"
         return [_wrong(said, "let the user of GATE61_REDIS run INFO (and CONFIG GET)")]
     return [*_server(info), *_persistence(client, info), *_eviction(client, info)]
 

@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
+from state.redis_errors import unnamed
+
 _META: Final = ("next", "batch", "clients", "notes", "ids")
 _KEYS: Final[tuple[tuple[str, Any], ...]] = (
     ("meta", [None] * len(_META)),
@@ -143,7 +145,8 @@ def _found(redis: Any, at: str, week: int) -> tuple[list[Any], str]:
     asked.hmget(f"{at}meta", _META).hgetall(f"{at}notes").hlen(f"{at}dossiers").type(f"{at}outbox")
     for key in ids_of(at, week):
         asked.hlen(key)
-    found, wrong = asked.execute(raise_on_error=False), ""
+    with unnamed():
+        found, wrong = asked.execute(raise_on_error=False), ""
     for place, (name, nothing) in enumerate(_KEYS):
         if isinstance(found[place], ResponseError):
             if not wrong_type(found[place]):

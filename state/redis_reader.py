@@ -12,6 +12,7 @@ from gate.dossier import Dossier
 from gate.facts import Instant
 from gate.history import Record
 from state.codec import record_from_bytes
+from state.redis_errors import unnamed
 from state.redis_look import StateLost, looked_to, tag
 from state.redis_store import unpacked
 
@@ -84,7 +85,8 @@ class RedisReader:
         if whole:
             for client in clients:
                 asked.lrange(f"{at}history:{client}", 0, -1)
-        (next_, known), dossiers, values, packed, *records = await asked.execute()
+        with unnamed():
+            (next_, known), dossiers, values, packed, *records = await asked.execute()
         if int(known or 0) != dossiers or (next_ and not any(values)):
             raise StateLost(at, f"holds {dossiers} clients of {int(known or 0)}, or no notes")
         noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
@@ -97,7 +99,8 @@ class RedisReader:
         for partition in range(partitions):
             at = self._tag(partition)
             asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
-        found = await asked.execute()
+        with unnamed():
+            found = await asked.execute()
         places = []
         for next_, notes in zip(*[iter(found)] * 2, strict=True):
             to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))

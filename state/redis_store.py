@@ -29,6 +29,7 @@ from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.redis_errors import unnamed
 from state.redis_look import (
     Look,
     StateLost,
@@ -183,7 +184,9 @@ class RedisStore:
         asked.hmget(self._fixed()[0], _MARKS)
         for key in self._counted():
             asked.hlen(key)
-        self._judge(asked.execute())
+        with unnamed():
+            found = asked.execute()
+        self._judge(found)
 
     def _counted(self) -> list[bytes]:
         """The keys of which it is known how much they hold."""
@@ -202,7 +205,8 @@ class RedisStore:
         weeks = self._weeks() if unknown else []
         for week in weeks:
             pipe.hmget(self._key(f"seen:{week}"), unknown)
-        found = pipe.execute() if wanted or weeks else []
+        with unnamed():
+            found = pipe.execute() if wanted or weeks else []
         if wanted:
             for client, packed in zip(wanted, found.pop(0), strict=True):
                 self._cache[client], self._counts[client] = unpacked(self._tag, client, packed)
@@ -224,7 +228,8 @@ class RedisStore:
         pipe = self._redis.pipeline(transaction=False)
         for client in few:
             pipe.lrange(self._key(f"history:{client}"), 0, -1)
-        self._ahead = dict(zip(few, pipe.execute(), strict=True)) if few else {}
+        with unnamed():
+            self._ahead = dict(zip(few, pipe.execute(), strict=True)) if few else {}
 
     def _weeks(self) -> list[int]:
         if not self._token:

@@ -244,7 +244,7 @@ def _check_redis(where: str, found: list[str]) -> None:
 def shown(redis: str) -> str:
     """The address of a Redis without user and password."""
     parts = urlsplit(redis)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _can_be_used(redis: str) -> bool:

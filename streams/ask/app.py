@@ -13,7 +13,7 @@ from state.redis_reader import RedisReader
 from streams.ask.over_redis import OverRedis
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.ask.stream import KafkaStream
-from streams.settings import Settings
+from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.access import Access
 from streams.web.clock import Clock
@@ -35,7 +35,7 @@ def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget
     redis = Redis.from_url(settings.redis, socket_timeout=budget.one, socket_connect_timeout=budget.one)
     state = RedisReader(redis, topics(settings.prefix).actions.name)
     stream = KafkaStream(settings, state, clock, lag)
-    reader, metrics = OverRedis(stream, state, lag, clock), Metrics()
+    reader, metrics = OverRedis(stream, state, lag, clock, shown(settings.redis)), Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from gate.concern import concerns
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.facts import Fact
 from gate.instants import LATEST
+from state import redis_errors
 from state.codec import UnknownLayout
 from state.redis_look import StateLost, looked_to
 from state.redis_reader import Held, RedisReader, Remembered
@@ -35,23 +36,26 @@ _NOTES = ("recorded", "register", "walk", "looked")
 
 
 class OverRedis:
-    """See `Reader`. `lag` is for how many seconds a partition may be behind, by `clock` limits have passed or not."""
+    """See `Reader`. `lag` is for how many seconds a partition may be behind, by `clock` limits have passed or not.
 
-    def __init__(self, stream: Stream, state: RedisReader, lag: float, clock: Clock) -> None:
-        self._stream, self._state, self._lag, self._clock = stream, state, lag, clock
+    `where` is the address of Redis for people.
+    """
+
+    def __init__(self, stream: Stream, state: RedisReader, lag: float, clock: Clock, where: str) -> None:
+        self._stream, self._state, self._lag, self._clock, self._where = stream, state, lag, clock, where
         self._register: Register | None = None
         self._learnt = 0
 
     async def ready(self) -> None:
         """See `Reader`."""
         self._current()
-        with _said():
+        with _said(self._where):
             await self._state.places(1)
 
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """See `Reader`."""
         self._current()
-        with _said():
+        with _said(self._where):
             for whole in (False, True):
                 number = partition_of(client.encode(), self._stream.partitions)
                 held = await self._held(number, [client], whole)
@@ -90,7 +94,7 @@ class OverRedis:
     ) -> AsyncIterator[tuple[str, T | Unreadable | None]]:
         """Some clients of a partition; None for who is to be asked about with his history."""
         try:
-            with _said():
+            with _said(self._where):
                 held = await self._held(number, clients, whole)
         except Unreadable as trouble:
             for client in clients:
@@ -99,7 +103,7 @@ class OverRedis:
         for client in clients:
             found: T | Unreadable | None
             try:
-                with _said():
+                with _said(self._where):
                     seen = self._seen(number, held.of(client), whole)
                     found = None if seen is None else judge_of(client)(seen)
             except Unreadable as trouble:
@@ -158,12 +162,12 @@ class OverRedis:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _said(where: str) -> Iterator[None]:
     """Whatever keeps the state from being known, as `Unreadable`."""
     try:
         yield
     except (RedisError, OSError) as error:
-        raise Unreadable(f"Redis cannot be read ({type(error).__name__})") from None
+        raise Unreadable(redis_errors.said(error, where)) from None
     except StateLost as error:
         raise Unreadable(f"state was lost: {error}") from None
     except (UnknownLayout, ValueError) as error:

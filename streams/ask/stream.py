@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from gate.instants import LATEST
 from gate.policy import SECOND
+from state import redis_errors
 from state.redis_reader import Place, RedisReader
 from streams.ask.reader import SET_CLOCKS
 from streams.connection import let_go, said
@@ -149,8 +150,7 @@ class KafkaStream:
                 where = ", ".join(self._settings.kafka.servers)
                 return f"Kafka at {where} cannot be read ({said(error)}); see that it runs, and GATE61_KAFKA"
             case RedisError():
-                where = shown(self._settings.redis)
-                return f"Redis at {where} cannot be read ({said(error)}); see that it runs, and GATE61_REDIS"
+                return redis_errors.said(error, shown(self._settings.redis))
             case None:
                 return "following the stream has ended"
             case _:

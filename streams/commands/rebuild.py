@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.common import AsJson, reading_kafka, refuse, settings_or_refuse
-from streams.settings import Settings
+from streams.settings import Settings, shown
 
 if TYPE_CHECKING:
     from streams.worker.rebuild import Rebuilt
@@ -30,6 +30,7 @@ def rebuild(
     from redis import Redis
     from redis.exceptions import RedisError
 
+    from state import redis_errors
     from streams.connection import said
     from streams.worker.merge import LogLost
     from streams.worker.progress import OtherPartitions
@@ -50,7 +51,9 @@ def rebuild(
             print(json.dumps(_record(done[-1])) if as_json else _said(done[-1]))
     except (NotMade, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
-    except (KafkaError, RedisError) as error:
+    except RedisError as error:
+        raise refuse(f"not finished: {redis_errors.said(error, shown(settings.redis))}; then again", 1) from None
+    except KafkaError as error:
         raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
     _refuse_unless_whole(done)
 

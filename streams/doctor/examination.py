@@ -6,11 +6,11 @@ from contextlib import closing
 from kafka.errors import KafkaError
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from gate.policy import Policy
-from state import redis_health
+from state import redis_errors, redis_health
 from state.finding import Finding, Level
 from streams.administration import Planned, administrator, plan
 from streams.connection import Overheard
@@ -69,15 +69,4 @@ def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> It
             yield clocks.of_redis(client, own)
             yield from partitions.state(client, settings, planned)
     except (RedisError, OSError, ValueError) as error:
-        yield Finding("Redis", Level.WRONG, f"Redis at {shown(settings.redis)}: {error}", _to_do(error))
-
-
-def _to_do(error: Exception) -> str:
-    """By what Redis said."""
-    if isinstance(error, AuthenticationError) or "NOAUTH" in str(error):
-        return "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
-    if "DB index" in str(error):
-        return "name a database that it has at the end of GATE61_REDIS, such as /0"
-    if isinstance(error, NoPermissionError):
-        return "give the user of GATE61_REDIS the rights that it lacks"
-    return "see that it runs, and that GATE61_REDIS names it"
+        yield redis_errors.finding(error, shown(settings.redis))

@@ -6,6 +6,7 @@ from contextlib import suppress
 from redis import Redis
 
 from state.finding import Finding, Level
+from state.redis_errors import unnamed
 from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from streams.administration import Planned
 from streams.settings import Settings
@@ -122,7 +123,9 @@ def _elsewhere(client: Redis, topic: str, partitions: int) -> Iterator[Finding]:
     pipe = client.pipeline(transaction=False)
     for number in range(partitions, MOST_PARTITIONS):
         pipe.exists(f"{tag(f'{topic}:{number}')}meta")
-    more = [str(partitions + place) for place, there in enumerate(pipe.execute()) if there]
+    with unnamed():
+        found = pipe.execute()
+    more = [str(partitions + place) for place, there in enumerate(found) if there]
     if more:
         yield _wrong(
             f"there is state of partition {_few(more)}, and `{topic}` has {partitions}: clients moved to other partitions",

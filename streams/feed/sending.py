@@ -13,10 +13,11 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from state import redis_errors
 from state.redis_look import StateLost, as_number, tag
 from streams.connection import connection
 from streams.publisher import NotAcknowledged, Publisher, Refused
-from streams.settings import Settings
+from streams.settings import Settings, shown
 from streams.topics import topics
 
 SOURCE: Final = "//gate61/desk"
@@ -114,7 +115,8 @@ class KafkaSender:
             return Receipt("unknown", str(error))
         except (RedisError, OSError) as error:
             return Receipt(
-                "unknown", f"Redis does not say whether it was taken ({type(error).__name__}); look again later"
+                "unknown",
+                f"{redis_errors.said(error, shown(self._settings.redis))}; then look again whether it was taken",
             )
 
     def _publish(self, value: bytes) -> tuple[int, int]:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_store import Fenced
-from streams.connection import said
 from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
@@ -122,6 +121,9 @@ class Surroundings(Protocol):
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
         """Do what mostly waits, for Redis, without holding up other partitions."""
 
+    def said(self, error: Exception) -> str:
+        """An error for people: with what it is about, and what to do where that is known."""
+
     def say(self, partition: int, what: str, **details: object) -> None:
         """Tell people and their tools."""
 
@@ -185,7 +187,7 @@ class PartitionLoop:
 
     def _trouble(self, error: Exception) -> None:
         self.trouble = error
-        what = said(error)
+        what = self._world.said(error)
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
         self.state = f"{kind}: {what}"
         self.partition.counts["trouble", kind] += 1

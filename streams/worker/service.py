@@ -21,11 +21,12 @@ from redis.retry import Retry
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
+from state import redis_errors
 from state.redis_health import complaints
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
-from streams.settings import Settings
+from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.worker import kafka
 from streams.worker.following import Followed, made_anew, whole
@@ -82,7 +83,9 @@ class Here:
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), seconds)
 
-    def __init__(self) -> None:
+    def __init__(self, redis: str) -> None:
+        """`redis` is where that is, as people may be told."""
+        self._redis = redis
         # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
         self._judging = ThreadPoolExecutor(1, "judging")
 
@@ -93,6 +96,10 @@ class Here:
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
         """In a thread of its own."""
         return await asyncio.to_thread(work, *given)
+
+    def said(self, error: Exception) -> str:
+        """See `Surroundings`."""
+        return redis_errors.said(error, self._redis) if isinstance(error, RedisError) else said(error)
 
     def say(self, partition: int, what: str, **details: object) -> None:
         """A line of log; never what events hold."""
@@ -133,7 +140,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._running: dict[int, asyncio.Future[None]] = {}
         self._followed = Followed()
         self._names: Names = topics(self.settings.prefix)
-        self._world = Here()
+        self._world = Here(shown(self.settings.redis))
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
         self._away: tuple[Instant, str] | None = None
@@ -185,8 +192,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 return await attempt()
             except (KafkaError, RedisError, OSError) as error:
-                self.ready = f"waiting for {what}: {said(error)}"
-                log.warning(f"waiting for {what}", error=said(error), seconds=wait)
+                why = self._world.said(error)
+                self.ready = f"waiting for {what}: {why}"
+                log.warning(f"waiting for {what}", error=why, seconds=wait)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
 

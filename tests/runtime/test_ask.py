@@ -132,6 +132,11 @@ def client(redis: Redis) -> Iterator[Client]:
         yield made
 
 
+def over(worker: Worker, state: RedisReader, lag: float) -> OverRedis:
+    """What reads the worker's state, by the worker's clock."""
+    return OverRedis(worker, state, lag, lambda: worker.now, "redis://here")
+
+
 async def ask_over(url: str, worker: Worker, offer: Fact, lag: float = LAG) -> dict[str, Any]:
     """The answer to a question, as it goes out."""
     state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
@@ -141,9 +146,7 @@ async def ask_over(url: str, worker: Worker, offer: Fact, lag: float = LAG) -> d
         return None if answer is None else told(answer, seen, worker.now)
 
     try:
-        found: dict[str, Any] = json.loads(
-            msgspec.json.encode(await OverRedis(worker, state, lag, lambda: worker.now).ask(offer.client, judge))
-        )
+        found: dict[str, Any] = json.loads(msgspec.json.encode(await over(worker, state, lag).ask(offer.client, judge)))
         return found
     finally:
         await state.close()
@@ -245,12 +248,12 @@ def test_a_redis_that_is_away_or_hangs_leaves_questions_unanswered(tmp_path: Pat
             for event in TOLD:
                 worker.append(event)
         server.pause()
-        with pytest.raises(Unreadable, match="Redis cannot be read"):
+        with pytest.raises(Unreadable, match=r"Redis at redis://here does not answer: .*; see that it runs"):
             asked(server.url, worker, OFFER)
         server.resume()
         assert asked(server.url, worker, OFFER)["may_send"] is True
         server.kill()
-        with pytest.raises(Unreadable, match="Redis cannot be read"):
+        with pytest.raises(Unreadable, match=r"Redis at redis://here does not answer: .*; see that it runs"):
             asked(server.url, worker, OFFER)
         server.start()
         assert asked(server.url, worker, OFFER)["may_send"] is True
@@ -277,9 +280,7 @@ def asking(url: str, worker: Worker, **budget: float) -> Iterator[TestClient]:
     """The routes over what the worker remembers."""
     state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
     app, clock = FastAPI(), Clock(mailing.NOW)
-    routes = ask_routes(
-        OverRedis(worker, state, LAG, lambda: worker.now), Access(None), Metrics(), clock, Budget(**budget)
-    )
+    routes = ask_routes(over(worker, state, LAG), Access(None), Metrics(), clock, Budget(**budget))
     app.include_router(routes)
     say_problems(app)
     with TestClient(app, base_url=HERE) as client:

@@ -140,6 +140,33 @@ def test_a_redis_that_would_forget_is_refused(setting: Setting, tmp_path: Path) 
     assert worker.stop() == 0
 
 
+def test_what_redis_refuses_is_said_by_the_worker_with_what_to_do(setting: Setting) -> None:
+    """On its page and in its log: where Redis is, and neither a password nor a client."""
+    worker = setting.worker()
+    worker.start()
+    lines = [line.encode() for line in (*register(), *mixed(40))]
+    setting.publish(lines[:200])
+    setting.caught_up()
+    dossiers = f"{{{setting.names.actions.name}:0}}:dossiers"
+    with setting.redis.client() as client:
+        whole = client.dump(dossiers)
+        client.delete(dossiers)
+        client.rpush(dossiers, "somebody was here")
+        setting.publish(lines[200:])
+        where = f"Redis at {setting.redis.url} refuses: "
+        wait_until(lambda: f"{where}WRONGTYPE Operation against a key" in page(worker, "readyz")[1], 20)
+        client.restore(dossiers, 0, whole, replace=True)  # type: ignore[arg-type]
+        setting.caught_up()
+        client.config_set("requirepass", "quiet")
+        client.client_kill_filter(_type="normal", skipme=True)
+        wait_until(lambda: "name its user and password in GATE61_REDIS" in page(worker, "readyz")[1], 20)
+        client.config_set("requirepass", "")
+    wait_until(lambda: page(worker, "readyz")[0] == 200, 30)
+    assert "Command #" not in worker.said() and "quiet" not in worker.said() and "cl-0" not in worker.said()
+    assert setting.differences() == []
+    assert worker.stop() == 0
+
+
 def test_a_worker_that_may_not_start_says_why_and_nothing_else(
     kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path
 ) -> None:

@@ -92,7 +92,7 @@ async def test_the_stream_is_tried_again_however_an_attempt_ends_and_less_and_le
     ("error", "told"),
     [
         (KafkaConnectionError("no broker"), "Kafka at kafka-1:9092 cannot be read (KafkaConnectionError: no broker);"),
-        (RedisAway("refused"), "Redis at redis://redis-1:6379/0 cannot be read (ConnectionError: refused);"),
+        (RedisAway("refused"), "Redis at redis://redis-1:6379/0 does not answer: refused; see that it runs"),
         (stream.Missing("topics are missing: a; make them"), "topics are missing: a; make them"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gate.facts import Instant
 from state import redis_store
+from streams.connection import said
 from streams.topics import Names
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Log
@@ -141,6 +142,9 @@ class Surroundings:
         return await self.world.effect(work.__name__, lambda: work(*given))
 
     aside = apart
+
+    def said(self, error: Exception) -> str:
+        return said(error)
 
     def say(self, partition: int, what: str, **details: object) -> None:
         self.world.happened.append(f"{partition} {what} {details}")

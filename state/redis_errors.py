@@ -1,0 +1,89 @@
+"""What Redis does not do, for people: where it is, why, and what to do. Neither passwords nor clients stand in it.
+
+redis-py puts the beginning of a pipelined command before its error, and a server repeats what a command was given that it
+does not know.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,
+)
+
+from state.finding import Finding, Level
+
+_COMMAND = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
+_GIVEN = re.compile(r",? with args beginning with: .*", re.DOTALL)
+_SCRIPT = re.compile(r"\.? script: [0-9a-f]+, on .*", re.DOTALL)
+_LONGEST = 200
+"""Letters of a reason."""
+_SIGN_IN = "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
+_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
+    (AuthenticationError, _SIGN_IN),
+    (NoPermissionError, "give the user of GATE61_REDIS the rights that it lacks"),
+    (OutOfMemoryError, "give it more memory (`maxmemory`); the gate waits until then"),
+    (ReadOnlyError, "it is a replica: name the primary in GATE61_REDIS"),
+    (BusyLoadingError, "wait until it has read its files"),
+)
+_BY_WORD = (
+    ("NOAUTH", _SIGN_IN),
+    ("DB index", "name a database that it has at the end of GATE61_REDIS, such as /0"),
+    ("MISCONF", "look at its disk and its log; the gate waits until it can write again"),
+    ("NOREPLICAS", "see that its replicas run (`min-replicas-to-write`)"),
+    ("WRONGTYPE", "keep what else writes there away from it, and make the state anew with `gate61 rebuild`"),
+)
+
+
+@contextmanager
+def unnamed() -> Iterator[None]:
+    """Whatever a pipeline meets within, without the command that met it: clients may stand in that."""
+    try:
+        yield
+    except RedisError as error:
+        error.args = tuple(_COMMAND.sub("", a) if isinstance(a, str) else a for a in error.args)
+        raise
+
+
+def finding(error: Exception, where: str) -> Finding:
+    """A `RedisError`, or an `OSError` on the way there; `where` is its address, without a password."""
+    ways = "does not answer" if _silent(error) else "refuses"
+    return Finding("Redis", Level.WRONG, f"Redis at {where} {ways}: {reason(error)}", _to_do(error))
+
+
+def said(error: Exception, where: str) -> str:
+    """The same in one line."""
+    found = finding(error, where)
+    return f"{found.what}; {found.do}"
+
+
+def reason(error: Exception) -> str:
+    """In Redis' own words, on one line."""
+    text = str(error) or type(error).__name__
+    for more in (_COMMAND, _GIVEN, _SCRIPT):
+        text = more.sub("", text)
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _silent(error: Exception) -> bool:
+    spoke = isinstance(error, AuthenticationError | BusyLoadingError)
+    return isinstance(error, ConnectionError | TimeoutError | OSError) and not spoke
+
+
+def _to_do(error: Exception) -> str:
+    """By what Redis said."""
+    for kind, do in _BY_KIND:
+        if isinstance(error, kind):
+            return do
+    for word, do in _BY_WORD:
+        if word in str(error):
+            return do
+    return "see that it runs, and that GATE61_REDIS names it" if _silent(error) else "look at its log"
