@@ -1,7 +1,7 @@
 """What Redis does not do, for people: where it is, why, and what to do. Neither passwords nor clients stand in it.
 
-redis-py puts the beginning of a pipelined command before its error, and a server repeats what a command was given that it
-does not know.
+redis-py puts the beginning of a pipelined command before its error, and a server repeats what a command was given that
+it does not know.
 """
 
 import re

@@ -17,10 +17,10 @@ from streams.connection import connection
 from streams.policy_file import load
 from streams.settings import Settings
 from streams.topics import topics
+from streams.worker.clock import ONE_SOURCE
 
 NOTICED = 1.0
 """Seconds from which a difference is told."""
-_DO = "let one time source set the clocks of all machines (NTP)"
 Clock = Callable[[], float]
 
 
@@ -61,5 +61,5 @@ def _finding(whose: str, before: float, told: float, after: float, own: Policy |
         return Finding("clock", Level.OK, f"{whose} agrees with this machine")
     said = f"the clock of {whose} is {apart:.1f} s {way} this machine"
     if apart >= tolerance:
-        return Finding("clock", Level.WRONG, f"{said}; the policy tolerates {tolerance:g} s", _DO)
-    return Finding("clock", Level.WARN, said, _DO)
+        return Finding("clock", Level.WRONG, f"{said}; the policy tolerates {tolerance:g} s", ONE_SOURCE)
+    return Finding("clock", Level.WARN, said, ONE_SOURCE)

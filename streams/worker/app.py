@@ -4,6 +4,7 @@ Faust reads no topic here: its agents acknowledge what failed, and a register mu
 does not do (design sections 3 and 7).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import faust
@@ -65,7 +66,9 @@ def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:
     @app.page("/readyz")
     async def readyz(view: View, request: Request) -> Response:
         """Whether offers of its partitions are answered now."""
-        return _told(view, found[0].trouble() if found else ["starting"])
+        if not found:
+            return _told(view, ["starting"])
+        return _told(view, found[0].trouble(), found[0].warnings())
 
     @app.page("/metrics")
     async def measured(view: View, request: Request) -> Response:
@@ -75,5 +78,6 @@ def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:
     return app, Running
 
 
-def _told(view: View, trouble: list[str]) -> Response:
-    return view.json({"ok": not trouble, "trouble": trouble}, status=503 if trouble else 200)
+def _told(view: View, trouble: list[str], warnings: Sequence[str] = ()) -> Response:
+    told = {"ok": not trouble, "trouble": trouble} | ({"warnings": warnings} if warnings else {})
+    return view.json(told, status=503 if trouble else 200)

@@ -21,7 +21,7 @@ LARGEST_REQUEST = 32 * 1024 * 1024
 ENDING_SECONDS = 5.0
 """What a producer that failed gets to send what others have given it."""
 PUBLISH_SECONDS = 50.0
-"""What a producer gets to have all of a batch kept: more than it tries by itself, and less than `/livez` waits for a loop."""
+"""What a producer gets to have a batch kept: more than it tries by itself, and less than `/livez` waits for a loop."""
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ class Sender:
         await self.producer.stop()
 
     async def while_it_lasts(self, publishing: Coroutine[Any, Any, T]) -> T:
-        """What that comes to, if it comes to an end before the producer does and within `PUBLISH_SECONDS`; else `KafkaError`.
+        """What that comes to before the producer is replaced, and within `PUBLISH_SECONDS`; else raises `KafkaError`.
 
-        aiokafka's producer completes batches when it is stopped, and leaves whoever waits for a topic's metadata waiting for
-        ever.
+        aiokafka's producer completes batches when it is stopped, and leaves whoever waits for a topic's metadata waiting
+        for ever.
         """
         replaced = self._replaced
         both = create_task(publishing), create_task(replaced.wait())

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
-from time import monotonic, time
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -29,6 +28,7 @@ from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.worker import kafka
+from streams.worker.clock import ONE_SOURCE, Clock
 from streams.worker.following import Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
@@ -71,12 +71,12 @@ class Here:
         return "; ".join(self.unfit)
 
     def now(self) -> Instant:
-        """Microseconds since 1970."""
-        return int(time() * SECOND)
+        """See `Surroundings`."""
+        return self.clock.now()
 
     def steady(self) -> Instant:
         """See `Surroundings`."""
-        return int(monotonic() * SECOND)
+        return self.clock.steady()
 
     async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
         """Wait; not longer than until somebody stops the loop."""
@@ -86,6 +86,7 @@ class Here:
     def __init__(self, redis: str) -> None:
         """`redis` is where that is, as people may be told."""
         self._redis = redis
+        self.clock = Clock()
         # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
         self._judging = ThreadPoolExecutor(1, "judging")
 
@@ -145,12 +146,14 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
         self._away: tuple[Instant, str] | None = None
         """Since when Kafka has not answered, by the steady clock, and what came instead."""
+        self._ahead = False
+        """Whether it was said that this machine's clock is ahead."""
         self._missing: list[str] = []
         """Topics that Kafka does not have."""
         self._stalled: dict[int, tuple[int, Instant]] = {}
         """By partition that has more than it could look at: how far it looked, and since when by the steady clock."""
         self._polled = (0, self._world.steady())
-        """When brokers said something of the register last, by Kafka's client, and when that was seen by the steady clock."""
+        """When brokers said something of the register last, by Kafka's client; when that was seen, by the steady clock."""
 
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
@@ -202,6 +205,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         wrong = await asyncio.to_thread(complaints, self._redis)
         if wrong:
             raise CannotStart("; ".join(wrong))
+        await asyncio.to_thread(self._world.clock.ask, self._redis)  # Before any window is closed.
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""
@@ -318,11 +322,19 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Redis may be changed while it runs: what it must be is asked again and again."""
         try:
             found = tuple(await asyncio.to_thread(complaints, self._redis))
+            await asyncio.to_thread(self._world.clock.ask, self._redis)
         except (RedisError, OSError):
             return  # The loops meet that themselves.
         if found != self._world.unfit:
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found
+        self._compare_clocks()
+
+    def _compare_clocks(self) -> None:
+        ahead = bool(self._world.clock.ahead)
+        if ahead != self._ahead:
+            log.warning("clocks differ" if ahead else "clocks agree again", found=self.warnings())
+        self._ahead = ahead
 
     @Service.task
     async def _reach(self) -> None:
@@ -446,7 +458,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         return {places[place]: end for place, end in found.items()}
 
     def _heard(self) -> Instant:
-        """When brokers said something of the register last, by the steady clock: Kafka's client notes it by one that is set."""
+        """When brokers said something of the register last, by the steady clock; Kafka's client notes it by another."""
         polled = self._follower.last_poll_timestamp(TopicPartition(self._names.register.name, 0)) or 0
         if polled != self._polled[0]:
             self._polled = polled, self._world.steady()
@@ -465,6 +477,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             found.append(missing(self._missing))
         found += [*self._awaiting(), *self._unreadable()]
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
+
+    def warnings(self) -> list[str]:
+        """What somebody should mend though offers are answered as ever, for `/readyz`."""
+        ahead = self._world.clock.ahead
+        where = f"Redis at {shown(self.settings.redis)}"
+        said = f"the clock of this machine is {ahead // SECOND} s ahead of that of {where}, by which windows are closed"
+        return [f"{said}; {ONE_SOURCE}"] if ahead else []
 
     def hanging(self) -> list[str]:
         """Why the process should be started again, for `/livez`; trouble that is waited for is none.

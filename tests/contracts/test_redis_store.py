@@ -133,7 +133,7 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
 def test_a_redis_that_forgot_its_owner_is_not_taken_for_another_one(
     store: RedisStore, redis: Redis, place: str, forgot: str
 ) -> None:
-    """Emptied, or a replica that had not heard of everything: nobody is to look for a second worker. Nothing is written."""
+    """Emptied, or a replica that had not heard of everything: nobody looks for a second worker. Nothing is written."""
     store.keep(Dossier("cl-1", horizon=3))
     store.commit(1)
     old = _keys(redis, place)

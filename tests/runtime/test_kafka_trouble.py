@@ -377,7 +377,7 @@ async def test_others_batches_arrive_or_fail_when_a_producer_is_replaced(
 
 
 async def test_who_waits_for_a_topic_that_is_missing_does_not_outlast_the_producer(kafka: Kafka, prefix: str) -> None:
-    """Kafka's client leaves him waiting when another partition's error ends it, for good: nothing more would be published."""
+    """Kafka's client leaves him waiting when another partition's error ends it: nothing more would be published."""
     names = topics(prefix)
     kafka.create({names.decisions.name: 1})
     sender = Sender(lambda: producer(Servers((kafka.servers,)), "w1"))

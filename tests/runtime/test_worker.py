@@ -14,6 +14,8 @@ from urllib.error import HTTPError
 import pytest
 from kafka import KafkaProducer
 
+from gate.instants import text
+from gate.policy import SECOND
 from streams.topics import LARGEST_LETTER
 from tests.bench.load import mixed, register
 from tests.player import asked_again, fill
@@ -23,6 +25,7 @@ from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
+from tests.stories import telling
 
 REPLAYED = int(os.environ.get("GATE61_REPLAYED", "50000"))
 
@@ -284,6 +287,26 @@ def _measured(worker: Worker, name: str, label: str = "") -> float:
 def _partitions(worker: Worker) -> int:
     """Of how many partitions a worker tells the lag."""
     return sum(line.startswith("gate61_lag_records{") for line in page(worker, "metrics")[1].splitlines())
+
+
+def test_a_worker_whose_clock_is_ahead_closes_no_window_before_its_time(setting: Setting, tmp_path: Path) -> None:
+    """What is said to be closed is said for good. It says so, and answers as ever."""
+    ahead = "import time\nset = time.time\ntime.time = lambda: set() + 30 * 86_400\n"
+    (tmp_path / "sitecustomize.py").write_text(ahead)
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    worker = setting.worker(PYTHONPATH=path)
+    worker.start()
+    at = text(int(time.time() - 60) * SECOND)
+    setting.publish([*telling.REGISTER, telling.located(at=at), telling.asks(at=at), telling.offer(at=at)])
+    setting.caught_up()
+    time.sleep(2)
+    said = [json.loads(value)["type"] for value in setting.published(setting.names.notices.name).values()]
+    assert said == ["gate61.scope.opened.v1"]
+    assert len(setting.decisions()) == 1
+    status, told = page(worker, "readyz")
+    assert status == 200 and "s ahead of that of Redis at" in json.loads(told)["warnings"][0]
+    wait_until(lambda: "clocks differ" in worker.said(), 10)
+    assert worker.stop() == 0
 
 
 def test_a_storm_of_bad_records_pauses_the_partition_and_says_so(setting: Setting) -> None:
