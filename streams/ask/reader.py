@@ -1,7 +1,7 @@
 """Where the ask service has its knowledge from: one contract, over Redis and over the embedded gate."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -10,9 +10,9 @@ from gate.facts import Instant
 from gate.history import Record
 from gate.instants import moment
 from gate.policy import SECOND, Policy
+from streams.web.clock import ONE_SOURCE
 
 T = TypeVar("T")
-SET_CLOCKS: Final = "let one time source set the clocks of all machines (NTP)"
 
 
 class ReadUpTo(Struct, frozen=True):
@@ -86,7 +86,7 @@ def require_clock(behind: Instant, policy: Policy) -> None:
     """
     if behind > policy.clock_tolerance:
         raise Unreadable(
-            f"the clock of this machine is {behind / SECOND:.0f} s behind what was recorded last; {SET_CLOCKS}"
+            f"the clock of this machine is {behind / SECOND:.0f} s behind what was recorded last; {ONE_SOURCE}"
         )
 
 

@@ -17,11 +17,10 @@ from gate.instants import LATEST
 from gate.policy import SECOND
 from state import redis_errors
 from state.redis_reader import Place, RedisReader
-from streams.ask.reader import SET_CLOCKS
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import missing, topics
-from streams.web.clock import Clock
+from streams.web.clock import ONE_SOURCE, Clock
 from streams.worker.following import Followed
 from streams.worker.kafka import asker, followed_logs, follower
 from streams.worker.merge import LogLost
@@ -76,7 +75,7 @@ class OtherTime(Exception):
     def __init__(self, seconds: float, where: str) -> None:
         way = "behind" if seconds < 0 else "ahead of"
         super().__init__(
-            f"the clock of this machine is {abs(seconds):.0f} s {way} that of Redis at {where}; {SET_CLOCKS}"
+            f"the clock of this machine is {abs(seconds):.0f} s {way} that of Redis at {where}; {ONE_SOURCE}"
         )
 
 

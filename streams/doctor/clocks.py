@@ -17,7 +17,7 @@ from streams.connection import connection
 from streams.policy_file import load
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.clock import ONE_SOURCE
+from streams.web.clock import ONE_SOURCE
 
 NOTICED = 1.0
 """Seconds from which a difference is told."""

@@ -15,7 +15,6 @@ from gate.policy import SECOND
 
 AHEAD: Final = 60 * SECOND
 """From so far on clocks differ; below, windows close by the machine's own."""
-ONE_SOURCE: Final = "let one time source set the clocks of all machines (NTP)"
 
 
 class Clock:

@@ -27,8 +27,9 @@ from streams import policy_file
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
+from streams.web.clock import ONE_SOURCE
 from streams.worker import kafka
-from streams.worker.clock import ONE_SOURCE, Clock
+from streams.worker.clock import Clock
 from streams.worker.following import Followed, made_anew, whole
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
