@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from fastapi.routing import APIRoute
@@ -250,9 +252,12 @@ async def test_a_form_needs_the_token_of_its_own_session(desk: Office) -> None:
     assert (await rita.http.post("/sign-out", headers={"x-csrf-token": mine[1]})).status_code == 303
 
 
-async def test_who_signs_must_have_shown_lately_who_he_is(desk: Office) -> None:
-    """He shows it once more, and is back on the page where the form stands, whatever he signs."""
-    client = "cl/1"  # A reference may have what separates parts of an address.
+@pytest.mark.parametrize("client", ["cl/1", ":" * 122])
+async def test_who_signs_must_have_shown_lately_who_he_is(desk: Office, client: str) -> None:
+    """He shows it once more, and is back on the page where the form stands, whatever he signs.
+
+    A reference may have what separates parts of an address, and be long, each of its characters three in an address.
+    """
     await desk.held_offer(client)
     filed = {"evidence": "ev-3", "supports": "initiation", "kind": "inbound_call", "by": "st-intake"}
     await desk.happens("evidence.filed", filed, client=client)
@@ -263,7 +268,7 @@ async def test_who_signs_must_have_shown_lately_who_he_is(desk: Office) -> None:
     released = {"reason": "it is fine", "hours": "1"}
     await rita.send(of_answer[1], f"{of_answer[1]}/release", **released)
     (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
-    of_client = "/clients/cl%2F1"
+    of_client = f"/clients/{quote(client, safe='')}"
     signatures: tuple[tuple[str, str, dict[str, str]], ...] = (
         (of_client, f"{of_client}/approve", {"evidence": "ev-3"}),
         (of_client, f"{of_client}/retract", {"evidence": "ev-3", "reason": "it is forged"}),
@@ -282,6 +287,25 @@ async def test_who_signs_must_have_shown_lately_who_he_is(desk: Office) -> None:
         back = await anna.http.post("/sign-in", data={"who": "anna", "password": PASSWORD, "next": to[1]})
         done = await anna.send(back.headers["location"], action, **fields)
         assert done.status_code == 303 and "sign-in" not in done.headers["location"], action
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"/clients/{quote('a:' * 64, safe='')}",
+        f"/?state=held&country=DE&after=0.{'1' * 200}",
+        "/?reason=" + "R" * 1_991,
+    ],
+)
+async def test_a_link_is_followed_after_signing_in_however_long_it_is(desk: Office, link: str) -> None:
+    """Up to 2,000 characters; what is longer leads to the queue."""
+    http = desk.browser()
+    for way, to in ((link, link), (link + "?" * 2_000, "/")):
+        asked = await http.get((await http.get(way)).headers["location"])
+        shown = re.search(r'name="next" value="([^"]+)"', asked.text)
+        assert asked.status_code == 200 and shown and unescape(shown[1]) == unquote(to)
+        back = await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD, "next": way})
+        assert back.headers["location"] == to
 
 
 @pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])

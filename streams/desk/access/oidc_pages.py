@@ -10,7 +10,7 @@ from streams.desk.access.door import address_of
 from streams.desk.access.oidc import UNDER_WAY, Oidc, SignInRefused
 from streams.desk.access.provider import NotBelieved, ProviderTrouble
 from streams.desk.access.sign_in_pages import inside, signed_in
-from streams.desk.pages.view import View, Word
+from streams.desk.pages.view import View
 
 _log = structlog.get_logger("gate61.desk")
 _ENDED: Final = "Nobody was signed in. Go to the sign-in page and begin anew."
@@ -34,7 +34,7 @@ def oidc_pages(view: View, oidc: Oidc) -> APIRouter:
         )
 
     @router.get("/sign-in")
-    async def sign_in(request: Request, next: Word = "/", again: bool = False) -> Response:
+    async def sign_in(request: Request, next: str = "/", again: bool = False) -> Response:
         """To the provider."""
         try:
             secret, way = await oidc.begin(inside(next), again)

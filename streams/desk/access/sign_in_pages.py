@@ -1,6 +1,6 @@
 """Sign-in with a password, and sign-out."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import structlog
@@ -11,14 +11,17 @@ from gate.facts import Instant
 from streams.desk.access.door import Door, Forbidden, address_of, form_of
 from streams.desk.access.people import TooMany
 from streams.desk.access.roles import Person
-from streams.desk.pages.view import View, Word
+from streams.desk.pages.view import View
 
+WAY_LIMIT: Final = 2_000
+"""Characters of a place to go to: a client's reference, percent-encoded, is up to 384, and the queue has six filters."""
 _log = structlog.get_logger("gate61.desk")
 
 
 def inside(path: str) -> str:
-    """A place of the desk itself to go to; anything else is the queue."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path else "/"
+    """A place of the desk itself to go to; anything else, and what is too long for one, is the queue."""
+    whole = len(path) <= WAY_LIMIT and "\n" not in path
+    return path if whole and path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
 def signed_in(door: Door, who: str, request: Request, to: str, shown: Instant | None = None) -> Response:
@@ -51,7 +54,7 @@ def sign_in_pages(view: View, elsewhere: str = "") -> APIRouter:
         return view.page(request, "sign_in.html", status, headers, elsewhere=elsewhere, **shown)
 
     @router.get("/sign-in", dependencies=[Depends(public)])
-    def sign_in_page(request: Request, next: Word = "/", again: bool = False) -> Response:
+    def sign_in_page(request: Request, next: str = "/", again: bool = False) -> Response:
         """The form."""
         return asked(request, next, again=again)
 

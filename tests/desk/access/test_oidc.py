@@ -125,6 +125,14 @@ async def test_whoever_signs_is_asked_again_by_the_provider(firm: Firm) -> None:
         assert answer.status_code == 403 and why in answer.text
 
 
+@pytest.mark.parametrize("characters", [600, 2_000, 2_001])
+async def test_a_long_way_back_is_kept_and_one_too_long_is_the_queue(firm: Firm, characters: int) -> None:
+    """A client's file, whose reference stands percent-encoded in its address, has up to 400 characters or so."""
+    to = "/clients/".ljust(characters, "a")
+    answer = await firm.browser().signs_in(f"?again=true&next={to}")
+    assert answer.headers["location"] == (to if characters <= 2_000 else "/")
+
+
 async def test_nobody_comes_in_on_what_the_provider_remembers_from_yesterday(firm: Firm) -> None:
     """Twelve hours are the longest."""
     firm.idp.auth_age = 12 * 3600 + 61
