@@ -14,6 +14,7 @@ from gate.instants import EPOCH, LATEST
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from gate.policy import Policy
+from streams.terminal import plain
 
 Found = Mapping[str, tuple[Fact, ...]]
 """Events by their id, of which several sources may have one."""
@@ -93,11 +94,6 @@ def when(at: Instant) -> str:
     moment = EPOCH + timedelta(microseconds=min(at, LATEST))
     clock = moment.strftime("%H:%M") if at % 60_000_000 == 0 else moment.time().isoformat()
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year} {clock} UTC"
-
-
-def plain(words: str) -> str:
-    """Text of others without anything that could steer a terminal or turn the reading order."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
 class Proofs:

@@ -13,6 +13,7 @@ from msgspec import ValidationError, convert, structs
 from gate.facts import Country, EvidenceKind
 from gate.instants import EPOCH
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
+from streams.terminal import plain
 
 DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
 LARGEST = 64 * 1024
@@ -37,7 +38,7 @@ class PolicyRefused(Exception):
 
     def __init__(self, name: str, found: list[str]) -> None:
         self.complaints = found
-        lines = "\n".join(f"  - {line}" for line in found)
+        lines = "\n".join(f"  - {plain(line)}" for line in found)
         super().__init__(f"policy `{name}` is refused:\n{lines}")
 
 
@@ -68,6 +69,8 @@ def parse(text: bytes, name: str) -> Policy:
         ) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
+    if not policy.version.isprintable():
+        found.append("`version` has characters that cannot be printed: it stands in every answer, and on terminals")
     found += complaints(policy)
     if found:
         raise PolicyRefused(name, list(dict.fromkeys(found)))

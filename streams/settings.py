@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
+from streams.terminal import plain
+
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -33,7 +35,7 @@ class SettingsRefused(Exception):
 
     def __init__(self, complaints: list[str]) -> None:
         self.complaints = complaints
-        super().__init__("settings are refused:\n" + "\n".join(f"  - {c}" for c in complaints))
+        super().__init__("settings are refused:\n" + "\n".join(f"  - {plain(c)}" for c in complaints))
 
 
 class NoSecret(Exception):

@@ -1,17 +1,16 @@
 """`gate61 alerts`: who is told of held and blocked offers and of cases."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from streams.commands.common import AsJson, Since, console, refuse, since_or_refuse
+from streams.commands.common import AsJson, Since, record, refuse, say, since_or_refuse
 from streams.commands.desk import address_of
+from streams.commands.page import Page
 from streams.since import age
 from streams.web.clock import now
 
@@ -91,7 +90,7 @@ def test(context: typer.Context, channel: Annotated[str, typer.Argument(help="a 
         raise refuse(f"there is no channel `{channel}`; there are {', '.join(used.channels)}")
     arrived = True
     for what, attempt in asyncio.run(try_channel(used.channels[channel], used.allowed)):
-        print(f"{channel}: {what}: {attempt.said}")
+        say(f"{channel}: {what}: {attempt.said}")
         arrived = arrived and attempt.arrived
     if not arrived:
         raise typer.Exit(1)
@@ -128,7 +127,7 @@ def enable(context: typer.Context, channel: Annotated[str, typer.Argument(help="
     if channel not in used.channels:
         raise refuse(f"there is no channel `{channel}`; there are {', '.join(used.channels)}")
     outbox.known(_engine(store), channel, address_of(used.channels[channel]), enable=True)
-    print(f"{channel} is sent to again; for what was given up: gate61 alerts dead send --all --channel {channel}")
+    say(f"{channel} is sent to again; for what was given up: gate61 alerts dead send --all --channel {channel}")
 
 
 @dead.command("list")
@@ -174,8 +173,10 @@ def dead_send(
         raise refuse(f"channel `{strange[0]}` is not configured; nothing was sent. Configure it, or name messages")
     results, at = asyncio.run(send_again(engine, used, [each.id for each in wanted])), now()
     for each in results:
-        told = json.dumps(_told(each, at) | {"state": each.state}, ensure_ascii=False)
-        print(told if as_json else f"{each.id} {each.channel}: {each.state}: {each.said}")
+        if as_json:
+            record(_told(each, at) | {"state": each.state})
+        else:
+            say(f"{each.id} {each.channel}: {each.state}: {each.said}")
     if any(each.state != outbox.SENT for each in results):
         raise typer.Exit(1)
 
@@ -221,15 +222,15 @@ def _told(each: "Delivery", at: int) -> dict[str, Any]:
 def _print(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            record(row)
         return
     if not rows:
-        print("none")
+        say("none")
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row.values()))  # What receivers say is no markup.
-    console().print(table)
+        table.add_row(*map(_cell, row.values()))
+    Page().print(table)
 
 
 def _cell(value: object) -> str:

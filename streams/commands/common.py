@@ -1,21 +1,22 @@
 """What commands share: policy, settings, times and Kafka or a refusal, and where tables go."""
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from gate.facts import Instant
 from gate.policy import Policy
 from streams.policy_file import PolicyRefused, load
 from streams.settings import Kafka, Settings, SettingsRefused, seconds, settings
 from streams.since import since
+from streams.terminal import plain_lines
 from streams.web.clock import now
 
 if TYPE_CHECKING:
@@ -33,9 +34,29 @@ ListSeconds = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="records as JSON, one a line")]
 
 
+def say(words: str) -> None:
+    """Print lines for people on standard output; whatever others wrote in them is plain."""
+    print(plain_lines(words))
+
+
+def warn(message: str) -> None:
+    """The same on standard error."""
+    print(plain_lines(f"gate61: {message}"), file=sys.stderr, flush=True)
+
+
+def record(said: Mapping[str, Any]) -> None:
+    """Print a record for programs: JSON in one line, in ASCII, so that it steers no terminal either."""
+    print(json.dumps(said), flush=True)
+
+
+def event(line: bytes) -> None:
+    """Print an event as the gate writes it."""
+    print(line.decode())
+
+
 def refuse(message: str, code: int = 2) -> typer.Exit:
     """Raise what this returns: a line on standard error, and the exit code."""
-    print(f"gate61: {message}", file=sys.stderr)
+    warn(message)
     return typer.Exit(code)
 
 
@@ -80,16 +101,11 @@ def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
         return Access(None)
 
 
-def console() -> Console:
-    """Where tables go: as wide as the terminal, else 140 characters."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-
-
 @contextmanager
 def asking_kafka(settings: Settings) -> Iterator[None]:
     """Around the first thing that Kafka is asked: who waits for it at a terminal is told so."""
     where = ", ".join(settings.kafka.servers)
-    timer = Timer(ASKING_SECONDS, lambda: print(f"gate61: asking Kafka at {where} …", file=sys.stderr, flush=True))
+    timer = Timer(ASKING_SECONDS, lambda: warn(f"asking Kafka at {where} …"))
     timer.daemon = True
     if sys.stderr.isatty():
         timer.start()

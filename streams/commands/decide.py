@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from state import MemoryStore
-from streams.commands.common import PolicyPath, policy_or_refuse, refuse
+from streams.commands.common import PolicyPath, policy_or_refuse, refuse, warn
 from streams.commands.files import Files, lines, opened
 from streams.embedded import Gate
 from streams.wire import Rejected
@@ -50,7 +50,7 @@ class _Rejects:
         """Say on standard error where they are, and why they could not be taken."""
         each = ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common())
         lines = "1 line" if self.count == 1 else f"{self.count} lines"
-        print(f"gate61: {lines} could not be taken: {path} ({each})", file=sys.stderr)
+        warn(f"{lines} could not be taken: {path} ({each})")
 
 
 def decide(

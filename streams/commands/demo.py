@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streams.commands.common import PolicyPath, console, policy_or_refuse, refuse
+from streams.commands.common import PolicyPath, event, policy_or_refuse, refuse
+from streams.commands.page import Page
 from streams.demo.account import Month, tell
 
 
@@ -20,9 +21,9 @@ def demo(
     """Play a shipped month of a fictional platform through the gate, say what was held and why, and open the desk on it."""
     used = policy_or_refuse(policy)
     if as_json:
-        Month(used, lambda line: print(line.decode()))
+        Month(used, event)
         return
-    tell(used, console())
+    tell(used, Page())
     if not no_serve:
         from streams.demo.serving import (
             serve_month,

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, console, refuse
+from streams.commands.common import AsJson, record, refuse, say
+from streams.commands.page import Page
 
 desk = typer.Typer(no_args_is_help=False, help="The desk: people watch, decide and are told.")
 users = typer.Typer(no_args_is_help=True, help="Who may use the desk with a password.")
@@ -58,7 +59,7 @@ def add(
 ) -> None:
     """Let somebody in; the password is read from the terminal, or from standard input."""
     _with(store, lambda people, now: people.add(who, name, roles_of(role), _password(), now), make=True)
-    print(f"`{who}` may sign in")
+    say(f"`{who}` may sign in")
 
 
 @users.command("list")
@@ -66,44 +67,42 @@ def list_(store: Store = "gate61-desk.db", json: AsJson = False) -> None:
     """Everybody and their roles."""
     rows: list[Any] = _with(store, lambda people, _: people.all())
     if json:
-        import msgspec
-
         for row in rows:
             told = {"id": row.id, "name": row.name, "roles": row.roles.split(), "enabled": row.enabled}
-            print(msgspec.json.encode(told | {"local": row.password is not None}).decode())
+            record(told | {"local": row.password is not None})
         return
     table = Table("staff id", "name", "roles", "may sign in", box=None)
     for row in rows:
         table.add_row(row.id, row.name, row.roles, "yes" if row.enabled else "no")
-    console().print(table)
+    Page().print(table)
 
 
 @users.command()
 def disable(who: Who, store: Store = "gate61-desk.db") -> None:
     """Let somebody in no longer; his sessions end at once."""
     _with(store, lambda people, now: people.enable(who, False, now))
-    print(f"`{who}` is not let in any more")
+    say(f"`{who}` is not let in any more")
 
 
 @users.command()
 def enable(who: Who, store: Store = "gate61-desk.db") -> None:
     """Let somebody in again."""
     _with(store, lambda people, now: people.enable(who, True, now))
-    print(f"`{who}` may sign in")
+    say(f"`{who}` may sign in")
 
 
 @users.command()
 def roles(who: Who, role: Roles, store: Store = "gate61-desk.db") -> None:
     """Other roles."""
     _with(store, lambda people, now: people.set_roles(who, roles_of(role), now))
-    print(f"`{who}` is {', '.join(sorted(role))}")
+    say(f"`{who}` is {', '.join(sorted(role))}")
 
 
 @users.command()
 def password(who: Who, store: Store = "gate61-desk.db") -> None:
     """Another password, read from the terminal, or from standard input."""
     _with(store, lambda people, now: people.set_password(who, _password(), now))
-    print(f"the password of `{who}` is changed")
+    say(f"the password of `{who}` is changed")
 
 
 def address_of(store: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -18,13 +17,16 @@ from streams.commands.common import (
     Since,
     policy_or_refuse,
     reading_kafka,
+    record,
     refuse,
+    say,
     settings_or_refuse,
     since_or_refuse,
+    warn,
 )
-from streams.explain import plain
 from streams.kafka_record import REASONS
 from streams.settings import Settings
+from streams.terminal import plain
 from streams.topics import Names, topics
 from streams.web.clock import now
 
@@ -61,12 +63,15 @@ def list_(reason: Reasons = None, client: Clients = None, since: Since = None, a
 
         found = survey(consumer, names, choice)
         if not as_json:
-            print(_ROW.format("PLACE", "AT", "REASON", "KEY", "WHY").rstrip())
+            say(_ROW.format("PLACE", "AT", "REASON", "KEY", "WHY").rstrip())
         for letter in letters(consumer, names, found):
             note = found.notes.get(letter.place)
-            print(json.dumps(said_of(letter, note)) if as_json else _row(letter, note))
+            if as_json:
+                record(said_of(letter, note))
+            else:
+                say(_row(letter, note))
         if not as_json:
-            print(_counts(found))
+            say(_counts(found))
 
 
 @dlq.command()
@@ -86,7 +91,7 @@ def show(
         for letter in letters(consumer, names, found):
             note = found.notes.get(letter.place)
             if as_json:
-                print(json.dumps(all_of(letter, note)))
+                record(all_of(letter, note))
             else:
                 _page(letter, note, shown)
 
@@ -115,7 +120,7 @@ def replay(
         found = survey(consumer, names, choice)
         missing = sorted(choice.places - found.found.keys())
         for place in missing:
-            print(f"gate61: there is no dead letter at {place}", file=sys.stderr)
+            warn(f"there is no dead letter at {place}")
         inputs = _inputs(settings, consumer, names)
         todo = len(found.found.keys() - found.notes.keys())
         _ask(todo, found, yes or dry_run)
@@ -123,9 +128,12 @@ def replay(
         became: Counter[str] = Counter()
         for done in _would(asked, inputs, found) if dry_run else _replayed(settings, asked, inputs, found):
             became[done.what] += 1
-            print(json.dumps(_record(done)) if as_json else _told(done))
+            if as_json:
+                record(_record(done))
+            else:
+                say(_told(done))
         if not as_json:
-            print(", ".join(f"{count} {_WORDS[what]}" for what, count in became.items()) or "nothing was chosen")
+            say(", ".join(f"{count} {_WORDS[what]}" for what, count in became.items()) or "nothing was chosen")
         if missing or became["left"] or became["failed"]:
             raise typer.Exit(1)
 
@@ -171,7 +179,7 @@ def _ask(todo: int, found: "Survey", agreed: bool) -> None:
     """On a terminal a person agrees first."""
     if agreed or not todo or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    print(_counts(found))
+    say(_counts(found))
     if not typer.confirm(f"Publish {todo} of them again?"):
         raise refuse("nothing was published", 1)
 
@@ -225,19 +233,19 @@ def _counts(found: "Survey") -> str:
 
 def _page(letter: "DeadLetter", note: "Note | None", shown: Shown) -> None:
     errors = letter.errors
-    print(f"dead letter {letter.place} of `{letter.topic}`, {text(letter.at)}")
+    say(f"dead letter {letter.place} of `{letter.topic}`, {text(letter.at)}")
     if note:
-        print(f"replayed {text(note.at)} as {plain(note.copy)}")
+        say(f"replayed {text(note.at)} as {plain(note.copy)}")
     for name in ("reason", "message", "topic", "partition", "offset", "stage", "attempts", "version", "policy", "cut"):
         if name in errors:
-            print(f"  {name}: {plain(errors[name])}")
-    print("headers:" if letter.headers else "headers: none")
+            say(f"  {name}: {plain(errors[name])}")
+    say("headers:" if letter.headers else "headers: none")
     for name, value in letter.headers:
-        print(f"  {plain(name)}: {_line(value)}")
-    print(f"key: {_line(letter.key)}")
-    print(f"value, {len(letter.value or b'')} bytes:")
+        say(f"  {plain(name)}: {_line(value)}")
+    say(f"key: {_line(letter.key)}")
+    say(f"value, {len(letter.value or b'')} bytes:")
     for line in _lines(letter.value or b"", shown):
-        print(f"  | {line}")
+        say(f"  | {line}")
 
 
 def _line(data: bytes | None) -> str:

@@ -1,12 +1,14 @@
 """`gate61 doctor`: what is wrong, and what to do about it."""
 
-import json
 import os
 
 import typer
 from msgspec import structs
+from rich.text import Text
 
-from streams.commands.common import AsJson, console
+from streams.commands.common import AsJson, record
+from streams.commands.page import Page
+from streams.terminal import plain
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -14,18 +16,18 @@ def doctor(as_json: AsJson = False) -> None:
     from state.finding import Level
     from streams.doctor import examine
 
-    page = console()
+    page = Page()
     colours = {Level.OK: "green", Level.WARN: "yellow", Level.WRONG: "bold red"}
     counted = dict.fromkeys(Level, 0)
     for found in examine(os.environ):
         counted[found.level] += 1
         if as_json:
-            print(json.dumps(structs.asdict(found), ensure_ascii=False), flush=True)
+            record(structs.asdict(found))
             continue
-        page.print(f"[{colours[found.level]}]{found.level:<6}[/]{found.about:<9} ", end="")
-        page.print(found.what, markup=False, soft_wrap=True)
+        about = f"{found.about:<9} {plain(found.what)}"
+        page.print(Text.assemble((f"{found.level:<6}", colours[found.level]), about), soft_wrap=True)
         if found.do:
-            page.print(f"{'':<15} -> {found.do}", markup=False, soft_wrap=True)
+            page.print(f"{'':<15} -> {plain(found.do)}", soft_wrap=True)
     if not as_json:
         page.print(f"{counted[Level.OK]} ok, {counted[Level.WARN]} to look at, {counted[Level.WRONG]} wrong")
     if counted[Level.WRONG]:

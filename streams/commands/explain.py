@@ -1,15 +1,15 @@
 """`gate61 explain`: a decision for a person, from the files of events that led to it."""
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from gate.effects import Answer
 from state import MemoryStore
-from streams.commands.common import PolicyPath, console, policy_or_refuse
+from streams.commands.common import PolicyPath, event, policy_or_refuse, refuse
 from streams.commands.files import Files, lines, opened
+from streams.commands.page import Page
 from streams.embedded import Gate
 from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
@@ -42,12 +42,11 @@ def explain(
             if decision in (answer.standing.decision, answer.standing.offer, answer.offer.id):
                 found.append((answer, proofs.of(answer)))
     if not found:
-        print(f"gate61: no decision, offer or offer event `{decision}` in these files", file=sys.stderr)
-        raise typer.Exit(1)
-    page = console()
+        raise refuse(f"no decision, offer or offer event `{decision}` in these files", 1)
+    page = Page()
     for each in found:
         if as_json:
-            print((each if isinstance(each, bytes) else gate.line_of(each[0])).decode())
+            event(each if isinstance(each, bytes) else gate.line_of(each[0]))
         elif isinstance(each, bytes):
             explain_unreadable(each, page)
         else:

@@ -1,13 +1,13 @@
 """`gate61 keys`: who may ask and publish over HTTP."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, console, refuse
+from streams.commands.common import AsJson, record, refuse, say
+from streams.commands.page import Page
 from streams.keys import SCOPES, Keys, KeysRefused, Scope
 
 app = typer.Typer(no_args_is_help=True, help="Bearer keys of the HTTP services.")
@@ -27,7 +27,7 @@ def add(
         raise refuse("--read-only and --publish exclude each other; leave both out for a key that may do both")
     scopes: tuple[Scope, ...] = ("ask",) if read_only else ("publish",) if publish else SCOPES
     try:
-        print(Keys(file).add(name, scopes))
+        say(Keys(file).add(name, scopes))
     except KeysRefused as refused:
         raise refuse(str(refused)) from None
 
@@ -41,12 +41,12 @@ def list_(file: KeyFile, as_json: AsJson = False) -> None:
         raise refuse(str(refused)) from None
     if as_json:
         for key in keys:
-            print(json.dumps({"name": key.name, "scopes": key.scopes, "created": key.created}))
+            record({"name": key.name, "scopes": key.scopes, "created": key.created})
         return
     table = Table("name", "may", "since")
     for key in keys:
         table.add_row(key.name, " and ".join(key.scopes), key.created)
-    console().print(table)
+    Page().print(table)
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """`gate61 policy`: checks a policy file, and puts it in force for all workers."""
 
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +9,9 @@ import typer
 
 from gate.instants import LATEST
 from gate.policy import Policy
-from streams.commands.common import kafka_or_refuse, policy_or_refuse, reading_kafka, settings_or_refuse
+from streams.commands.common import kafka_or_refuse, policy_or_refuse, reading_kafka, say, settings_or_refuse, warn
 from streams.policy_file import PolicyRefused, differences, parse
+from streams.terminal import plain
 
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 
@@ -20,7 +20,7 @@ policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 def check(file: Path) -> None:
     """Check a policy file, and print what it changes against the default."""
     policy = policy_or_refuse(file)
-    print(f"policy {policy.version} may be used; digest {policy.digest}")
+    say(f"policy {policy.version} may be used; digest {policy.digest}")
     _warn_of_countries(policy)
     _show(policy, policy_or_refuse(None), "the default")
 
@@ -46,7 +46,7 @@ def publish(file: Path) -> None:
         finally:
             producer.close()
     _warn_of_countries(policy)
-    print(f"policy {policy.version} is in force from offset {kept.offset} of `{name}` on; digest {policy.digest}")
+    say(f"policy {policy.version} is in force from offset {kept.offset} of `{name}` on; digest {policy.digest}")
     if before is None:
         _show(policy, policy_or_refuse(None), "the default")
     else:
@@ -59,9 +59,7 @@ def _warn_of_countries(policy: Policy) -> None:
     out = [country for country, at in sorted(since.items()) if policy.countries.get(country, LATEST) > at]
     if out:
         warning = "every offer to clients there alone is allowed as OUT_OF_TERRITORY"
-        print(
-            f"gate61: {', '.join(out)}: not in scope, or later than by the default policy; {warning}", file=sys.stderr
-        )
+        warn(f"{', '.join(out)}: not in scope, or later than by the default policy; {warning}")
 
 
 def _latest(published: Iterable[Any]) -> Policy | None:
@@ -76,9 +74,9 @@ def _latest(published: Iterable[Any]) -> Policy | None:
 def _show(policy: Policy, other: Policy, name: str) -> None:
     """What it changes; a version that says two things would leave answers that do not say by which they were given."""
     changed = differences(policy, other)
-    print(f"  against {name}:" if changed else f"  the same as {name}")
+    say(f"  against {name}:" if changed else f"  the same as {name}")
     for line in changed:
-        print(f"  {line}")
+        say(f"  {plain(line)}")
     if policy.version == other.version and policy.digest != other.digest:
         warning = f"version {policy.version} is also that of {name}, with digest {other.digest}"
-        print(f"gate61: {warning}; give this one a version of its own", file=sys.stderr)
+        warn(f"{warning}; give this one a version of its own")

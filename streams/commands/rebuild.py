@@ -1,6 +1,5 @@
 """`gate61 rebuild`: state from the topics, the same to the byte."""
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.commands.common import AsJson, reading_kafka, refuse, settings_or_refuse
+from streams.commands.common import AsJson, reading_kafka, record, refuse, say, settings_or_refuse
 from streams.settings import Settings, shown
 
 if TYPE_CHECKING:
@@ -48,7 +47,10 @@ def rebuild(
         work.may_make(chosen)
         for number in chosen:
             done.append(work.check(number) if check else work.make(number))
-            print(json.dumps(_record(done[-1])) if as_json else _said(done[-1]))
+            if as_json:
+                record(_record(done[-1]))
+            else:
+                say(_said(done[-1]))
     except (NotMade, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except RedisError as error:
@@ -96,7 +98,8 @@ def _look_for_topics(settings: Settings) -> None:
 
 def _progress(partition: int, done: int, all: int) -> None:
     if sys.stderr.isatty():
-        print(f"\rpartition {partition}: {done:,} of {all:,} events", end="\033[K\r", file=sys.stderr, flush=True)
+        sys.stderr.write(f"\rpartition {partition}: {done:,} of {all:,} events\033[K\r")
+        sys.stderr.flush()
 
 
 def _record(done: "Rebuilt") -> dict[str, object]:

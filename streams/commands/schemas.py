@@ -1,11 +1,12 @@
 """`gate61 schemas`: the contract for machines."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.commands.common import refuse
+from streams.commands.common import refuse, say
 
 
 def schemas(
@@ -18,7 +19,7 @@ def schemas(
 
     found = files()
     if write is None:
-        print(found["asyncapi.json"], end="")
+        sys.stdout.write(found["asyncapi.json"])
         return
     for path, text in found.items():
         try:
@@ -26,4 +27,4 @@ def schemas(
             (write / path).write_text(text)
         except OSError as error:
             raise refuse(f"`{write / path}` cannot be written: {error.strerror}") from None
-    print(f"{len(found)} files written to {write}")
+    say(f"{len(found)} files written to {write}")

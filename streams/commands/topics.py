@@ -1,14 +1,15 @@
 """`gate61 topics plan` and `apply`: what the gate needs of Kafka."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Column, Table
+from rich.text import Text
 
-from streams.commands.common import AsJson, connected, console, refuse, settings_or_refuse
+from streams.commands.common import AsJson, connected, record, refuse, say, settings_or_refuse
+from streams.commands.page import Page
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def apply(as_json: AsJson = False) -> None:
         applied(admin, found)
     done = {word: sum(1 for p in found if p.action == action) for action, word in _DONE.items()}
     if not as_json:
-        print(", ".join(f"{count} topics {word}" for word, count in done.items() if count))
+        say(", ".join(f"{count} topics {word}" for word, count in done.items() if count))
 
 
 def _refuse_refused(found: "list[Planned]") -> None:
@@ -70,11 +71,11 @@ def _kafka(settings: Settings) -> Iterator[Any]:
 def _show(found: "list[Planned]", as_json: bool) -> None:
     if as_json:
         for each in found:
-            print(json.dumps(each.record()))
+            record(each.record())
         return
     table = Table(Column("topic", overflow="fold"), "what for", "partitions", "action", "why")
     for each in found:
         why = [*each.changes, *(f"{r.what}; {r.do}" for r in (*each.refusals, *each.notes))]
-        action = f"[{_COLOURS[each.action]}]{each.action}[/]"
+        action = Text(each.action, _COLOURS[each.action])
         table.add_row(each.topic.name, each.topic.what, str(each.partitions), action, "\n".join(why))
-    console().print(table)
+    Page().print(table)

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gate.effects import Answer, Case
 from gate.instants import text
@@ -65,7 +66,9 @@ def tell(policy: Policy, console: Console) -> None:
     month = Month(policy)
     first = [answers[0] for answers in month.answers.values()]
     clients = {a.offer.client for a in first}
-    console.print("\n[bold]A month at Harbour Lane[/bold], a fictional crypto platform outside the Union.")
+    console.print(
+        Text.assemble("\n", ("A month at Harbour Lane", "bold"), ", a fictional crypto platform outside the Union.")
+    )
     console.print(
         f"{month.events} events came in; {len(first)} offers to {len(clients)} clients were asked about before they were"
         f" sent. Policy {policy.version}: {policy.soft_limit // 3_600_000_000} hours without a person,"

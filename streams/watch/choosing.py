@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from streams.explain import plain
+from streams.terminal import plain
 
 HELP: Final = """\
 The queue of offers that are held or blocked and stand: held before blocked, the latest first.

@@ -7,8 +7,8 @@ from rich.text import Text
 from gate.facts import Instant
 from gate.instants import text
 from streams.desk.remedies import remedy
-from streams.explain import plain
 from streams.since import age
+from streams.terminal import plain
 from streams.watch.answers import Flagged, Why
 from streams.watch.views import where
 from streams.wire import instant_of

@@ -14,8 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from gate.facts import Instant
-from streams.explain import plain
 from streams.since import age
+from streams.terminal import plain
 from streams.watch.answers import Flagged
 from streams.watch.detail import TONES, left
 

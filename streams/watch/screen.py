@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Input, Static
 
-from streams.explain import plain
+from streams.terminal import plain
 from streams.watch.answers import Flagged, Wanted
 from streams.watch.choosing import Choice, Help
 from streams.watch.detail import detail

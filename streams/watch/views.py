@@ -6,8 +6,8 @@ from typing import Protocol
 
 from gate.facts import Instant
 from gate.instants import text
-from streams.explain import plain
 from streams.since import age
+from streams.terminal import plain
 from streams.watch.answers import Flagged
 
 

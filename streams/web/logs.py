@@ -3,10 +3,13 @@
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from time import monotonic
 from typing import Any
 
 import structlog
+
+from streams.terminal import plain_lines
 
 REPEATED_SECONDS = 60.0
 """For how long what Kafka's client says is not said again."""
@@ -63,5 +66,11 @@ def _hear(logger: logging.Logger, who: str, level: int) -> None:
 def _renderer() -> Any:
     if not sys.stderr.isatty():
         return structlog.processors.JSONRenderer()
-    plain = structlog.dev.plain_traceback  # Others colour it by themselves, and show variables, which hold events.
-    return structlog.dev.ConsoleRenderer(colors=coloured(), exception_formatter=plain)
+    traceback = structlog.dev.plain_traceback  # Others colour it by themselves, and show variables, which hold events.
+    shown = structlog.dev.ConsoleRenderer(colors=coloured(), exception_formatter=traceback)
+    return lambda logger, name, said: shown(logger, name, _plain(said))
+
+
+def _plain(said: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What is logged may come from outside, such as a name that somebody types to sign in."""
+    return {name: plain_lines(value) if isinstance(value, str) else value for name, value in said.items()}

@@ -7,7 +7,7 @@ import pytest
 
 from gate.law import DUTIES
 from gate.outcome import ScopeView
-from streams.explain import _NEAREST, plain, timeline, when
+from streams.explain import _NEAREST, timeline, when
 from tests.commands.program import answers, case, lines, run
 from tests.stories.telling import clean_client, in_order, offer
 
@@ -149,11 +149,6 @@ def test_an_unknown_decision_is_said_with_exit_1(tmp_path: Path) -> None:
     done = run("explain", "dec-none", path)
     assert (done.returncode, done.stdout) == (1, b"") and b"no decision, offer or offer event `dec-none`" in done.stderr
     assert run("explain", "dec-none", "nowhere").returncode == 2
-
-
-def test_words_of_others_cannot_steer_the_terminal() -> None:
-    """Escape sequences and marks that turn the reading order are shown, not obeyed."""
-    assert plain("a\x1b[2Jb\u202ec\nd é") == "a\\x1b[2Jb\\u202ec\\nd é"
 
 
 def test_every_reason_against_an_offer_says_what_would_be_lawful() -> None:
