@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,7 +22,10 @@ CONNECTIONS = 1_000
 IDLE_SECONDS = 15
 HEAD_SECONDS = 10
 """How long a connection may take to send the whole head of a request."""
+HEAD_LIMIT = 32 * 1024
+"""Bytes of the head of a request."""
 STOP_SECONDS = 10
+_LENGTHS = {b"content-length", b"transfer-encoding"}
 
 
 class ListeningRefused(Exception):
@@ -80,20 +85,38 @@ def listen(
         limit_concurrency=connections,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=32 * 1024,
+        h11_max_incomplete_event_size=HEAD_LIMIT,
         ws="none",
     )
     print(f"gate61: {name} on http://{place(host, listener.getsockname()[1])}", file=sys.stderr, flush=True)
     _Server(config, stopping).run(sockets=[listener])
 
 
+class _Framed(h11.Connection):
+    """Takes no request whose length is said in two ways: what stands before the service may believe the other one.
+
+    Source: RFC 9112, 6.1 and 6.3. It may refuse such a request, and must not go on with the connection.
+    """
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """As h11 has it; an error of the sender is answered with 400, and the connection closed."""
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= _LENGTHS:
+            raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
+        return event
+
+
 class Prompt(H11Protocol):
     """Closes a connection that nothing is answered on and that is sent no whole head, however it dawdles.
 
-    Uvicorn itself closes only those on which nothing at all comes after an answer.
+    Uvicorn itself closes only those on which nothing at all comes after an answer, and takes any length that h11 takes.
     """
 
     _late: asyncio.TimerHandle | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.conn = _Framed(h11.SERVER, self.config.h11_max_incomplete_event_size or HEAD_LIMIT)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn has it, and the time runs."""

@@ -84,6 +84,38 @@ def test_a_connection_without_a_whole_request_is_closed(
         assert came.count(b"HTTP/1.1 200") == sent.count(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("length", ["0", "5"])
+@pytest.mark.parametrize("before", [b"", b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"], ids=["first", "second"])
+def test_a_request_whose_length_is_said_in_two_ways_ends_the_connection(
+    tmp_path: Path, before: bytes, length: str
+) -> None:
+    """What comes behind it may be the next request or its own body, so nothing of that is answered."""
+    head = f"POST /v1/check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+    smuggled = b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with (
+        serving(tmp_path / "gate.db") as client,
+        served(client.app) as where,
+        socket.create_connection(where, 10) as both,
+    ):
+        both.sendall(before + head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + smuggled)
+        came = b""
+        while part := _part(both):
+            came += part
+    assert came.count(b"HTTP/1.1 200") == (1 if before else 0) and came.count(b"HTTP/1.1 400") == 1
+    assert came.count(b"HTTP/1.1") == came.count(b" 400 ") + came.count(b" 200 ")
+
+
+def test_either_length_alone_is_taken(tmp_path: Path) -> None:
+    """The question in it is read, and is none."""
+    with (
+        serving(tmp_path / "gate.db") as client,
+        served(client.app) as (host, port),
+        httpx.Client(base_url=f"http://{host}:{port}") as http,
+    ):
+        for content in (b"{}", iter([b"{", b"}"])):
+            assert http.post("/v1/check", content=content).status_code == 422
+
+
 def test_an_answer_may_take_longer_than_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So may the next request of a connection that is kept."""
     monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
