@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.alerts.service import Alerts
 from streams.web.access import Access
+from streams.web.application import bare
 from streams.web.problems import say_problems
 
 
@@ -21,7 +22,7 @@ def application(alerts: Alerts, access: Access) -> FastAPI:
         yield
         await alerts.stop()
 
-    app = FastAPI(title="gate61 alerts", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = bare(lifespan)
     say_problems(app)
 
     async def told(request: Request, trouble: list[str]) -> Response:

@@ -16,6 +16,7 @@ from streams.ask.stream import KafkaStream
 from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.access import Access
+from streams.web.application import bare
 from streams.web.clock import Clock
 from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
@@ -47,7 +48,7 @@ def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget
             await following
         await state.close()
 
-    app = FastAPI(title="gate61 ask", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = bare(lifespan)
     say_problems(app)
     metrics.measure(app)
     app.include_router(ask_routes(reader, access, metrics, clock, budget))

@@ -54,8 +54,9 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
             metrics.unanswered()
             raise unanswered(str(trouble)) from None
 
-    @router.post("/v1/check", summary="May this be sent at that time? Changes nothing.")
+    @router.post("/v1/check")
     async def check(request: Request) -> Response:
+        """May this be sent at that time? Changes nothing."""
         body = await body_of(request, SIZE_LIMIT)
         now = clock()
         try:
@@ -71,8 +72,9 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
         metrics.checked(answer["verdict"], answer["leading"])
         return Response(msgspec.json.encode(answer), media_type=_JSON)
 
-    @router.post("/v1/suppress", summary="Who of these may be sent this, and who is to be left out? Changes nothing.")
+    @router.post("/v1/suppress")
     async def suppress(request: Request) -> Response:
+        """Who of these may be sent this, and who is to be left out? Changes nothing."""
         body = await body_of(request, BODY_LIMIT)
         now = clock()
         try:
@@ -90,8 +92,9 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
         told = found.told(now, f"the state could not be read within {allowed.many:g} s")
         return Response(msgspec.json.encode(told), media_type=_JSON)
 
-    @router.get("/v1/clients/{client:path}/may-send", summary="What may be offered to this client now, until when.")
+    @router.get("/v1/clients/{client:path}/may-send")
     async def lawful(client: ClientRef) -> Response:
+        """What may be offered to this client now, until when."""
         answer = await asked(client, partial(may_send, client, clock()))
         return Response(msgspec.json.encode(answer), media_type=_JSON)
 
@@ -102,12 +105,14 @@ def probes(reader: Reader, access: Access) -> APIRouter:
     """Whether the process is alive, and whether it can answer; open to all. Why not is told to who has a key."""
     router = APIRouter()
 
-    @router.get("/livez", summary="Whether the process is alive.")
+    @router.get("/livez")
     async def livez() -> Response:
+        """Whether the process is alive."""
         return Response(b'{"alive":true}', media_type=_JSON)
 
-    @router.get("/readyz", summary="Whether questions are answered, and events taken where they are.")
+    @router.get("/readyz")
     async def readyz(request: Request) -> Response:
+        """Whether questions are answered, and events taken where they are."""
         trouble = await _trouble(reader)
         if trouble and not await access.may_know(request):
             trouble = "show a key to be told why"

@@ -30,6 +30,7 @@ from streams.desk.pages.evidence import evidence_pages
 from streams.desk.pages.overviews import overview_pages
 from streams.desk.pages.queue import queue_pages
 from streams.desk.pages.view import View
+from streams.web.application import bare
 from streams.web.problems import Problem
 
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
@@ -53,7 +54,7 @@ def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> F
                 await task
         await desk.close()
 
-    app = FastAPI(title="gate61 desk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = bare(lifespan)
     view = View(desk)
     elsewhere = oidc.name if oidc else ""
     routers = [sign_in_pages(view, elsewhere), own_pages(view), people_pages(view, elsewhere)]

@@ -15,11 +15,11 @@ from fastapi.responses import Response, StreamingResponse
 from gate.instants import moment
 from state.journal import Kept, Out, Taken
 from streams.ask.routes import Budget, ask_routes, probes
-from streams.media import STRUCTURED
-from streams.serve.bodies import BATCH, BODY_LIMIT, LINES, arrivals
+from streams.serve.bodies import BODY_LIMIT, arrivals
 from streams.serve.intake import Intake, Result
 from streams.serve.reader import EmbeddedReader
 from streams.web.access import Access
+from streams.web.application import bare
 from streams.web.clock import Clock, now
 from streams.web.metrics import Metrics
 from streams.web.problems import Problem, say_problems
@@ -34,7 +34,6 @@ After = Annotated[int, Query(ge=0, le=2**62)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Wait = Annotated[float, Query(ge=0, le=60)]
 _JSON = "application/json"
-_BODIES = {"requestBody": {"required": True, "content": {kind: {} for kind in (STRUCTURED, BATCH, LINES[0])}}}
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -60,7 +59,7 @@ class Service:
         self._bell = _Bell()
         self._over = False
         self._room = asyncio.Semaphore(AT_ONCE)
-        self.app = FastAPI(title="gate61", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        self.app = bare(self._lifespan)
         say_problems(self.app)
         self._metrics.measure(self.app)
         self.app.include_router(ask_routes(self._reader, access, self._metrics, clock, budget))
@@ -105,16 +104,12 @@ class Service:
         app, needs = self.app, self._access.needs
         reading, writing = [Depends(needs("ask"))], [Depends(needs("publish"))]
         anybody = [Depends(needs("ask", "publish"))]
-        app.post("/v1/events", dependencies=writing, openapi_extra=_BODIES, summary="Take events in.")(self._events)
-        app.get("/v1/out", dependencies=reading, summary="What came out, in order, to read on from a number.")(
-            self._out
-        )
-        app.get("/v1/taken", dependencies=reading, summary="What was taken, in order, to read on from a number.")(
-            self._taken
-        )
-        app.get("/v1/rejected", dependencies=reading, summary="What could not be taken, as it came.")(self._rejected)
+        app.post("/v1/events", dependencies=writing)(self._events)
+        app.get("/v1/out", dependencies=reading)(self._out)
+        app.get("/v1/taken", dependencies=reading)(self._taken)
+        app.get("/v1/rejected", dependencies=reading)(self._rejected)
         app.include_router(probes(self._reader, self._access))
-        app.get("/metrics", dependencies=anybody, summary="Counters for Prometheus.")(self._metrics.page)
+        app.get("/metrics", dependencies=anybody)(self._metrics.page)
 
     async def _events(self, request: Request) -> Response:
         """All events of a request are one transaction, which lasts before the answer is given."""

@@ -12,15 +12,19 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from streams.alerts.app import application
+from streams.ask.app import ask_app
 from streams.ask.reader import Unreadable
-from streams.ask.routes import probes
+from streams.ask.routes import Budget, probes
 from streams.keys import Keys, KeysRefused
+from streams.serve.app import Service
 from streams.serve.bodies import Arrival
 from streams.serve.intake import Intake, InUse
+from streams.settings import settings
 from streams.web.access import Access
 from streams.web.listening import ListeningRefused, keys_for
 from streams.web.problems import say_problems
 from tests.commands.program import run
+from tests.desk.desks import Office
 from tests.player import POLICY
 from tests.serving.service import HERE, LINES, Clock, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
@@ -91,6 +95,38 @@ def test_every_route_asks_for_its_scope(tmp_path: Path) -> None:
                 status = client.request(method, path, headers={**given, **bearer(secret)}, **more).status_code
                 assert status == (200 if scope in (name, "either") else 403), (path, name)
         assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+
+
+def _applications(folder: Path) -> dict[str, FastAPI]:
+    """Every service's own."""
+    alerts: Any = _Troubled()
+    asked = {"GATE61_KAFKA": "127.0.0.1:9", "GATE61_REDIS": "redis://127.0.0.1:9/0"}
+    desk, intake = Office(folder), Intake(POLICY, folder / "served.db")
+    return {
+        "desk": desk.app,
+        "serve": Service(intake, Access(None)).app,
+        "alerts": application(alerts, Access(None)),
+        "ask": ask_app(settings(asked), Access(None), Clock(NOW), 30, Budget()),
+    }
+
+
+def test_nothing_is_served_but_our_own_routes(tmp_path: Path) -> None:
+    """No list of routes to whoever has no key, and no redirect to a host that the request names."""
+    for name, app in _applications(tmp_path).items():
+        http = TestClient(app, base_url=HERE, follow_redirects=False)
+        for path in (
+            "/openapi.json",
+            "/docs",
+            "/redoc",
+            "/docs/oauth2-redirect",
+            "/livez/",
+            "/v1/out/",
+            "/v1/check/",
+            "/static",
+        ):
+            for host in ("127.0.0.1", "evil.example"):
+                answer = http.get(path, headers={"host": host})
+                assert answer.status_code in (404, 421) and "location" not in answer.headers, (name, path)
 
 
 class _Troubled:
