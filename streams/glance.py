@@ -11,19 +11,28 @@ from typing import Any, Final
 
 LIMIT: Final = 1024 * 1024
 """Bytes that are looked at: what a Kafka record may have."""
+_REGISTRY: Final = re.compile(rb"\0.{4}(?=[ \t\r\n]*\{)", re.DOTALL)
+"""What serializers of a schema registry put before JSON: a zero and the schema's id (Confluent's wire format)."""
 _DEPTH: Final = 2
 _PIECE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]++|[\]}]++', re.DOTALL)
 """A text, so that brackets in it are none, or some brackets; it matches wherever one begins, and never looks back."""
 
 
+def registered(data: bytes) -> int:
+    """How many bytes of a schema registry stand before an object: 5 or 0."""
+    found = _REGISTRY.match(data)
+    return found.end() if found else 0
+
+
 def glance(data: bytes) -> dict[str, Any] | None:
     """A JSON object without what lies deep in it and without keys that stand twice; None where there is none to be seen.
 
-    What is not UTF-8 stands as a replacement character, and no id has one.
+    What is not UTF-8 stands as a replacement character, and no id has one. A byte-order mark, and what a schema registry's
+    serializer writes, may stand before it.
     """
     if len(data) > LIMIT:
         return None
-    text = data.decode(errors="replace").removeprefix("\ufeff").strip(" \t\r\n")
+    text = data[registered(data) :].decode(errors="replace").removeprefix("\ufeff").strip(" \t\r\n")
     if not text.startswith("{"):
         return None
     try:

@@ -20,7 +20,7 @@ from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import shape, typed
 from streams.complaints import IDENT_RULE, complaint
 from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
-from streams.glance import glance
+from streams.glance import glance, registered
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of one event; more is refused before it is read."""
@@ -286,7 +286,7 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise _Trouble("NOT_UTF8", f"byte {error.start} is not UTF-8") from None
+        raise _Trouble("NOT_UTF8", _of_registry(data) or f"byte {error.start} is not UTF-8") from None
     if _too_deep(data):
         raise _Trouble("NOT_JSON", f"more than {DEPTH_LIMIT} objects and lists in one another")
     try:
@@ -296,11 +296,24 @@ def _json(data: bytes, limit: int = SIZE_LIMIT) -> Any:
             raise _Trouble("NOT_JSON", "nothing stands here") from None
         if text.startswith(_MARK):
             raise _Trouble("NOT_JSON", "it begins with a byte-order mark (EF BB BF): write UTF-8 without one") from None
+        if said := _of_registry(data):
+            raise _Trouble("NOT_JSON", said) from None
         raise _Trouble("NOT_JSON", f"{error.msg.removesuffix(' at')} at character {error.pos}") from None
     except RecursionError:
         raise _Trouble("NOT_JSON", "nested too deeply for who calls the gate from so far down") from None
     except ValueError as error:
         raise _Trouble("NOT_JSON", str(error)[:200]) from None
+
+
+def _of_registry(data: bytes) -> str:
+    """What is wrong with bytes that a schema registry's serializer has written; empty for any others."""
+    prefix = data[: registered(data)]
+    return (
+        f"it begins with a schema registry's prefix ({prefix.hex(' ').upper()}): write plain JSON, with a serializer "
+        "that puts nothing before it"
+        if prefix
+        else ""
+    )
 
 
 def _too_deep(data: bytes) -> bool:

@@ -91,7 +91,14 @@ def test_what_cannot_be_taken_has_its_reason(bad: bytes, expected: str) -> None:
 
 def test_what_nobody_sees_is_named() -> None:
     """A mark that editors hide, and nothing at all."""
-    for bad, said in ((b"\xef\xbb\xbf" + line(), "begins with a byte-order mark"), (b" \r", "nothing stands here")):
+    for bad, said in (
+        (b"\xef\xbb\xbf" + line(), "begins with a byte-order mark"),
+        (b" \r", "nothing stands here"),
+        (b"\0\0\0\0\7" + line(), "begins with a schema registry's prefix (00 00 00 00 07): write plain JSON"),
+        (b"\0\0\0\0\xff" + line(), "begins with a schema registry's prefix (00 00 00 00 FF): write plain JSON"),
+        (b"\0\0\0\7" + line(), "Expecting value at character 0"),
+        (b"\1\0\0\0\xff" + line(), "byte 4 is not UTF-8"),
+    ):
         rejected = read(bad, 0, 0)
         assert isinstance(rejected, Rejected) and said in rejected.message
 
@@ -160,11 +167,13 @@ def _stating(value: str) -> bytes:
         (_stating("NaN"), "NOT_JSON"),
         (_stating("1e999"), "NOT_JSON"),
         (b"\xef\xbb\xbf" + line(), "NOT_JSON"),
+        (b"\0\0\0\0\7" + line(), "NOT_JSON"),
+        (b"\0\xff\n\0{ " + line(), "NOT_UTF8"),
         (_stating(f'{{"id": 1, "id": {"9" * 4_301}}}'), "NOT_JSON"),
         (_stating('"?"').replace(b"?", b"\xff"), "NOT_UTF8"),
         (_stating('"?').replace(b"?", b'\xc3"'), "NOT_UTF8"),
     ],
-    ids="large largest large-and-deep deep deep-objects digits nan infinity mark twice-inside byte cut".split(),  # noqa: SIM905
+    ids="large largest large-and-deep deep deep-objects digits nan infinity mark registry registry-bytes twice-inside byte cut".split(),  # noqa: SIM905
 )
 def test_an_offer_whose_client_and_offer_can_be_seen_is_answered(bad: bytes, expected: str) -> None:
     """Whatever stands in the way of reading the rest; once, under the event that it is."""
@@ -217,6 +226,10 @@ def test_an_unreadable_offer_became_known_when_a_readable_one_would_have() -> No
         _stating(json.dumps("x" * (LIMIT - len(_stating('""')) + 1))),
         _stating("NaN")[:-1],
         _stating("NaN") + b"{}",
+        b"\0\0\0\7" + line(),
+        b"\1\0\0\0\7" + line(),
+        b"\0\0\0\0\0\7" + line(),
+        b"\0\0\0\0\7\0\0\0\0\7" + line(),
         _stating("NaN").replace(b'"subject"', b'"subject": "cl-2", "subject"'),
         _stating("NaN").replace(b'"type"', b'"type": "gate61.client.asked.v1", "type"'),
         _stating("NaN").replace(b'"data"', b'"data": {"offer": "of-2"}, "data"'),
@@ -228,7 +241,7 @@ def test_an_unreadable_offer_became_known_when_a_readable_one_would_have() -> No
         b"[" + _stating("NaN") + b"]",
         json.dumps({"event": GOOD}).encode().replace(b'"custody"', b"NaN"),
     ],
-    ids="larger cut two clients types datas offers client-bytes offer-bytes deeper type list inside".split(),  # noqa: SIM905
+    ids="larger cut two four-bytes no-zero six-bytes twice clients types datas offers client-bytes offer-bytes deeper type list inside".split(),  # noqa: SIM905
 )
 def test_where_client_or_offer_cannot_be_told_there_is_no_answer(bad: bytes) -> None:
     """A block in somebody else's name would be worse than none: what nobody answered may not be sent anyhow."""
