@@ -7,6 +7,7 @@ read, so that neither nesting nor numbers can stop it, and the same bytes are se
 import re
 from collections import Counter
 from json import JSONDecoder
+from operator import itemgetter
 from typing import Any, Final
 
 LIMIT: Final = 1024 * 1024
@@ -14,8 +15,14 @@ LIMIT: Final = 1024 * 1024
 _REGISTRY: Final = re.compile(rb"\0.{4}(?=[ \t\r\n]*\{)", re.DOTALL)
 """What serializers of a schema registry put before JSON: a zero and the schema's id (Confluent's wire format)."""
 _DEPTH: Final = 2
-_PIECE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]++|[\]}]++', re.DOTALL)
-"""A text, so that brackets in it are none, or some brackets; it matches wherever one begins, and never looks back."""
+_FLAT: Final = r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)'
+"""What is no bracket: a text, so that brackets in it are none, or what stands between; it never looks back."""
+_LEAF: Final = rf"[\[{{]{_FLAT}*+[\]}}]"
+"""An object or list in which there is no other."""
+_PIECE: Final = re.compile(rf"{_FLAT}*+(?:({_LEAF}(?:{_FLAT}|{_LEAF})*+)|([\[{{]++)|([\]}}]++)|\Z)", re.DOTALL)
+"""As many leaves as there are, or some brackets: whatever many of the first are passed over at once."""
+_BETWEEN: Final = re.compile(rf"({_FLAT}*+)(?:{_LEAF}|\Z)", re.DOTALL)
+"""What stands before each leaf, and behind the last."""
 
 
 def registered(data: bytes) -> int:
@@ -47,13 +54,19 @@ def _shallow(text: str) -> str:
     kept: list[str] = []
     depth, begun = 0, 0
     for piece in _PIECE.finditer(text):
-        first, last = piece.span()
-        sign = text[first]
-        if sign == "[" or sign == "{":
+        kind = piece.lastindex
+        if kind == 1:
+            if depth == _DEPTH:
+                first, last = piece.span(1)
+                kept += (text[begun:first], _without_leaves(text[first:last]))
+                begun = last
+        elif kind == 2:
+            first, last = piece.span(2)
             if depth <= _DEPTH < depth + last - first:
                 kept += (text[begun : first + _DEPTH - depth], "0")
             depth += last - first
-        elif sign == "]" or sign == "}":
+        elif kind == 3:
+            first, last = piece.span(3)
             if depth - (last - first) <= _DEPTH < depth:
                 begun = first + depth - _DEPTH
             depth -= last - first
@@ -62,10 +75,16 @@ def _shallow(text: str) -> str:
     return "".join((*kept, text[begun:]))
 
 
+def _without_leaves(text: str) -> str:
+    """With `0` in the place of each."""
+    # The blank makes sure that something stands behind the last one; behind that there is nothing, which is found, too.
+    return "0".join(_BETWEEN.findall(text + " ")[:-1])
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
+        counts = Counter(map(itemgetter(0), pairs))
         return {name: value for name, value in found.items() if counts[name] == 1}
     return found
 

@@ -3,8 +3,9 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from random import Random
-from time import perf_counter, thread_time
+from time import perf_counter, process_time, thread_time
 from typing import Any
 
 import pytest
@@ -277,6 +278,33 @@ def test_the_worst_a_record_can_hold_is_seen_in_time() -> None:
         before = perf_counter()
         assert glance(bad) is not None and len(bad) > LIMIT - 400
         assert perf_counter() - before < 2, filling
+
+
+def _least(work: Callable[[], object]) -> float:
+    """Seconds of the processor, at best."""
+    taken = []
+    for _ in range(5):
+        before = process_time()
+        work()
+        taken.append(process_time() - before)
+    return min(taken)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("thing", ["{}", '{"service":"custody","asset":"btc"}'])
+def test_a_glance_at_many_things_takes_little_longer_than_reading_them(thing: str) -> None:
+    """An offer of some 300,000 things is passed over at once, and not bracket by bracket."""
+    bad = _stating("[" + f"{thing}," * ((LIMIT - 300) // (len(thing) + 1)) + "0]")
+    assert _least(lambda: glance(bad)) < 3 * _least(lambda: json.loads(bad))
+
+
+@pytest.mark.parametrize("deep", ["[x]", "{x}", '["]", x]', "[[x], x]", '{"a": [x], {}}', "[[[[[x]]]], x]", "[]", "[}"])
+def test_what_lies_too_deep_is_not_read(deep: str) -> None:
+    """Whether or not there is more in it; what lies less deep is, and must be JSON."""
+    text = f'{{"a": {{"b": {deep}, "c": {deep},"d": "[{{"}}, "e": [1, {deep}, {deep}, {{"f": {deep}}}], "g": []}}'
+    assert glance(text.encode()) == {"a": {"b": "0", "c": "0", "d": "[{"}, "e": ["1", "0", "0", "0"], "g": []}
+    for bad in (f'{{"a": [x, {deep}]}}', f'{{"a": {{"b": x, "c": {deep}}}}}', f'{{"a": x, "b": [{deep}]}}'):
+        assert glance(bad.encode()) is None
 
 
 @settings(max_examples=2000, deadline=None)
