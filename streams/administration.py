@@ -19,6 +19,7 @@ from streams.topics import FOREVER, Topic, topics
 
 SECONDS = 10
 """How long one request to Kafka may take."""
+_CLEANUP = "cleanup.policy"
 _UNKNOWN_TOPIC = 3
 _MOST_REPLICAS = 3
 
@@ -104,6 +105,13 @@ def plan(admin: KafkaAdminClient, settings: Settings) -> list[Planned]:
     return [_planned(t, found.get(t.name), t.partitions or settings.partitions, replication) for t in wanted]
 
 
+def compacted(admin: KafkaAdminClient, names: Iterable[str]) -> list[str]:
+    """Those of these topics from which earlier records of a key are removed; none of which that may not be asked."""
+    asked = [ConfigResource("TOPIC", name) for name in names]
+    configs = admin.describe_configs(asked, config_filter="all").get("topic", {})
+    return [name for name, config in configs.items() if "compact" in str(config.get(_CLEANUP, {}).get("value"))]
+
+
 def apply(admin: KafkaAdminClient, planned: Iterable[Planned]) -> None:
     """Create and change what the plan says; nothing at all if it refuses anything. Raises `KafkaError`, `NotApplied`."""
     todo = list(planned)
@@ -172,7 +180,7 @@ def _planned(topic: Topic, found: Found | None, partitions: int, replication: in
 def _configs(topic: Topic, replication: int) -> dict[str, str]:
     """All that a topic is created with."""
     found = {
-        "cleanup.policy": "delete",
+        _CLEANUP: "delete",
         "retention.ms": str(topic.retention),
         "retention.bytes": str(FOREVER),
         "max.message.bytes": str(topic.largest),
@@ -212,13 +220,13 @@ def _lasts(now: str, wanted: str) -> bool:
 def _refusals(topic: Topic, found: Found, partitions: int) -> Iterator[Refusal]:
     if found.partitions != partitions:
         yield _other_partitions(topic, found.partitions, partitions)
-    kept = topic.append_time and topic.retention == FOREVER and found.used
+    kept = topic.is_input and found.used
     if kept and found.configs["message.timestamp.type"] != "LogAppendTime":
         yield Refusal(
             "holds records with times that their senders chose; nobody knows when they were recorded",
             "set message.timestamp.type=LogAppendTime on a new topic and publish them again, in order",
         )
-    if kept and "compact" in found.configs["cleanup.policy"]:
+    if kept and "compact" in found.configs[_CLEANUP]:
         yield Refusal(
             "is compacted: earlier records of a key may be gone, and with them facts against the firm",
             "publish everything again, in order, to a new topic that is not compacted",

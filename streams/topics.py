@@ -30,6 +30,11 @@ class Topic(Struct, frozen=True):
     largest: int = LARGEST
     retention: int = FOREVER
 
+    @property
+    def is_input(self) -> bool:
+        """Whether answers are judged by what stands in it, so that nothing of it may ever be removed."""
+        return self.append_time and self.retention == FOREVER
+
 
 class Names(NamedTuple):
     """The topics of one gate."""
@@ -45,6 +50,11 @@ class Names(NamedTuple):
     rejected: Topic
     register_rejected: Topic
     clock: Topic
+
+
+def inputs(names: Iterable[Topic]) -> list[str]:
+    """Those of which nothing may ever be removed."""
+    return [topic.name for topic in names if topic.is_input]
 
 
 def missing(names: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from streams.settings import Settings, shown
 from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock
 from streams.worker.following import Followed
-from streams.worker.kafka import asker, followed_logs, follower
+from streams.worker.kafka import asker, followed_logs, follower, never_compacted
 from streams.worker.merge import LogLost
 from streams.worker.progress import OtherPartitions, spread_alike
 
@@ -170,6 +170,7 @@ class KafkaStream:
     async def _meet(self, consumer: AIOKafkaConsumer) -> None:
         """Where to read the two logs on, once all topics are there."""
         self.partitions = await self._count(consumer)
+        await never_compacted(self._settings.kafka, self._names)
         logs = followed_logs(self._names)
         consumer.assign([*logs])
         for place, log in logs.items():

@@ -5,7 +5,7 @@ and stores only how far it did.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -26,6 +26,16 @@ def whole(beginnings: Mapping[str, int]) -> None:
                 f"`{topic}` begins at offset {first}, and must be read from 0: records were deleted. Give it back its log "
                 "from a copy, or begin a new gate under another GATE61_PREFIX; keep this topic for good (`gate61 doctor`)"
             )
+
+
+def whole_keys(compacted: Sequence[str]) -> None:
+    """Whether no topic of inputs is compacted; raises `LogLost`: what was removed may forbid offers."""
+    if compacted:
+        raise LogLost(
+            f"{' and '.join(f'`{topic}`' for topic in compacted)}: earlier records of a key are removed, or soon will be "
+            "(cleanup.policy), and facts against the firm with them. Publish everything again, in order, to new topics that "
+            "are not compacted; `gate61 topics apply` sets one right that never held a record"
+        )
 
 
 def made_anew(topic: str, read: int) -> LogLost:

@@ -1,8 +1,8 @@
 """The loop's logs on Kafka, by aiokafka; `streams.worker.publishing` is the way out."""
 
-from asyncio import Lock, sleep
+from asyncio import Lock, sleep, to_thread
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from time import monotonic
 from typing import Any, cast
 
@@ -10,12 +10,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError as OtherKafkaError
 
 from gate.facts import Instant
-from streams.connection import connection, make_no_topics
+from streams.administration import administrator, compacted
+from streams.connection import connection, make_no_topics, said
 from streams.settings import Kafka
-from streams.topics import Names
-from streams.worker.following import Followed, made_anew
+from streams.topics import Names, inputs
+from streams.worker.following import Followed, made_anew, whole_keys
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Ends, Log
 from streams.worker.pins import Unknown
@@ -181,6 +183,16 @@ async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, i
     if not await client._client._metadata_update(found, [*topics]):
         raise KafkaConnectionError("no broker says which topics there are")
     return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
+
+
+async def never_compacted(kafka: Kafka, names: Names) -> None:
+    """Whether the inputs have all that was ever appended to them; raises `LogLost`, or `KafkaError` if no broker says."""
+    try:
+        with closing(await to_thread(administrator, kafka)) as admin:
+            found = await to_thread(compacted, admin, inputs(names))
+    except OtherKafkaError as error:
+        raise KafkaConnectionError(said(error)) from None
+    whole_keys(found)
 
 
 def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:

@@ -20,12 +20,12 @@ from gate.policy import Policy
 from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
 from state.redis_store import Fenced, Moved, RedisStore
-from streams.administration import administrator
+from streams.administration import administrator, compacted
 from streams.codecs import unpack_every_codec
 from streams.connection import connection
 from streams.settings import Settings
-from streams.topics import Names, topics
-from streams.worker.following import Followed, whole
+from streams.topics import Names, inputs, topics
+from streams.worker.following import Followed, whole, whole_keys
 from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
@@ -85,6 +85,7 @@ class Rebuild:
         admin = administrator(self._settings.kafka)
         try:
             kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
+            whole_keys(compacted(admin, inputs(self._names)))
             self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
         finally:
             admin.close()

@@ -46,6 +46,8 @@ All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS
 """
 REDIS_SECONDS = 5.0
 REACH_SECONDS = 2.0
+INPUTS_SECONDS = 60.0
+"""After so long it is asked again whether topics of inputs keep everything."""
 KAFKA_SECONDS = 5.0
 """What Kafka gets to answer whoever only asks whether it is there."""
 STALLED_SECONDS = 30
@@ -179,6 +181,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._patiently("Kafka", client.start)
             self._met = True
             self._partitions = await self._patiently("topics", self._meet_topics)
+            await self._patiently("topics", self._meet_inputs)
             await self._patiently("Redis", self._meet_state)
             await self._patiently("register", self._meet_logs)
             self.add_future(self._follow())
@@ -218,6 +221,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         if wrong:
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
         return wide
+
+    async def _meet_inputs(self) -> None:
+        """Nothing that was ever published may be gone, or about to go."""
+        await kafka.never_compacted(self.settings.kafka, self._names)
 
     async def _meet_state(self) -> None:
         """No partition's state may have been made with another number of them."""
@@ -336,6 +343,19 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         if ahead != self._ahead:
             log.warning("clocks differ" if ahead else "clocks agree again", found=self.warnings())
         self._ahead = ahead
+
+    @Service.timer(INPUTS_SECONDS)
+    @harmless
+    async def _look_after_inputs(self) -> None:
+        """Topics may be configured otherwise while it runs."""
+        if not self._met:
+            return
+        try:
+            await self._meet_inputs()
+        except LogLost as error:
+            self._refuse("cannot go on", error)
+        except KafkaError:
+            return  # That it does not answer is found elsewhere.
 
     @Service.task
     async def _reach(self) -> None:

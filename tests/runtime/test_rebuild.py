@@ -216,3 +216,21 @@ def test_a_time_that_its_sender_chose_is_no_part_of_state(setting: Setting, work
     refused = run(worker, "rebuild", "--check")
     assert refused.returncode == 1 and f"`{topic}` has a time that its sender chose" in refused.stderr, refused
     assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("which", ["actions", "register", "policy", "between"])
+def test_nothing_is_decided_or_made_where_earlier_records_of_a_key_are_removed(
+    setting: Setting, worker: Worker, which: str
+) -> None:
+    """What was removed may forbid what the rest allows, and nobody can see that it is gone."""
+    topic, before = getattr(setting.names, which).name, _state(setting)
+    with setting.kafka.admin() as admin:
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"cleanup.policy": "compact,delete"})])
+    for words in ("--yes", "--check"):
+        refused = run(worker, "rebuild", words)
+        assert refused.returncode == 1 and f"`{topic}`: earlier records of a key are removed" in refused.stderr
+    assert _state(setting) == before
+    worker.start()
+    wait_until(lambda: not worker.alive, 30)
+    assert "cannot start" in worker.said() and f"`{topic}`: earlier records" in worker.said()
+    assert _state(setting) == before
