@@ -3,14 +3,24 @@
 So nothing that came out is lost or said twice when the process is killed: whoever reads on from a number sees it all.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from state.sqlite import SqliteStore
 
+PAGE_BYTES: Final = 8 * 1024 * 1024
+"""What is read of a log at once, one entry at least: entries are as large as what was sent."""
+Log = Literal["out", "taken", "rejected"]
+_SIZES: Final[dict[Log, str]] = {
+    "out": "length(data)",
+    "taken": "length(data)",
+    "rejected": "length(raw) + coalesce(length(headers), 0)",
+}
 _TABLES = """
 create table if not exists out (number integer primary key autoincrement, about text, data blob not null);
 create index if not exists out_about on out (about, number);
@@ -64,8 +74,8 @@ class Journal(SqliteStore):
         return Out(self._write("insert into out (about, data) values (?, ?)", about, data), data)
 
     def published(self, after: int, limit: int) -> list[Out]:
-        """What came out after that number, in order."""
-        rows = self._db.execute("select number, data from out where number > ? order by number limit ?", (after, limit))
+        """What came out after that number, in order; as far as a page goes."""
+        rows = self._page("out", "number, data", after, limit)
         return [Out(*row) for row in rows]
 
     def take(self, data: bytes, at: int) -> None:
@@ -73,13 +83,12 @@ class Journal(SqliteStore):
         self._write("insert into taken (at, data) values (?, ?)", at, data)
 
     def taken(self, after: int, limit: int) -> list[Taken]:
-        """What was taken after that number, in order."""
-        sql = "select number, at, data from taken where number > ? order by number limit ?"
-        return [Taken(*row) for row in self._db.execute(sql, (after, limit))]
+        """What was taken after that number, in order; as far as a page goes."""
+        return [Taken(*row) for row in self._page("taken", "number, at, data", after, limit)]
 
-    def last_number(self) -> int:
-        """Of what came out last; 0 before anything did."""
-        row = self._db.execute("select max(number) from out").fetchone()
+    def last_number(self, log: Log = "out") -> int:
+        """Of what came last; 0 before anything did."""
+        row = self._db.execute(f"select max(number) from {log}").fetchone()
         return row[0] or 0
 
     def last_about(self, about: str) -> Out | None:
@@ -102,7 +111,21 @@ class Journal(SqliteStore):
         )
 
     def rejected(self, after: int, limit: int) -> Sequence[Kept]:
-        """What could not be taken after that number, in order."""
+        """What could not be taken after that number, in order; as far as a page goes."""
         columns = "at, reason, message, source, id, headers, raw, number, times"
-        sql = f"select {columns} from rejected where number > ? order by number limit ?"
-        return [Kept(*row) for row in self._db.execute(sql, (after, limit))]
+        return [Kept(*row) for row in self._page("rejected", columns, after, limit)]
+
+    def _page(self, log: Log, columns: str, after: int, limit: int) -> sqlite3.Cursor:
+        """Entries after a number: `limit`, and `PAGE_BYTES`, at most, but one where there is one.
+
+        Sizes are asked first, for which SQLite does not read what they are of.
+        """
+        sql = f"select number, {_SIZES[log]} from {log} where number > ? order by number limit ?"
+        last, held = after, 0
+        for number, size in self._db.execute(sql, (after, limit)):
+            held += size
+            if held > PAGE_BYTES and last > after:
+                break
+            last = number
+        sql = f"select {columns} from {log} where number > ? and number <= ? order by number"
+        return self._db.execute(sql, (after, last))

@@ -1,7 +1,6 @@
 """The embedded gate as a source: its three logs over HTTP, read on by number."""
 
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -37,11 +36,21 @@ class _Kept(msgspec.Struct):
     raw_base64: str | None = None
 
 
-class _Events(msgspec.Struct):
+class _Page(msgspec.Struct, kw_only=True):
+    next_after: int = 0
+    last: int = 0
+
+    @property
+    def more(self) -> bool:
+        """Whether the log goes on behind it."""
+        return self.next_after < self.last
+
+
+class _Events(_Page):
     events: list[_Numbered]
 
 
-class _Rejects(msgspec.Struct):
+class _Rejects(_Page):
     rejected: list[_Kept]
 
 
@@ -61,21 +70,25 @@ class EmbeddedFeed:
 
     async def next(self, seconds: float) -> Sequence[Told]:
         """See `Feed`; what came in stands before what was said of it."""
-        found = await self._found()
+        found, _ = await self._found()
         if not found and seconds > 0:
             await self._page("taken", _Events, wait=seconds)
-            found = await self._found()
+            found, _ = await self._found()
         for told in found:
             self._after[told.log] = told.offset
             self._last = max(self._last or told.at, told.at)
         return found
 
-    async def _found(self) -> list[Told]:
+    async def _found(self) -> tuple[list[Told], bool]:
+        """A page of each log, and whether there is more."""
         # What came out is asked first: all that it follows from has come in by then.
-        out = [_out(o) for o in (await self._page("out", _Events)).events]
-        rejects = [_rejected(k) for k in (await self._page("rejected", _Rejects)).rejected]
-        taken = [_taken(e) for e in (await self._page("taken", _Events)).events]
-        return [*taken, *out, *rejects]
+        out = await self._page("out", _Events)
+        rejects = await self._page("rejected", _Rejects)
+        taken = await self._page("taken", _Events)
+        told = [_taken(e) for e in taken.events]
+        told += [_out(o) for o in out.events]
+        told += [_rejected(k) for k in rejects.rejected]
+        return told, out.more or rejects.more or taken.more
 
     async def _page(self, log: str, kind: type[T], wait: float = 0.0) -> T:
         asked: dict[str, Any] = {"after": self._after[log], "limit": AT_ONCE}
@@ -96,13 +109,13 @@ class EmbeddedFeed:
             raise FeedTrouble(f"what answers at {self._url} is not the gate; see what stands before it") from None
 
     async def health(self) -> Sequence[SourceHealth]:
-        """See `Feed`; of each log `AT_ONCE` at most are counted as not read yet."""
+        """See `Feed`; of each log a page at most is counted as not read yet."""
         try:
-            unread = Counter(told.log for told in await self._found())
+            unread, more = await self._found()
         except FeedTrouble as trouble:
             return [SourceHealth("the embedded gate", False, 0, self._last, str(trouble))]
-        count, more = unread.total(), " or more" if AT_ONCE in unread.values() else ""
-        how = f"{count}{more} events are not read yet" if count else "is read to its end"
+        count = len(unread)
+        how = f"{count}{' or more' if more else ''} events are not read yet" if count else "is read to its end"
         return [SourceHealth("the embedded gate", True, count, self._last, f"answers, and {how}")]
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ _log = structlog.get_logger("gate61.serve")
 
 
 class _Bell:
-    """Wakes whoever waits for something to come out."""
+    """Wakes whoever waits for something of one log."""
 
     def __init__(self) -> None:
         self.next = asyncio.Event()
@@ -56,7 +56,7 @@ class Service:
         self._access = access
         self._metrics = Metrics()
         self._reader = EmbeddedReader(intake)
-        self._bell = _Bell()
+        self._published, self._took = _Bell(), _Bell()
         self._over = False
         self._room = asyncio.Semaphore(AT_ONCE)
         self.app = bare(self._lifespan)
@@ -68,7 +68,8 @@ class Service:
     def end(self) -> None:
         """The gate stops: whoever waits for something has what there is, and streams end."""
         self._over = True
-        self._bell.ring()
+        self._published.ring()
+        self._took.ring()
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -98,7 +99,7 @@ class Service:
     def _came_out(self, outs: list[Out]) -> None:
         if outs:
             self._metrics.published(out.data for out in outs)
-            self._bell.ring()
+            self._published.ring()
 
     def _routes(self) -> None:
         app, needs = self.app, self._access.needs
@@ -119,7 +120,8 @@ class Service:
         for result in results:
             self._metrics.received(result.status, result.reason)
         self._came_out([out for result in results if not result.again for out in result.out])
-        self._bell.ring()
+        if any(result.status == "taken" for result in results):
+            self._took.ring()
         rejected = sum(r.status == "rejected" for r in results)
         status = 200 if not rejected else 422 if rejected == len(results) else 207
         return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)
@@ -137,29 +139,30 @@ class Service:
             if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
                 after = min(int(last_event_id[:19]), 2**62)
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
-        outs = await self._patiently(lambda: self._intake.out(after, limit), wait)
+        outs = await self._patiently(lambda: self._intake.out(after, limit), self._published, wait)
         next_after = outs[-1].number if outs else after
         last = await self._do(lambda: self._intake.journal.last_number())
         body = {"events": [_out(out) for out in outs], "next_after": next_after, "last": last}
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
-    async def _patiently(self, look: Callable[[], list[T]], seconds: float) -> list[T]:
-        """What there is, or after something happened within that time; where the gate stops, nothing more is waited for."""
+    async def _patiently(self, look: Callable[[], list[T]], bell: _Bell, seconds: float) -> list[T]:
+        """What there is, or after something came within that time; where the gate stops, nothing more is waited for."""
         until = asyncio.get_running_loop().time() + seconds
         while True:
-            bell = self._bell.next
+            rung = bell.next
             found = await self._do(look)
             left = until - asyncio.get_running_loop().time()
             if found or left <= 0 or self._over:
                 return found
             with suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), left)
+                await asyncio.wait_for(rung.wait(), left)
 
     async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0) -> Response:
         """Waits up to `wait` seconds for something to be taken."""
-        taken = await self._patiently(lambda: self._intake.taken(after, limit), wait)
-        last = taken[-1].number if taken else after
-        body = {"events": [_taken(t) for t in taken], "next_after": last}
+        taken = await self._patiently(lambda: self._intake.taken(after, limit), self._took, wait)
+        next_after = taken[-1].number if taken else after
+        last = await self._do(lambda: self._intake.journal.last_number("taken"))
+        body = {"events": [_taken(t) for t in taken], "next_after": next_after, "last": last}
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
     async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
@@ -168,7 +171,7 @@ class Service:
         with suppress(Problem):
             while not self._over:
                 await allowed(request)
-                bell = self._bell.next
+                rung = self._published.next
                 outs = await self._do(lambda after=after: self._intake.out(after, 100))  # type: ignore[misc]
                 for out in outs:
                     yield b"id: %d\ndata: %s\n\n" % (out.number, out.data)
@@ -176,14 +179,15 @@ class Service:
                 if outs:
                     continue
                 try:
-                    await asyncio.wait_for(bell.wait(), HEARTBEAT_SECONDS)
+                    await asyncio.wait_for(rung.wait(), HEARTBEAT_SECONDS)
                 except TimeoutError:
                     yield b": nothing new\n\n"
 
     async def _rejected(self, after: After = 0, limit: Limit = 100) -> Response:
         kept = await self._do(lambda: self._intake.rejected(after, limit))
-        last = kept[-1].number if kept else after
-        body = {"rejected": [_kept(k) for k in kept], "next_after": last}
+        next_after = kept[-1].number if kept else after
+        last = await self._do(lambda: self._intake.journal.last_number("rejected"))
+        body = {"rejected": [_kept(k) for k in kept], "next_after": next_after, "last": last}
         return Response(msgspec.json.encode(body), media_type=_JSON)
 
 

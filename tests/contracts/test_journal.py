@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from gate.dossier import Dossier
 from state.journal import Journal, Kept, Out
 
@@ -31,6 +33,22 @@ def test_rejects_are_kept_once_and_counted(tmp_path: Path) -> None:
         (b"{", None, 1),
     ]
     assert [k.number for k in journal.rejected(1, 1)] == [2]
+
+
+def test_a_page_holds_so_many_bytes_and_one_entry_at_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large entries are, whoever goes on from the last number meets each of them once."""
+    monkeypatch.setattr("state.journal.PAGE_BYTES", 10)
+    journal = Journal(tmp_path / "gate.db")
+    for number, size in enumerate((4, 6, 1, 30, 2, 2)):
+        journal.publish(bytes(size))
+        journal.take(bytes(size), 5)
+        journal.reject(_kept(bytes(size - 1), str(number)))
+    for log in (journal.published, journal.taken, journal.rejected):
+        pages: list[list[int]] = []
+        while page := log(pages[-1][-1] if pages else 0, 9):
+            pages.append([entry.number for entry in page])
+        assert pages == [[1, 2], [3], [4], [5, 6]]
+    assert [journal.last_number("out"), journal.last_number("taken"), journal.last_number("rejected")] == [6, 6, 6]
 
 
 def test_all_of_it_lasts_together(tmp_path: Path) -> None:

@@ -80,6 +80,20 @@ async def test_what_is_not_read_yet_is_said_of_every_log(tmp_path: Path, monkeyp
     assert (health.behind, health.said) == (3, "answers, and 3 or more events are not read yet")
 
 
+async def test_large_rejects_are_read_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is as large as it may be, not as long; that there is more is said though it is short."""
+    monkeypatch.setattr("state.journal.PAGE_BYTES", 2_000)
+    door = app(tmp_path / "g.db")
+    sender, feed = EmbeddedSender(HERE, transport=door), EmbeddedFeed(HERE, transport=door)
+    for n in range(5):
+        await sender.send(event("client.nothing", str(n), {"note": "x" * 700}))
+    await feed.start({})
+    (health,) = await feed.health()
+    assert health.said == "answers, and 2 or more events are not read yet"
+    pages = [[t.offset for t in await feed.next(0)] for _ in range(4)]
+    assert pages == [[1, 2], [3, 4], [5], []]
+
+
 async def test_what_was_rejected_is_told_byte_for_byte(tmp_path: Path) -> None:
     """Also what is no UTF-8."""
     door = app(tmp_path / "g.db")
