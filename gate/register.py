@@ -183,7 +183,7 @@ class Register:
         Entries that state the same at one time are one classification, approved if all of them are.
         """
         stated = [e.said for e in _in_force(self._assets.get(asset), at) if isinstance(e.said, AssetClassified)]
-        if not stated or any(_attributes(s) != _attributes(stated[0]) for s in stated[1:]):
+        if not stated or any(attributes(s) != attributes(stated[0]) for s in stated[1:]):
             return None
         return next((s for s in stated if not s.approved_by), stated[0])
 
@@ -288,7 +288,8 @@ class Register:
                 self._views.clear()
 
 
-def _attributes(said: AssetClassified) -> tuple[object, ...]:
+def attributes(said: AssetClassified) -> tuple[object, ...]:
+    """All that a classification states of its asset, whoever approved it."""
     return (
         said.kind,
         said.technology,

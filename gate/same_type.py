@@ -20,7 +20,11 @@ class Pair(Enum):
 
 def compare(register: Register, a: str, b: str, at: Instant) -> tuple[Pair, str]:
     """How two assets stand to each other, and what tells them apart."""
-    one, other = register.asset(a, at), register.asset(b, at)
+    return between(register.asset(a, at), register.asset(b, at))
+
+
+def between(one: AssetClassified | None, other: AssetClassified | None) -> tuple[Pair, str]:
+    """The same of two different assets that are classified so; None is not classified."""
     told = _pair_rule(one, other) if one and other else None
     if told:
         return Pair.DIFFERENT, told

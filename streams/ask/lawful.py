@@ -5,7 +5,6 @@ What is not listed was not found lawful. A client out of territory may be offere
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Literal, get_args
 
 from gate import Known, Outcome, Verdict, decide
@@ -14,15 +13,12 @@ from gate.facts import Fact, Instant, Proposed, Service, Thing
 from gate.instants import moment
 from gate.law import DUTIES
 from gate.policy import Policy
-from gate.register import Register
 from gate.replaying import as_of
-from gate.same_type import Pair, compare
 from gate.solicitation import uncertain
+from streams.ask.alike import Alike
 from streams.ask.check import SOURCE
 from streams.ask.reader import Seen
 
-SIBLINGS = 100
-"""Assets, and products, of the type that was asked for: how many are listed for one request at most."""
 REQUESTS = 100
 """The client's latest requests that are looked at."""
 Entry = dict[str, Any]
@@ -92,22 +88,20 @@ def _requested(asking: _Asking, hard_limit: Instant) -> tuple[list[Entry], list[
     lawful: list[Entry] = []
     why: list[Entry] = []
     requests = _requests(asking.known.dossier, asking.at, hard_limit)
-    more = len(requests) > REQUESTS
+    alike = Alike(asking.known.register, asking.at)
     for thing, transaction in requests[:REQUESTS]:
         outcome = asking.offer(thing, transaction)
         if outcome.verdict is not Verdict.ALLOW:
             why.append(_refused(thing, transaction, outcome))
             continue
         lawful.append(_allowed("requested", thing, transaction, outcome))
-        alike = list(islice(_alike(asking.known.register, thing, asking.at), SIBLINGS + 1))
-        more = more or len(alike) > SIBLINGS
-        for sibling in alike[:SIBLINGS]:
+        for sibling in alike.to(thing):
             outcome = asking.offer(sibling, transaction)
             if outcome.verdict is Verdict.ALLOW and (sibling, transaction) not in requests:
                 lawful.append(_allowed("same_type", sibling, transaction, outcome))
     if not requests:
         why = [_refused(Thing(), None, asking.offer(Thing("transfer"), None))]
-    return lawful, why, more
+    return lawful, why, alike.more or len(requests) > REQUESTS
 
 
 def _requests(dossier: Dossier, at: Instant, hard_limit: Instant) -> list[tuple[Thing, str]]:
@@ -123,19 +117,6 @@ def _latest(scopes: list[Scope]) -> Iterator[Scope]:
         if scope.service not in found:
             found.add(scope.service)
             yield scope
-
-
-def _alike(register: Register, asked: Thing, at: Instant) -> Iterator[Thing]:
-    """Things of the type that was asked for, as far as the register tells: another asset, or another product."""
-    if asked.asset:
-        for asset in register.assets():
-            if asset != asked.asset and compare(register, asset, asked.asset, at)[0] is Pair.SAME:
-                yield Thing(asked.service, asset, asked.product)
-    if asked.product and asked.service:
-        for product in register.products():
-            one = register.maps(product, asked.product, asked.service, at)
-            if product != asked.product and (one or register.maps(asked.product, product, asked.service, at)):
-                yield Thing(asked.service, asked.asset, product)
 
 
 def _thing(thing: Thing, transaction: str | None) -> Entry:
