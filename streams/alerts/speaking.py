@@ -14,7 +14,7 @@ from gate.policy import SECOND
 from streams.alerts import tables as t
 from streams.alerts.config import Channel, Config, Grouping
 from streams.alerts.grouping import next_due, over
-from streams.alerts.messages import in_flood, message_id, of_flood, of_group
+from streams.alerts.messages import message_id, of_flood, of_group
 
 WINDOW: Final = 60 * SECOND
 """In which groups that speak are counted."""
@@ -216,11 +216,16 @@ class _Speaker:
 
     def _settle(self, flood: Row) -> None:
         """A flood that has ended is over when the last of it is held no longer."""
-        if in_flood(self._connection, flood["id"])["held"] == 0:
+        if not self._holds(flood):
             self._flood_says(flood, "settled")
 
+    def _holds(self, flood: Row) -> bool:
+        """Whether anything of it is held; asked four times a second for as long as something is, so nothing is counted."""
+        of = (t.group.c.flood == flood["id"]) & (t.group.c.held > 0)
+        return self._connection.execute(select(t.group.c.id).where(of).limit(1)).first() is not None
+
     def _flood_says(self, flood: Row, kind: str) -> None:
-        ends = not flood["open"] and in_flood(self._connection, flood["id"])["held"] == 0
+        ends = not flood["open"] and not self._holds(flood)
         flood["settled"] = ends
         flood["sent"] += 1
         flood["told"] = self._now

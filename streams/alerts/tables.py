@@ -79,7 +79,7 @@ group = Table(
 Index("alert_group_open", group.c.channel, group.c.key, group.c.open)
 Index("alert_group_due", group.c.channel, group.c.due)
 Index("alert_group_told", group.c.channel, group.c.urgent, group.c.told)
-Index("alert_group_flood", group.c.flood)
+Index("alert_group_flood", group.c.flood, group.c.held)
 
 member = Table(
     "alert_member",

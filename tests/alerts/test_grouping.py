@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.event import listen
 
 from state import MemoryStore
 from streams.alerts.grouping import fold
@@ -229,6 +230,26 @@ def test_a_flood_is_one_alert_that_says_how_many_of_what(alerts: Telling) -> Non
     assert sum(m["data"]["counts"]["corrected"] for m in fixed) == 450
     assert len(fixed) < 10
     assert fixed[-1]["data"]["over"]
+
+
+def test_an_ended_flood_costs_nothing_while_something_is_held(alerts: Telling) -> None:
+    """Every tick asks whether it is over, through an index, and counts nothing; a flood may be held for weeks."""
+    asked: list[str] = []
+
+    def note(_: object, __: object, sql: str, *___: object) -> None:
+        asked.append(sql)
+
+    alerts.happens(*(decided(f"d-{n}", f"c-{n}") for n in range(50)))
+    assert alerts.through(400)[-1]["type"] == "gate61.flood.closed"
+    listen(alerts.engine, "before_cursor_execute", note)
+    alerts.through(10)
+    assert not [sql for sql in asked if "sum(" in sql]
+    (one,) = {sql for sql in asked if "alert_group.flood = ?" in sql}
+    with alerts.engine.connect() as connection:
+        (step,) = connection.exec_driver_sql(f"explain query plan {one}", ("f", 0, 1, 0)).all()
+    assert "alert_group_flood (flood=? AND held>?)" in step[-1]
+    alerts.happens(*(released(f"r-{n}", f"d-{n}", f"c-{n}") for n in range(50)))
+    assert alerts.through(10)[-1]["data"]["over"]
 
 
 def test_a_flood_hides_nothing_urgent(alerts: Telling) -> None:
