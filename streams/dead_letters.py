@@ -9,7 +9,7 @@ the same topic, so that it is remembered where it lies: a record with the header
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import KafkaConsumer
@@ -93,7 +93,8 @@ class Choice(Struct, frozen=True):
 class Survey(Struct, frozen=True):
     """What the topics held when they were looked through: what was chosen, and what was replayed already."""
 
-    extents: tuple[Extent, ...]
+    extents: tuple[Extent, Extent]
+    """Of what happens around clients, and of register and policies."""
     found: dict[str, str]
     """Place and reason of each that was chosen."""
     notes: dict[str, Note]
@@ -136,8 +137,10 @@ def _parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Heade
 
 
 def survey(consumer: KafkaConsumer, names: Names, choice: Choice) -> Survey:
-    """Look through both topics. Raises `KafkaError`."""
+    """Look through both topics, or, for places, from each to the end of its partition. Raises `KafkaError`."""
     extents = extent(consumer, names.rejected.name), extent(consumer, names.register_rejected.name)
+    if choice.places:
+        extents = _narrowed(extents, choice.places, True)
     found: dict[str, str] = {}
     notes: dict[str, Note] = {}
     for each in _all(consumer, names, extents):
@@ -150,9 +153,38 @@ def survey(consumer: KafkaConsumer, names: Names, choice: Choice) -> Survey:
 
 def letters(consumer: KafkaConsumer, names: Names, surveyed: Survey) -> Iterator[DeadLetter]:
     """The chosen ones themselves, one after the other: they may be many and large. Raises `KafkaError`."""
-    for each in _all(consumer, names, surveyed.extents):
+    for each in _all(consumer, names, _narrowed(surveyed.extents, surveyed.found, False)):
         if isinstance(each, DeadLetter) and each.place in surveyed.found:
             yield each
+
+
+def _narrowed(extents: tuple[Extent, Extent], places: Iterable[str], whole: bool) -> tuple[Extent, Extent]:
+    """What is to be read for these places."""
+    clients, register = extents
+    return (
+        _around(clients, _offsets(places, False), whole),
+        _around(register, _offsets(places, True), whole),
+    )
+
+
+def _offsets(places: Iterable[str], register: bool) -> dict[int, list[int]]:
+    """Those of one of the two topics, by partition; the register's has one."""
+    found: dict[int, list[int]] = {}
+    for place in places:
+        of, _, offset = place.partition(":")
+        if (of == REGISTER) is register:
+            found.setdefault(0 if register else int(of), []).append(int(offset))
+    return found
+
+
+def _around(held: Extent, offsets: Mapping[int, Sequence[int]], whole: bool) -> Extent:
+    """From the first of these offsets to the last, or to the whole end: that one was replayed is noted behind it."""
+    bounds = {
+        n: (max(first, min(offsets[n])), end if whole else max(offsets[n]) + 1)
+        for n, (first, end) in held.bounds.items()
+        if n in offsets
+    }
+    return Extent(held.topic, bounds)
 
 
 def _all(consumer: KafkaConsumer, names: Names, extents: Iterable[Extent]) -> Iterator[DeadLetter | Note]:

@@ -5,10 +5,11 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
+from kafka import TopicPartition
 
 from gate.policy import SECOND
 from streams.commands.dlq import Shown, _lines, _page, _row
-from streams.dead_letters import Choice, DeadLetter, Note, all_of, place_of, read
+from streams.dead_letters import Choice, DeadLetter, Note, all_of, letters, place_of, read, survey
 from streams.kafka_record import dead_letter_headers, partition_of
 from streams.replay import Done, Inputs, Left, Target, decide
 from streams.since import age, since
@@ -99,6 +100,72 @@ def test_what_is_no_place_is_refused(said: str) -> None:
     """With what to say instead."""
     with pytest.raises(ValueError, match="PARTITION:OFFSET"):
         place_of(said)
+
+
+class Reading:
+    """A consumer of topics that hold so many dead letters a partition; notes what it reads."""
+
+    def __init__(self, each: int, notes: frozenset[int]) -> None:
+        self._each, self._notes = each, notes
+        self._places: dict[TopicPartition, int] = {}
+        self.read: list[tuple[str, int, int]] = []
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0} if topic == NAMES.register_rejected.name else {0, 1, 2, 3}
+
+    def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 5)
+
+    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, self._each)
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self._places = dict.fromkeys(places, 0)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._places[place] = offset
+
+    def position(self, place: TopicPartition, _: int) -> int:
+        return self._places[place]
+
+    def poll(self, _: int) -> dict[TopicPartition, list[Record]]:
+        found = {}
+        for place, offset in self._places.items():
+            if offset < self._each:
+                self._places[place] += 1
+                self.read.append((place.topic, place.partition, offset))
+                note = (("gate61.replayed", b"2:17"), ("gate61.replayed.as", b"t:1:2"))
+                said = note if offset in self._notes else (STRUCTURED, *errors())
+                found[place] = [Record(place.topic, place.partition, offset, headers=said)]
+        return found
+
+
+def test_of_a_place_only_what_stands_behind_it_is_read() -> None:
+    """That is where it would be noted that it was replayed; then the letter itself, and nothing else."""
+    consumer = Reading(20, frozenset({19}))
+    surveyed = survey(consumer, NAMES, Choice(frozenset({"2:17"})))
+    assert list(surveyed.found) == list(surveyed.notes) == ["2:17"]
+    assert [found.place for found in letters(consumer, NAMES, surveyed)] == ["2:17"]
+    topic = NAMES.rejected.name
+    assert consumer.read == [(topic, 2, 17), (topic, 2, 18), (topic, 2, 19), (topic, 2, 17)]
+
+
+@pytest.mark.parametrize("place", ["2:20", "2:4", "4:6", "register:20"])
+def test_where_no_dead_letter_is_none_is_found(place: str) -> None:
+    """Behind the end, deleted since, or of a partition that is not there."""
+    surveyed = survey(Reading(20, frozenset()), NAMES, Choice(frozenset({place})))
+    assert not surveyed.found and not list(letters(Reading(20, frozenset()), NAMES, surveyed))
+
+
+def test_places_of_both_topics_are_read() -> None:
+    """In the order of the topics, whatever was named first."""
+    consumer = Reading(20, frozenset())
+    surveyed = survey(consumer, NAMES, Choice(frozenset({"register:6", "3:7", "3:6"})))
+    assert [found.place for found in letters(consumer, NAMES, surveyed)] == ["3:6", "3:7", "register:6"]
+    assert {(topic, partition) for topic, partition, _ in consumer.read} == {
+        (NAMES.rejected.name, 3),
+        (NAMES.register_rejected.name, 0),
+    }
 
 
 COUNTS = {NAMES.actions.name: 8, NAMES.between.name: 8, NAMES.register.name: 1, NAMES.policy.name: 1}
