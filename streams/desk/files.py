@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, false, func, or_, select
 
 from streams.desk import tables as t
 
@@ -45,15 +45,20 @@ def answer(engine: Engine, id: str) -> Answer | None:
         facts = connection.execute(
             select(t.said).where(t.said.c.id.in_(ids) & or_(t.said.c.client == row.client, t.said.c.of_register))
         ).all()
-        cases = connection.execute(
-            select(t.case).where(t.case.c.client == row.client).order_by(t.case.c.recorded)
-        ).all()
+        c = t.case.c
+        naming = or_(_may_hold(c.decisions, id), _may_hold(c.facts, row.event))
+        cases = connection.execute(select(t.case).where((c.client == row.client) & naming).order_by(c.recorded)).all()
         taken = connection.execute(select(t.assignment.c.person).where(t.assignment.c.decision == id)).scalar()
     by_id: dict[str, list[Any]] = {}
     for fact in facts:
         by_id.setdefault(fact.id, []).append(fact)
     named = [c for c in cases if id in msgspec.json.decode(c.decisions) or row.event in msgspec.json.decode(c.facts)]
     return Answer(row, data, list(chain), by_id, named, taken)
+
+
+def _may_hold(column: ColumnElement[str], id: str | None) -> ColumnElement[bool]:
+    """Whether a list, as JSON, may hold that id: rows that do not need not be read."""
+    return false() if id is None else column.contains(msgspec.json.encode(id).decode(), autoescape=True)
 
 
 class File(Struct, frozen=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, select, text
@@ -13,11 +14,13 @@ from state import MemoryStore
 from streams.demo.month import PATH
 from streams.demo.serving import filled
 from streams.desk import tables as t
+from streams.desk.files import answer
 from streams.desk.fold import fold, positions
 from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
 from streams.feed import Told
 from streams.feed.sending import SOURCE, Receipt
+from tests.desk.rows import item
 from tests.feeds import ListFeed, told_by
 from tests.player import POLICY
 
@@ -123,6 +126,26 @@ def test_an_answer_published_twice_counts_once(month: list[Told], fresh: Fresh) 
     after = tables(engine)
     assert {k: v for k, v in after.items() if k != "position"} == {k: v for k, v in before.items() if k != "position"}
     assert positions(engine)["out"] == 2 * last + 1
+
+
+@pytest.mark.parametrize("odd", ["plain", 'a"b\\c', "50%_/é", "a%"])
+def test_an_answer_has_the_cases_that_name_it_and_no_other_is_looked_into(fresh: Fresh, odd: str) -> None:
+    """By its decision or its event, whatever letters an id has; a client may have thousands of cases."""
+    engine = fresh()
+    answered = item(1, 0) | {"id": odd, "event": f"{odd}-e", "client": "cl-1"}
+
+    def opened(id: str, decisions: list[str], facts: list[str], client: str = "cl-1") -> dict[str, object]:
+        lists = {"decisions": msgspec.json.encode(decisions).decode(), "facts": msgspec.json.encode(facts).decode()}
+        return {"id": id, "why": "x", "said": "y", "client": client, "recorded": 1, "closed": False, **lists}
+
+    with engine.begin() as connection:
+        connection.execute(t.decision.insert(), [answered])
+        rows = [opened("by decision", ["d-0", odd], []), opened("by event", ["d-0"], [f"{odd}-e"])]
+        rows += [opened("of another", [odd], [], "cl-2"), opened("of its like", [f"{odd}x", odd.upper()], [])]
+        rows += [opened("of none", [], []) | {"decisions": "no list", "facts": "no list"}]
+        connection.execute(t.case.insert(), rows)
+    found = answer(engine, odd)
+    assert found is not None and {case.id for case in found.cases} == {"by decision", "by event"}
 
 
 def _refusal(told: Told, client: str, offset: int, id: str = "no") -> Told:
