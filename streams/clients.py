@@ -125,6 +125,11 @@ class Clients:
                 self._index.opened(new, at)
             yield from self._exposed_while(opened)
 
+    @property
+    def closes(self) -> Instant:
+        """When the next scope closes; later than every time where none does."""
+        return self._index.closes
+
     def due(self, now: Instant) -> bool:
         """Whether scopes are to be closed by then."""
         return self._index.closes <= now

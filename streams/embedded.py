@@ -5,7 +5,8 @@ commits, for one line or for many; what it published after a commit it may have 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from gate.concern import Concern
@@ -29,8 +30,10 @@ _RECORDED, _CLOSED, _HARD, _FORMER = "recorded", "closed", "hard", "limits"
 class Gate:
     """One gate over one store; `take` is called for one line after the other."""
 
-    def __init__(self, policy: Policy, store: Store) -> None:
+    def __init__(self, policy: Policy, store: Store, at_once: int | None = None) -> None:
+        """Between two commits `at_once` scopes are closed at most, the next ones later; None closes all that are due."""
         self.policy = policy
+        self._at_once = self._room = at_once
         self.register = Register(policy)
         self.store = store
         noted = store.noted(_RECORDED)
@@ -95,17 +98,35 @@ class Gate:
         """Close the scopes that are due although nothing arrives."""
         self._recorded = max(self._recorded, now)
         self._closed = max(self._closed, self._recorded)
-        return [*self._clients.close_due(self._recorded)]
+        return [*self._close_due(self._recorded)]
 
     def commit(self) -> None:
         """Make everything taken so far last."""
         self.store.note(_RECORDED, str(self._recorded).encode())
-        self.store.note(_CLOSED, str(self._closed).encode())
+        self.store.note(_CLOSED, str(self._closed_until()).encode())
         if self._hard != self.policy.hard_limit and not self._clients.due(self._closed):
             self._hard = self.policy.hard_limit
             self.store.note(_FORMER, limits_to_bytes(self._closings.former))
         self.store.note(_HARD, str(self._hard).encode())
         self.store.commit()
+        self._room = self._at_once
+
+    def _closed_until(self) -> Instant:
+        """Up to when all are closed. Of those that are due at the same time some may be: these are known by their ids."""
+        return self._closed if self._at_once is None else min(self._closed, self._clients.closes - 1)
+
+    def _close_due(self, now: Instant) -> Iterable[Notice]:
+        """Close what is due, the earliest first, as far as there is room.
+
+        Where another hard limit was in force before, all are closed at once: half of them would be by neither.
+        """
+        due = self._clients.close_due(now)
+        if self._room is None:
+            return due
+        untold = (n for n in due if self.store.seen(bytes.fromhex(n.id[4:20]), bytes(8)) is None)
+        closed = [*(islice(untold, self._room) if self._hard == self.policy.hard_limit else untold)]
+        self._room = max(0, self._room - len(closed))
+        return closed
 
     def answer_to_reject(
         self, reject: Rejected, line: bytes, received: Instant | None = None, beside: Beside = ()
@@ -139,10 +160,10 @@ class Gate:
         return publish.line_of(effect, self._recorded, self.policy)
 
     def _learn(self, fact: Fact) -> list[Effect]:
-        found: list[OfClients] = [*self._clients.close_due(fact.recorded)]
+        found: list[OfClients] = [*self._close_due(fact.recorded)]
         found += self._register(fact) if type(fact.said) in OF_REGISTER else self._clients.learn(fact)
         effects = self._delivered(found)
-        effects += self._clients.close_due(fact.recorded)
+        effects += self._close_due(fact.recorded)
         return effects
 
     def _register(self, fact: Fact) -> list[OfClients]:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -27,6 +27,8 @@ from streams.web.clock import Clock, now
 from streams.wire import Read, Rejected
 
 T = TypeVar("T")
+CLOSED_AT_ONCE: Final = 1_000
+"""Scopes that one request or one tick of the timer closes: what many clients began together nobody waits for."""
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -69,7 +71,11 @@ class Intake:
         """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`."""
         _see_that_it_is(self._path, self._locks[0])
         self.journal = Journal(self._path)
-        self.gate = Gate(self.policy, self.journal)
+        self.gate = self._begun()
+
+    def _begun(self) -> Gate:
+        """Where recorded times are trusted, the rules of files hold wholly."""
+        return Gate(self.policy, self.journal, None if self._trust else CLOSED_AT_ONCE)
 
     @property
     def behind(self) -> Instant:
@@ -145,7 +151,7 @@ class Intake:
         """Begin anew from what was committed; a store that failed may have to be opened again."""
         try:
             self.journal.rollback()
-            self.gate = Gate(self.policy, self.journal)
+            self.gate = self._begun()
         except sqlite3.Error:
             self.journal.close()
             self._open()
