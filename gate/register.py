@@ -7,8 +7,9 @@ The register is the one mutable thing in `gate`: `learn` adds an entry, nothing 
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from heapq import merge
 from typing import Final
 
 from msgspec import Struct
@@ -27,8 +28,6 @@ from gate.instants import LATEST
 from gate.packing import replaced
 from gate.policy import Policy
 
-_VIEWS: Final = 256
-"""Sets of countries whose audience is kept ready."""
 _EARLIER: Final = 4
 """Earlier versions that are kept ready."""
 
@@ -53,14 +52,76 @@ class Version(Struct, frozen=True, array_like=True, order=True):
     weak: bool
 
 
-class Audience:
-    """The exposures of one set of countries, sorted by time, and split by what they weigh."""
+class Exposures:
+    """The versions that address one country, without those of independent promoters; by what they weigh, by time."""
 
-    def __init__(self, versions: list[Version]) -> None:
-        self.all = versions
-        self.unknown = [v for v in versions if v.promoter is Promoter.UNKNOWN]
-        self.strong = [v for v in versions if v.promoter is not Promoter.UNKNOWN and not v.weak]
-        self.weak = [v for v in versions if v.promoter is not Promoter.UNKNOWN and v.weak]
+    def __init__(self, versions: Iterable[Version]) -> None:
+        self.strong: list[Version] = []
+        self.unknown: list[Version] = []
+        self.weak: list[Version] = []
+        for version in versions:
+            self.add(version)
+
+    def add(self, version: Version) -> None:
+        """One more version, of any time."""
+        if version.promoter is Promoter.UNKNOWN:
+            insort(self.unknown, version)
+        elif version.promoter is not Promoter.INDEPENDENT:
+            insort(self.weak if version.weak else self.strong, version)
+
+
+class Audience:
+    """The exposures of who was located in some countries, each once, weak only if it is in all that it addresses.
+
+    Countries are put together when asked, as far as asked: there are very many sets of them.
+    """
+
+    def __init__(self, parts: list[Exposures]) -> None:
+        """`parts` are those of each country."""
+        self._parts = parts
+
+    @property
+    def all(self) -> list[Version]:
+        """Whatever they weigh; sorted by time, as the lists of each weight are."""
+        return sorted((*self.strong, *self.unknown, *self.weak))
+
+    @property
+    def strong(self) -> list[Version]:
+        """Of promoters who count."""
+        return list(_together([part.strong for part in self._parts]))
+
+    @property
+    def unknown(self) -> list[Version]:
+        """Of promoters who are unknown, weak or not."""
+        return list(_together([part.unknown for part in self._parts]))
+
+    @property
+    def weak(self) -> list[Version]:
+        """The weak ones of promoters who count."""
+        return list(self._weak())
+
+    def until(self, at: Instant, many: int | None) -> tuple[list[Version], list[Version], list[Version]]:
+        """The earliest of those that began by then, strong, unknown and weak, so `many` of each (None: all)."""
+        return (
+            _first(_together([part.strong for part in self._parts]), at, many),
+            _first(_together([part.unknown for part in self._parts]), at, many),
+            _first(self._weak(), at, many),
+        )
+
+    def between(self, since: Instant, until: Instant, many: int | None) -> list[Version]:
+        """The latest of those that began after the one time and by the other, so `many` (None: all), the last one first."""
+        found: dict[tuple[Instant, str, str], Version] = {}
+        for part in self._parts:
+            for versions in (part.strong, part.unknown, part.weak):
+                if versions and versions[-1].at > since:
+                    found |= {_event(v): v for v in _last(versions, since, until, many)}
+        return sorted(found.values(), reverse=True)[:many]
+
+    def _weak(self) -> Iterable[Version]:
+        weak = _together([part.weak for part in self._parts])
+        if len(self._parts) == 1:
+            return weak
+        return (v for v in weak if not any(_is_strong(v, part.strong) for part in self._parts))
 
 
 class Register:
@@ -77,9 +138,10 @@ class Register:
         self._campaigns: dict[str, list[Fact]] = {}
         self._promoted: dict[str, list[Fact]] = {}
         """Every version of every campaign, by its promoter."""
-        self._audiences: dict[str, list[Version]] = {}
-        self._views: dict[tuple[str, ...], Audience] = {}
-        self._started: list[Fact] = []
+        self._audiences: dict[str, list[Version]] = {"*": []}
+        """By country, of those that some campaign names, and for all others."""
+        self._views: dict[str, Exposures] = {}
+        """The same by weight, of where clients are."""
         self._earlier: dict[int, Register] = {}
         """Earlier versions of the register, for answers that people released."""
         self._reach: dict[str, tuple[frozenset[str] | None, frozenset[str]]] = {}
@@ -94,7 +156,6 @@ class Register:
                 _add(self._campaigns, said.campaign, fact)
                 self._promoted.setdefault(said.by, []).append(fact)
                 self._reach.pop(said.by, None)
-                insort(self._started, fact, key=_order)
                 self._address(fact, said)
             case EntityRegistered() as said:
                 _add(self._entities, said.entity, fact)
@@ -222,23 +283,22 @@ class Register:
 
     def audience(self, countries: tuple[str, ...]) -> "Audience":
         """What addresses somebody located in these countries; a version is weak only if it is for all of them."""
-        view = self._views.get(countries)
+        return Audience([self._exposures(country) for country in countries])
+
+    def _exposures(self, country: str) -> Exposures:
+        listed = country if country in self._audiences else "*"
+        view = self._views.get(listed)
         if view is None:
-            merged: dict[tuple[str, str], Version] = {}
-            for country in countries:
-                for v in self._audiences.get(country, self._audiences.get("*", ())):
-                    known = merged.get((v.source, v.id))
-                    if v.promoter is not Promoter.INDEPENDENT and (known is None or known.weak):
-                        merged[v.source, v.id] = v
-            if len(self._views) == _VIEWS:
-                self._views.clear()
-            view = self._views[countries] = Audience(sorted(merged.values()))
+            view = self._views[listed] = Exposures(self._audiences[listed])
         return view
 
-    def started_between(self, since: Instant, until: Instant) -> list[Fact]:
-        """The versions of campaigns that began after the one time and before the other."""
-        first = bisect_right(self._started, since, key=_time)
-        return self._started[first : bisect_left(self._started, until, first, key=_time)]
+    def addressing(self, country: str, since: Instant, until: Instant) -> list[Version]:
+        """The versions of campaigns for that country that began after the one time and before the other."""
+        versions = self._audiences.get(country, self._audiences["*"])
+        if not versions or versions[-1].at <= since:
+            return []
+        first = bisect_right(versions, since, key=_began)
+        return versions[first : bisect_left(versions, until, first, key=_began)]
 
     def reach_of(self, entity: str) -> tuple[frozenset[str] | None, frozenset[str]]:
         """The countries that a promoter's campaigns address, None for all of the world; and the campaigns."""
@@ -259,18 +319,20 @@ class Register:
         return frozenset(found | set(self.policy.countries) if "EEA" in listed else found)
 
     def _address(self, fact: Fact, said: CampaignStarted) -> None:
-        self._views.clear()
         countries = self.addresses(said)
         blocked: dict[str, bool] = {}
         for e in said.excludes or ():
             blocked[e.country] = blocked.get(e.country, True) and e.geo_blocked
         promoter = self.promoter(said.by, fact.at)
-        everywhere = self._audiences.setdefault("*", [])
+        alike = [Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak) for weak in (False, True)]
         for country in blocked.keys() if countries is None else countries:
-            self._audiences.setdefault(country, list(everywhere))
-        for country in list(self._audiences) if countries is None else countries:
-            weak = said.kind == "eu_feature" or blocked.get(country, False)
-            insort(self._audiences[country], Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak))
+            if country not in self._audiences:
+                self._audiences[country] = list(self._audiences["*"])
+        for country in self._audiences if countries is None else countries:
+            version = alike[said.kind == "eu_feature" or blocked.get(country, False)]
+            insort(self._audiences[country], version)
+            if country in self._views:
+                self._views[country].add(version)
 
     def _readdress(self, entity: str) -> None:
         """A promoter's standing may reach back: its campaigns weigh anew."""
@@ -278,14 +340,51 @@ class Register:
             assert isinstance(fact.said, CampaignStarted)
             countries = self.addresses(fact.said)
             promoter = self.promoter(entity, fact.at)
+            first = Version(fact.at, fact.source, fact.id, "", Promoter.INDEPENDENT, False)
+            alike: dict[bool, Version] = {}
             for country in self._audiences if countries is None else countries:
                 versions = self._audiences[country]
-                place = bisect_left(versions, _order(fact), key=_event)
-                was = versions[place]
+                was = versions[place := bisect_left(versions, first)]
                 if was.promoter is promoter:
                     break  # In every country alike.
-                versions[place] = replaced(was, promoter=promoter)
-                self._views.clear()
+                if was.weak not in alike:
+                    alike[was.weak] = replaced(was, promoter=promoter)
+                versions[place] = alike[was.weak]
+                self._views.pop(country, None)
+
+
+def _together(lists: list[list[Version]]) -> Iterable[Version]:
+    """Of versions that are sorted in each list, all in order, each event once."""
+    return lists[0] if len(lists) == 1 else _each_once(merge(*lists))
+
+
+def _each_once(versions: Iterable[Version]) -> Iterator[Version]:
+    last: Version | None = None
+    for version in versions:
+        if last is None or _event(version) != _event(last):
+            yield version
+        last = version
+
+
+def _is_strong(version: Version, strong: list[Version]) -> bool:
+    """Whether a weak one is strong elsewhere: there it sorts before itself."""
+    place = bisect_left(strong, version)
+    return place > 0 and _event(strong[place - 1]) == _event(version)
+
+
+def _first(versions: Iterable[Version], until: Instant, many: int | None) -> list[Version]:
+    found: list[Version] = []
+    for version in versions:
+        if version.at > until or len(found) == many:
+            break
+        found.append(version)
+    return found
+
+
+def _last(versions: list[Version], since: Instant, until: Instant, many: int | None) -> list[Version]:
+    end = bisect_right(versions, until, key=_began)
+    begin = bisect_right(versions, since, hi=end, key=_began)
+    return versions[begin if many is None else max(begin, end - many) : end]
 
 
 def attributes(said: AssetClassified) -> tuple[object, ...]:
@@ -307,6 +406,10 @@ def _order(fact: Fact) -> tuple[Instant, str, str]:
 
 def _event(version: Version) -> tuple[Instant, str, str]:
     return (version.at, version.source, version.id)
+
+
+def _began(version: Version) -> Instant:
+    return version.at
 
 
 def _time(fact: Fact) -> Instant:

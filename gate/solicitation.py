@@ -4,7 +4,6 @@ Law: MiCA Art. 61(1) subpara. 2; ESMA guidelines 1 and 2; judging section 5, let
 Clock: effective time. A solicitation with the time of the request counts as earlier than it.
 """
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -68,11 +67,10 @@ def beside_touches(
     countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
     if countries:
         audience = register.audience(countries)
-        if audience.all:
-            if reached.narrowings:
-                yield from _narrowed_audience(reached, audience, scope, thing, at)
-            else:
-                yield from _audience(audience, scope.opened, at, every)
+        if reached.narrowings:
+            yield from _narrowed_audience(reached, audience, scope, thing, at)
+        else:
+            yield from _audience(audience, scope.opened, at, every)
     if reached.accusations:
         yield from _evidenced(reached, register.policy, scope, thing)
 
@@ -142,14 +140,11 @@ def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, 
 
 
 def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> Iterator[Spoken]:
-    for row, versions in ((_STRONG, audience.strong), (_UNKNOWN, audience.unknown), (_WEAK, audience.weak)):
-        if versions and versions[0].at <= opened:
-            for v in versions if every else versions[:KEPT_TOUCHES]:
-                if v.at <= opened:
-                    yield row, _touch(v), v.campaign
-    end = bisect_right(audience.all, at, key=_began)
-    begin = bisect_right(audience.all, opened, hi=end, key=_began)
-    for v in reversed(audience.all[begin if every else max(begin, end - KEPT_TOUCHES) : end]):
+    many = None if every else KEPT_TOUCHES
+    for row, versions in zip((_STRONG, _UNKNOWN, _WEAK), audience.until(opened, many), strict=True):
+        for v in versions:
+            yield row, _touch(v), v.campaign
+    for v in audience.between(opened, at, many):
         yield _SINCE, _touch(v), v.campaign
 
 
@@ -164,10 +159,6 @@ def _narrowed_audience(
     for row, v in rows:
         if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
             yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
-
-
-def _began(version: Version) -> Instant:
-    return version.at
 
 
 def _touch(version: Version) -> Touch:

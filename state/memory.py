@@ -107,6 +107,10 @@ class MemoryStore:
         """See `Store`."""
         return self._notes.get(name)
 
+    def noted_under(self, prefix: str) -> list[str]:
+        """See `Store`."""
+        return [name for name in self._notes if name.startswith(prefix)]
+
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
         return self._seen.add(int.from_bytes(key, "little"), int.from_bytes(content, "little"))

@@ -292,6 +292,11 @@ class RedisStore:
         found: bytes | None = self._redis.hget(self._key("notes"), name)
         return found
 
+    def noted_under(self, prefix: str) -> set[str]:
+        """See `Store`."""
+        stored = (name.decode() for name in self._redis.hkeys(self._key("notes")))
+        return {name for name in (*stored, *self._notes) if name.startswith(prefix)}
+
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
         known = self._new_ids.get(key)

@@ -81,6 +81,10 @@ class SqliteStore:
         row = self._db.execute("select data from note where name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    def noted_under(self, prefix: str) -> list[str]:
+        """See `Store`."""
+        return [row[0] for row in self._db.execute("select name from note where name glob ?", (prefix + "*",))]
+
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
         row = self._db.execute("select content from seen where key = ?", (key,)).fetchone()

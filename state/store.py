@@ -3,7 +3,7 @@
 One contract suite runs over every store (tests/contracts).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from gate.dossier import Dossier
@@ -40,6 +40,9 @@ class Store(Protocol):
 
     def noted(self, name: str) -> bytes | None:
         """A small value of the runtime's own; None if there is none."""
+
+    def noted_under(self, prefix: str) -> Iterable[str]:
+        """The names, in any order, of those of these values that begin so; no pattern's signs are in it."""
 
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """None if the id is new (it is remembered now), True for the same content, False for another."""

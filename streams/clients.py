@@ -4,20 +4,21 @@ The embedded gate has one of these; a worker has one for each partition. Message
 effects: who runs this hands them to where that client lives.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Final
 
 from gate.arrival import step
 from gate.concern import Concern, is_partial, leanings
 from gate.dossier import Dossier
-from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, case_of, derived_id
-from gate.facts import CampaignStarted, Fact, Instant
+from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, derived_id
+from gate.facts import CampaignStarted, CountryScoped, Fact, Instant
 from gate.history import Record
+from gate.instants import LATEST
 from gate.known import Known
 from gate.notices import closed, deadlines_at, opens_scope
 from gate.policy import Policy
-from gate.register import Register
+from gate.register import Register, Version
 from gate.revision import greeted, reopen
 from state import Store
 from streams.closings import Closings
@@ -25,6 +26,7 @@ from streams.index import Index
 
 Effect = Answer | Notice | Case | Greeting
 _EXPOSED: Final = "exposed "
+"""Begins the note that a campaign's case was opened."""
 
 
 class Clients:
@@ -36,6 +38,8 @@ class Clients:
         self.register = register
         self.store = store
         self._index = Index(policy.hard_limit)
+        self._told = {intern(name.removeprefix(_EXPOSED)) for name in store.noted_under(_EXPOSED)}
+        """Campaigns whose case was opened."""
         for dossier in store.dossiers():
             self._recall(dossier, closings)
 
@@ -52,8 +56,9 @@ class Clients:
         self._keep(stepped, stepped.record)
         told: list[Effect] = [*stepped.told]
         if opens_scope(fact):
-            self._index.opened(_places(stepped.dossier), fact.at)
-            told += self._exposed_while((fact.at,))
+            places = _places(stepped.dossier)
+            self._index.opened(places, fact.at)
+            told += self._exposed_while((fact.at,), places)
         else:
             told += self._placed(stepped.dossier, countries)
         return [*told, *stepped.forwards] if stepped.forwards else told
@@ -99,21 +104,42 @@ class Clients:
 
     def exposed(self, fact: Fact) -> Iterator[Effect]:
         """One case a campaign, where it touched clients with open scopes (judging section 6)."""
-        said = fact.said
-        if not isinstance(said, CampaignStarted) or self.store.noted(_EXPOSED + said.campaign) is not None:
-            return
-        addressed = self.register.addresses(said)
-        countries = self._index.countries() if addressed is None else sorted(addressed)
-        if any(self.register.in_scope(c, fact.at) and self._index.any_open(c, fact.at) for c in countries):
-            self.store.note(_EXPOSED + said.campaign, b"")
-            case = case_of("EXPOSURE", f"campaign `{said.campaign}` reached clients with open scopes", None, fact)
-            yield Case(derived_id("case", "EXPOSURE", said.campaign), case.why, case.said, None, (), case.facts)
+        match fact.said:
+            case CampaignStarted() as said if said.campaign not in self._told:
+                addressed = self.register.addresses(said)
+                countries = self._index.countries() if addressed is None else sorted(addressed)
+                if any(self._is_exposed(country, fact.at) for country in countries):
+                    yield self._exposure(said.campaign, fact.id)
+            case CountryScoped() as said if said.in_scope:
+                versions = self.register.addressing(said.country, fact.at - 1, LATEST + 1)
+                yield from self._exposures(v for v in versions if self._is_exposed(said.country, v.at))
 
-    def _exposed_while(self, opened: Sequence[Instant]) -> Iterator[Effect]:
-        """Cases of campaigns that were known before it was that they fell into scopes opened at these times."""
-        if opened:
-            for fact in self.register.started_between(min(opened), max(opened) + self.policy.hard_limit):
-                yield from self.exposed(fact)
+    def _is_exposed(self, country: str, at: Instant) -> bool:
+        return self.register.in_scope(country, at) and self._index.any_open(country, at)
+
+    def _exposures(self, versions: Iterable[Version]) -> Iterator[Effect]:
+        for version in sorted(versions):
+            if version.campaign not in self._told:
+                yield self._exposure(version.campaign, version.id)
+
+    def _exposure(self, campaign: str, id: str) -> Case:
+        """The one case of a campaign, of whose version with that id it is known first."""
+        self._told.add(campaign)
+        self.store.note(_EXPOSED + campaign, b"")
+        sentence = f"campaign `{campaign}` reached clients with open scopes"
+        return Case(derived_id("case", "EXPOSURE", campaign), "EXPOSURE", sentence, None, (), (id,))
+
+    def _exposed_while(self, opened: Iterable[Instant], countries: Iterable[str]) -> Iterator[Effect]:
+        """Cases of campaigns for these countries that began while scopes were open, which is known only now.
+
+        `opened` is when somebody who was located there opened scopes. What else is known has its case already.
+        """
+        register, found = self.register, list[Version]()
+        for since, until in _spans(opened, self.policy.hard_limit):
+            for country in countries:
+                versions = register.addressing(country, since, until)
+                found += (v for v in versions if v.campaign not in self._told and register.in_scope(country, v.at))
+        yield from self._exposures(found)
 
     def _placed(self, dossier: Dossier, before: Sequence[str]) -> Iterator[Effect]:
         """Where a client was may be told, or told by who is the same person, after he opened scopes."""
@@ -123,7 +149,7 @@ class Clients:
             opened = [due.at - self.policy.hard_limit for due in self._scopes(dossier)]
             for at in opened:
                 self._index.opened(new, at)
-            yield from self._exposed_while(opened)
+            yield from self._exposed_while(opened, new)
 
     @property
     def closes(self) -> Instant:
@@ -170,3 +196,12 @@ class Clients:
 def _places(dossier: Dossier) -> tuple[str, ...]:
     """Wherever the client, or who is the same person, was ever located."""
     return dossier.located() if dossier.kin else tuple(dossier.own.countries)
+
+
+def _spans(opened: Iterable[Instant], hard_limit: Instant) -> list[tuple[Instant, Instant]]:
+    """From when to when, both excluded, a scope is open: one after the other, those that overlap as one."""
+    found: list[tuple[Instant, Instant]] = []
+    for at in sorted(opened):
+        since = found.pop()[0] if found and at < found[-1][1] else at
+        found.append((since, at + hard_limit))
+    return found

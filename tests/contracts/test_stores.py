@@ -98,6 +98,17 @@ def test_the_register_and_notes_come_back(store: Store) -> None:
     assert store.noted("recorded") == b"2"
 
 
+def test_notes_are_found_by_how_their_names_begin(store: Store) -> None:
+    """Those that last and those of now, each once."""
+    assert list(store.noted_under("told ")) == []
+    for name in ("told a", "told b", "untold c", "told"):
+        store.note(name, b"")
+    store.commit()
+    store.note("told a", b"")
+    store.note("told ä*", b"")
+    assert sorted(store.noted_under("told ")) == ["told a", "told b", "told ä*"]
+
+
 def test_sqlite_survives_a_restart_with_what_was_committed_and_no_more(tmp_path: Path) -> None:
     """A firm's proof outlives the process; half of an event does not."""
     path = tmp_path / "gate.db"

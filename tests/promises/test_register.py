@@ -1,12 +1,17 @@
 """What the register keeps ready is what it would find anew, however much of it is asked for."""
 
 import json
+from random import Random
 
-from gate.register import Promoter, Register
+import pytest
+
+from gate.facts import CampaignStarted
+from gate.register import Promoter, Register, Version
 from state import MemoryStore
 from streams.embedded import Gate
 from tests.player import POLICY
-from tests.stories.telling import Event, campaign, entity
+from tests.promises.working import calls
+from tests.stories.telling import Event, approved, asks, campaign, entity, located, offer, record
 
 
 def register_of(events: list[Event]) -> Register:
@@ -57,3 +62,84 @@ def test_whom_a_promoters_campaigns_reach() -> None:
     ):
         gate.take(json.dumps(event).encode())
         assert gate.register.reach_of("pal") == reach
+
+
+def _found_anew(register: Register, countries: tuple[str, ...]) -> list[Version]:
+    """The exposures of somebody located there, from all campaigns that were ever learnt."""
+    found: list[Version] = []
+    for fact in register.facts:
+        said = fact.said
+        if not isinstance(said, CampaignStarted):
+            continue
+        addressed, promoter = register.addresses(said), register.promoter(said.by, fact.at)
+        blocked = {
+            c
+            for c in countries
+            if (e := [x for x in said.excludes or () if x.country == c]) and all(x.geo_blocked for x in e)
+        }
+        here = {c for c in countries if addressed is None or c in addressed}
+        if here and promoter is not Promoter.INDEPENDENT:
+            weak = said.kind == "eu_feature" or here <= blocked
+            found.append(Version(fact.at, fact.source, fact.id, said.campaign, promoter, weak))
+    return sorted(found)
+
+
+def _any_change(rng: Random, number: int) -> Event:
+    """A campaign anywhere, or another standing of who began some, of any time."""
+    at, by = f"{rng.randrange(20)} h", rng.choice(["firm", "pal", "nobody", "press"])
+    if rng.random() < 0.2:
+        return entity("pal", rng.choice(["affiliate", "independent"]), at=at, id=f"e{number}")
+    countries = rng.choice([["DE"], ["FR", "US"], ["DE", "AT"], "EEA", "*"])
+    kept_out = [{"country": c, "geo_blocked": rng.random() < 0.7} for c in rng.choices(["DE", "FR", "CH"], k=2)]
+    kind = rng.choice(["advertising", "eu_feature"])
+    return campaign(f"c{number % 9}", at, by, kind, f"v{number}", countries=countries, excludes=kept_out)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_audience_is_what_all_campaigns_say(seed: int) -> None:
+    """Whatever was learnt in between, and however few of it are asked for."""
+    rng = Random(seed)
+    gate = Gate(POLICY, MemoryStore())
+    gate.take(json.dumps(entity("firm", "firm")).encode())
+    gate.take(json.dumps(entity("press", "independent")).encode())
+    for number in range(40):
+        gate.take(json.dumps(_any_change(rng, number)).encode())
+        countries = tuple(sorted(rng.sample(["DE", "FR", "AT", "US", "CH", "JP"], rng.randrange(1, 5))))
+        found, audience = _found_anew(gate.register, countries), gate.register.audience(countries)
+        unknown = [v for v in found if v.promoter is Promoter.UNKNOWN]
+        known = [v for v in found if v.promoter is not Promoter.UNKNOWN]
+        weights = [v for v in known if not v.weak], unknown, [v for v in known if v.weak]
+        assert (audience.all, audience.strong, audience.unknown, audience.weak) == (found, *weights)
+        opened, at = sorted(v.at for v in rng.choices(found, k=2)) if found else (0, 0)
+        for many in (4, None):
+            assert audience.until(opened, many) == tuple([v for v in w if v.at <= opened][:many] for w in weights)
+            since = [v for v in found if opened < v.at <= at][::-1][:many]
+            assert [v.id for v in audience.between(opened, at, many)] == [v.id for v in since]
+
+
+def test_an_exposure_is_kept_once_for_all_countries() -> None:
+    """A campaign for the Union costs a place in each country's list, and no more."""
+    register = register_of([campaign("ads", countries="EEA"), campaign("shop", by="nobody", countries="*")])
+    first, *others = (register.audience((country,)).all for country in sorted(POLICY.countries))
+    assert len(first) == 2 and all(a is b for other in others for a, b in zip(first, other, strict=True))
+
+
+TRAVELS = (located("DE"), located("FR", "ip"), asks(at="0 h"), record(), approved("record-asked"))
+
+
+@pytest.mark.parametrize("countries", [(), ("FR",)], ids=["in one country", "in two"])
+def test_an_offer_costs_the_same_beside_many_campaigns(countries: tuple[str, ...]) -> None:
+    """Also where each is followed by another campaign: what is looked at are the first and the last ones."""
+
+    def work(many: int) -> int:
+        gate = Gate(POLICY, MemoryStore())
+        told = [entity("firm", "firm"), *(e for e in TRAVELS if e["data"].get("country") != "FR" or countries)]
+        ads = [campaign(f"ads-{n}", f"{n - many} min", countries=["DE", "FR"]) for n in range(many)]
+        for event in (*told, *ads, offer(at="1 min", id="first")):
+            gate.take(json.dumps(event).encode())
+        more = [campaign("more", at="2 min", countries="EEA"), offer(at="3 min", id="next", offer="next")]
+        lines = [json.dumps(event).encode() for event in more]
+        return calls(lambda: [gate.take(line) for line in lines])
+
+    few, very_many = work(50), work(1600)
+    assert very_many < 1.3 * few, (few, very_many)

@@ -305,6 +305,9 @@ class FakeRedis:
     def lrange(self, key: Any, first: int, last: int) -> list[bytes]:
         return list(self.data.get(_bytes(key), []))
 
+    def hkeys(self, key: Any) -> list[bytes]:
+        return list(self.data.get(_bytes(key), {}))
+
     def hscan_iter(self, key: Any, count: int) -> Any:
         return iter(list(self.data.get(_bytes(key), {}).items()))
 
