@@ -43,6 +43,11 @@ class Clients:
         for dossier in store.dossiers():
             self._recall(dossier, closings)
 
+    def govern(self, policy: Policy, register: Register) -> None:
+        """Judge by another policy from now on, which has the same hard limit: so the same scopes are open, and close then."""
+        self.policy, self.register = policy, register
+        self._index.forget_leanings()  # An offer may name other things under it.
+
     def learn(self, fact: Fact) -> list[Effect]:
         """Take one fact of a client."""
         client, store = intern(fact.client), self.store

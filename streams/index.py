@@ -50,9 +50,13 @@ class Index:
     def leans(self, client: str, leanings: Leanings) -> None:
         """What of the register is leant on, until something happens to the client."""
         if self._leant + len(leanings) > LEANINGS:
-            self._leanings, self._leant = {}, 0
+            self.forget_leanings()
         self._leant += len(leanings) - len(self._leanings.get(client, ()))
         self._leanings[client] = tuple(intern(leaning) for leaning in leanings)
+
+    def forget_leanings(self) -> None:
+        """What is leant on is to be found anew."""
+        self._leanings, self._leant = {}, 0
 
     def leanings(self, client: str) -> Leanings | None:
         """What he leans on; None where that is not known."""

@@ -144,6 +144,10 @@ class Partition:
 
     def _adopt(self, policy: Policy, closings: Closings) -> None:
         """Everything is judged by this policy from now on."""
+        self._clients = Clients(policy, self._register_by(policy), self._store, closings)
+
+    def _register_by(self, policy: Policy) -> Register:
+        """What the register says under a policy, as far as it is applied."""
         register = Register(policy)
         for arrival in self._followed.register:
             if arrival.offset >= self._progress.register:
@@ -151,7 +155,7 @@ class Partition:
             fact = self._followed.fact(arrival.offset)
             if isinstance(fact, Fact):
                 register.learn(fact)
-        self._clients = Clients(policy, register, self._store, closings)
+        return register
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.
@@ -419,11 +423,14 @@ class Partition:
         if isinstance(arrival.event, Rejected):
             self._reject_followed(arrival.event, arrival, outputs)
         elif arrival.event.digest != self.policy.digest:
-            progress, before = self._progress, self.policy.hard_limit
+            progress, policy, before = self._progress, arrival.event, self.policy.hard_limit
             self._close(arrival.at, outputs)
-            closings = Closings(progress.closed, progress.former).under(arrival.event.hard_limit, before)
-            progress.former = closings.former
-            self._adopt(arrival.event, closings)
+            if policy.hard_limit == before:
+                self._known_clients.govern(policy, self._register_by(policy))
+            else:
+                closings = Closings(progress.closed, progress.former).under(policy.hard_limit, before)
+                progress.former = closings.former
+                self._adopt(policy, closings)
             self._close(arrival.at, outputs)
             self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
 

@@ -11,7 +11,7 @@ from state import SqliteStore
 from streams.embedded import Gate
 from streams.policy_file import DEFAULT, parse
 from tests.simulation.alone import Alone
-from tests.stories.telling import asks
+from tests.stories.telling import REGISTER, asks, campaign, entity, located, offer
 
 
 def policy(hard_days: int, version: str) -> bytes:
@@ -127,3 +127,46 @@ def test_no_scope_is_said_to_be_closed_again(kind: Callable[[Path], Told], tmp_p
     assert "second" in gate.closed()
     gate.later(30)
     assert not {"first", "second"} & set(gate.closed())
+
+
+def _told_under_another(starts_again: bool) -> tuple[int, list[bytes | None]]:
+    """How often the store was asked for what it holds when a policy came, and all that came out since."""
+    alone = Alone()
+    alone.register(*REGISTER)
+    alone.act(located(at=alone.now, who="ben"), asks(at=alone.now, who="ben", id="bens"))
+    alone.act(*(offer(alone.now, who="ben", id=f"o{n}", offer=f"o{n}") for n in range(60)))
+    alone.act(located(at=alone.now), asks(at=alone.now))
+    alone.round(alone.actions)
+    asked, store = 0, alone.store
+
+    def counted(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*given: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return ask(*given)
+
+        return count
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("dossiers", "history"):
+            patched.setattr(store, name, counted(getattr(store, name)))
+        alone.govern(policy(10, "same"))
+        outputs = alone.round()
+    if starts_again:
+        alone.restart()
+    alone.register(campaign("ads", alone.now), entity("pal", "affiliate"), campaign("early", by="pal"))
+    outputs += alone.round()
+    while alone.partition.waits:
+        outputs += alone.round()
+    alone.later(days=11)
+    alone.act(located("FR", "ip", alone.now))
+    return asked, [output.value for output in outputs + alone.round(alone.actions[-1:])]
+
+
+def test_a_policy_with_the_same_limit_recalls_nobody() -> None:
+    """What is known across clients is what whoever starts under it finds, and is not asked for again."""
+    asked, goes_on = _told_under_another(starts_again=False)
+    _, starts_again = _told_under_another(starts_again=True)
+    assert asked == 0 and goes_on == starts_again
+    told = b"".join(value or b"" for value in goes_on)
+    assert told.count(b"gate61.scope.closed.v1") == 2 and b"EXPOSURE" in told and b"scope.tainted" in told
