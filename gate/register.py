@@ -65,9 +65,9 @@ class Exposures:
     def add(self, version: Version) -> None:
         """One more version, of any time."""
         if version.promoter is Promoter.UNKNOWN:
-            insort(self.unknown, version)
+            _insert(self.unknown, version)
         elif version.promoter is not Promoter.INDEPENDENT:
-            insort(self.weak if version.weak else self.strong, version)
+            _insert(self.weak if version.weak else self.strong, version)
 
 
 class Audience:
@@ -330,7 +330,7 @@ class Register:
                 self._audiences[country] = list(self._audiences["*"])
         for country in self._audiences if countries is None else countries:
             version = alike[said.kind == "eu_feature" or blocked.get(country, False)]
-            insort(self._audiences[country], version)
+            _insert(self._audiences[country], version)
             if country in self._views:
                 self._views[country].add(version)
 
@@ -351,6 +351,14 @@ class Register:
                     alike[was.weak] = replaced(was, promoter=promoter)
                 versions[place] = alike[was.weak]
                 self._views.pop(country, None)
+
+
+def _insert(versions: list[Version], version: Version) -> None:
+    """In its place, which mostly is the last one."""
+    if versions and version < versions[-1]:
+        insort(versions, version)
+    else:
+        versions.append(version)
 
 
 def _together(lists: list[list[Version]]) -> Iterable[Version]:
