@@ -171,7 +171,11 @@ class Clients:
         Done after every record, so that what is due later than the latest one is all that a restart must find again.
         """
         while self._index.closes <= now:
-            yield closed(self._index.due(), self.policy)
+            yield self.close_next()
+
+    def close_next(self) -> Notice:
+        """Close the scope that is due next, whenever that is; there must be one."""
+        return closed(self._index.due(), self.policy)
 
     def _keep(self, done: Step, *records: Record) -> None:
         self.store.keep(done.dossier, *records)

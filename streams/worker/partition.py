@@ -7,10 +7,11 @@ Nothing here waits for Kafka; Redis is asked through the partition's store. The 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import islice
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol
 
-from gate.effects import Greeting
+from gate.effects import Greeting, Notice
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.packing import replaced
 from gate.policy import DAY, MOST_TOLERANCE, Policy
@@ -31,6 +32,11 @@ from streams.worker.telling import Telling
 
 RECOGNISED: Final = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
+OUTBOX_BYTES: Final = 64 * 1024 * 1024
+"""Of outputs, after which what waits is judged with the next batch: all of one are one value in Redis, which may have half
+a gigabyte. A single event of a client with some 150,000 answers would still be too much."""
+CLOSED_AT_ONCE: Final = 10_000
+"""Scopes closed with each batch."""
 PAST_KEPT: Final = 20_000
 """Facts of histories that are kept, within a batch, to find repeated events in."""
 
@@ -134,7 +140,6 @@ class Partition:
             self._merge.read[Log.POLICY] = progress.policy
         if policy is None:
             return False
-        progress.closed = max(progress.recorded, progress.closed)
         self._adopt(policy, Closings(progress.closed, progress.former))
         if progress.walked >= 0:
             fact = self._followed.fact(progress.walked)
@@ -230,10 +235,14 @@ class Partition:
         begun = perf_counter()
         self.refused = 0
         outputs: list[Output] = []
-        while (arrival := self._turn_of(ends)) is not None:
+        weighed = weight = 0
+        while weight < OUTBOX_BYTES and (arrival := self._turn_of(ends)) is not None:
             self._turn(arrival, outputs)
+            if len(outputs) > weighed:
+                weight += sum(len(o.value or b"") for o in islice(outputs, weighed, None))
+                weighed = len(outputs)
         self._reopening.some(outputs)
-        self._close(now, outputs)
+        self._close(now, outputs, CLOSED_AT_ONCE)
         self.seconds += perf_counter() - begun
         return outputs
 
@@ -301,6 +310,8 @@ class Partition:
         reached = reached or self.place[:4] == until[:4]
         if reached and not until.walk:
             self._reopen_all()
+        # Whatever was due by then was said to be closed when it was published first.
+        self._progress.closed = max(self._progress.closed, self._progress.recorded)
         self._write([])
         return reached
 
@@ -438,10 +449,15 @@ class Partition:
         progress = self._progress
         self._reopening.begin(self._known_clients, fact, progress.register - 1, progress.learnt)
 
-    def _close(self, now: Instant, outputs: list[Output]) -> None:
-        progress = self._progress
-        until = progress.closed = max(progress.closed, now, progress.recorded)
-        due = self._known_clients.close_due(until)
+    def _close(self, now: Instant, outputs: list[Output], at_once: int | None = None) -> None:
+        """Close what is due: all, or `at_once` and those due with the last of these, so that it is known up to when."""
+        progress, clients = self._progress, self._known_clients
+        until, last = max(progress.closed, now, progress.recorded), progress.closed
+        due: list[Notice] = []
+        while clients.closes <= until and (at_once is None or len(due) < at_once or clients.closes <= last):
+            last = max(last, clients.closes)
+            due.append(clients.close_next())
+        progress.closed = until if clients.closes > until else last
         outputs += self._telling.effects(due, b"", progress.applied, until, self.policy)
 
     def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:

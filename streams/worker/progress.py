@@ -104,8 +104,8 @@ class Progress:
         """The offset of their log before which this state has every answer that was published."""
         self.recorded: Instant = noted("recorded", BEFORE_EVERYTHING)
         """The append time of what was applied last, of any log."""
-        self.closed: Instant = noted("closed", BEFORE_EVERYTHING)
-        """Up to when scopes are closed."""
+        self.closed: Instant = noted("closed", self.recorded)
+        """Up to when scopes are closed; less than that where those that are due are closed in portions."""
         self.former = _limits(notes.noted(_FORMER))
         """Hard limits of policies before the one in force."""
         self.born: Instant = noted("born", self.recorded)

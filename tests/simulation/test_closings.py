@@ -10,6 +10,7 @@ import pytest
 from state import SqliteStore
 from streams.embedded import Gate
 from streams.policy_file import DEFAULT, parse
+from streams.worker import partition
 from tests.simulation.alone import Alone
 from tests.stories.telling import REGISTER, asks, campaign, entity, located, offer
 
@@ -170,3 +171,43 @@ def test_a_policy_with_the_same_limit_recalls_nobody() -> None:
     assert asked == 0 and goes_on == starts_again
     told = b"".join(value or b"" for value in goes_on)
     assert told.count(b"gate61.scope.closed.v1") == 2 and b"EXPOSURE" in told and b"scope.tainted" in told
+
+
+def test_a_worker_closes_so_many_at_once_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those due at one instant together; whoever takes over goes on; who asks too late to be in time is closed at once."""
+    monkeypatch.setattr(partition, "CLOSED_AT_ONCE", 3)
+    gate = OfWorker(Path())
+    at = gate.alone.now
+    for n in range(5):
+        gate.alone.act(asks(at=at, id=f"alike-{n}", who=f"a{n}"))
+    for n in range(7):
+        gate.asks(f"next-{n}")
+    gate.later(11)
+    found = [gate.closed(), gate.closed()]
+    assert len(found[0]) == 5 and len(found[1]) == 3
+    gate.alone.act(*(asks(at=at, id=f"late-{n}", who=f"l{n}") for n in range(4)))
+    found += [gate.closed() for _ in range(4)]
+    assert set(found[2]) >= {f"late-{n}" for n in range(4)}
+    closed = [id for ids in found for id in ids]
+    expected = {f"{kind}-{n}" for kind, many in (("alike", 5), ("next", 7), ("late", 4)) for n in range(many)}
+    assert sorted(closed) == sorted(expected)
+
+
+def test_a_batch_says_no_more_than_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is judged with the next one: the same is said, in the same order."""
+
+    def told(most: int) -> list[list[bytes | None]]:
+        monkeypatch.setattr(partition, "OUTBOX_BYTES", most)
+        alone = Alone()
+        alone.register(*REGISTER)
+        for n in range(20):
+            alone.act(located(who=f"c{n}"), offer(at=alone.now, who=f"c{n}", id=f"o{n}", offer=f"o{n}"))
+        rounds = [alone.round(alone.actions)]
+        while alone.partition.waits:
+            rounds.append(alone.round())
+        return [[o.value for o in outputs] for outputs in rounds]
+
+    (whole,) = told(1 << 30)
+    portions = told(10_000)
+    assert [value for outputs in portions for value in outputs] == whole
+    assert len(portions) > 2 and all(sum(len(v or b"") for v in outputs) < 20_000 for outputs in portions)
