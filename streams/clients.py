@@ -100,7 +100,7 @@ class Clients:
         done, found = reopen(known, fact.at, fact, self.policy, self.store.history(client))
         merged = bool(done.dossier.kin)
         # Whether somebody's history had to be read to find that he is not concerned must not show.
-        counts = bool(done.answers) or merged or concern.among(found)
+        counts = merged or concern.among(found)
         if counts:
             self._keep(done, *((done.record,) if done.answers else ()))
         if not merged:
@@ -165,17 +165,17 @@ class Clients:
         """Whether scopes are to be closed by then."""
         return self._index.closes <= now
 
-    def close_due(self, now: Instant) -> Iterator[Notice]:
-        """Close the scopes whose hard limit has passed.
+    def close_due(self, until: Instant, since: Instant, at_once: int | None = None) -> tuple[list[Notice], Instant]:
+        """Close the scopes that are due by then, the earliest first; and up to when all are closed.
 
-        Done after every record, so that what is due later than the latest one is all that a restart must find again.
+        Up to `since` all were. Of what is due later `at_once` are closed at most, and those due with the last of these, so
+        that what is due later still is all that a restart must find again.
         """
-        while self._index.closes <= now:
-            yield self.close_next()
-
-    def close_next(self) -> Notice:
-        """Close the scope that is due next, whenever that is; there must be one."""
-        return closed(self._index.due(), self.policy)
+        due: list[Notice] = []
+        while self.closes <= until and (at_once is None or len(due) < at_once or self.closes <= since):
+            since = max(since, self.closes)
+            due.append(closed(self._index.due(), self.policy))
+        return due, since if self.closes <= until else max(since, until)
 
     def _keep(self, done: Step, *records: Record) -> None:
         self.store.keep(done.dossier, *records)

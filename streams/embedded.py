@@ -5,8 +5,7 @@ commits, for one line or for many; what it published after a commit it may have 
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 from gate.concern import Concern
@@ -81,7 +80,6 @@ class Gate:
         if seen is False:
             return reused(event)
         self._recorded = event.fact.recorded
-        self._closed = max(self._closed, self._recorded)
         self.last = event.fact
         return self._learn(event.fact)
 
@@ -97,13 +95,12 @@ class Gate:
     def wake(self, now: Instant) -> list[Effect]:
         """Close the scopes that are due although nothing arrives."""
         self._recorded = max(self._recorded, now)
-        self._closed = max(self._closed, self._recorded)
         return [*self._close_due(self._recorded)]
 
     def commit(self) -> None:
         """Make everything taken so far last."""
         self.store.note(_RECORDED, str(self._recorded).encode())
-        self.store.note(_CLOSED, str(self._closed_until()).encode())
+        self.store.note(_CLOSED, str(self._closed).encode())
         if self._hard != self.policy.hard_limit and not self._clients.due(self._closed):
             self._hard = self.policy.hard_limit
             self.store.note(_FORMER, limits_to_bytes(self._closings.former))
@@ -111,22 +108,16 @@ class Gate:
         self.store.commit()
         self._room = self._at_once
 
-    def _closed_until(self) -> Instant:
-        """Up to when all are closed. Of those that are due at the same time some may be: these are known by their ids."""
-        return self._closed if self._at_once is None else min(self._closed, self._clients.closes - 1)
-
-    def _close_due(self, now: Instant) -> Iterable[Notice]:
+    def _close_due(self, now: Instant) -> list[Notice]:
         """Close what is due, the earliest first, as far as there is room.
 
         Where another hard limit was in force before, all are closed at once: half of them would be by neither.
         """
-        due = self._clients.close_due(now)
-        if self._room is None:
-            return due
-        untold = (n for n in due if self.store.seen(bytes.fromhex(n.id[4:20]), bytes(8)) is None)
-        closed = [*(islice(untold, self._room) if self._hard == self.policy.hard_limit else untold)]
-        self._room = max(0, self._room - len(closed))
-        return closed
+        room = self._room if self._hard == self.policy.hard_limit else None
+        due, self._closed = self._clients.close_due(now, self._closed, room)
+        if self._room is not None:
+            self._room = max(0, self._room - len(due))
+        return due
 
     def answer_to_reject(
         self, reject: Rejected, line: bytes, received: Instant | None = None, beside: Beside = ()

@@ -69,8 +69,6 @@ def parse(text: bytes, name: str) -> Policy:
         ) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
-    if not policy.version.isprintable():
-        found.append("`version` has characters that cannot be printed: it stands in every answer, and on terminals")
     found += complaints(policy)
     if found:
         raise PolicyRefused(name, list(dict.fromkeys(found)))

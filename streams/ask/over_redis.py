@@ -133,12 +133,15 @@ class OverRedis:
     async def _held(self, number: int, clients: Sequence[str], whole: bool) -> Held:
         """What Redis holds of clients of a partition whose worker is not behind for too long."""
         self._current()
+        before = self._stream.furthest(number)
         held = await self._state.read_many(number, clients, _NOTES, whole)
-        if self._stream.behind(number, looked_to(held.next, held.notes.get("looked"))) > self._lag:
+        looked = looked_to(held.next, held.notes.get("looked"))
+        if (looked or 0) < before:
             raise Unreadable(
-                f"partition {number} is behind the stream for too long, or behind where it was: see to its worker, and "
-                "whether Redis lost its last seconds"
+                f"partition {number} is not as far as it was: Redis lost its last seconds; see to it, and to the worker"
             )
+        if self._stream.behind(number, looked) > self._lag:
+            raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
         return held
 
     def _seen(self, number: int, found: Remembered, whole: bool) -> Seen | None:

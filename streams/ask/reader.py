@@ -79,12 +79,14 @@ def judged(answer: T | None) -> T:
     return answer
 
 
-def require_clock(behind: Instant, policy: Policy) -> None:
-    """Raise `Unreadable` where the clock is behind what was recorded: limits that have passed would not seem to have.
+def tolerated(policy: Policy) -> Instant:
+    """By how much clocks may differ: what the policy tolerates of senders', and a second at least."""
+    return max(policy.clock_tolerance, SECOND)
 
-    What the policy tolerates of senders' clocks is tolerated of this one.
-    """
-    if behind > policy.clock_tolerance:
+
+def require_clock(behind: Instant, policy: Policy) -> None:
+    """Raise `Unreadable` where the clock is behind what was recorded: limits that have passed would not seem to have."""
+    if behind > tolerated(policy):
         raise Unreadable(
             f"the clock of this machine is {behind / SECOND:.0f} s behind what was recorded last; {ONE_SOURCE}"
         )

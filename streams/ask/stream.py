@@ -11,12 +11,13 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gate.instants import LATEST
 from gate.policy import SECOND
 from state import redis_errors
 from state.redis_reader import Place, RedisReader
+from streams.ask.reader import tolerated
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import missing, topics
@@ -36,11 +37,7 @@ _log = structlog.get_logger("gate61.ask")
 
 
 class Behind:
-    """Since when each partition has been behind an end that it has not reached yet.
-
-    One that is not as far as it was, because Redis lost its last seconds, is behind for ever until it is again: what has
-    been decided on is not known any more.
-    """
+    """Since when each partition has been behind an end that it has not reached yet, and how far it was ever seen to be."""
 
     def __init__(self) -> None:
         self._marks: dict[int, tuple[int, float]] = {}
@@ -58,12 +55,14 @@ class Behind:
         elif mark is None:
             self._marks[partition] = end, now - waited
 
+    def furthest(self, partition: int) -> int:
+        """The greatest next offset that was ever seen."""
+        return self._furthest.get(partition, 0)
+
     def seconds(self, partition: int, next_offset: int | None, now: float) -> float:
         """How long it has been behind; 0 for one that has reached the end that was seen."""
         mark, reached = self._marks.get(partition), next_offset or 0
-        if reached < self._furthest.get(partition, 0):
-            return float("inf")
-        self._furthest[partition] = reached
+        self._furthest[partition] = max(reached, self._furthest.get(partition, 0))
         if mark is not None and reached >= mark[0]:
             return 0.0
         return float("inf") if mark is None or next_offset is None else now - mark[1]
@@ -92,6 +91,9 @@ class Stream(Protocol):
     def trouble(self) -> str:
         """Why questions cannot be answered; empty when they can."""
 
+    def furthest(self, partition: int) -> int:
+        """The next offset that a partition was seen to have come to: what is read from now on is as far, or was lost."""
+
     def behind(self, partition: int, next_offset: int | None) -> float:
         """Seconds for which the worker of a partition has been behind its end."""
 
@@ -112,6 +114,10 @@ class KafkaStream:
         """See `Stream`."""
         since = monotonic() - self._looked
         return f"{self._why}; the last look at the stream is too old" if since > self._lag else ""
+
+    def furthest(self, partition: int) -> int:
+        """See `Stream`."""
+        return self._behind.furthest(partition)
 
     def behind(self, partition: int, next_offset: int | None) -> float:
         """See `Stream`."""
@@ -223,9 +229,12 @@ class KafkaStream:
         """Whether Redis has the same time; raises `OtherTime`. By a clock that is wrong limits have passed or not."""
         policy = self.followed.policy_at(LATEST)
         before = self._clock()
-        told = await self._state.time()
+        try:
+            told = await self._state.time()
+        except ResponseError:
+            return  # Its user may not ask that.
         apart = before - told if told < before else min(0, self._clock() - told)
-        if policy is not None and abs(apart) > policy.clock_tolerance:
+        if policy is not None and abs(apart) > tolerated(policy):
             raise OtherTime(apart / SECOND, shown(self._settings.redis))
 
     async def _not_beyond(

@@ -37,9 +37,10 @@ class Clock:
     @property
     def ahead(self) -> Instant:
         """Microseconds by which this machine's clock is ahead of Redis'; 0 where that is tolerated or not known."""
-        if self._told is None:
+        said = self._told  # Another thread may ask meanwhile.
+        if said is None:
             return 0
-        told, then = self._told
+        told, then = said
         apart = int(self._wall() * SECOND) - (told + self.steady() - then)
         return apart if apart > AHEAD else 0
 

@@ -54,6 +54,8 @@ class Followed:
         self.register: list[Arrival] = []
         self.read = [0, 0]
         """By `Log.POLICY` and `Log.REGISTER`: the offset after the last record read."""
+        self.tolerance: Instant = 0
+        """By how much an event's time may ever have been ahead of when it was recorded."""
         self._events: list[Fact | Rejected | None] = []
         self._places: dict[int, int] = {}
         self._contents: dict[bytes, bytes] = {}
@@ -69,6 +71,8 @@ class Followed:
         arrivals = self.policies if log is Log.POLICY else self.register
         at = max(appended(record), arrivals[-1].at) if arrivals else appended(record)
         event = _policy(record) if log is Log.POLICY else None
+        if isinstance(event, Policy):
+            self.tolerance = max(self.tolerance, event.clock_tolerance)
         if log is Log.REGISTER:
             self._places[record.offset] = len(arrivals)
         arrivals.append(Arrival(at, log, record.offset, record, event))

@@ -11,10 +11,10 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol
 
-from gate.effects import Greeting, Notice
+from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.packing import replaced
-from gate.policy import DAY, MOST_TOLERANCE, Policy
+from gate.policy import DAY, Policy
 from gate.register import Register
 from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
@@ -210,8 +210,8 @@ class Partition:
     @property
     def looked(self) -> int:
         """The offset up to which all that happened around clients was taken, or is none of that: see `Progress.looked`."""
-        taken = self._progress.actions
-        return taken if self.holds else max(taken, self._merge.read[Log.ACTIONS])
+        looked = max(self._progress.looked, self._progress.actions)
+        return looked if self.holds else max(looked, self._merge.read[Log.ACTIONS])
 
     @property
     def waits(self) -> bool:
@@ -392,7 +392,7 @@ class Partition:
     def _is_late(self, fact: Fact) -> bool:
         """Whether it may have come before, longer ago than its id is looked up; its time may have been ahead then."""
         oldest = fact.recorded - RECOGNISED
-        return fact.at < oldest + MOST_TOLERANCE and self._progress.born < oldest
+        return fact.at < oldest + self._followed.tolerance and self._progress.born < oldest
 
     def _past_of(self, client: str) -> dict[tuple[str, str], Fact]:
         """The client's own facts; read once for a batch, as somebody may bring the whole past of one client late."""
@@ -450,14 +450,10 @@ class Partition:
         self._reopening.begin(self._known_clients, fact, progress.register - 1, progress.learnt)
 
     def _close(self, now: Instant, outputs: list[Output], at_once: int | None = None) -> None:
-        """Close what is due: all, or `at_once` and those due with the last of these, so that it is known up to when."""
-        progress, clients = self._progress, self._known_clients
-        until, last = max(progress.closed, now, progress.recorded), progress.closed
-        due: list[Notice] = []
-        while clients.closes <= until and (at_once is None or len(due) < at_once or clients.closes <= last):
-            last = max(last, clients.closes)
-            due.append(clients.close_next())
-        progress.closed = until if clients.closes > until else last
+        """Close what is due, `at_once` or all."""
+        progress = self._progress
+        until = max(progress.closed, now, progress.recorded)
+        due, progress.closed = self._known_clients.close_due(until, progress.closed, at_once)
         outputs += self._telling.effects(due, b"", progress.applied, until, self.policy)
 
     def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:

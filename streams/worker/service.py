@@ -330,9 +330,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Redis may be changed while it runs: what it must be is asked again and again."""
         try:
             found = tuple(await asyncio.to_thread(complaints, self._redis))
-            await asyncio.to_thread(self._world.clock.ask, self._redis)
         except (RedisError, OSError):
             return  # The loops meet that themselves.
+        with suppress(RedisError, OSError):
+            await asyncio.to_thread(self._world.clock.ask, self._redis)
         if found != self._world.unfit:
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found

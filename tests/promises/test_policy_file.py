@@ -84,7 +84,6 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("soft below zero", change("window", "soft_hours", -1), "soft_hours"),
     ("no soft limit", change("window", "soft_hours", None), "soft_hours"),
     ("clock tolerance below zero", change("clock", "tolerance_seconds", -1), "tolerance_seconds"),
-    ("clock tolerance above a day", change("clock", "tolerance_seconds", 86_401), "tolerance_seconds"),
     ("close links from 21 %", change("persons", "close_link_percent", 21), "close_link_percent"),
     ("close links from 0 %", change("persons", "close_link_percent", 0), "close_link_percent"),
     ("release of 25 hours", change("review", "release_hours", 25), "release_hours"),

@@ -63,6 +63,7 @@ class Worker:
         self.followed = Followed()
         self.why = ""
         self.late = 0.0
+        self.far = 0
         self.offsets: Counter[int] = Counter()
         self.now: Instant = 0
         self.put(Log.POLICY, DEFAULT.read_bytes())
@@ -80,6 +81,9 @@ class Worker:
 
     def behind(self, partition: int, next_offset: int | None) -> float:
         return self.late
+
+    def furthest(self, partition: int) -> int:
+        return self.far
 
     def put(self, log: Log, value: bytes) -> None:
         """A record of the register or of policies, which the partitions have not seen yet."""
@@ -396,17 +400,26 @@ def test_how_long_a_partition_is_behind() -> None:
     assert behind.seconds(2, None, now=101.0) == 0, "it never held a record"
 
 
-def test_a_partition_that_is_not_as_far_as_it_was_is_behind_at_once() -> None:
-    """Redis lost its last seconds: what was known a moment ago is not, until its worker has been there again."""
+def test_how_far_a_partition_was_seen_to_be() -> None:
+    """Whoever saw it, and in whatever order what they read comes to be looked at."""
     behind = Behind()
+    assert behind.furthest(0) == 0
     behind.saw(0, 7, end=7, waited=0, now=100.0)
-    assert behind.seconds(0, 7, now=100.1) == 0
-    assert behind.seconds(0, 6, now=100.2) == float("inf")
-    behind.saw(0, 6, end=7, waited=0, now=100.5)
-    assert behind.seconds(0, 6, now=100.6) == float("inf")
-    assert behind.seconds(0, 9, now=101.0) == 0, "it goes on between two looks"
-    assert behind.seconds(0, 8, now=101.1) == float("inf")
-    assert behind.seconds(0, 9, now=101.2) == 0
+    assert behind.furthest(0) == 7 and behind.seconds(0, 9, now=100.1) == 0 and behind.furthest(0) == 9
+    behind.saw(0, 6, end=9, waited=0, now=100.5)
+    assert behind.seconds(0, 8, now=100.6) < 1 and behind.furthest(0) == 9 and behind.furthest(1) == 0
+
+
+def test_a_partition_that_is_not_as_far_as_it_was_is_not_judged_on(client: Client, redis: Redis) -> None:
+    """Redis lost its last seconds: what was known a moment ago is not, until its worker has been there again."""
+    worker = Worker(client, "actions")
+    for event in TOLD:
+        worker.append(event)
+    worker.far = worker.offsets[partition_of(b"anna", PARTITIONS)]
+    assert asked(redis.url, worker, OFFER)["may_send"] is True
+    worker.far += 1
+    with pytest.raises(Unreadable, match="not as far as it was"):
+        asked(redis.url, worker, OFFER)
 
 
 def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import NoPermissionError
 
 from gate.facts import Instant
 from state.redis_reader import RedisReader
@@ -113,6 +115,25 @@ class OfAnotherTime(RedisReader):
 
     async def time(self) -> Instant:
         return now() + int(self.ahead * 1_000_000)
+
+
+async def test_clocks_may_differ_by_a_second_and_need_not_be_asked() -> None:
+    """Whatever little the policy tolerates of senders'; and a user of Redis may not be allowed to ask for the time."""
+    followed = following()
+    followed._state = state = OfAnotherTime(Redis(), "actions")
+    strict = replace(POLICY, clock_tolerance=0)
+    followed.followed.policies.append(Arrival(0, Log.POLICY, 0, None, strict))
+    for state.ahead in (-0.9, 0.0, 0.9):
+        await followed._same_time()
+    state.ahead = 1.5
+    with pytest.raises(OtherTime):
+        await followed._same_time()
+
+    async def refused() -> Instant:
+        raise NoPermissionError("this user has no permissions to run the 'time' command")
+
+    state.time = refused  # type: ignore[method-assign]
+    await followed._same_time()
 
 
 @pytest.mark.parametrize("ahead", [-61.5, -59.0, 0.0, 59.0, 61.5])

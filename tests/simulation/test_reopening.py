@@ -5,15 +5,17 @@ from collections.abc import Iterable
 
 import pytest
 
+from streams.policy_file import DEFAULT
 from streams.worker import reopening
 from streams.worker.outputs import DECISIONS, Output
+from tests.promises.test_concern import BUSY
 from tests.simulation.alone import Alone
 from tests.simulation.dense import dense
 from tests.simulation.run import PARTITIONS, plan, simulate
 from tests.simulation.test_rebuilding import _kept, _rebuilt
 from tests.simulation.test_simulation import FAULTS, _by_id, _published
-from tests.simulation.world import World
-from tests.stories.telling import REGISTER, campaign, clean_client, located, offer
+from tests.simulation.world import Record, World
+from tests.stories.telling import REGISTER, asset, campaign, clean_client, located, offer
 
 CLIENTS = 30
 
@@ -67,3 +69,49 @@ def test_portions_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(PARTITIONS):
             made = _rebuilt(world, number)._redis.data  # type: ignore[attr-defined]
             assert _kept(made, number, True) == _kept(world.redis.data, number, True), f"seed {seed}"
+
+
+def test_who_is_not_concerned_is_told_nothing_whoever_has_just_started() -> None:
+    """A policy came since he was answered: what he would be told by it does not depend on what is kept in memory."""
+
+    def told(restarts: bool) -> tuple[list[bytes | None], dict[bytes, object]]:
+        alone = Alone()
+        alone.register(*REGISTER)
+        alone.act(*(event for event in BUSY if event not in REGISTER))
+        outputs = alone.round(alone.actions)
+        alone.govern(
+            DEFAULT.read_bytes()
+            .replace(b"soft_hours = 24", b"soft_hours = 0")
+            .replace(b'version = "', b'version = "x-')
+        )
+        for coin, since in (("one", "2 h + 40 s"), ("two", "-1 d")):
+            alone.register(asset(coin, at=since))
+            outputs += alone.round()
+            while alone.partition.waits:
+                outputs += alone.round()
+            if restarts:
+                alone.restart()
+        return [o.value for o in outputs], {k: v for k, v in alone.redis.data.items() if not k.endswith(b"meta")}
+
+    assert told(restarts=True) == told(restarts=False)
+
+
+def test_how_far_a_partition_looked_never_goes_back() -> None:
+    """Behind the last record stands a transaction's mark; then something waits for the register's change to be walked."""
+    alone = with_clients()
+    partition, seen = alone.partition, list[int]()
+
+    def batch(read: list[Record], upto: int) -> None:
+        partition.read(read, upto, [], 0)
+        partition.recall()
+        partition.remember(partition.work([alone._governed, alone._registered, 0, upto], 0))
+        seen.append(int(alone.store.noted("looked") or b""))
+
+    end = len(alone.actions)
+    batch([], end + 1)
+    alone.register(campaign("one"), campaign("two", at="-50 d"))
+    alone.act(located("CH", who="c3"))
+    alone.actions[-1] = alone.actions[-1]._replace(offset=end + 1)
+    for read in (alone.actions[-1:], [], [], [], [], []):
+        batch(read, end + 2)
+    assert seen == sorted(seen) and seen[0] == end + 1 and seen[-1] == end + 2
