@@ -68,6 +68,15 @@ def policy_or_refuse(path: Path | None) -> Policy:
         raise refuse(str(refused)) from None
 
 
+def policy_or_default(path: Path | None, found: list[str]) -> Policy:
+    """The same; what is wrong with it is added to `found`, and then it is the default."""
+    try:
+        return load(path)
+    except PolicyRefused as refused:
+        found += [f"policy `{path}`: {complaint}" for complaint in refused.complaints]
+        return load()
+
+
 def settings_or_refuse(*, redis: bool = True, also: Sequence[str] = ()) -> Settings:
     """The settings of the environment; `also` is what is wrong beside them."""
     try:

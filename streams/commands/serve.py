@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gate.policy import Policy
-from streams.commands.common import ListSeconds, PolicyPath, access_of, list_seconds, refuse, refuse_all
-from streams.policy_file import PolicyRefused, load
+from streams.commands.common import (
+    ListSeconds,
+    PolicyPath,
+    access_of,
+    list_seconds,
+    policy_or_default,
+    refuse,
+    refuse_all,
+)
 from streams.settings import misspelt
 
 if TYPE_CHECKING:
@@ -47,7 +54,7 @@ def serve(
             "say `gate61 serve --embedded`; with Kafka the gate is `gate61 worker`, and `gate61 ask` beside it"
         )
     found = [*misspelt(os.environ), *_no_place(state)]
-    used = _policy(policy, found)
+    used = policy_or_default(policy, found)
     access, allowed = access_of(host, keys, found), Budget(budget, list_seconds(list_budget, found))
     refuse_all(found)
     service = Service(_intake(used, state, trust_recordedtime), access, budget=allowed)
@@ -74,15 +81,6 @@ def _intake(policy: Policy, state: Path, trust_recordedtime: bool) -> "Intake":
         raise refuse(f"the store `{state}` cannot be used: {error}") from None
     except ValueError as error:
         raise refuse(f"the store `{state}` is damaged: {error}; put a copy of it back, or name another file") from None
-
-
-def _policy(path: Path | None, found: list[str]) -> Policy:
-    """The policy; what is wrong with it is added to `found`, and then it is the default."""
-    try:
-        return load(path)
-    except PolicyRefused as refused:
-        found += [f"policy `{path}`: {complaint}" for complaint in refused.complaints]
-        return load()
 
 
 def _no_place(state: Path) -> Iterator[str]:

@@ -1,18 +1,20 @@
 """`gate61 worker`: the gate on Kafka and Redis."""
 
 import errno
+import os
 import socket
+from pathlib import Path
 
 import typer
 
-from streams.commands.common import policy_or_refuse, refuse, settings_or_refuse
+from streams.commands.common import policy_or_default, refuse, settings_or_refuse
+from streams.policy_file import DEFAULT
 from streams.web.logs import hear_libraries, log_to_stderr
 
 
 def worker() -> None:
     """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT."""
-    settings = settings_or_refuse()
-    policy_or_refuse(settings.policy)
+    settings = settings_or_refuse(also=_wrong_with_policy())
     _refuse_taken(*settings.health)
     log_to_stderr()
     hear_libraries()
@@ -39,6 +41,15 @@ def worker() -> None:
     finally:
         if service.refused:
             raise typer.Exit(1)
+
+
+def _wrong_with_policy() -> list[str]:
+    """Of the firm's own; that it is no file is found with the other settings."""
+    found: list[str] = []
+    path = Path(os.environ.get("GATE61_POLICY") or DEFAULT)
+    if path.is_file():
+        policy_or_default(path, found)
+    return found
 
 
 def _refuse_taken(host: str, port: int) -> None:

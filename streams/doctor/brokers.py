@@ -29,25 +29,31 @@ def cluster(admin: KafkaAdminClient) -> Iterator[Finding]:
 
 def topics(planned: Sequence[Planned]) -> Iterator[Finding]:
     """Every topic that is not as it must be."""
+    refused = any(each.refusals for each in planned)
     for each in planned:
-        yield from _of(each)
+        yield from _of(each, refused)
     missing = [f"`{p.topic.name}`" for p in planned if p.found is None]
     if missing:
         said = f"missing: {', '.join(missing)}"
-        yield Finding("topics", Level.WRONG, said, "create them: `gate61 topics apply`")
+        yield Finding("topics", Level.WRONG, said, f"create them: {_apply(refused)}")
     elif all(p.action == "keep" for p in planned):
         yield Finding("topics", Level.OK, f"{len(planned)} as planned")
 
 
-def _of(planned: Planned) -> Iterator[Finding]:
+def _apply(refused: bool) -> str:
+    """How topics are made and changed: all, or none while one of them must not be touched."""
+    return "`gate61 topics apply`" + (", once it refuses none of the others" if refused else "")
+
+
+def _of(planned: Planned, refused: bool) -> Iterator[Finding]:
     name = f"`{planned.topic.name}`"
     for refusal in planned.refusals:
         yield Finding("topics", Level.WRONG, f"{name} {refusal.what}", refusal.do)
     if planned.found is None:
         return
-    if planned.changes:
+    if planned.changes and not planned.refusals:
         said = f"{name} is not as it must be: {', '.join(planned.changes)}"
-        yield Finding("topics", Level.WRONG, said, "make it so: `gate61 topics apply`")
+        yield Finding("topics", Level.WRONG, said, f"make it so: {_apply(refused)}")
     yield from (Finding("topics", Level.WARN, f"{name} {note.what}", note.do) for note in planned.notes)
     needed = int(planned.found.configs["min.insync.replicas"])
     if planned.found.in_sync < needed:

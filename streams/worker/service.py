@@ -57,6 +57,8 @@ AWAITED_SECONDS = 5
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
+WAITING_AT_ONCE = 8
+"""Partitions that wait for Redis at one time; Python runs one thread at a time besides."""
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
 
@@ -92,14 +94,16 @@ class Here:
         self.clock = Clock()
         # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
         self._judging = ThreadPoolExecutor(1, "judging")
+        # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
+        self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
 
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
         """In the one thread that judges."""
         return await asyncio.get_running_loop().run_in_executor(self._judging, work, *given)
 
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
-        """In a thread of its own."""
-        return await asyncio.to_thread(work, *given)
+        """In another thread, of which there are some."""
+        return await asyncio.get_running_loop().run_in_executor(self._waiting, work, *given)
 
     def said(self, error: Exception) -> str:
         """See `Surroundings`."""

@@ -5,12 +5,17 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from streams.administration import Found, Planned, Refusal
 from streams.alerts.config import ConfigRefused, load
 from streams.desk.access.oidc_settings import oidc_settings
 from streams.desk.running import DeskRefused, _name_of
+from streams.doctor.brokers import topics as topics_found
 from streams.feed import gate_of
+from streams.policy_file import DEFAULT
 from streams.settings import KNOWN, SettingsRefused, settings
+from streams.topics import topics
 from tests.commands.program import run
 
 GOOD = {"GATE61_KAFKA": "kafka-1:9092, kafka-2:9092", "GATE61_REDIS": "redis://127.0.0.1:6379/0"}
@@ -250,3 +255,30 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
 def test_a_reason_that_no_dead_letter_has_is_refused() -> None:
     done = run("dlq", "list", "--reason", "FOO", **GOOD)
     assert done.returncode == 2 and b"`FOO` is no reason of a dead letter; there are NOT_UTF8, " in done.stderr
+
+
+def test_a_worker_complains_of_its_policy_together_with_the_rest(tmp_path: Path) -> None:
+    """Whoever mends settings mends them in one go."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT.read_text().replace("hard_days = 10", "hard_days = 28"))
+    done = run("worker", GATE61_POLICY=str(policy), GATE61_PARTITIONS="0")
+    said = done.stderr.decode()
+    assert done.returncode == 2
+    for name in ("GATE61_KAFKA", "GATE61_REDIS", "GATE61_PARTITIONS", f"policy `{policy}`: `window.hard_days`"):
+        assert name in said, name
+
+
+def test_doctor_sends_nobody_to_what_would_refuse() -> None:
+    """Where one topic must not be touched none is, and what is wrong with that one has a way of its own."""
+    found = Found(1, 1, 1, {"min.insync.replicas": "1"}, {0: (0, 1)})
+    register, actions, flagged, *_ = (
+        Planned(topic, 1, 1, {"retention.ms": "-1"}, ("retention.ms 1 -> -1",), found=found) for topic in topics()
+    )
+    refused = replace(register, refusals=(Refusal("is compacted", "publish everything again"),))
+    told = [(f.what.split("`")[2].split(":")[0], f.do) for f in topics_found([refused, actions])]
+    assert told == [
+        (" is compacted", "publish everything again"),
+        (" is not as it must be", "make it so: `gate61 topics apply`, once it refuses none of the others"),
+    ]
+    (alone,) = topics_found([flagged])
+    assert alone.do == "make it so: `gate61 topics apply`"
