@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
@@ -20,7 +19,6 @@ from redis.retry import Retry
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
-from state import redis_errors
 from state.redis_health import complaints
 from state.redis_store import RedisStore
 from streams import policy_file
@@ -29,8 +27,8 @@ from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.web.clock import ONE_SOURCE
 from streams.worker import kafka
-from streams.worker.clock import Clock
 from streams.worker.following import Followed, made_anew, whole
+from streams.worker.here import Here
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
@@ -57,62 +55,10 @@ AWAITED_SECONDS = 5
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
-WAITING_AT_ONCE = 8
-"""Partitions that wait for Redis at one time; Python runs one thread at a time besides."""
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
 
 T = TypeVar("T")
-
-
-class Here:
-    """The real surroundings of a loop."""
-
-    unfit: tuple[str, ...] = ()
-    """Why Redis may not hold state, as it was found last."""
-
-    def held(self) -> str:
-        """What is wrong with Redis."""
-        return "; ".join(self.unfit)
-
-    def now(self) -> Instant:
-        """See `Surroundings`."""
-        return self.clock.now()
-
-    def steady(self) -> Instant:
-        """See `Surroundings`."""
-        return self.clock.steady()
-
-    async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
-        """Wait; not longer than until somebody stops the loop."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), seconds)
-
-    def __init__(self, redis: str) -> None:
-        """`redis` is where that is, as people may be told."""
-        self._redis = redis
-        self.clock = Clock()
-        # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
-        self._judging = ThreadPoolExecutor(1, "judging")
-        # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
-        self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
-
-    async def apart(self, work: Callable[..., T], *given: Any) -> T:
-        """In the one thread that judges."""
-        return await asyncio.get_running_loop().run_in_executor(self._judging, work, *given)
-
-    async def aside(self, work: Callable[..., T], *given: Any) -> T:
-        """In another thread, of which there are some."""
-        return await asyncio.get_running_loop().run_in_executor(self._waiting, work, *given)
-
-    def said(self, error: Exception) -> str:
-        """See `Surroundings`."""
-        return redis_errors.said(error, self._redis) if isinstance(error, RedisError) else said(error)
-
-    def say(self, partition: int, what: str, **details: object) -> None:
-        """A line of log; never what events hold."""
-        tell = log.info if what == "assumed" else log.warning
-        tell(f"partition {what}", partition=partition, **details)
 
 
 class CannotStart(Exception):

@@ -1,0 +1,71 @@
+"""What a partition's loop needs of the world, as it is: clocks, threads, somebody to tell."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+
+from gate.facts import Instant
+from state import redis_errors
+from streams.connection import said
+from streams.worker.clock import Clock
+
+WAITING_AT_ONCE = 8
+"""Partitions that wait for Redis at one time; Python runs one thread at a time besides."""
+
+T = TypeVar("T")
+log = structlog.get_logger("gate61.worker")
+
+
+class Here:
+    """The real surroundings of a loop."""
+
+    unfit: tuple[str, ...] = ()
+    """Why Redis may not hold state, as it was found last."""
+
+    def held(self) -> str:
+        """What is wrong with Redis."""
+        return "; ".join(self.unfit)
+
+    def now(self) -> Instant:
+        """See `Surroundings`."""
+        return self.clock.now()
+
+    def steady(self) -> Instant:
+        """See `Surroundings`."""
+        return self.clock.steady()
+
+    async def sleep(self, seconds: float, stopped: asyncio.Event) -> None:
+        """Wait; not longer than until somebody stops the loop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), seconds)
+
+    def __init__(self, redis: str) -> None:
+        """`redis` is where that is, as people may be told."""
+        self._redis = redis
+        self.clock = Clock()
+        # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
+        self._judging = ThreadPoolExecutor(1, "judging")
+        # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
+        self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
+
+    async def apart(self, work: Callable[..., T], *given: Any) -> T:
+        """In the one thread that judges."""
+        return await asyncio.get_running_loop().run_in_executor(self._judging, work, *given)
+
+    async def aside(self, work: Callable[..., T], *given: Any) -> T:
+        """In another thread, of which there are some."""
+        return await asyncio.get_running_loop().run_in_executor(self._waiting, work, *given)
+
+    def said(self, error: Exception) -> str:
+        """See `Surroundings`."""
+        return redis_errors.said(error, self._redis) if isinstance(error, RedisError) else said(error)
+
+    def say(self, partition: int, what: str, **details: object) -> None:
+        """A line of log; never what events hold."""
+        tell = log.info if what == "assumed" else log.warning
+        tell(f"partition {what}", partition=partition, **details)
