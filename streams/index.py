@@ -8,7 +8,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from heapq import heappop, heappush
 from sys import intern
-from typing import Final
 
 from gate.concern import Concern, Leanings
 from gate.dossier import BEFORE_EVERYTHING, Dossier
@@ -17,7 +16,7 @@ from gate.facts import Instant
 from gate.instants import LATEST
 from gate.policy import HOUR
 
-LEANINGS: Final = 1_000_000
+LEANINGS = 1_000_000
 """So many of all clients are kept: some 50 megabytes."""
 
 

@@ -32,10 +32,10 @@ from streams.worker.telling import Telling
 
 RECOGNISED: Final = 7 * DAY
 """Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
-OUTBOX_BYTES: Final = 64 * 1024 * 1024
+OUTBOX_BYTES = 64 * 1024 * 1024
 """Of outputs, after which what waits is judged with the next batch: all of one are one value in Redis, which may have half
 a gigabyte. A single event of a client with some 150,000 answers would still be too much."""
-CLOSED_AT_ONCE: Final = 10_000
+CLOSED_AT_ONCE = 10_000
 """Scopes closed with each batch."""
 PAST_KEPT: Final = 20_000
 """Facts of histories that are kept, within a batch, to find repeated events in."""
