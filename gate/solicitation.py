@@ -177,9 +177,9 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
 
 
 def is_withdrawn(filing: Filing, reached: Reached) -> bool:
-    """Whether two people retracted it; what they signed before an accusation was filed cannot have withdrawn that."""
+    """Whether two people retracted it; an accusation only what they signed after it was filed: ties go against the firm."""
     at = reached.withdrawn.get(filing.evidence)
-    return at is not None and (filing.supports != "solicitation" or at >= filing.at)
+    return at is not None and (filing.supports != "solicitation" or at > filing.at)
 
 
 def approvers(filing: Filing, signed: Mapping[str, Instant], filers: Collection[str]) -> list[str]:

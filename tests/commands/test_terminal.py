@@ -20,7 +20,7 @@ from streams.commands.common import refuse, say, warn
 from streams.commands.page import Page
 from streams.desk.access.people import person
 from streams.desk.running import store_at
-from streams.policy_file import DEFAULT, PolicyRefused, parse
+from streams.policy_file import DEFAULT, PolicyRefused
 from streams.settings import SettingsRefused
 from streams.terminal import plain
 from tests.commands.program import on_terminal, run
@@ -76,17 +76,6 @@ def test_a_policy_cannot_steer_the_terminal_of_who_checks_it(tmp_path: Path) -> 
         said = (done.stdout + done.stderr).decode()
         assert EVIL[0] not in said and "\u202e" not in said and "\x9b" not in said, name
         assert SHOWN in said or name == "version.toml"
-
-
-def test_a_version_can_be_printed() -> None:
-    """It stands in every answer; letters of any script do."""
-    text = DEFAULT.read_bytes()
-    with pytest.raises(PolicyRefused) as refused:
-        parse(text.replace(b'version = "', b'version = "\\u001b'), "p")
-    assert any("`version`" in each for each in refused.value.complaints)
-    assert parse(text.replace(b'version = "', 'version = "Fassung für März '.encode()), "p").version.startswith(
-        "Fassung"
-    )
 
 
 def test_what_is_complained_about_is_a_line_each() -> None:

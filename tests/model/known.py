@@ -179,7 +179,7 @@ class Known:
             if event.data["evidence"] == filed.data["evidence"] and two_people(event)
         ]
         if filed.data["supports"] == "solicitation":
-            return any(filed.time <= event.time <= at for event in named)
+            return any(filed.time < event.time <= at for event in named)
         return bool(named)
 
     def approved(self, filed: Event, at: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from state import SqliteStore
+from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.policy_file import DEFAULT, parse
 from streams.worker import partition
@@ -138,7 +139,7 @@ def _told_under_another(starts_again: bool) -> tuple[int, list[bytes | None]]:
     alone.act(*(offer(alone.now, who="ben", id=f"o{n}", offer=f"o{n}") for n in range(60)))
     alone.act(located(at=alone.now), asks(at=alone.now))
     alone.round(alone.actions)
-    asked, store = 0, alone.store
+    asked = 0
 
     def counted(ask: Callable[..., Any]) -> Callable[..., Any]:
         def count(*given: Any) -> Any:
@@ -150,7 +151,7 @@ def _told_under_another(starts_again: bool) -> tuple[int, list[bytes | None]]:
 
     with pytest.MonkeyPatch.context() as patched:
         for name in ("dossiers", "history"):
-            patched.setattr(store, name, counted(getattr(store, name)))
+            patched.setattr(RedisStore, name, counted(getattr(RedisStore, name)))
         alone.govern(policy(10, "same"))
         outputs = alone.round()
     if starts_again:

@@ -264,8 +264,8 @@ def test_forged_evidence_is_withdrawn() -> None:
     """By two people, after it was filed."""
     told = [*clean_client(), complaint(), approved("complaint", at="1 h")]
     assert answer(told, retracted("complaint", at="90 min"), offer()) == ALLOWED
-    assert answer(told, retracted("complaint", at="1 h"), offer()) == ALLOWED
-    assert answer(told, retracted("complaint", at="1 h - 1 us"), offer()) == blocked("EVIDENCE_CONTRADICTED")
+    assert answer(told, retracted("complaint", at="1 h + 1 us"), offer()) == ALLOWED
+    assert answer(told, retracted("complaint", at="1 h"), offer()) == blocked("EVIDENCE_CONTRADICTED")
     assert answer(told, retracted("complaint", second="st-one"), offer()) == blocked("EVIDENCE_CONTRADICTED")
     assert answer(told, retracted("another"), offer()) == blocked("EVIDENCE_CONTRADICTED")
     letter = filed("letter", "solicitation", "inbound_letter", solicited_at="-2 d")
