@@ -218,7 +218,7 @@ def test_a_time_that_its_sender_chose_is_no_part_of_state(setting: Setting, work
     assert len(refused.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("which", ["actions", "register", "policy", "between"])
+@pytest.mark.parametrize("which", ["actions", "register"])
 def test_nothing_is_decided_or_made_where_earlier_records_of_a_key_are_removed(
     setting: Setting, worker: Worker, which: str
 ) -> None:
