@@ -73,17 +73,12 @@ class Exposures:
 class Audience:
     """The exposures of who was located in some countries, each once, weak only if it is in all that it addresses.
 
-    Countries are put together when asked, as far as asked: there are very many sets of them.
+    Countries are put together when asked, as far as asked: there are very many sets of them. Lists are sorted by time.
     """
 
     def __init__(self, parts: list[Exposures]) -> None:
         """`parts` are those of each country."""
         self._parts = parts
-
-    @property
-    def all(self) -> list[Version]:
-        """Whatever they weigh; sorted by time, as the lists of each weight are."""
-        return sorted((*self.strong, *self.unknown, *self.weak))
 
     @property
     def strong(self) -> list[Version]:

@@ -156,11 +156,6 @@ class Clients:
                 self._index.opened(new, at)
             yield from self._exposed_while(opened, new)
 
-    @property
-    def closes(self) -> Instant:
-        """When the next scope closes; later than every time where none does."""
-        return self._index.closes
-
     def due(self, now: Instant) -> bool:
         """Whether scopes are to be closed by then."""
         return self._index.closes <= now
@@ -171,11 +166,11 @@ class Clients:
         Up to `since` all were. Of what is due later `at_once` are closed at most, and those due with the last of these, so
         that what is due later still is all that a restart must find again.
         """
-        due: list[Notice] = []
-        while self.closes <= until and (at_once is None or len(due) < at_once or self.closes <= since):
-            since = max(since, self.closes)
-            due.append(closed(self._index.due(), self.policy))
-        return due, since if self.closes <= until else max(since, until)
+        due, index = list[Notice](), self._index
+        while index.closes <= until and (at_once is None or len(due) < at_once or index.closes <= since):
+            since = max(since, index.closes)
+            due.append(closed(index.due(), self.policy))
+        return due, since if index.closes <= until else max(since, until)
 
     def _keep(self, done: Step, *records: Record) -> None:
         self.store.keep(done.dossier, *records)

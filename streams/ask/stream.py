@@ -21,7 +21,7 @@ from streams.ask.reader import tolerated
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import missing, topics
-from streams.web.clock import ONE_SOURCE, Clock
+from streams.web.clock import ONE_SOURCE, Clock, ahead
 from streams.worker.following import Followed
 from streams.worker.kafka import asker, followed_logs, follower, never_compacted
 from streams.worker.merge import LogLost
@@ -48,8 +48,7 @@ class Behind:
 
         `next_offset` None: nothing is remembered of it, which is right for one that never held a record.
         """
-        mark, reached = self._marks.get(partition), next_offset or 0
-        self._furthest[partition] = max(reached, self._furthest.get(partition, 0))
+        mark, reached = self._marks.get(partition), self._reached(partition, next_offset)
         if reached >= end or (mark is not None and reached >= mark[0]):
             self._marks[partition] = end, now
         elif mark is None:
@@ -59,10 +58,14 @@ class Behind:
         """The greatest next offset that was ever seen."""
         return self._furthest.get(partition, 0)
 
+    def _reached(self, partition: int, next_offset: int | None) -> int:
+        reached = next_offset or 0
+        self._furthest[partition] = max(reached, self.furthest(partition))
+        return reached
+
     def seconds(self, partition: int, next_offset: int | None, now: float) -> float:
         """How long it has been behind; 0 for one that has reached the end that was seen."""
-        mark, reached = self._marks.get(partition), next_offset or 0
-        self._furthest[partition] = max(reached, self._furthest.get(partition, 0))
+        mark, reached = self._marks.get(partition), self._reached(partition, next_offset)
         if mark is not None and reached >= mark[0]:
             return 0.0
         return float("inf") if mark is None or next_offset is None else now - mark[1]
@@ -233,7 +236,7 @@ class KafkaStream:
             told = await self._state.time()
         except ResponseError:
             return  # Its user may not ask that.
-        apart = before - told if told < before else min(0, self._clock() - told)
+        apart = ahead(before, told, self._clock())
         if policy is not None and abs(apart) > tolerated(policy):
             raise OtherTime(apart / SECOND, shown(self._settings.redis))
 

@@ -17,7 +17,7 @@ from streams.connection import connection
 from streams.policy_file import load
 from streams.settings import Settings
 from streams.topics import topics
-from streams.web.clock import ONE_SOURCE
+from streams.web.clock import ONE_SOURCE, ahead
 
 NOTICED = 1.0
 """Seconds from which a difference is told."""
@@ -53,8 +53,7 @@ def of_redis(client: Redis, own: Policy | None, now: Clock = time.time) -> Findi
 
 
 def _finding(whose: str, before: float, told: float, after: float, own: Policy | None) -> Finding:
-    """`told` was read between `before` and `after`; what lies outside of them is the difference for certain."""
-    apart = max(0.0, before - told, told - after)
+    apart = abs(ahead(before, told, after))
     tolerance = (own or load()).clock_tolerance / 1e6
     way = "behind" if told < before else "ahead of"
     if apart < min(NOTICED, tolerance):
