@@ -35,7 +35,7 @@ def glance(data: bytes) -> dict[str, Any] | None:
     """A JSON object without what lies deep in it and without keys that stand twice; None where there is none to be seen.
 
     What is not UTF-8 stands as a replacement character, and no id has one. A byte-order mark, and what a schema registry's
-    serializer writes, may stand before it.
+    serializer writes, may stand before it, and anything behind it.
     """
     if len(data) > LIMIT:
         return None
@@ -43,14 +43,14 @@ def glance(data: bytes) -> dict[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:
-        found: dict[str, Any] = _read(_shallow(text))
+        found: dict[str, Any] = _read(_shallow(text))[0]
     except ValueError:
         return None
     return found
 
 
 def _shallow(text: str) -> str:
-    """The text with `0` in the place of every object and list that lies too deep."""
+    """An object's text, with `0` in the place of every object and list that lies too deep, and perhaps what follows it."""
     kept: list[str] = []
     depth, begun = 0, 0
     for piece in _PIECE.finditer(text):
@@ -70,9 +70,11 @@ def _shallow(text: str) -> str:
             if depth - (last - first) <= _DEPTH < depth:
                 begun = first + depth - _DEPTH
             depth -= last - first
+            if depth <= 0:
+                return "".join((*kept, text[begun : last + depth]))
     if depth > 0:
         raise ValueError("an object or a list is not closed")
-    return "".join((*kept, text[begun:]))
+    return text
 
 
 def _without_leaves(text: str) -> str:
@@ -89,4 +91,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_read: Final = JSONDecoder(object_pairs_hook=_once, parse_int=str, strict=False).decode
+_read: Final = JSONDecoder(object_pairs_hook=_once, parse_int=str, strict=False).raw_decode
