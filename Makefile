@@ -44,7 +44,7 @@ check: parts native  ## format, lint, strict types, import directions, tests
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --explicit-package-bases deploy/native/translate.py deploy/native/build.py
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone" --durations=40 --durations-min=4
 	$(BIN)/pytest -m alone
 
 bench: bench-decide bench-stream  ## measures everything, some 30 minutes
