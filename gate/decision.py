@@ -10,7 +10,7 @@ from gate.dossier import Scope
 from gate.facts import Fact, Instant, Proposed, Thing
 from gate.known import Known
 from gate.law import SOLICITATION_CODES
-from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine
+from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine, view_of
 from gate.policy import Policy
 from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
@@ -168,8 +168,7 @@ def _view(scope: Scope, reasons: tuple[Reason, ...], offer: Fact, policy: Policy
     solicited = any(r.code in SOLICITATION_CODES and r.verdict is Verdict.BLOCK for r in reasons)
     shut = offer.at - scope.opened >= policy.hard_limit
     state = "tainted" if solicited else "servicing_only" if shut else "open"
-    soft, hard = scope.opened + policy.soft_limit, scope.opened + policy.hard_limit
-    return ScopeView(scope.service, scope.asset, scope.opened, soft, hard, state)
+    return view_of(scope.service, scope.asset, scope.opened, state, policy)
 
 
 def _initiation(

@@ -161,6 +161,11 @@ class Scope(Struct, array_like=True):
     """Whether `scope.tainted` was said already."""
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Source and id of the request."""
+        return (self.source, self.id)
+
+    @property
     def rank(self) -> tuple[Instant, str, str]:
         """Of equals the latest counts; of one time the greater (source, id)."""
         return (self.opened, self.source, self.id)

@@ -19,7 +19,7 @@ from gate.facts import (
 )
 from gate.history import Record
 from gate.known import Known
-from gate.outcome import Outcome, ScopeView
+from gate.outcome import Outcome, view_of
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.taint import Taints, may_turn
@@ -30,17 +30,10 @@ TELLING: Final = (SOLICITING | {Requested}) - {Located}
 """What can be followed by notices, cases or deadlines of its own; a location only where the client was not before."""
 
 
-def view_of(scope: Scope, state: str, policy: Policy) -> ScopeView:
-    """The scope as it is told."""
-    soft, hard = scope.opened + policy.soft_limit, scope.opened + policy.hard_limit
-    return ScopeView(scope.service, scope.asset, scope.opened, soft, hard, state)
-
-
 def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) -> Notice:
     state = "open" if name == "scope.opened" else "tainted"
-    return Notice(
-        name, derived_id("not", name, client, scope.source, scope.id), client, view_of(scope, state, policy), because
-    )
+    view = view_of(scope.service, scope.asset, scope.opened, state, policy)
+    return Notice(name, derived_id("not", name, client, *scope.key), client, view, because)
 
 
 def notices_at(known: Known, fact: Fact, policy: Policy, then: Known | None = None) -> tuple[Notice, ...]:
@@ -77,7 +70,7 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
 def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     """Source and id of all requests whose scopes are spoilt by what is known."""
     taints = Taints(known)
-    return {(s.source, s.id) for s in known.dossier.scopes if taints.of(s) is not None}
+    return {s.key for s in known.dossier.scopes if taints.of(s) is not None}
 
 
 def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
@@ -134,11 +127,9 @@ def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
 
 def closed(due: Deadline, policy: Policy) -> Notice:
     """The notice that the hard limit of a scope passed."""
-    opened = due.at - policy.hard_limit
-    view = ScopeView(due.service, due.asset, opened, opened + policy.soft_limit, due.at, "servicing_only")
-    return Notice(
-        "scope.closed", derived_id("not", "scope.closed", due.client, due.source, due.id), due.client, view, due.id
-    )
+    view = view_of(due.service, due.asset, due.at - policy.hard_limit, "servicing_only", policy)
+    id = derived_id("not", "scope.closed", due.client, due.source, due.id)
+    return Notice("scope.closed", id, due.client, view, due.id)
 
 
 def opens_scope(fact: Fact) -> bool:
@@ -190,7 +181,7 @@ def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy
     if not opens_scope(fact):
         return ()
     end = fact.at + policy.hard_limit
-    others = [s for s in known.dossier.scopes if (s.source, s.id) != fact.key]
+    others = [s for s in known.dossier.scopes if s.key != fact.key]
     contacts = [r.fact for r in history if r.fact is not None and isinstance(r.fact.said, Contacted)]
     touched = [f for f in contacts if fact.at < f.at < end]
     new = [f for f in touched if not _is_open(others, f.at, policy)]

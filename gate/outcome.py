@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from gate.law import DUTIES
+from gate.policy import Policy
 
 
 class Verdict(IntEnum):
@@ -49,6 +50,11 @@ class ScopeView(Struct, frozen=True, array_like=True):
     soft_until: Instant
     hard_until: Instant
     state: str
+
+
+def view_of(service: str, asset: str | None, opened: Instant, state: str, policy: Policy) -> ScopeView:
+    """The scope that a request of that time opened, as it is told: with its limits."""
+    return ScopeView(service, asset, opened, opened + policy.soft_limit, opened + policy.hard_limit, state)
 
 
 class Outcome(Struct, frozen=True, array_like=True):

@@ -284,9 +284,9 @@ def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> Non
     dossier.suspended_said = old.suspended_said
     dossier.conflict_said = old.conflict_said
     dossier.greeted = list(old.greeted)
-    said = {(s.source, s.id): s.tainted for s in old.scopes}
+    said = {s.key: s.tainted for s in old.scopes}
     for scope in dossier.scopes:
-        scope.tainted = said.get((scope.source, scope.id), False)
+        scope.tainted = said.get(scope.key, False)
 
 
 def _mark_what_was_told(
@@ -303,10 +303,10 @@ def _mark_what_was_told(
     if any(type(f.said) in notices.SOLICITING for f in arrived):
         before = replay(known.dossier.client, history, known.register, policy, LATEST + 1).dossier
         newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, known.register))
-    kept = {(s.source, s.id) for s in known.dossier.scopes} | {f.key for f in arrived}
+    kept = {s.key for s in known.dossier.scopes} | {f.key for f in arrived}
     for scope in fresh.dossier.scopes:
-        if (key := (scope.source, scope.id)) not in kept:
-            scope.tainted = key not in newly
+        if scope.key not in kept:
+            scope.tainted = scope.key not in newly
 
 
 def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
