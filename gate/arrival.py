@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from gate import notices, people, revision
-from gate.chronology import effective
 from gate.decision import decide
-from gate.dossier import BEFORE_EVERYTHING, Dossier, trim
+from gate.dossier import BEFORE_EVERYTHING, Dossier, accused_since, trim
 from gate.effects import Answer, Step
 from gate.evolve import Reach, asked_since, deliver, evolve, may_be_answered, since_of
 from gate.facts import (
@@ -50,17 +49,23 @@ __all__ = ["HISTORY_NEEDED", "Step", "Stepped", "step"]
 
 
 def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | None = None) -> Stepped:
-    """Take one fact of the client in. With `history` (all earlier records) every fact can be taken."""
+    """Take one fact of the client in. With `history` (all earlier records) every fact can be taken.
+
+    INVARIANT (one policy): what is judged by is what the register is of; callers make both together.
+    """
+    if policy is not known.policy:
+        asked, told = policy.version, known.policy.version
+        raise AssertionError(f"event `{fact.id}` is to be judged by policy `{asked}` on a register of policy `{told}`")
     if history is not None:
-        return revision.arrive(known, fact, policy, history)
+        return revision.arrive(known, fact, history)
     said, dossier = fact.said, known.dossier
     if may_be_answered(dossier, fact):
         return HISTORY_NEEDED
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
-        return _learn(known, fact, policy)
+        return _learn(known, fact)
     match said:
         case Proposed():
-            return _propose(known, fact, said, policy)
+            return _propose(known, fact, said)
         case Delivered():
             return _deliver(known, fact, said)
         case Refused():
@@ -69,12 +74,12 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
             return HISTORY_NEEDED
 
 
-def _propose(known: Known, fact: Fact, said: Proposed, policy: Policy) -> Stepped:
-    dossier = known.dossier
+def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
+    dossier, policy = known.dossier, known.policy
     if _needs_history(known, fact, said):
         return HISTORY_NEEDED
     outcome = decide(known, fact, policy)
-    standing = revision.standing_of(known, fact, fact, outcome, policy)
+    standing = revision.standing_of(known, fact, fact, outcome)
     dossier.offers.append(standing)
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
@@ -127,8 +132,8 @@ def _touches_other_offers(dossier: Dossier, fact: Fact, said: Delivered) -> bool
     return fact.at < dossier.last_offer or any(o.offer != said.offer for o in later)
 
 
-def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
-    dossier, said = known.dossier, fact.said
+def _learn(known: Known, fact: Fact) -> Stepped:
+    dossier, policy, said = known.dossier, known.policy, fact.said
     if since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
     if isinstance(said, EvidenceApproved | EvidenceFiled) and _signed_before(dossier, fact, said):
@@ -146,8 +151,8 @@ def _learn(known: Known, fact: Fact, policy: Policy) -> Stepped:
         trim(dossier, policy.hard_limit)
     if kind not in notices.TELLING and not elsewhere:
         return Step(dossier, record, cases=alone, forwards=forwards)
-    cases = alone + notices.cases_at(known, fact, policy)
-    told = notices.notices_at(known, fact, policy)
+    cases = alone + notices.cases_at(known, fact)
+    told = notices.notices_at(known, fact)
     return Step(dossier, record, (), told, cases, notices.deadlines_at(fact, policy), forwards)
 
 
@@ -170,13 +175,9 @@ def since(dossier: Dossier, fact: Fact) -> Instant:
     if isinstance(said, EvidenceFiled):
         return since_of(said, fact.at)
     assert isinstance(said, EvidenceApproved | EvidenceRetracted)
-    accusations = [f for f in dossier.own.accusations if f.evidence == said.evidence]
     if isinstance(said, EvidenceApproved):
-        filed = [
-            EvidenceFiled(f.evidence, "solicitation", "complaint", f.by, solicited_at=f.solicited_at)
-            for f in accusations
-        ]
-        return effective(fact, filed)
+        accusations = (f for f in dossier.own.accusations if f.evidence == said.evidence)
+        return min((accused_since(f.solicited_at, fact.at) for f in accusations), default=fact.at)
     if may_hold(dossier.forgotten.evidence, said.evidence):
         return BEFORE_EVERYTHING
     filed_at = [f.at for f in dossier.filed(said.evidence) if f.supports != "solicitation"]

@@ -6,6 +6,8 @@ Source: judging section 1 (what people say of evidence reaches back, a merger co
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import groupby
+from typing import Final, NamedTuple
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.evolve import since_of
@@ -22,6 +24,33 @@ from gate.facts import (
 )
 from gate.history import Record
 from gate.packing import replaced
+
+# What comes after what at one time.
+_FACT: Final = 0
+_PROPOSAL: Final = 1
+_SENDING: Final = 2
+_REQUEST: Final = 3
+_JUDGING: Final = 4
+
+
+class Turn(NamedTuple):
+    """When a record is taken in; of an offer also when it is judged, by itself and after all that counts for it."""
+
+    at: Instant
+    rank: int
+    """Among what has the same time."""
+    record: Record
+
+    @property
+    def fact(self) -> Fact:
+        """What the record holds."""
+        assert self.record.fact is not None
+        return self.record.fact
+
+    @property
+    def judges(self) -> bool:
+        """Whether the offer is judged now, or the record taken in."""
+        return self.rank == _JUDGING
 
 
 def effective(fact: Fact, filings: Iterable[EvidenceFiled]) -> Instant:
@@ -42,59 +71,58 @@ def effective(fact: Fact, filings: Iterable[EvidenceFiled]) -> Instant:
             return fact.at
 
 
-def in_time(records: Sequence[Record], until: Instant) -> Iterator[Record]:
-    """Records by effective time; at one time facts, then proposals, sendings, requests, and offers are judged last.
+def in_time(records: Sequence[Record], until: Instant) -> Iterator[Turn]:
+    """Records by effective time; at one time facts, then proposals, sendings, requests, and offers are judged last."""
+    turns = sorted((turn for turn in _turns(records) if turn.at <= until), key=_order)
+    for (_, rank), same in groupby(turns, key=_order):
+        together = list(same)
+        yield from _replies_last(together) if rank == _REQUEST else together
+
+
+def _order(turn: Turn) -> tuple[Instant, int]:
+    return turn[:2]
+
+
+def _turns(records: Sequence[Record]) -> Iterator[Turn]:
+    """When each record counts, in the order of arrival; an offer has two turns.
 
     What people say of evidence comes twice where it reaches back: the evidence may be of both kinds, and it reaches
     back for one of them only. The first time it has a time that speaks for nothing else.
     """
     filings = _filings(records)
-    keyed = []
-    for n, record in enumerate(records):
-        if record.fact is None:
+    for record in records:
+        fact = record.fact
+        if fact is None:
             continue
-        said = record.fact.said
-        evidence = said.evidence if isinstance(said, EvidenceApproved | EvidenceRetracted) else ""
-        at = effective(record.fact, filings.get((record.of, evidence), ()))
-        rank = 0
-        match said:
-            case EvidenceApproved() | EvidenceRetracted() if at < record.fact.at:
-                keyed.append((at, rank, n, Record(replaced(record.fact, at=BEFORE_EVERYTHING), record.of)))
-                at = record.fact.at
+        match fact.said:
+            case EvidenceApproved() | EvidenceRetracted() as said:
+                since = effective(fact, filings.get((record.of, said.evidence), ()))
+                if since < fact.at:
+                    yield Turn(since, _FACT, Record(replaced(fact, at=BEFORE_EVERYTHING), record.of))
+                yield Turn(fact.at, _FACT, record)
             case Proposed():
-                rank = 1
+                yield Turn(fact.at, _PROPOSAL, record)
                 if record.of is None:
-                    keyed.append((at, 4, n, Record(record.fact, let_go=True)))
+                    yield Turn(fact.at, _JUDGING, record)
             case Delivered():
-                rank = 2
+                yield Turn(fact.at, _SENDING, record)
             case Requested() if record.of is None:
-                rank = 3
-        keyed.append((at, rank, n, record))
-    keyed = [k for k in keyed if k[0] <= until]
-    keyed.sort(key=lambda k: k[:3])
-    waiting: list[Record] = []
-    for place, (at, rank, _, record) in enumerate(keyed):
-        if rank != 3:
-            yield record
-            continue
-        waiting.append(record)
-        following = keyed[place + 1] if place + 1 < len(keyed) else None
-        if following is None or following[:2] != (at, 3):
-            yield from _replies_last(waiting)
-            waiting = []
+                yield Turn(fact.at, _REQUEST, record)
+            case _:
+                yield Turn(effective(fact, ()), _FACT, record)
 
 
-def _replies_last(requests: list[Record]) -> Iterator[Record]:
+def _replies_last(requests: list[Turn]) -> Iterator[Turn]:
     """Requests of one time so that one comes after the request it replies to; a circle stays as it is."""
     if len(requests) == 1:
         yield requests[0]
         return
     # By the id of a request of these that has not come yet: who replies to it.
     waiting: dict[str, list[int]] = {}
-    left = Counter(r.fact.id for r in requests if r.fact)
+    left = Counter(turn.fact.id for turn in requests)
     free: list[int] = []
-    for place, record in enumerate(requests):
-        replied_to = replies_to(record.fact) if record.fact else None
+    for place, turn in enumerate(requests):
+        replied_to = replies_to(turn.fact)
         if replied_to is not None and replied_to in left:
             waiting.setdefault(replied_to, []).append(place)
         else:
@@ -106,13 +134,12 @@ def _replies_last(requests: list[Record]) -> Iterator[Record]:
         place = heappop(free) if free else first
         come[place] = True
         yield requests[place]
-        fact = requests[place].fact
-        assert fact is not None
-        left[fact.id] -= 1
-        if not left[fact.id]:
-            for reply in waiting.pop(fact.id, ()):
-                if not come[reply]:
-                    heappush(free, reply)
+        id = requests[place].fact.id
+        left[id] -= 1
+        freed = [] if left[id] else waiting.pop(id, [])
+        for reply in freed:
+            if not come[reply]:
+                heappush(free, reply)
 
 
 def replies_to(fact: Fact) -> str | None:

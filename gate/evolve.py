@@ -56,7 +56,10 @@ class Reach(Enum):
 
 
 def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = None) -> Reach:
-    """Take one fact in; `of` names the merged client whom it is about, None the dossier's own."""
+    """Take one fact in; `of` names the merged client whom it is about, None the dossier's own.
+
+    What is refused with `Reach.HISTORY` has changed nothing.
+    """
     fold = _FOLDS.get(type(fact.said))
     if fold is None:
         return Reach.FORWARD
@@ -284,14 +287,14 @@ def filing_of(fact: Fact) -> Filing:
 def _file(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said, filing = fact.said, filing_of(fact)
     assert isinstance(said, EvidenceFiled)
-    if said.supports == "solicitation":
-        reached.accusations.append(filing)
-    if own and said.request is None and said.supports != "solicitation":
-        dossier.filings.setdefault(NO_REQUEST, []).append(filing)
     if own and said.request is not None:
         if said.request not in dossier.filings and _may_be_cut(dossier, said.request):
             return Reach.HISTORY
         dossier.filings.setdefault(said.request, []).append(filing)
+    if said.supports == "solicitation":
+        reached.accusations.append(filing)
+    elif own and said.request is None:
+        dossier.filings.setdefault(NO_REQUEST, []).append(filing)
     return Reach.FORWARD
 
 
@@ -328,11 +331,10 @@ def _narrow(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     assert isinstance(said, Narrowed)
     if said.by == said.second:
         return Reach.FORWARD
+    if not dossier.full and any(not span.complete for span in reached.touches.values()):
+        return Reach.HISTORY
     for key, span in reached.touches.items():
-        named = [t for t in span.entries if t.id == said.exposure]
-        if not span.complete and not dossier.full:
-            return Reach.HISTORY
-        for touch in named:
+        for touch in [t for t in span.entries if t.id == said.exposure]:
             span.entries.remove(touch)
             span.count -= 1
             reached.singles.append(Single(key, touch))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gate.dossier import Dossier, Scope
+from gate.policy import Policy
 from gate.register import Register
 
 
@@ -46,6 +47,11 @@ class Known(NamedTuple):
     """Of the dossier, where that is a long one."""
     every: bool = False
     """Whether every solicitation is to be found, or of each promoter and campaign as many as reasons name."""
+
+    @property
+    def policy(self) -> Policy:
+        """What is judged by: INVARIANT (one policy), see `gate.arrival.step`."""
+        return self.register.policy
 
     def filers(self, evidence: Iterable[str]) -> dict[str, set[str]]:
         """Who filed each of these, as far as is kept: they do not approve it."""

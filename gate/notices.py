@@ -36,10 +36,10 @@ def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) 
     return Notice(name, derived_id("not", name, client, *scope.key), client, view, because)
 
 
-def notices_at(known: Known, fact: Fact, policy: Policy, then: Known | None = None) -> tuple[Notice, ...]:
+def notices_at(known: Known, fact: Fact, then: Known | None = None) -> tuple[Notice, ...]:
     """What one fact opens or spoils; `then` is what was known up to it, where it is late."""
     if type(fact.said) is Requested:
-        return _opened(known, fact, policy, then or known)
+        return _opened(known, fact, then or known)
     if not known.dossier.scopes or not _solicits(known.dossier, fact):
         return ()
     return tainted_scopes(known, fact)
@@ -73,7 +73,7 @@ def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
     return {s.key for s in known.dossier.scopes if taints.of(s) is not None}
 
 
-def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Notice, ...]:
+def _opened(known: Known, fact: Fact, then: Known) -> tuple[Notice, ...]:
     scope = known.dossier.scope(fact.source, fact.id)
     if scope is None:
         return ()
@@ -82,7 +82,7 @@ def _opened(known: Known, fact: Fact, policy: Policy, then: Known) -> tuple[Noti
         return spoilt
     if _is_abroad(then, scope.opened):
         return spoilt
-    return (_notice("scope.opened", fact.client, scope, fact.id, policy), *spoilt)
+    return (_notice("scope.opened", fact.client, scope, fact.id, known.policy), *spoilt)
 
 
 def _is_abroad(known: Known, at: Instant) -> bool:
@@ -99,7 +99,7 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
 
     `because` is what arrived and shows it; without it the solicitation itself is named.
     """
-    dossier, policy = known.dossier, known.register.policy
+    dossier, policy = known.dossier, known.policy
     untold = [s for s in dossier.scopes if not s.tainted]
     if not untold:
         return ()
@@ -158,13 +158,13 @@ def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> 
     return tuple(found)
 
 
-def cases_at(known: Known, fact: Fact, policy: Policy) -> tuple[Case, ...]:
+def cases_at(known: Known, fact: Fact) -> tuple[Case, ...]:
     """Cases that a fact opens by itself."""
     said = fact.said
     if isinstance(said, EvidenceFiled) and said.supports == "solicitation":
         sentence = f"evidence `{said.evidence}` says that the client was solicited"
         return (case_of("EVIDENCE_CONTRADICTED", sentence, fact.client, fact),)
-    return exposure(known.dossier, fact, policy)
+    return exposure(known.dossier, fact, known.policy)
 
 
 def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
@@ -176,10 +176,11 @@ def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
     return (case_of("EXPOSURE", sentence, dossier.client, fact),)
 
 
-def exposures_before(known: Known, fact: Fact, history: Sequence[Record], policy: Policy) -> tuple[Case, ...]:
+def exposures_before(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
     """The cases of contacts that had arrived before the request whose scope they fell into."""
     if not opens_scope(fact):
         return ()
+    policy = known.policy
     end = fact.at + policy.hard_limit
     others = [s for s in known.dossier.scopes if s.key != fact.key]
     contacts = [r.fact for r in history if r.fact is not None and isinstance(r.fact.said, Contacted)]

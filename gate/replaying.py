@@ -16,7 +16,6 @@ from gate.history import Record, standings
 from gate.instants import LATEST
 from gate.known import Index, Known
 from gate.outcome import Outcome
-from gate.policy import Policy
 from gate.register import Register
 from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.territory import where_is_client
@@ -49,7 +48,7 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    client: str, records: Sequence[Record], register: Register, policy: Policy, since: Instant, until: Instant = LATEST
+    client: str, records: Sequence[Record], register: Register, since: Instant, until: Instant = LATEST
 ) -> Replayed:
     """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
 
@@ -58,13 +57,13 @@ def replay(
     """
     released = (e for e, g in standings(records).items() if g.standing.released_at is not None)
     whole = frozenset(released) if until == LATEST else None
-    again = _Replay(client, records, register, policy, since, whole).run(until)
+    again = _Replay(client, records, register, since, whole).run(until)
     return Replayed(again.dossier, again.outcomes, again.names)
 
 
-def as_of(client: str, records: Sequence[Record], register: Register, policy: Policy, at: Instant) -> Dossier:
+def as_of(client: str, records: Sequence[Record], register: Register, at: Instant) -> Dossier:
     """The dossier on all that counts by that time, uncut: what an offer of that time is judged on."""
-    return replay(client, records, register, policy, LATEST + 1, at).dossier
+    return replay(client, records, register, LATEST + 1, at).dossier
 
 
 class _Replay:
@@ -75,14 +74,13 @@ class _Replay:
         client: str,
         records: Sequence[Record],
         register: Register,
-        policy: Policy,
         since: Instant,
         whole: frozenset[tuple[str, str]] | None,
     ) -> None:
         self.dossier = Dossier(client, full=True)
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.names: dict[tuple[str, str], tuple[Thing, ...]] = {}
-        self._records, self._register, self._policy, self._since = records, register, policy, since
+        self._records, self._register, self._since = records, register, since
         self._whole = whole
         """Offers that are judged on every solicitation; None: all of them."""
         self._quick = Index()
@@ -102,8 +100,11 @@ class _Replay:
 
     def run(self, until: Instant) -> "_Replay":
         """Take in all that counts by then."""
-        for record in in_time(self._records, until):
-            self._take(record)
+        for turn in in_time(self._records, until):
+            if not turn.judges:
+                self._take(turn.record)
+            elif turn.at >= self._since:
+                self.outcomes[turn.fact.key] = self._judge(turn.fact)
         return self
 
     def _take(self, record: Record) -> None:
@@ -118,11 +119,7 @@ class _Replay:
             overlay(self.dossier, replied_to)
         match fact.said:
             case Proposed() as said:
-                if record.let_go:  # The mark that `in_time` puts on the second coming of an offer: judge it now.
-                    if fact.at >= self._since:
-                        self.outcomes[fact.key] = self._judge(fact, said)
-                else:
-                    self._propose(record, fact, said)
+                self._propose(record, fact, said)
             case Delivered() as sent:
                 self._send(record, fact, sent)
             case _:
@@ -163,12 +160,14 @@ class _Replay:
             if not record.let_go:
                 self._touched += [(sent.offer, key, touch_of(fact)) for key in soliciting(acted)]
 
-    def _judge(self, offer: Fact, said: Proposed) -> Outcome:
+    def _judge(self, offer: Fact) -> Outcome:
         """No offer is judged on its own delivery: what that left is taken away for so long."""
+        said = offer.said
+        assert isinstance(said, Proposed)
         known = self._leant_on(self._whole is None or offer.key in self._whole)
         at, sent = self.dossier.delivered
         if at != offer.at or said.offer not in sent:
-            return decide(known, offer, self._policy)
+            return decide(known, offer, known.policy)
         if self._asked_at == offer.at:
             return self._judge_without(offer, said, known.every)
         own = self.dossier.own
@@ -179,7 +178,7 @@ class _Replay:
                 own.singles.remove(Single(key, touch))
             else:
                 own.touches[key].entries.remove(touch)
-        outcome = decide(known, offer, self._policy)
+        outcome = decide(known, offer, known.policy)
         own.singles = singles
         for key, touch in touched:
             if touch.id not in own.narrowings:
@@ -197,11 +196,11 @@ class _Replay:
             sent = record.fact.said if record.fact is not None and record.of is None else None
             if not isinstance(sent, Delivered) or sent.offer != said.offer:
                 again._take(record)
-        return decide(again._leant_on(every), offer, self._policy)
+        return decide(again._leant_on(every), offer, self._register.policy)
 
     def _branch(self) -> "_Replay":
         """Another replay that goes on from here with sendings and requests, and judges nothing."""
-        branch = _Replay(self.dossier.client, (), self._register, self._policy, LATEST + 1, None)
+        branch = _Replay(self.dossier.client, (), self._register, LATEST + 1, None)
         branch.dossier, branch._quick = branched(self.dossier), self._quick.branched()
         branch._others, branch._proposals = self._others, self._proposals
         return branch

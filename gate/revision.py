@@ -35,9 +35,7 @@ from gate.replaying import as_of, names_of, replay
 Key = tuple[str, str]
 
 
-def standing_of(
-    known: Known, offer: Fact, because: Fact, outcome: Outcome, policy: Policy, told_by: str | None = None
-) -> Standing:
+def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, told_by: str | None = None) -> Standing:
     """The standing record of an answer; `told_by` as in `decision_id`."""
     said = offer.said
     assert isinstance(said, Proposed)
@@ -46,7 +44,7 @@ def standing_of(
         offer.source,
         offer.id,
         said.offer,
-        decision_id(offer, because, policy.digest, told_by),
+        decision_id(offer, because, known.policy.digest, told_by),
         int(outcome.verdict),
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
@@ -57,7 +55,7 @@ def standing_of(
     )
 
 
-def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) -> Step:
+def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
     """Take a fact of the client in with the whole history at hand."""
     dossier, said = known.dossier, fact.said
     answered = standings(history)
@@ -68,39 +66,39 @@ def arrive(known: Known, fact: Fact, policy: Policy, history: Sequence[Record]) 
         record = Record(fact, let_go=people.was_let_go(belongs, fact.at))
         cases = () if record.let_go else (notices.delivered_without_permission(fact, belongs),)
     if isinstance(said, Released) and not may_be_answered(dossier, fact):
-        return _release(known, fact, said, policy, history, answered)
+        return _release(known, fact, said, history, answered)
     since = effective(fact, _filings(history))
-    step = _revise(known, record, (), since, fact, policy, history, answered)
+    step = _revise(known, record, (), since, fact, history, answered)
     now = Known(step.dossier, known.register)
     if isinstance(said, Released) and said.by != said.second:
         cases = (people.refused(fact, "its id is that of something the client said; sign it under another"),)
     cases += (
         *_signed_alone(now, fact, history),
-        *notices.cases_at(now, fact, policy),
-        *notices.exposures_before(now, fact, history, policy),
+        *notices.cases_at(now, fact),
+        *notices.exposures_before(now, fact, history),
     )
     forwards = people.to_kin(step.dossier, fact, step.record)
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
         forwards = _greet(step.dossier, (said.other,), [*history, record], fact)
-    opened = notices.notices_at(now, fact, policy, _when_asked(known, fact, [*history, record], policy))
+    opened = notices.notices_at(now, fact, _when_asked(known, fact, [*history, record]))
     return Step(
-        _bounded(step.dossier, policy),
+        _bounded(step.dossier, known.policy),
         step.record,
         step.answers,
         (*opened, *step.notices),
         step.cases + cases,
-        notices.deadlines_at(fact, policy),
+        notices.deadlines_at(fact, known.policy),
         forwards,
     )
 
 
-def _when_asked(known: Known, fact: Fact, records: Sequence[Record], policy: Policy) -> Known | None:
+def _when_asked(known: Known, fact: Fact, records: Sequence[Record]) -> Known | None:
     """What was known up to a late request: where the client was then, his dossier may have forgotten by now."""
     if not isinstance(fact.said, Requested) or fact.at >= known.dossier.horizon:
         return None
-    return Known(as_of(known.dossier.client, records, known.register, policy, fact.at), known.register)
+    return Known(as_of(known.dossier.client, records, known.register, fact.at), known.register)
 
 
 def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
@@ -113,34 +111,30 @@ def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[
     return tuple(people.alone_case(f) for f in now if f.key not in before)
 
 
-def greeted(known: Known, greeting: Greeting, policy: Policy, history: Sequence[Record]) -> list[Step]:
-    """Take in what a merged client tells; a step for each record, and greetings for those not known yet."""
-    steps: list[Step] = []
-    records = list(history)
-    since = _since(greeting)
+def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tuple[Step, list[Record]]:
+    """Take in what a merged client tells: what follows, with greetings for those not known yet.
+
+    And which records of the message are new: they come into the history before the step's own.
+    """
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
-    step = _revise(known, None, tuple(fresh), since, greeting.because, policy, records, standings(records), greeting.of)
+    step = _revise(known, None, fresh, _since(greeting), greeting.because, history, standings(history), greeting.of)
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
-    forwards = _greet(step.dossier, newcomers, records, greeting.because)
-    steps.extend(Step(step.dossier, r) for r in fresh)
-    touched = (notices.exposure(step.dossier, r.fact, policy) for r in fresh if r.fact is not None)
+    forwards = _greet(step.dossier, newcomers, history, greeting.because)
+    touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
     cases = (*step.cases, *(case for found in touched for case in found))
-    _bounded(step.dossier, policy)
-    steps.append(Step(step.dossier, step.record, step.answers, step.notices, cases, (), forwards))
-    return steps
+    dossier = _bounded(step.dossier, known.policy)
+    return Step(dossier, step.record, step.answers, step.notices, cases, (), forwards), fresh
 
 
-def reopen(
-    known: Known, since: Instant, because: Fact, policy: Policy, history: Sequence[Record]
-) -> tuple[Step, Leanings]:
+def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record]) -> tuple[Step, Leanings]:
     """Judge a client's offers from `since` on again, because the register changed behind them.
 
     With what he leans on, as far as he himself is concerned, also where that was cut.
     """
-    step = _revise(known, None, (), since, because, policy, history, standings(history))
+    step = _revise(known, None, (), since, because, history, standings(history))
     leant_on = leanings(step.dossier)
-    _bounded(step.dossier, policy)
+    _bounded(step.dossier, known.policy)
     return step, leant_on
 
 
@@ -181,10 +175,9 @@ def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
 def _revise(
     known: Known,
     record: Record | None,
-    kin_records: tuple[Record, ...],
+    kin_records: Sequence[Record],
     since: Instant,
     because: Fact,
-    policy: Policy,
     history: Sequence[Record],
     answered: dict[Key, Given],
     told_by: str | None = None,
@@ -192,13 +185,13 @@ def _revise(
     """Replay everything with the new records, and supersede every standing answer that is too soft now."""
     arrived = (*history, *((record,) if record else ()), *kin_records)
     old = known.dossier
-    replayed = replay(old.client, arrived, known.register, policy, since)
+    replayed = replay(old.client, arrived, known.register, since)
     dossier, outcomes = replayed.dossier, replayed.outcomes
     fresh = Known(dossier, known.register)
     offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
     answers = []
     for key, outcome in outcomes.items():
-        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, policy, history, told_by)
+        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, history, told_by)
         if answer:
             answers.append(answer)
     answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
@@ -208,7 +201,7 @@ def _revise(
         standing[key] = replaced(standing[key], names=names)
     _carry(dossier, old, standing)
     if old.dropped:
-        _mark_what_was_told(known, fresh, record, kin_records, policy, history)
+        _mark_what_was_told(known, fresh, record, kin_records, history)
     cases = _late(old.client, because, answers)
     for answer in answers:
         cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
@@ -224,34 +217,33 @@ def _answer(
     outcome: Outcome,
     before: Given | None,
     because: Fact,
-    policy: Policy,
     history: Sequence[Record],
     told_by: str | None,
 ) -> Answer | None:
     """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
     countries = known.dossier.located()
     if before is None:
-        standing = standing_of(known, offer, because, outcome, policy)
+        standing = standing_of(known, offer, because, outcome)
         return Answer(offer, outcome, standing, because.recorded, countries=countries)
     softer = outcome.verdict > before.standing.verdict
     if before.standing.released_at is not None and before.outcome is not None:
-        softer = _takes_back(known, before, outcome, policy, history)
+        softer = _takes_back(known, before, outcome, history)
     if not softer:
         return None
-    standing = standing_of(known, offer, because, outcome, policy, told_by)
+    standing = standing_of(known, offer, because, outcome, told_by)
     return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
 
 
-def _takes_back(known: Known, standing: Given, fresh: Outcome, policy: Policy, history: Sequence[Record]) -> bool:
+def _takes_back(known: Known, standing: Given, fresh: Outcome, history: Sequence[Record]) -> bool:
     """Whether more is known than the answer said, or leant on without saying it; the latter takes another replay."""
     said = standing.outcome
     assert said is not None
     if not people.takes_back(said, said, fresh):
         return False
-    return people.takes_back(said, _outcome_then(known, standing, policy, history), fresh)
+    return people.takes_back(said, _outcome_then(known, standing, history), fresh)
 
 
-def _outcome_then(known: Known, standing: Given, policy: Policy, history: Sequence[Record]) -> Outcome:
+def _outcome_then(known: Known, standing: Given, history: Sequence[Record]) -> Outcome:
     """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
     key, decision = standing.standing.event, standing.standing.decision
     for place in range(len(history) - 1, -1, -1):
@@ -264,7 +256,7 @@ def _outcome_then(known: Known, standing: Given, policy: Policy, history: Sequen
             continue
         register = known.register.as_of(found.register)
         at, then = found.standing.at, history[: place + 1]
-        return replay(known.dossier.client, then, register, policy, at, at).outcomes[key]
+        return replay(known.dossier.client, then, register, at, at).outcomes[key]
     raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
 
@@ -293,15 +285,14 @@ def _mark_what_was_told(
     known: Known,
     fresh: Known,
     record: Record | None,
-    kin_records: tuple[Record, ...],
-    policy: Policy,
+    kin_records: Sequence[Record],
     history: Sequence[Record],
 ) -> None:
     """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
     arrived = [r.fact for r in (record, *kin_records) if r is not None and r.fact is not None]
     newly: set[tuple[str, str]] = set()
     if any(type(f.said) in notices.SOLICITING for f in arrived):
-        before = replay(known.dossier.client, history, known.register, policy, LATEST + 1).dossier
+        before = replay(known.dossier.client, history, known.register, LATEST + 1).dossier
         newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, known.register))
     kept = {s.key for s in known.dossier.scopes} | {f.key for f in arrived}
     for scope in fresh.dossier.scopes:
@@ -320,10 +311,8 @@ def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
     return dossier
 
 
-def _release(
-    known: Known, fact: Fact, said: Released, policy: Policy, history: Sequence[Record], answered: dict[Key, Given]
-) -> Step:
-    dossier = known.dossier
+def _release(known: Known, fact: Fact, said: Released, history: Sequence[Record], answered: dict[Key, Given]) -> Step:
+    dossier, policy = known.dossier, known.policy
     alone = people.same_person(dossier, fact)
     if alone:
         return Step(dossier, Record(fact), cases=alone)
@@ -332,8 +321,8 @@ def _release(
     if why or found is None or found.outcome is None:
         return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
     standing, outcome = found.standing, found.outcome
-    fresh = replay(dossier.client, history, known.register, policy, standing.at, standing.at).outcomes[standing.event]
-    if _takes_back(known, found, fresh, policy, history):
+    fresh = replay(dossier.client, history, known.register, standing.at, standing.at).outcomes[standing.event]
+    if _takes_back(known, found, fresh, history):
         why = "more is known against it by now than the answer says; propose the offer again"
         return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
     offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)

@@ -72,10 +72,9 @@ class Clients:
         """Take what a merged client tells to one of these."""
         known = Known(self.store.dossier(greeting.to), self.register)
         countries = _places(known.dossier)
-        steps = greeted(known, greeting, self.policy, self.store.history(greeting.to))
-        last = steps[-1]
-        self._keep(last, *(s.record for s in steps))
-        return [*last.told, *self._placed(last.dossier, countries), *last.forwards]
+        done, fresh = greeted(known, greeting, self.store.history(greeting.to))
+        self._keep(done, *fresh, done.record)
+        return [*done.told, *self._placed(done.dossier, countries), *done.forwards]
 
     def behind(self, concern: Concern) -> list[str]:
         """Clients whom a change of the register may reach back to; each is to be reopened."""
@@ -97,7 +96,7 @@ class Clients:
         if not self.concerned(client, concern):
             return ()
         known, fact = Known(self.store.dossier(client), self.register), concern.fact
-        done, found = reopen(known, fact.at, fact, self.policy, self.store.history(client))
+        done, found = reopen(known, fact.at, fact, self.store.history(client))
         merged = bool(done.dossier.kin)
         # Whether somebody's history had to be read to find that he is not concerned must not show.
         counts = merged or concern.among(found)

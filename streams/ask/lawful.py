@@ -7,11 +7,13 @@ What is not listed was not found lawful. A client out of territory may be offere
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
-from gate import Known, Outcome, Verdict, decide
+from gate.decision import decide
 from gate.dossier import Dossier, Scope
 from gate.facts import Fact, Instant, Proposed, Service, Thing
 from gate.instants import moment
+from gate.known import Known
 from gate.law import DUTIES
+from gate.outcome import Outcome, Verdict
 from gate.policy import Policy
 from gate.replaying import as_of
 from gate.solicitation import uncertain
@@ -72,7 +74,7 @@ def _known(client: str, now: Instant, seen: Seen) -> Known | None:
     """The dossier as it is now; from the history where the bounded one does not tell, None where that is missing."""
     dossier, register = seen.known.dossier, seen.known.register
     if seen.history is not None:
-        return Known(as_of(client, seen.history, register, seen.policy, now), register)
+        return Known(as_of(client, seen.history, register, now), register)
     spilled = any(now < until for until in dossier.spilled.values())
     return None if now < dossier.horizon or spilled or uncertain(dossier, register) else seen.known
 

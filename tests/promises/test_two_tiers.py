@@ -14,8 +14,14 @@ import pytest
 import gate.arrival
 import gate.dossier
 import streams.clients
+from gate.dossier import Dossier
+from gate.evolve import Reach, evolve
+from gate.facts import Contacted, EvidenceFiled, Fact, Narrowed, Requested
+from gate.forgotten import everything
+from gate.register import Register
 from state import MemoryStore
-from tests.player import Played, codes, play
+from state.codec import dossier_to_bytes
+from tests.player import POLICY, Played, codes, play
 from tests.promises.histories import history
 from tests.promises.papers import life
 
@@ -93,3 +99,21 @@ def test_the_same_log_gives_the_same_bytes() -> None:
     for seed in range(60):
         events = history(seed)
         assert json.dumps(play(events).out) == json.dumps(play(events, MemoryStore(live=1)).out), f"seed {seed}"
+
+
+@pytest.mark.parametrize("promoters", [("little", "much"), ("much", "little")])
+def test_what_asks_for_the_history_has_changed_nothing(promoters: tuple[str, str]) -> None:
+    """Neither what people narrow beside touches that were cut, nor an accusation of a request that may have been cut."""
+    dossier, register = Dossier("anna", forgotten=everything()), Register(POLICY)
+    for by in promoters:
+        for n in range(1 if by == "little" else 20):
+            mail = Contacted(by, "email", "marketing")
+            assert evolve(dossier, Fact("//x", f"{by}-{n}", "anna", 10 + n, 10 + n, mail), register) is Reach.FORWARD
+    before = dossier_to_bytes(dossier)
+    for said in (
+        Narrowed("little-0", "st-a", "st-b", "not for us", ()),
+        EvidenceFiled("ev", "solicitation", "complaint", "st-a", request="long ago"),
+        Requested("custody", "t", "web", "order", in_reply_to="long ago"),
+    ):
+        assert evolve(dossier, Fact("//x", "late", "anna", 50, 50, said), register) is Reach.HISTORY
+        assert dossier_to_bytes(dossier) == before, said

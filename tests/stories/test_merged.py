@@ -226,7 +226,7 @@ def test_two_clients_offers_may_have_one_id() -> None:
     his = Record(replaced(proposed, client="ben"), of="ben")
     mail = Fact("//story", "mail", "anna", proposed.at, proposed.at, Contacted("firm", "email", "marketing"))
     known = Known(store.dossier("anna"), gate.register)
-    found, _ = reopen(known, proposed.at, mail, POLICY, [*store.history("anna"), his, Record(mail)])
+    found, _ = reopen(known, proposed.at, mail, [*store.history("anna"), his, Record(mail)])
     assert [(a.offer.client, a.outcome.leading) for a in found.answers] == [("anna", "EXPOSED_SINCE_REQUEST")]
 
 

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from gate.arrival import step
+from gate.dossier import Dossier
+from gate.facts import Asked, Fact
+from gate.known import Known
 from gate.policy import DAY, HOUR, complaints
+from gate.register import Register
 from streams.policy_file import DEFAULT, PolicyRefused, load
 from tests.player import POLICY
 from tests.stories.telling import (
@@ -154,3 +159,10 @@ def test_a_request_is_needed_whatever_the_policy() -> None:
     """No number opens a window that nobody asked for."""
     wide = structs.replace(POLICY, soft_limit=27 * DAY, hard_limit=27 * DAY)
     assert answer(clean_client()[:-5], asks("custody"), offer(), policy=wide) == blocked("NEW_SERVICE_TYPE")
+
+
+def test_nobody_is_judged_by_two_policies_at_once() -> None:
+    """A register that was read by another policy knows other countries and promoters than the one that is asked for."""
+    known, said = Known(Dossier("anna"), Register(POLICY)), Fact("//x", "1", "anna", 1, 1, Asked("web"))
+    with pytest.raises(AssertionError, match=r"`stricter`.*`2026-11-21`"):
+        step(known, said, structs.replace(POLICY, version="stricter"))
