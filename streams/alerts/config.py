@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from gate.effects import CASE_CODES
 from gate.facts import Instant
 from gate.law import DUTIES
 from gate.policy import SECOND
 from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
-from streams.schemas.outputs import CASES
 from streams.settings import NoSecret, secret_in, url_of
 
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
-WHYS: Final = frozenset(DUTIES) | frozenset(CASES)
+WHYS: Final = frozenset(DUTIES) | frozenset(CASE_CODES)
 """Codes of reasons and of cases (judging section 6)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,253}")

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from gate.effects import CASE_CODES
 from gate.facts import Country, Service
 from gate.law import DUTIES
 from gate.outcome import Verdict
@@ -19,18 +20,6 @@ from streams.schemas.words import (
     pattern,
 )
 
-CASES = (
-    "LATE_EVIDENCE",
-    "LOCATION_CONFLICT",
-    "DELIVERED_WITHOUT_PERMISSION",
-    "EXPOSURE",
-    "EVIDENCE_CONTRADICTED",
-    "IDENTITY_MERGED",
-    "SAME_PERSON_TWICE",
-    "RELEASE_REFUSED",
-    "RULE_FAILED",
-)
-"""Why a case is opened."""
 NOTICES = {
     "scope.opened": "a window of a client and service opened",
     "scope.closed": "a window shut",
@@ -90,7 +79,7 @@ _DECIDED = object_of(
     },
 )
 _CASE = object_of(
-    {"case": IDENT_TEXT, "why": one_of(CASES), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
+    {"case": IDENT_TEXT, "why": one_of(CASE_CODES), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
     {"client": IDENT_TEXT, "law": TEXT, "cut": _CUT},
 )
 _NOTICE = object_of({"client": IDENT_TEXT, "scope": _SCOPE, "because": IDENT_TEXT})

@@ -14,6 +14,7 @@ import fastjsonschema
 import jsonschema
 import pytest
 
+from gate.effects import CASE_CODES
 from gate.facts import OF_REGISTER, TYPES
 from gate.law import DUTIES
 from streams.demo.month import month
@@ -204,7 +205,7 @@ def test_codes_are_those_of_the_gate() -> None:
     """Of reasons, cases and notices; a story reaches each."""
     leading = SCHEMAS["out/offer.decided.v1.json"]["properties"]["data"]["properties"]["leading"]
     assert leading["enum"] == list(DUTIES)
-    assert set(outputs.CASES) == stories.CASES and set(outputs.NOTICES) == stories.NOTICES
+    assert set(CASE_CODES) == stories.CASES and set(outputs.NOTICES) == stories.NOTICES
 
 
 # --- The AsyncAPI document ---
