@@ -11,7 +11,7 @@ from gate.facts import Fact, Instant, Proposed, Thing
 from gate.known import Known
 from gate.law import SOLICITATION_CODES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine, view_of
-from gate.policy import Policy
+from gate.policy import MINUTE, Policy
 from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.content import mixed_content, pure_content
@@ -160,7 +160,7 @@ class _Judging:
 
 
 def _within(offer: Fact, scope: Scope) -> str:
-    minutes = (offer.at - scope.opened) // 60_000_000
+    minutes = (offer.at - scope.opened) // MINUTE
     return f"{minutes // 60} h {minutes % 60} min after the client's own request, of the same type, in the same transaction"
 
 

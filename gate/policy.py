@@ -10,7 +10,8 @@ from msgspec import Struct
 from gate.facts import Instant
 
 SECOND: Final = 1_000_000
-HOUR: Final = 3_600 * SECOND
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 HARD_LIMIT_REFUSED: Final = 28 * DAY
 """ESMA's example of too late is a month (guideline 4, draft para. on timing; secondary source)."""

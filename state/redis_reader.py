@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from gate.dossier import Dossier
 from gate.facts import Instant
 from gate.history import Record
+from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.redis_errors import unnamed
 from state.redis_look import StateLost, looked_to, tag
@@ -110,7 +111,7 @@ class RedisReader:
     async def time(self) -> Instant:
         """What time it is by Redis's clock."""
         seconds, microseconds = await self._redis.time()
-        return int(seconds) * 1_000_000 + int(microseconds)
+        return int(seconds) * SECOND + int(microseconds)
 
     async def close(self) -> None:
         """Let go."""

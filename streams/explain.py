@@ -13,7 +13,7 @@ from gate.facts import OF_REGISTER, TYPES, Fact, Instant, Merged, Proposed, Thin
 from gate.instants import EPOCH, LATEST
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
-from gate.policy import Policy
+from gate.policy import MINUTE, Policy
 from streams.terminal import plain
 
 Found = Mapping[str, tuple[Fact, ...]]
@@ -92,7 +92,7 @@ _LASTING = frozenset(
 def when(at: Instant) -> str:
     """`3 March 2026 10:00 UTC`, with seconds only where there are some."""
     moment = EPOCH + timedelta(microseconds=min(at, LATEST))
-    clock = moment.strftime("%H:%M") if at % 60_000_000 == 0 else moment.time().isoformat()
+    clock = moment.strftime("%H:%M") if at % MINUTE == 0 else moment.time().isoformat()
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year} {clock} UTC"
 
 

@@ -7,8 +7,7 @@ from msgspec import Struct
 
 FOREVER = -1
 """As a retention in milliseconds."""
-HOUR = 3_600_000
-"""In milliseconds."""
+HOUR_MILLISECONDS = 3_600_000
 LARGEST = 1_048_588
 """Bytes of the largest record batch that an input topic takes: Kafka's own default. The border's limit is below it, so
 that what is too large for the gate still arrives, is kept and is named."""
@@ -94,6 +93,6 @@ def topics(prefix: str = "") -> Names:
             1,
             True,
             LARGEST,
-            HOUR,
+            HOUR_MILLISECONDS,
         ),
     )

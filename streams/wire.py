@@ -18,6 +18,7 @@ import msgspec
 from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import shape, typed
+from gate.policy import DAY, SECOND
 from streams.complaints import IDENT_RULE, complaint
 from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
 from streams.glance import glance, registered
@@ -101,7 +102,7 @@ def instant(text: object) -> Instant:
 def instant_of(at: datetime) -> Instant:
     """A time with zone, to the microsecond: seconds as a float would not hold that."""
     since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return since.days * DAY + since.seconds * SECOND + since.microseconds
 
 
 def _instant(text: str) -> Instant:

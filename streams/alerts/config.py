@@ -12,7 +12,7 @@ from msgspec import Struct
 from gate.effects import CASE_CODES
 from gate.facts import Instant
 from gate.law import DUTIES
-from gate.policy import SECOND
+from gate.policy import HOUR, SECOND
 from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
@@ -46,7 +46,7 @@ class Grouping(Struct, frozen=True):
     """How long a first alert waits for more of its group; also the least time between two messages of a group."""
     update: Instant = 300 * SECOND
     """How often a group says that there are more of the same."""
-    quiet: Instant = 3600 * SECOND
+    quiet: Instant = HOUR
     """After so long without anything new a group closes, where nothing of it is held."""
     flood: int = 20
     """More groups than this within a minute are a flood."""

@@ -5,10 +5,10 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from gate import Known
 from gate.facts import Instant
 from gate.history import Record
 from gate.instants import moment
+from gate.known import Known
 from gate.policy import SECOND, Policy
 from streams.web.clock import ONE_SOURCE
 
@@ -28,7 +28,7 @@ class ReadUpTo(Struct, frozen=True):
     def told(self, now: Instant) -> dict[str, Any]:
         """As it stands in an answer; the age is in seconds."""
         recorded = None if self.recorded is None else moment(self.recorded)
-        age = None if self.recorded is None else max(0, now - self.recorded) / 1_000_000
+        age = None if self.recorded is None else max(0, now - self.recorded) / SECOND
         return {
             "partition": self.partition,
             "next_offset": self.next_offset,

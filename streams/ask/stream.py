@@ -221,7 +221,7 @@ class KafkaStream:
             spread_alike(place.spread, self.partitions)
         await self._not_beyond(asker, actions, places, ends)
         for number, (next_offset, recorded, _) in enumerate(places):
-            waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / 1_000_000
+            waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / SECOND
             self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
         if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):
             self._looked = began

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gate.instants import text
+from gate.policy import SECOND
 from streams.commands.common import (
     AsJson,
     Since,
@@ -218,7 +219,7 @@ def _replayed(settings: Settings, asked: "Iterator[DeadLetter]", inputs: "Inputs
 def _row(letter: "DeadLetter", note: "Note | None") -> str:
     key = plain((letter.key or b"").decode(errors="replace"))
     why = f"(replayed {text(note.at)}) " if note else ""
-    at = text(letter.at - letter.at % 1_000_000)
+    at = text(letter.at - letter.at % SECOND)
     return _ROW.format(letter.place, at, plain(letter.reason), key, why + plain(letter.message)).rstrip()
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from gate.effects import Answer, Case
 from gate.instants import text
 from gate.law import DUTIES
-from gate.policy import Policy
+from gate.policy import DAY, HOUR, Policy
 from state import MemoryStore
 from streams.demo.month import PATH
 from streams.embedded import Gate
@@ -71,8 +71,8 @@ def tell(policy: Policy, console: Console) -> None:
     )
     console.print(
         f"{month.events} events came in; {len(first)} offers to {len(clients)} clients were asked about before they were"
-        f" sent. Policy {policy.version}: {policy.soft_limit // 3_600_000_000} hours without a person,"
-        f" {policy.hard_limit // 86_400_000_000} days at the most.\n"
+        f" sent. Policy {policy.version}: {policy.soft_limit // HOUR} hours without a person,"
+        f" {policy.hard_limit // DAY} days at the most.\n"
     )
     console.print(_verdicts(first))
     console.print(_reasons(first))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, case, or_, select, update
 from gate.effects import derived_id
 from gate.facts import Instant
 from gate.instants import text
+from gate.policy import HOUR
 from streams.desk import tables as t
 from streams.desk.access.roles import May, Person
 from streams.feed import Told
@@ -125,7 +126,7 @@ class Acts:
         if second is not None:
             data["second"] = second
         if hours is not None:
-            data["expires"] = text(min(now + int(hours) * 3_600_000_000, data.pop("latest", None) or 2**62))
+            data["expires"] = text(min(now + int(hours) * HOUR, data.pop("latest", None) or 2**62))
         event = {
             "specversion": "1.0",
             "id": id,

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Input, Static
 
+from gate.policy import SECOND
 from streams.terminal import plain
 from streams.watch.answers import Flagged, Wanted
 from streams.watch.choosing import Choice, Help
@@ -118,7 +119,7 @@ class WatchScreen(App[None]):
                 self._caught_up = True
             else:
                 self._trouble = news or ""
-        second = self._clock() // 1_000_000
+        second = self._clock() // SECOND
         if changed or second != self._second:
             self._second = second
             self._draw()

@@ -1,9 +1,8 @@
 """A storm of bad records: more than half of a minute's (issue 4). The partition pauses, so that somebody looks."""
 
 from gate.facts import Instant
-from gate.policy import SECOND
+from gate.policy import MINUTE
 
-MINUTE = 60 * SECOND
 LEAST = 100
 """Records; a few bad ones in a quiet minute are no storm."""
 PAUSE_SECONDS = 60.0

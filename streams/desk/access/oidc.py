@@ -19,9 +19,9 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Boolean, Column, Engine, Index, Table, delete, insert, select, update
 
 from gate.facts import Instant
-from gate.policy import SECOND
+from gate.policy import MINUTE, SECOND
 from streams.desk.access.oidc_settings import OidcSettings
-from streams.desk.access.people import MINUTE, person
+from streams.desk.access.people import person
 from streams.desk.access.provider import LEEWAY_SECONDS, Begun, NotBelieved, Provider
 from streams.desk.access.roles import Person, Role, in_words
 from streams.desk.access.sessions import LONGEST, same

@@ -6,6 +6,7 @@ import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from gate.policy import SECOND
 from streams.desk.access.door import address_of
 from streams.desk.access.oidc import UNDER_WAY, Oidc, SignInRefused
 from streams.desk.access.provider import NotBelieved, ProviderTrouble
@@ -41,7 +42,7 @@ def oidc_pages(view: View, oidc: Oidc) -> APIRouter:
         except ProviderTrouble as trouble:
             return troubled(request, trouble)
         answer = RedirectResponse(way, 303)
-        seconds = UNDER_WAY // 1_000_000
+        seconds = UNDER_WAY // SECOND
         answer.set_cookie(cookie, secret, seconds, secure=door.secure, httponly=True, samesite="lax", path="/")
         return answer
 

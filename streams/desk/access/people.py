@@ -30,11 +30,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.facts import Instant
-from gate.policy import SECOND
+from gate.policy import MINUTE, SECOND
 from streams.desk.access.roles import Person, Role, in_roles, in_words
 from streams.desk.tables import META, Words, insert_new
 
-MINUTE: Final = 60 * SECOND
 SHORTEST, LONGEST = 12, 256
 PARTS_AT_MOST: Final = 4
 """Of one character, where a keyboard sends letter and accents apart (Unicode, canonical decomposition)."""

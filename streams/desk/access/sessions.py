@@ -13,8 +13,8 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Engine, Index, Table, delete, select, update
 
 from gate.facts import Instant
-from gate.policy import HOUR
-from streams.desk.access.people import MINUTE, person
+from gate.policy import HOUR, MINUTE
+from streams.desk.access.people import person
 from streams.desk.access.roles import Person, in_roles
 from streams.desk.tables import META, Words, insert_new
 

@@ -7,17 +7,16 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from gate.instants import EARLIEST, EPOCH, LATEST, moment
-from gate.policy import DAY, HOUR, SECOND
+from gate.policy import DAY, HOUR, MINUTE, SECOND
 
-LEAST: Final = 60 * SECOND
+LEAST: Final = MINUTE
 """No line shows less."""
 _MOST_TICKS: Final = 10
-_MINUTE: Final = 60 * SECOND
 _MONDAY: Final = 4 * DAY
 """1970 began on a Thursday; weeks are counted from the Monday after."""
 _EVEN: Final = (
     *(n * SECOND for n in (10, 30)),
-    *(n * _MINUTE for n in (1, 5, 15, 30)),
+    *(n * MINUTE for n in (1, 5, 15, 30)),
     *(n * HOUR for n in (1, 3, 6, 12)),
     *(n * DAY for n in (1, 2, 7, 14)),
 )
@@ -81,7 +80,7 @@ def _even(span: Span, step: int) -> list[Tick]:
         if step >= DAY:
             found.append(Tick(at, date))
             continue
-        clock = moment(at).time().isoformat("minutes" if step >= _MINUTE else "seconds")
+        clock = moment(at).time().isoformat("minutes" if step >= MINUTE else "seconds")
         found.append(Tick(at, clock, "" if date == before else date))
         before = date
     return found

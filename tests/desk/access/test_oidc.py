@@ -7,11 +7,10 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from gate.policy import HOUR, SECOND
+from gate.policy import HOUR, MINUTE, SECOND
 from streams.desk.access import oidc as under_test
 from streams.desk.access.door import undeclared
 from streams.desk.access.oidc import sign_in, staff_id
-from streams.desk.access.people import MINUTE
 from streams.desk.access.roles import Role
 from streams.desk.access.sessions import session
 from tests.desk.access.conftest import DESK, Firm

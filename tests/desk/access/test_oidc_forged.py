@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from structlog.testing import capture_logs
 
+from gate.policy import MINUTE
 from streams.desk.access import provider as under_test
 from streams.desk.access.oidc_settings import OidcSettings
-from streams.desk.access.people import MINUTE
 from streams.desk.access.provider import ANSWER_LIMIT, Begun, NotBelieved, Token, verified
 from tests.desk.access.conftest import Browser, Firm
 from tests.desk.access.idp import CLIENT, KEY, SECRET, Claims, Idp
