@@ -1,29 +1,5 @@
-"""The law as pure functions: facts in, answers out. No clock, network, environment or log."""
+"""The law as pure functions: facts in, answers out. No clock, network, environment or log.
 
-from gate.arrival import HISTORY_NEEDED, step
-from gate.decision import decide
-from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step
-from gate.facts import Fact
-from gate.known import Known
-from gate.outcome import Outcome, Reason, Verdict
-from gate.policy import Policy
-from gate.register import Register
-
-__all__ = [
-    "HISTORY_NEEDED",
-    "Answer",
-    "Case",
-    "Deadline",
-    "Fact",
-    "Greeting",
-    "Known",
-    "Notice",
-    "Outcome",
-    "Policy",
-    "Reason",
-    "Register",
-    "Step",
-    "Verdict",
-    "decide",
-    "step",
-]
+Others take each name from its module; they begin with `gate.arrival.step` (one fact in, everything that follows out) and
+`gate.decision.decide` (one question, one answer).
+"""

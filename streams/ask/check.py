@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
-from gate import Answer, step
+from gate.arrival import step
+from gate.effects import Answer
 from gate.facts import Fact, Instant
 from gate.instants import text
 from streams.ask.reader import Seen

@@ -12,11 +12,13 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from gate import Known, Policy, Register
 from gate.concern import concerns
 from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.facts import Fact
 from gate.instants import LATEST
+from gate.known import Known
+from gate.policy import Policy
+from gate.register import Register
 from state import redis_errors
 from state.codec import UnknownLayout
 from state.redis_look import StateLost, looked_to

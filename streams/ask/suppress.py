@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from gate import Answer
+from gate.effects import Answer
 from gate.facts import Fact, Instant
 from gate.instants import moment
 from gate.law import DUTIES

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from time import perf_counter
 
-from gate import Known
 from gate.dossier import BEFORE_EVERYTHING
+from gate.known import Known
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, require_clock
 from streams.serve.intake import Intake
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gate import HISTORY_NEEDED
+from gate.arrival import HISTORY_NEEDED
 from streams.ask import check
 from streams.ask.routes import Budget
 from tests.promises.histories import ASSETS, PRODUCTS, SERVICES, History, history
