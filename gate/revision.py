@@ -4,7 +4,7 @@ Law: law reference R22, R23 (never rewrite; late favourable facts count forward 
 Source: judging section 1 (P1, P2), sections 6 and 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gate import notices, people
 from gate.chronology import effective
@@ -23,6 +23,7 @@ from gate.facts import (
     RelationshipChanged,
     Released,
     Requested,
+    Thing,
 )
 from gate.history import Given, Record, given, standings
 from gate.instants import LATEST
@@ -57,22 +58,15 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, told
 
 def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
     """Take a fact of the client in with the whole history at hand."""
-    dossier, said = known.dossier, fact.said
-    answered = standings(history)
-    cases: tuple[Case, ...] = ()
-    record = Record(fact)
-    if isinstance(said, Delivered):
-        belongs = people.belonging((a.standing for a in answered.values()), said.offer, fact.at)
-        record = Record(fact, let_go=people.was_let_go(belongs, fact.at))
-        cases = () if record.let_go else (notices.delivered_without_permission(fact, belongs),)
-    if isinstance(said, Released) and not may_be_answered(dossier, fact):
-        return _release(known, fact, said, history, answered)
-    since = effective(fact, _filings(history))
-    step = _revise(known, record, (), since, fact, history, answered)
-    now = Known(step.dossier, known.register)
-    if isinstance(said, Released) and said.by != said.second:
-        cases = (people.refused(fact, "its id is that of something the client said; sign it under another"),)
-    cases += (
+    said, revision = fact.said, _Revision(known, fact, history)
+    if isinstance(said, Released) and not may_be_answered(known.dossier, fact):
+        return revision.release(said)
+    record, unasked = _recorded(fact, [g.standing for g in revision.answered.values()])
+    step = revision.step(effective(fact, _filings(history)), record)
+    now, arrived = Known(step.dossier, known.register), [*history, record]
+    cases = (
+        *step.cases,
+        *unasked,
         *_signed_alone(now, fact, history),
         *notices.cases_at(now, fact),
         *notices.exposures_before(now, fact, history),
@@ -81,17 +75,25 @@ def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
-        forwards = _greet(step.dossier, (said.other,), [*history, record], fact)
-    opened = notices.notices_at(now, fact, _when_asked(known, fact, [*history, record]))
-    return Step(
-        _bounded(step.dossier, known.policy),
-        step.record,
-        step.answers,
-        (*opened, *step.notices),
-        step.cases + cases,
-        notices.deadlines_at(fact, known.policy),
-        forwards,
-    )
+        forwards = _greet(step.dossier, (said.other,), arrived, fact)
+    opened = (*notices.notices_at(now, fact, _when_asked(known, fact, arrived)), *step.notices)
+    dossier, deadlines = _bounded(step.dossier, known.policy), notices.deadlines_at(fact, known.policy)
+    return Step(dossier, step.record, step.answers, opened, cases, deadlines, forwards)
+
+
+def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[Case, ...]]:
+    """How an arrival is recorded; and the case of an offer that was not let go, or of a release under a client's id."""
+    match fact.said:
+        case Delivered() as said:
+            belongs = people.belonging(answered, said.offer, fact.at)
+            let_go = people.was_let_go(belongs, fact.at)
+            cases = () if let_go else (notices.delivered_without_permission(fact, belongs),)
+            return Record(fact, let_go=let_go), cases
+        case Released() as said if said.by != said.second:
+            why = "its id is that of something the client said; sign it under another"
+            return Record(fact), (people.refused(fact, why),)
+        case _:
+            return Record(fact), ()
 
 
 def _when_asked(known: Known, fact: Fact, records: Sequence[Record]) -> Known | None:
@@ -118,7 +120,7 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
     """
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
-    step = _revise(known, None, fresh, _since(greeting), greeting.because, history, standings(history), greeting.of)
+    step = _Revision(known, greeting.because, history, greeting.of).step(_since(greeting), *fresh)
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
     forwards = _greet(step.dossier, newcomers, history, greeting.because)
     touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
@@ -132,7 +134,7 @@ def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record
 
     With what he leans on, as far as he himself is concerned, also where that was cut.
     """
-    step = _revise(known, None, (), since, because, history, standings(history))
+    step = _Revision(known, because, history).step(since)
     leant_on = leanings(step.dossier)
     _bounded(step.dossier, known.policy)
     return step, leant_on
@@ -172,92 +174,127 @@ def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
     return [r.fact.said for r in history if r.fact and r.of is None and isinstance(r.fact.said, EvidenceFiled)]
 
 
-def _revise(
-    known: Known,
-    record: Record | None,
-    kin_records: Sequence[Record],
-    since: Instant,
-    because: Fact,
-    history: Sequence[Record],
-    answered: dict[Key, Given],
-    told_by: str | None = None,
-) -> Step:
-    """Replay everything with the new records, and supersede every standing answer that is too soft now."""
-    arrived = (*history, *((record,) if record else ()), *kin_records)
-    old = known.dossier
-    replayed = replay(old.client, arrived, known.register, since)
-    dossier, outcomes = replayed.dossier, replayed.outcomes
-    fresh = Known(dossier, known.register)
-    offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
-    answers = []
-    for key, outcome in outcomes.items():
-        answer = _answer(fresh, offers[key], outcome, answered.get(key), because, history, told_by)
-        if answer:
-            answers.append(answer)
-    answers.sort(key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
-    fresh_ones = tuple(given(a.standing, a.outcome, known.register.version) for a in answers)
-    standing = {k: g.standing for k, g in answered.items()} | {a.standing.event: a.standing for a in answers}
-    for key, names in replayed.names.items():
-        standing[key] = replaced(standing[key], names=names)
-    _carry(dossier, old, standing)
-    if old.dropped:
-        _mark_what_was_told(known, fresh, record, kin_records, history)
-    cases = _late(old.client, because, answers)
-    for answer in answers:
-        cases += notices.cases_of(dossier, answer.offer, answer.outcome, answer.standing.decision)
-    spoilt = notices.tainted_scopes(fresh, because)
-    done = record or Record(None)
-    done = Record(done.fact, done.of, done.let_go, fresh_ones)
-    return Step(dossier, done, tuple(answers), spoilt, cases)
+class _Revision:
+    """What a client was answered, judged again on account of one fact."""
 
+    def __init__(self, known: Known, because: Fact, history: Sequence[Record], told_by: str | None = None) -> None:
+        """`known` and `history` are from before it; `told_by` as in `decision_id`."""
+        self._known, self._because, self._history, self._told_by = known, because, history, told_by
+        self.answered = standings(history)
+        """The standing answer of every offer."""
 
-def _answer(
-    known: Known,
-    offer: Fact,
-    outcome: Outcome,
-    before: Given | None,
-    because: Fact,
-    history: Sequence[Record],
-    told_by: str | None,
-) -> Answer | None:
-    """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
-    countries = known.dossier.located()
-    if before is None:
-        standing = standing_of(known, offer, because, outcome)
-        return Answer(offer, outcome, standing, because.recorded, countries=countries)
-    softer = outcome.verdict > before.standing.verdict
-    if before.standing.released_at is not None and before.outcome is not None:
-        softer = _takes_back(known, before, outcome, history)
-    if not softer:
-        return None
-    standing = standing_of(known, offer, because, outcome, told_by)
-    return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
+    def step(self, since: Instant, *new: Record) -> Step:
+        """Replay everything with the new records, and supersede every standing answer that is too soft now.
 
+        The step's record is that of the client's own arrival, or of the answers alone where others told of it.
+        """
+        old, register = self._known.dossier, self._known.register
+        arrived = (*self._history, *new)
+        replayed = replay(old.client, arrived, register, since)
+        fresh = Known(replayed.dossier, register)
+        answers = self._answers(fresh, replayed.outcomes, arrived)
+        _carry(fresh.dossier, old, self._standing(answers, replayed.names))
+        if old.dropped:
+            self._mark_what_was_told(fresh, new)
+        cases = _late(old.client, self._because, answers)
+        for answer in answers:
+            cases += notices.cases_of(fresh.dossier, answer.offer, answer.outcome, answer.standing.decision)
+        spoilt = notices.tainted_scopes(fresh, self._because)
+        own = next((r for r in new if r.of is None), Record(None))
+        kept = tuple(given(a.standing, a.outcome, register.version) for a in answers)
+        return Step(fresh.dossier, Record(own.fact, own.of, own.let_go, kept), tuple(answers), spoilt, cases)
 
-def _takes_back(known: Known, standing: Given, fresh: Outcome, history: Sequence[Record]) -> bool:
-    """Whether more is known than the answer said, or leant on without saying it; the latter takes another replay."""
-    said = standing.outcome
-    assert said is not None
-    if not people.takes_back(said, said, fresh):
-        return False
-    return people.takes_back(said, _outcome_then(known, standing, history), fresh)
+    def _answers(self, known: Known, outcomes: Mapping[Key, Outcome], arrived: Sequence[Record]) -> list[Answer]:
+        """First answers, then those that supersede others, each in the order of the offers."""
+        offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
+        answers = [self._answer(known, offers[key], outcome) for key, outcome in outcomes.items()]
+        found = [answer for answer in answers if answer]
+        return sorted(found, key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
 
+    def _answer(self, known: Known, offer: Fact, outcome: Outcome) -> Answer | None:
+        """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
+        before, because, countries = self.answered.get(offer.key), self._because, known.dossier.located()
+        if before is None:
+            standing = standing_of(known, offer, because, outcome)
+            return Answer(offer, outcome, standing, because.recorded, countries=countries)
+        softer = outcome.verdict > before.standing.verdict
+        if before.standing.released_at is not None and before.outcome is not None:
+            softer = self._takes_back(before, outcome)
+        if not softer:
+            return None
+        standing = standing_of(known, offer, because, outcome, self._told_by)
+        return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
 
-def _outcome_then(known: Known, standing: Given, history: Sequence[Record]) -> Outcome:
-    """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
-    key, decision = standing.standing.event, standing.standing.decision
-    for place in range(len(history) - 1, -1, -1):
-        record = history[place]
-        found = next((g for g in record.answers if g.standing.decision == decision), None)
-        if found is None:
-            continue
-        if record.fact is not None and isinstance(record.fact.said, Released):
-            decision = record.fact.said.decision
-            continue
-        register = known.register.as_of(found.register)
-        at, then = found.standing.at, history[: place + 1]
-        return replay(known.dossier.client, then, register, at, at).outcomes[key]
-    raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
+    def _standing(self, answers: Sequence[Answer], names: Mapping[Key, tuple[Thing, ...]]) -> list[Standing]:
+        """What stands now, with what a sending of each offer names by what is known now."""
+        standing = {k: g.standing for k, g in self.answered.items()} | {a.standing.event: a.standing for a in answers}
+        for key, named in names.items():
+            standing[key] = replaced(standing[key], names=named)
+        return list(standing.values())
+
+    def _takes_back(self, standing: Given, fresh: Outcome) -> bool:
+        """Whether more is known than the answer said, or leant on without saying it; the latter takes another replay."""
+        said = standing.outcome
+        assert said is not None
+        if not people.takes_back(said, said, fresh):
+            return False
+        return people.takes_back(said, self._outcome_then(standing), fresh)
+
+    def _outcome_then(self, standing: Given) -> Outcome:
+        """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
+        key, decision, history = standing.standing.event, standing.standing.decision, self._history
+        for place in range(len(history) - 1, -1, -1):
+            record = history[place]
+            found = next((g for g in record.answers if g.standing.decision == decision), None)
+            if found is None:
+                continue
+            if record.fact is not None and isinstance(record.fact.said, Released):
+                decision = record.fact.said.decision
+                continue
+            register = self._known.register.as_of(found.register)
+            at, then = found.standing.at, history[: place + 1]
+            return replay(self._known.dossier.client, then, register, at, at).outcomes[key]
+        raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
+
+    def _mark_what_was_told(self, fresh: Known, new: Sequence[Record]) -> None:
+        """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
+        old, register = self._known.dossier, self._known.register
+        arrived = [r.fact for r in new if r.fact is not None]
+        newly: set[tuple[str, str]] = set()
+        if any(type(f.said) in notices.SOLICITING for f in arrived):
+            before = replay(old.client, self._history, register, LATEST + 1).dossier
+            newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, register))
+        kept = {s.key for s in old.scopes} | {f.key for f in arrived}
+        for scope in fresh.dossier.scopes:
+            if scope.key not in kept:
+                scope.tainted = scope.key not in newly
+
+    def release(self, said: Released) -> Step:
+        """Let a held answer go if people may; nothing is judged anew by that."""
+        dossier, fact = self._known.dossier, self._because
+        alone = people.same_person(dossier, fact)
+        if alone:
+            return Step(dossier, Record(fact), cases=alone)
+        found = next((a for a in self.answered.values() if a.standing.decision == said.decision), None)
+        why = people.refusal(found.standing if found else None, said, fact.at, self._known.policy)
+        if why or found is None or found.outcome is None:
+            return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
+        if self._takes_back(found, self._outcome_now(found.standing)):
+            why = "more is known against it by now than the answer says; propose the offer again"
+            return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
+        return self._released(found.standing, found.outcome)
+
+    def _outcome_now(self, standing: Standing) -> Outcome:
+        client, register, at = self._known.dossier.client, self._known.register, standing.at
+        return replay(client, self._history, register, at, at).outcomes[standing.event]
+
+    def _released(self, standing: Standing, outcome: Outcome) -> Step:
+        dossier, fact = self._known.dossier, self._because
+        offer = next(r.fact for r in self._history if r.fact and r.of is None and r.fact.key == standing.event)
+        answer = people.released(offer, fact, outcome, standing, self._known.policy, dossier.located())
+        dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
+        kept = given(answer.standing, answer.outcome, self._known.register.version)
+        return Step(dossier, Record(fact, answers=(kept,)), (answer,))
 
 
 def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
@@ -269,9 +306,9 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
     return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
 
 
-def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> None:
-    """What the replay cannot know: answers, what was said already, and the bounds of the dossier."""
-    dossier.offers = sorted(answered.values(), key=lambda s: (s.at, s.source, s.id))
+def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing]) -> None:
+    """What the replay cannot know: answers, and what was said already."""
+    dossier.offers = sorted(standing, key=lambda s: (s.at, s.source, s.id))
     dossier.last_offer = dossier.offers[-1].at if dossier.offers else NEVER
     dossier.suspended_said = old.suspended_said
     dossier.conflict_said = old.conflict_said
@@ -279,25 +316,6 @@ def _carry(dossier: Dossier, old: Dossier, answered: dict[Key, Standing]) -> Non
     said = {s.key: s.tainted for s in old.scopes}
     for scope in dossier.scopes:
         scope.tainted = said.get(scope.key, False)
-
-
-def _mark_what_was_told(
-    known: Known,
-    fresh: Known,
-    record: Record | None,
-    kin_records: Sequence[Record],
-    history: Sequence[Record],
-) -> None:
-    """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
-    arrived = [r.fact for r in (record, *kin_records) if r is not None and r.fact is not None]
-    newly: set[tuple[str, str]] = set()
-    if any(type(f.said) in notices.SOLICITING for f in arrived):
-        before = replay(known.dossier.client, history, known.register, LATEST + 1).dossier
-        newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, known.register))
-    kept = {s.key for s in known.dossier.scopes} | {f.key for f in arrived}
-    for scope in fresh.dossier.scopes:
-        if scope.key not in kept:
-            scope.tainted = scope.key not in newly
 
 
 def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
@@ -309,24 +327,3 @@ def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
     trim(dossier, policy.hard_limit)
     dossier.full = False
     return dossier
-
-
-def _release(known: Known, fact: Fact, said: Released, history: Sequence[Record], answered: dict[Key, Given]) -> Step:
-    dossier, policy = known.dossier, known.policy
-    alone = people.same_person(dossier, fact)
-    if alone:
-        return Step(dossier, Record(fact), cases=alone)
-    found = next((a for a in answered.values() if a.standing.decision == said.decision), None)
-    why = people.refusal(found.standing if found else None, said, fact.at, policy)
-    if why or found is None or found.outcome is None:
-        return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
-    standing, outcome = found.standing, found.outcome
-    fresh = replay(dossier.client, history, known.register, standing.at, standing.at).outcomes[standing.event]
-    if _takes_back(known, found, fresh, history):
-        why = "more is known against it by now than the answer says; propose the offer again"
-        return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
-    offer = next(r.fact for r in history if r.fact and r.of is None and r.fact.key == standing.event)
-    answer = people.released(offer, fact, outcome, standing, policy, dossier.located())
-    dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
-    kept = given(answer.standing, answer.outcome, known.register.version)
-    return Step(dossier, Record(fact, answers=(kept,)), (answer,))

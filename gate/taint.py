@@ -4,7 +4,7 @@ Law: judging sections 4 to 6 (`scope.tainted`). Many scopes are held against man
 touches the first that counts is looked up once: it speaks against every later request.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gate.dossier import Reached, Scope, Touch
 from gate.facts import Instant
@@ -37,14 +37,21 @@ class Taints:
     def _solicited(self, scope: Scope, at: Instant) -> str | None:
         """The first solicitation that blocks what the scope would carry, by what is known at that time."""
         for reached, touches in self._members:
-            for key, entries in touches:
-                for touch in entries:
-                    if touch.at > scope.opened:
-                        break
-                    if key[0] != "t" or promoter_of(self._register, key, touch.at, at) >= Promoter.CHAIN:
-                        return touch.id
+            touched = self._touched(touches, scope.opened, at)
+            if touched is not None:
+                return touched
             for (_, verdict), touch, _ in beside_touches(reached, self._register, scope, scope.thing, at, False):
                 if verdict is Verdict.BLOCK:
+                    return touch.id
+        return None
+
+    def _touched(self, touches: Iterable[tuple[str, list[Touch]]], opened: Instant, at: Instant) -> str | None:
+        """The first touch by the time of the request that nobody narrowed and that blocks."""
+        for key, entries in touches:
+            for touch in entries:
+                if touch.at > opened:
+                    break
+                if key[0] != "t" or promoter_of(self._register, key, touch.at, at) >= Promoter.CHAIN:
                     return touch.id
         return None
 

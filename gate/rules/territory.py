@@ -3,6 +3,7 @@
 Law: MiCA Art. 61(1); the conflict rule is policy. Clock: indicators live at the offer's time; their end is outside.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from gate.dossier import Dossier, Indication
@@ -11,43 +12,50 @@ from gate.outcome import Reason, Verdict
 from gate.register import Register
 
 STRONG: Final = frozenset(("kyc_residence", "registered_office", "tax_residence"))
+_Sign = tuple[str, Indication]
+"""An indicator's name, and what it says."""
 
 
 def where_is_client(dossier: Dossier, register: Register, at: Instant) -> Reason | None:
     """Out of territory ends the judging; unknown and conflicting locations are held."""
-    inside: list[Indication] = []
-    outside: list[Indication] = []
-    strong_inside = strong_outside = False
-    for reached in dossier.members():
-        for name, indications in reached.indicators.items():
-            for i in indications:
-                if i.until is not None and i.until <= at:
-                    continue
-                if register.in_scope(i.country, at):
-                    inside.append(i)
-                    strong_inside |= name in STRONG
-                else:
-                    outside.append(i)
-                    strong_outside |= name in STRONG
+    inside: list[_Sign] = []
+    outside: list[_Sign] = []
+    for sign in _live(dossier, at):
+        (inside if register.in_scope(sign[1].country, at) else outside).append(sign)
     if not inside:
-        return _outside(outside, strong_outside)
-    if strong_inside or not strong_outside:
+        return _outside(outside)
+    if _is_strong(inside) or not _is_strong(outside):
         return None
     return Reason(
         "LOCATION_CONFLICT",
         Verdict.FLAG,
         f"weak signs point to {_countries(inside)}, a strong one to {_countries(outside)}: where the client is must be settled",
-        tuple(i.id for i in inside + outside)[:8],
+        _facts(inside + outside),
     )
 
 
-def _outside(outside: list[Indication], strong: bool) -> Reason:
-    facts = tuple(i.id for i in outside)[:8]
-    if strong:
+def _live(dossier: Dossier, at: Instant) -> Iterator[_Sign]:
+    """Every sign that holds at that time, of the client himself and of who is the same person."""
+    for reached in dossier.members():
+        for name, indications in reached.indicators.items():
+            yield from ((name, i) for i in indications if i.until is None or at < i.until)
+
+
+def _outside(outside: list[_Sign]) -> Reason:
+    facts = _facts(outside)
+    if _is_strong(outside):
         sentence = f"the client is in {_countries(outside)} and nothing points into the Union"
         return Reason("OUT_OF_TERRITORY", Verdict.ALLOW, sentence, facts)
     return Reason("LOCATION_UNKNOWN", Verdict.FLAG, "no strong sign says where the client is", facts)
 
 
-def _countries(indications: list[Indication]) -> str:
-    return ", ".join(sorted({i.country for i in indications}))
+def _is_strong(signs: list[_Sign]) -> bool:
+    return any(name in STRONG for name, _ in signs)
+
+
+def _facts(signs: list[_Sign]) -> tuple[str, ...]:
+    return tuple(i.id for _, i in signs[:8])
+
+
+def _countries(signs: list[_Sign]) -> str:
+    return ", ".join(sorted({i.country for _, i in signs}))
