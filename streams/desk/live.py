@@ -37,7 +37,8 @@ class Live:
         self.ring()
 
     def ring(self) -> None:
-        """Something changed."""
+        """Something changed. For the loop that streams wait in; RuntimeError in another thread, which would break its waits."""
+        asyncio.get_running_loop()
         self.number += 1
         self._next.set()
         self._next = asyncio.Event()

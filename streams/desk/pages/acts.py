@@ -30,9 +30,9 @@ def act_pages(view: View) -> APIRouter:
         return RedirectResponse(f"/acts#{id}", 303)
 
     @router.post("/acts/{id}/withdraw")
-    def withdraw(id: Id, person: Annotated[Person, Depends(door.needs(May.PROPOSE, May.SIGN))]) -> Response:
+    async def withdraw(id: Id, person: Annotated[Person, Depends(door.needs(May.PROPOSE, May.SIGN))]) -> Response:
         """Take back what waits."""
-        desk.acts.withdraw(id, person)
+        await view.apart(desk.acts.withdraw, id, person)
         desk.live.ring()
         return RedirectResponse("/acts", 303)
 

@@ -71,15 +71,15 @@ def queue_pages(view: View) -> APIRouter:
         return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     @router.post("/queue/{id:path}/assign")
-    def assign(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
+    async def assign(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
         """Take an item on."""
-        desk.acts.assign(id, person, desk.clock())
+        await view.apart(desk.acts.assign, id, person, desk.clock())
         return done(id, request)
 
     @router.post("/queue/{id:path}/let-go")
-    def let_go(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
+    async def let_go(id: Id, request: Request, person: Annotated[Person, Depends(assigning)]) -> Response:
         """Let an item go."""
-        desk.acts.let_go(id)
+        await view.apart(desk.acts.let_go, id)
         return done(id, request)
 
     def done(id: str, request: Request) -> Response:
