@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.known import Known
+from state.codec import UnknownLayout
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, require_clock
 from streams.serve.intake import Intake
 
@@ -30,18 +32,13 @@ class EmbeddedReader:
         with_history: list[str] = []
         place = 0
         while place < len(clients):
-            some = clients[place : place + AT_ONCE]
-            answers: list[T | None] | list[Unreadable]
-            try:
-                answers = await self._do(partial(self._quickly, some, judge_of))
-            except Unreadable as trouble:
-                answers = [trouble] * len(some)
-            place += len(answers)
-            for client, answer in zip(some, answers, strict=False):
+            answers = await self._do(partial(self._quickly, clients[place : place + AT_ONCE], judge_of))
+            for client, answer in zip(clients[place:], answers, strict=False):
                 if answer is None:
                     with_history.append(client)
                 else:
                     yield client, answer
+            place += len(answers)
         for client in with_history:
             found: T | Unreadable
             try:
@@ -50,11 +47,14 @@ class EmbeddedReader:
                 found = trouble
             yield client, found
 
-    def _quickly(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> list[T | None]:
-        """As many of them as time allows, one at least."""
-        begun, answers = perf_counter(), list[T | None]()
+    def _quickly(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> list[T | Unreadable | None]:
+        """As many of them as time allows, one at least; what is wrong with one is no answer to the next."""
+        begun, answers = perf_counter(), list[T | Unreadable | None]()
         for client in clients:
-            answers.append(judge_of(client)(self._seen(client, False)))
+            try:
+                answers.append(judge_of(client)(self._seen(client, False)))
+            except Unreadable as trouble:
+                answers.append(trouble)
             if perf_counter() - begun > LONGEST:
                 break
         return answers
@@ -62,15 +62,16 @@ class EmbeddedReader:
     async def ready(self) -> None:
         """See `Reader`; events are taken, too."""
         await self._do(self._require_clock)
-        await self._do(lambda: self._intake.out(0, 1))
+        await self._do(self._read_something)
         if trouble := self._intake.trouble:
             raise Unreadable(f"no events are taken: the store cannot be written ({trouble}); see to its disk")
 
+    def _read_something(self) -> None:
+        with _said():
+            self._intake.out(0, 1)
+
     async def _do(self, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.wrap_future(self._intake.run(work))
-        except sqlite3.Error as error:
-            raise Unreadable(f"the store cannot be read ({error}); see to its disk") from None
+        return await asyncio.wrap_future(self._intake.run(work))
 
     def _judged(self, client: str, judge: Judge[T]) -> T:
         answer = judge(self._seen(client, False))
@@ -82,7 +83,19 @@ class EmbeddedReader:
     def _seen(self, client: str, whole: bool) -> Seen:
         self._require_clock()
         gate, journal = self._intake.gate, self._intake.journal
-        history = journal.history(client) if whole else None
         recorded = gate.recorded if gate.recorded > BEFORE_EVERYTHING else None
-        read = ReadUpTo(None, journal.last_number() + 1, recorded)
-        return Seen(Known(journal.dossier(client), gate.register), gate.policy, read, history)
+        with _said():
+            history = journal.history(client) if whole else None
+            read = ReadUpTo(None, journal.last_number() + 1, recorded)
+            return Seen(Known(journal.dossier(client), gate.register), gate.policy, read, history)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Whatever keeps the state from being known, as `Unreadable`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Unreadable(f"the store cannot be read ({error}); see to its disk") from None
+    except (UnknownLayout, ValueError) as error:
+        raise Unreadable(f"what the store holds of the client cannot be understood: {error}") from None

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -241,6 +242,21 @@ def test_a_store_that_fails_suppresses_everybody(tmp_path: Path, monkeypatch: py
         found = suppress(client, ["anna", "ben"], **OFFER["data"])
     assert found["may_send"] == [] and found["unanswered"] == ["anna", "ben"]
     assert "the store cannot be read" in found["suppress"][0]["said"]
+
+
+@pytest.mark.parametrize("bytes_held", [b"", b"\x04\xc1", b"\x04\x90", b"\x1fnewer"], ids=["none", "no row", "short", "newer"])
+def test_who_cannot_be_judged_is_suppressed_alone(tmp_path: Path, bytes_held: bytes) -> None:
+    """What is held of one client is damaged, or a newer program's: all others have their answers, also a question."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *TOLD)
+        with closing(sqlite3.connect(tmp_path / "gate.db", isolation_level=None)) as store:
+            store.execute("insert into dossier values ('damaged', ?)", (bytes_held,))
+        found = suppress(client, ["ben", "damaged", "anna"], **OFFER["data"])
+        alone = client.post("/v1/check", json={"client": "damaged", **OFFER["data"]})
+    assert found["unanswered"] == ["damaged"]
+    (said,) = [e["said"] for e in found["suppress"] if e["leading"] == "UNANSWERED"]
+    assert "cannot be understood" in said
+    assert (alone.status_code, alone.json()["may_send"]) == (503, False) and said == alone.json()["detail"]
 
 
 def test_all_are_judged_by_one_policy() -> None:
