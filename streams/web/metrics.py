@@ -60,8 +60,11 @@ class Metrics:
 
         @app.middleware("http")
         async def timed(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-            began = perf_counter()
-            response = await answer(request)
-            route = getattr(request.scope.get("route"), "path", "other")
-            self._seconds.labels(route, str(response.status_code)).observe(perf_counter() - began)
-            return response
+            began, status = perf_counter(), "500"  # What nobody foresaw is answered outside of this.
+            try:
+                response = await answer(request)
+                status = str(response.status_code)
+                return response
+            finally:
+                route = getattr(request.scope.get("route"), "path", "other")
+                self._seconds.labels(route, status).observe(perf_counter() - began)

@@ -292,6 +292,18 @@ def test_metrics_name_nobody(tmp_path: Path) -> None:
     assert not [word for word in ("anna", "of-anna", "shop-key", OFFER["id"], key["authorization"]) if word in page]
 
 
+def test_metrics_count_what_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the gate itself is a status like any other: whoever watches for 500 sees it."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+
+        def fails(*_: object) -> object:
+            raise AssertionError("a mistake")
+
+        monkeypatch.setattr("state.journal.Journal.published", fails)
+        assert client.get("/v1/out").status_code == 500
+        assert 'gate61_http_seconds_count{route="/v1/out",status="500"} 1.0' in client.get("/metrics").text
+
+
 @pytest.mark.parametrize("held", [None, "no keys"])
 def test_a_file_without_keys_is_refused_with_one_remedy(tmp_path: Path, held: str | None) -> None:
     """Said once."""
