@@ -1,6 +1,7 @@
 """`gate61 alerts`: who is told of held and blocked offers and of cases."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, Since, record, refuse, say, since_or_refuse
+from streams.commands.common import (
+    AsJson,
+    Since,
+    access_of,
+    record,
+    refuse,
+    refuse_all,
+    say,
+    since_or_refuse,
+)
 from streams.commands.desk import address_of
 from streams.commands.page import Page
+from streams.settings import SettingsRefused, misspelt
 from streams.since import age
 from streams.web.clock import now
 
@@ -50,20 +61,20 @@ def run(
     The first start tells of what is recorded from then on, or from --since on; later ones go on where the store stands.
     """
     if context.invoked_subcommand is not None:
+        refuse_all(misspelt(os.environ))
         context.obj = (config, store)
         return
     from streams.alerts.alone import alone
     from streams.alerts.app import application
     from streams.alerts.service import Alerts
     from streams.feed import gate_of
-    from streams.settings import SettingsRefused
-    from streams.web.access import Access
-    from streams.web.listening import ListeningRefused, keys_for, listen
+    from streams.web.listening import ListeningRefused, listen
     from streams.web.logs import log_to_stderr
 
-    used, first = _config(config), since_or_refuse(since)
+    first, found = since_or_refuse(since), list[str]()
+    used, access = _config_or_none(config, found), access_of(host, keys, found)
     try:
-        gate = gate_of()
+        gate = gate_of(also=found)
     except SettingsRefused as refused:
         raise refuse(str(refused)) from None
     engine = _engine(store, make=True)
@@ -72,9 +83,8 @@ def run(
             raise refuse(
                 f"another `gate61 alerts` runs on the store `{_shown(engine)}`; each message would go out twice"
             )
+        log_to_stderr()
         try:
-            access = Access(keys_for(host, keys))
-            log_to_stderr()
             listen(application(Alerts(gate.feed(), engine, used, first), access), host, port, "the alerts")
         except ListeningRefused as refused:
             raise refuse(str(refused)) from None
@@ -188,6 +198,17 @@ def _config(path: Path) -> "Config":
         return load(path)
     except ConfigRefused as refused:
         raise refuse(str(refused)) from None
+
+
+def _config_or_none(path: Path, found: list[str]) -> "Config":
+    """The same; what is wrong with it is added to `found`, and then nobody is told."""
+    from streams.alerts.config import Config, ConfigRefused, load
+
+    try:
+        return load(path)
+    except ConfigRefused as refused:
+        found += [f"`{path}`: {complaint}" for complaint in refused.complaints]
+        return Config({})
 
 
 def _engine(store: str, make: bool = False) -> "Engine":

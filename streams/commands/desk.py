@@ -1,5 +1,6 @@
 """`gate61 desk`: the desk over a gate, and its people."""
 
+import os
 import sys
 from getpass import getpass
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, record, refuse, say
+from streams.commands.common import AsJson, record, refuse, refuse_all, say
 from streams.commands.page import Page
+from streams.settings import SettingsRefused, misspelt
 
 desk = typer.Typer(no_args_is_help=False, help="The desk: people watch, decide and are told.")
 users = typer.Typer(no_args_is_help=True, help="Who may use the desk with a password.")
@@ -35,17 +37,15 @@ def serve(
 ) -> None:
     """Serve the desk over the gate that GATE61_URL or GATE61_KAFKA names."""
     if context.invoked_subcommand is not None:
+        refuse_all(misspelt(os.environ))
         return
     from streams.desk.running import DeskRefused, run_desk
-    from streams.feed import gate_of
-    from streams.settings import SettingsRefused
     from streams.web.listening import ListeningRefused
     from streams.web.logs import log_to_stderr
 
     log_to_stderr()
     try:
-        gate = gate_of(publishes=True)
-        run_desk(gate, address_of(store), host, port, url)
+        run_desk(address_of(store), host, port, url)
     except (SettingsRefused, DeskRefused, ListeningRefused) as refused:
         raise refuse(str(refused)) from None
 

@@ -10,15 +10,15 @@ from streams.desk.access import people as _people  # noqa: F401, their tables ar
 from streams.desk.access import sessions as _sessions  # noqa: F401
 from streams.desk.access.door import Door
 from streams.desk.access.oidc import Oidc
-from streams.desk.access.oidc_settings import oidc_settings
+from streams.desk.access.oidc_settings import OidcSettings, oidc_settings
 from streams.desk.access.people import People
 from streams.desk.access.sessions import Sessions
 from streams.desk.app import desk_app
 from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
 from streams.desk.tables import made_anew, opened
-from streams.feed import Feed, Gate, Sender
-from streams.settings import SettingsRefused, url_of
+from streams.feed import Feed, Sender, gate_of
+from streams.settings import url_of
 from streams.stores import trouble
 from streams.web.access import is_loopback
 from streams.web.clock import Clock, now
@@ -39,17 +39,14 @@ def store_at(address: str, make: bool = True) -> Engine:
         raise DeskRefused(trouble(address, error, "--store and GATE61_DESK_STORE")) from None
 
 
-def run_desk(gate: Gate, address: str, host: str, port: int, url: str | None) -> None:
-    """Serve until told to stop."""
-    name = _name_of(host, url)
-    wrong: list[str] = []
-    provider = oidc_settings(os.environ, url or f"http://{place(host, port)}", wrong)
-    if provider is not None and url is None and port == 0:
-        wrong.append(
-            "GATE61_DESK_OIDC_ISSUER is set, and the provider must know where to send browsers back to; give a --port"
-        )
-    if wrong:
-        raise SettingsRefused(wrong)
+def run_desk(address: str, host: str, port: int, url: str | None) -> None:
+    """Serve the gate that the environment names until told to stop; `address` is of the store, `url` for browsers.
+
+    Raises `SettingsRefused` with all that is wrong with settings, before anything is opened.
+    """
+    found: list[str] = []
+    name, provider = _reached(host, port, url, found)
+    gate = gate_of(publishes=True, also=found)
     engine = store_at(address)
     desk = desk_at(gate.feed(), gate.sender(), engine, now, secure=url is not None)
     if provider is None and not desk.people.all():
@@ -66,16 +63,29 @@ def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bo
     return Desk(engine, feed, sender, People(engine), Door(Sessions(engine), clock, secure), clock)
 
 
-def _name_of(host: str, url: str | None) -> str | None:
-    """The name by which browsers know the desk; None for this machine's own. Refused where it could be listened to."""
+def _reached(host: str, port: int, url: str | None, found: list[str]) -> tuple[str | None, OidcSettings | None]:
+    """The name by which browsers know the desk, None for this machine's own; and the provider that lets people in."""
+    name = _name_of(host, url, found)
+    where = None if found else url or f"http://{place(host, port)}"
+    provider = oidc_settings(os.environ, where, found)
+    if provider is not None and url is None and port == 0:
+        found.append(
+            "GATE61_DESK_OIDC_ISSUER is set, and the provider must know where to send browsers back to; give a --port"
+        )
+    return name, provider
+
+
+def _name_of(host: str, url: str | None, found: list[str]) -> str | None:
+    """What is wrong with it, as where the desk could be listened to, is added to `found`."""
     if url is None:
         if not is_loopback(host):
-            raise DeskRefused(
+            found.append(
                 f"`{host}` can be reached from elsewhere: put something before the desk that speaks https, and say how "
                 "browsers reach it in GATE61_DESK_URL, such as https://desk.firm.example"
             )
         return None
     parts = url_of(url)
     if parts is None or parts.scheme != "https" or parts.path not in ("", "/"):
-        raise DeskRefused(f"GATE61_DESK_URL is `{url}`; it is https://NAME, without a path")
+        found.append(f"GATE61_DESK_URL is `{url}`; it is https://NAME, without a path")
+        return None
     return parts.hostname

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +42,21 @@ class Gate(Struct, frozen=True):
         return f"Gate({self.url or self.topics!r})"
 
 
-def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = False) -> Gate:
-    """The gate that `GATE61_URL` or `GATE61_KAFKA` names; raises `SettingsRefused`.
+def gate_of(environment: Mapping[str, str] = os.environ, *, publishes: bool = False, also: Sequence[str] = ()) -> Gate:
+    """The gate that `GATE61_URL` or `GATE61_KAFKA` names; raises `SettingsRefused`, with what is `also` wrong beside it.
 
     `publishes` is whether events are to be published too: over Kafka what became of them is asked of Redis.
     """
+    try:
+        gate = _named(environment, publishes)
+    except SettingsRefused as refused:
+        raise SettingsRefused([*refused.complaints, *also]) from None
+    if also:
+        raise SettingsRefused([*also])
+    return gate
+
+
+def _named(environment: Mapping[str, str], publishes: bool) -> Gate:
     url = environment.get("GATE61_URL")
     if not url:
         if not environment.get("GATE61_KAFKA"):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.administration import Found, Planned, Refusal
 from streams.alerts.config import ConfigRefused, load
 from streams.desk.access.oidc_settings import oidc_settings
-from streams.desk.running import DeskRefused, _name_of
+from streams.desk.running import _name_of
 from streams.doctor.brokers import topics as topics_found
 from streams.feed import gate_of
 from streams.policy_file import DEFAULT
@@ -94,8 +94,9 @@ def test_a_gate_that_cannot_be_read_is_a_complaint(url: str) -> None:
 )
 def test_a_name_of_the_desk_that_cannot_be_used_is_refused(url: str) -> None:
     """With what it is instead."""
-    with pytest.raises(DeskRefused, match="it is https://NAME"):
-        _name_of("127.0.0.1", url)
+    found: list[str] = []
+    assert _name_of("127.0.0.1", url, found) is None
+    assert len(found) == 1 and "it is https://NAME" in found[0]
 
 
 def test_a_service_complains_of_everything_at_once(tmp_path: Path) -> None:
@@ -133,6 +134,35 @@ def test_the_ask_service_complains_of_everything_at_once() -> None:
     assert done.returncode == 2 and said.count("\n  - ") == len(wrong) + 1, said
     for name in (*wrong.keys() - {"GATE61_KEYS"}, "GATE61_KAFKA", "/nope"):
         assert name in said
+
+
+def test_the_desk_complains_of_everything_at_once(tmp_path: Path) -> None:
+    """Of the gate, of how browsers reach it, of where people sign in; each once, and no store is made."""
+    store = tmp_path / "desk.db"
+    wrong = {
+        "GATE61_KAFKE": "kafka-1:9092",
+        "GATE61_DESK_URL": "http://desk",
+        "GATE61_DESK_OIDC_ISSUER": "https://login.example",
+    }
+    done = run("desk", "--store", store, **wrong)
+    said = done.stderr.decode()
+    for words in ("do you mean GATE61_KAFKA?", "neither GATE61_URL", "DESK_URL is `", "CLIENT is", "SECRET_FILE is"):
+        assert said.count(words) == 1, said
+    assert done.returncode == 2 and said.count("\n  - ") == 5 and not store.exists()
+    open_ = run("desk", "--store", store, "--host", "0.0.0.0")
+    assert open_.returncode == 2 and open_.stderr.count(b"\n  - ") == 2 and b"put something before" in open_.stderr
+
+
+def test_the_alerts_complain_of_everything_at_once(tmp_path: Path) -> None:
+    """Of the gate, of keys, and of the file of channels; no store is made."""
+    config, store = tmp_path / "alerts.toml", tmp_path / "alerts.db"
+    config.write_text("a = 1")
+    wrong = {"GATE61_URL": "h:8061", "GATE61_KEYS": "/nope", "GATE61_ALERT": "x"}
+    done = run("alerts", "--config", config, "--store", store, **wrong)
+    said = done.stderr.decode()
+    for words in ("do you mean GATE61_ALERTS?", "GATE61_URL is no address", "`/nope`", "`a` is nothing", "no channel"):
+        assert said.count(words) == 1, said
+    assert done.returncode == 2 and said.count("\n  - ") == 5 and not store.exists()
 
 
 def test_the_doctor_finds_every_setting_that_cannot_be_used() -> None:
@@ -220,7 +250,16 @@ def test_a_misspelt_setting_is_refused_with_the_one_that_is_meant() -> None:
             settings(GOOD | {f"GATE61_{wrong}": "x"})
     with pytest.raises(SettingsRefused, match="do you mean GATE61_GROUP"):
         settings(GOOD | {"GATE61_GRUOP": "x"})
-    for command in (("decide", "-"), ("serve", "--embedded"), ("policy", "check", "deploy/policy/default.toml")):
+    for command in (
+        ("decide", "-"),
+        ("serve", "--embedded"),
+        ("policy", "check", "deploy/policy/default.toml"),
+        ("desk", "users", "list"),
+        ("alerts", "test", "siem"),
+        ("alerts", "channels"),
+        ("alerts", "enable", "siem"),
+        ("alerts", "dead", "list"),
+    ):
         done = run(*command, GATE61_POLICI="strict.toml")
         assert done.returncode == 2 and b"do you mean GATE61_POLICY?" in done.stderr, command
     settings(

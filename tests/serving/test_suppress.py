@@ -244,7 +244,9 @@ def test_a_store_that_fails_suppresses_everybody(tmp_path: Path, monkeypatch: py
     assert "the store cannot be read" in found["suppress"][0]["said"]
 
 
-@pytest.mark.parametrize("bytes_held", [b"", b"\x04\xc1", b"\x04\x90", b"\x1fnewer"], ids=["none", "no row", "short", "newer"])
+@pytest.mark.parametrize(
+    "bytes_held", [b"", b"\x04\xc1", b"\x04\x90", b"\x1fnewer"], ids=["none", "no row", "short", "newer"]
+)
 def test_who_cannot_be_judged_is_suppressed_alone(tmp_path: Path, bytes_held: bytes) -> None:
     """What is held of one client is damaged, or a newer program's: all others have their answers, also a question."""
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:

@@ -45,10 +45,10 @@ class OidcSettings(Struct, frozen=True):
         return f"{self.desk}/oidc/back"
 
 
-def oidc_settings(environment: Mapping[str, str], desk: str, found: list[str]) -> OidcSettings | None:
+def oidc_settings(environment: Mapping[str, str], desk: str | None, found: list[str]) -> OidcSettings | None:
     """Read `GATE61_DESK_OIDC_*`; None if nothing is set. What is wrong is added to `found`.
 
-    `desk` is where browsers find the desk (`GATE61_DESK_URL`), empty if that is not set.
+    `desk` is where browsers find the desk (`GATE61_DESK_URL`); None where that is in `found` already.
     """
     given = {n.removeprefix(_PREFIX): v for n, v in environment.items() if n.startswith(_PREFIX)}
     before = len(found)
@@ -65,7 +65,7 @@ def oidc_settings(environment: Mapping[str, str], desk: str, found: list[str]) -
         found.append(
             f"{_PREFIX}CLIENT is missing, or not printable; it is the name that the provider knows the desk by"
         )
-    if not may_be_asked(desk):
+    if desk is not None and not may_be_asked(desk):
         found.append(
             f"GATE61_DESK_URL is `{desk}`; {_PREFIX}ISSUER is set, and the provider must know where to send browsers "
             "back to, such as https://desk.example (http only on this machine)"
@@ -79,7 +79,7 @@ def oidc_settings(environment: Mapping[str, str], desk: str, found: list[str]) -
             f"{_PREFIX}ROLE_CLAIM is empty or not printable; it names the claim of the ID token that lists roles"
         )
     secret = _secret(given.get("SECRET_FILE", ""), found)
-    if len(found) > before:
+    if desk is None or len(found) > before:
         return None
     name = given.get("NAME") or urlsplit(issuer).netloc
     return OidcSettings(

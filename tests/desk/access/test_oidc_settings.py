@@ -72,7 +72,7 @@ def test_the_desk_does_not_start_on_settings_that_are_wrong(monkeypatch: pytest.
     """Before it opens its store."""
     monkeypatch.setenv(PREFIX + "ISSUER", "https://login.example")
     with pytest.raises(SettingsRefused, match="CLIENT is missing"):
-        run_desk(None, f"sqlite:///{tmp_path}/desk.db", "127.0.0.1", 0, DESK)  # type: ignore[arg-type]
+        run_desk(f"sqlite:///{tmp_path}/desk.db", "127.0.0.1", 0, DESK)
     assert not (tmp_path / "desk.db").exists()
 
 
@@ -81,7 +81,7 @@ def test_a_port_that_is_not_known_yet_is_no_way_back(monkeypatch: pytest.MonkeyP
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsRefused, match="give a --port"):
-        run_desk(None, f"sqlite:///{tmp_path}/desk.db", "127.0.0.1", 0, None)  # type: ignore[arg-type]
+        run_desk(f"sqlite:///{tmp_path}/desk.db", "127.0.0.1", 0, None)
 
 
 @pytest.mark.parametrize(
