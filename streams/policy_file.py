@@ -1,7 +1,6 @@
 """Policy files: TOML, so that every number carries its source as a comment; refused with all complaints at once."""
 
 import json
-import tomllib
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -14,12 +13,9 @@ from gate.facts import Country, EvidenceKind
 from gate.instants import EPOCH
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
 from streams.terminal import plain
+from streams.toml import NoTable, table_of
 
 DEFAULT = Path(__file__).parent.parent / "deploy" / "policy" / "default.toml"
-LARGEST = 64 * 1024
-"""Bytes of a policy; the default one has some two thousand with all its sources."""
-_DOTS = 200
-"""In one line: Python's reader takes the square of a dotted key's length."""
 _SECTIONS = {
     "": ("version", "source"),
     "window": ("soft_hours", "hard_days"),
@@ -55,18 +51,10 @@ def load(path: Path | None = None) -> Policy:
 
 def parse(text: bytes, name: str) -> Policy:
     """The policy that a text says; `name` is what complaints call it. Raises `PolicyRefused`, whatever the text is."""
-    if len(text) > LARGEST:
-        raise PolicyRefused(name, [f"has {len(text)} bytes, and a policy has {LARGEST} at most"])
-    if any(line.count(b".") > _DOTS for line in text.splitlines()):
-        raise PolicyRefused(name, [f"has a line with more than {_DOTS} dots; write tables as `[sections]`"])
     try:
-        table = tomllib.loads(text.decode())
-    except ValueError as error:  # Of TOML, of UTF-8, and of numbers with thousands of digits.
-        raise PolicyRefused(name, [f"is not TOML: {error}"]) from None
-    except RecursionError:
-        raise PolicyRefused(
-            name, ["lies too deep in one another; a policy has sections, and lists of words in them"]
-        ) from None
+        table = table_of(text)
+    except NoTable as wrong:
+        raise PolicyRefused(name, [str(wrong)]) from None
     found: list[str] = _unknown(table)
     policy = _policy(table, found)
     found += complaints(policy)

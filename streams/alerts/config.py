@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
 from streams.alerts.signing import KeyRefused, Signer
 from streams.settings import NoSecret, secret_in, url_of
+from streams.toml import NoTable, table_of
 
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
@@ -101,11 +101,11 @@ class Config(Struct, frozen=True):
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read the file and the secrets it names; raises `ConfigRefused`."""
     try:
-        table = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigRefused(path, [f"it cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigRefused(path, [f"it is no TOML: {error}"]) from None
+        table = table_of(path.read_bytes())
+    except OSError as error:
+        raise ConfigRefused(path, [f"it cannot be read: {error.strerror}"]) from None
+    except NoTable as wrong:
+        raise ConfigRefused(path, [f"it {wrong}"]) from None
     found: list[str] = []
     found += [
         f"`{name}` is nothing that is set here; there are allow_hosts, grouping, channel"

@@ -8,6 +8,7 @@ from streams.alerts.config import PAGERDUTY, Config, ConfigRefused, load
 from tests.alerts.telling import SHARED
 from tests.commands.program import run
 
+CHANNEL = '[[channel]]\nname="a"\nkind="webhook"\nurl="https://a.example/"\nsecret_file="key"\n'
 SAMPLE = Path(__file__).parent.parent.parent / "deploy" / "alerts" / "alerts.toml"
 
 
@@ -147,6 +148,36 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     text = '[[channel]]\nname="a"\nkind="webhook"\nurl_env="U"\nsecret_env="K"'
     found = read(tmp_path, text, K=SHARED, U="https://a.example/?token=hush")
     assert "hush" not in repr(found) and SHARED[8:] not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (b"a=" + b"[" * 3_000, "it lies too deep in one another"),
+        (b"a=" + b"1" * 5_000, "it is not TOML"),
+        (b"a=\xff", "it is not TOML"),
+        (b"a." * 300 + b"a=1", "it has a line with more than 200 dots"),
+        (b"#" * 65_537, "it has 65537 bytes; 65536 are the most"),
+    ],
+    ids=lambda held: str(held[:12]),
+)
+def test_whatever_the_file_holds_it_is_a_complaint(tmp_path: Path, text: bytes, said: str) -> None:
+    """As of a policy: no error that names lines of ours."""
+    path = tmp_path / "alerts.toml"
+    path.write_bytes(text)
+    with pytest.raises(ConfigRefused) as refused:
+        load(path, {})
+    (complaint,) = refused.value.complaints
+    assert complaint.startswith(said)
+
+
+def test_the_file_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    """A name in a comment is read on a machine that would take it for something else."""
+    (tmp_path / "alerts.toml").write_text(f"# Für Zoë.\n{CHANNEL}", "utf-8")
+    (tmp_path / "key").write_text(SHARED)
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = run("alerts", "--config", tmp_path / "alerts.toml", "channels", **locale)
+    assert done.returncode == 0, done
 
 
 def test_the_program_refuses_with_code_2(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gate.policy import PAIR_RULES, REQUIRED_CHANNELS, STEPS
-from streams.policy_file import DEFAULT, LARGEST, PolicyRefused, load
+from streams.policy_file import DEFAULT, PolicyRefused, load
+from streams.toml import LARGEST
 from streams.wire import Rejected
 from streams.worker.following import Followed
 from streams.worker.merge import Log
@@ -274,7 +275,7 @@ def test_the_digest_changes_with_every_value(tmp_path: Path) -> None:
         (b"a=" + b"1" * 5000, "is not TOML"),
         (b"a=\xff", "is not TOML"),
         (b"a.b=1\na.b.c=1", "is not TOML"),
-        (TEXT.encode() + b"#" * LARGEST, "bytes, and a policy has 65536 at most"),
+        (TEXT.encode() + b"#" * LARGEST, "bytes; 65536 are the most"),
     ],
 )
 def test_whatever_is_published_as_a_policy_is_refused_and_ends_nobody(text: bytes, said: str, tmp_path: Path) -> None:
