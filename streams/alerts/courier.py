@@ -33,31 +33,31 @@ class Courier:
     """One channel's messages."""
 
     def __init__(self, engine: Engine, channel: Channel, to: Receiver, do: Do, clock: Clock, metrics: Metrics) -> None:
+        self.name = channel.name
         self._engine, self._channel, self._to = engine, channel, to
         self._do, self._clock, self._metrics = do, clock, metrics
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
+        self._failed: Exception | None = None
 
     def wake(self) -> None:
         """There may be something to carry."""
         self._woken.set()
 
-    async def run(self) -> None:
-        """Until it is cancelled; what is under way then is sent again after the next start, under the same id."""
-        try:
-            while True:
-                self._woken.clear()
-                try:
-                    await self.carry()
-                except SQLAlchemyError as error:
-                    _log.error("the store cannot be used; it is tried again", cause=type(error).__name__)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._woken.wait()
-        finally:
-            for task in self._under_way.values():
-                task.cancel()
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+    async def round(self) -> None:
+        """Set out with what is due, then wait until there may be more. Raises what keeps messages from being carried."""
+        self._woken.clear()
+        await self.carry()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._woken.wait()
+        self._see_that_none_failed()
+
+    async def stop(self) -> None:
+        """Give up what is under way: it is sent again after the next start, under the same id."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def carry(self) -> None:
         """Set out with what is due, as far as there is room."""
@@ -74,11 +74,19 @@ class Courier:
         """Wait for what is under way."""
         while self._under_way:
             await asyncio.gather(*self._under_way.values())
+        self._see_that_none_failed()
+
+    def _see_that_none_failed(self) -> None:
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
 
     async def _one(self, delivery: Delivery) -> None:
         try:
             attempt = await self._attempt(delivery)
             await self._noted(delivery, attempt)
+        except Exception as error:  # It still waits, and is tried again; who runs the rounds is to know.
+            self._failed = error
         finally:
             self._under_way.pop(delivery.id, None)
             self._woken.set()

@@ -79,8 +79,8 @@ class Alerts:
         for name in sorted(left):
             _log.warning("messages wait for a channel that is not configured; they are kept", channel=name)
         loops = {"read": self._read, "speak": self._speak, "look": self._look}
+        loops |= {f"send {courier.name}": courier.round for courier in self._couriers}
         self._tasks = [asyncio.create_task(self._again(name, work)) for name, work in loops.items()]
-        self._tasks += [asyncio.create_task(courier.run()) for courier in self._couriers]
         self._trouble.pop("start", None)
 
     async def stop(self) -> None:
@@ -88,6 +88,7 @@ class Alerts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(courier.stop() for courier in self._couriers))
         await self._feed.close()
         self._thread.shutdown()
         self._engine.dispose()

@@ -247,16 +247,20 @@ def test_who_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
             outbox.known(alerts.engine, each.name, address_of(each))
         poster = Poster(ALLOWED, seconds=10)
 
+        async def rounds(courier: Courier) -> None:
+            while True:
+                await courier.round()
+
         async def go() -> float:
             couriers = [Courier(alerts.engine, c, receiver(c, poster, ALLOWED), _do, alerts, Metrics()) for c in used]
-            tasks = [asyncio.create_task(c.run()) for c in couriers]
+            tasks = [asyncio.create_task(rounds(c)) for c in couriers]
             began = time.monotonic()
             while len(good.taken) < 4 or len(bad.taken) < 1:
                 await asyncio.sleep(0.01)
                 assert time.monotonic() - began < 8
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *(c.stop() for c in couriers), return_exceptions=True)
             return time.monotonic() - began
 
         assert asyncio.run(go()) < 8

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from streams.alerts import service
+from streams.alerts import outbox, service
 from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
 from streams.commands.alerts import _print
@@ -104,6 +104,46 @@ def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: p
         logs = running(tmp_path, there, feed, play)
     assert there.said()[0]["data"]["counts"]["new"] == 1
     assert "d-1" not in str(logs) and "c-1" not in str(logs)
+
+
+@pytest.mark.parametrize("what", ["due", "tried"])
+def test_a_courier_that_fails_is_said_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """By a mistake of ours, when it sets out or notes what became of a message: not ready, and then it arrives."""
+    feed, real, failing = quiet(ListFeed()), getattr(outbox, what), [True]
+    feed.add("decision", decided("d-1"))
+
+    def fails(*given: Any) -> Any:
+        if failing[0]:
+            raise TypeError("a mistake about c-1")
+        return real(*given)
+
+    monkeypatch.setattr(outbox, what, fails)
+
+    async def play(alerts: Alerts) -> None:
+        await until(alerts.trouble)
+        assert alerts.trouble() == ["send siem: an error of ours (TypeError)"]
+        failing[0] = False
+        await until(lambda: there.taken and not alerts.trouble())
+
+    with receiving() as there:
+        logs = running(tmp_path, there, feed, play)
+    assert [e["event"] for e in logs] == ["it does not go on, and is tried again", "it goes on"]
+    assert "c-1" not in str(logs)
+
+
+def test_a_courier_that_hangs_is_hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any loop that goes round no more: the process is to be started anew."""
+    monkeypatch.setattr(service, "HANGING_SECONDS", 1.0)
+
+    async def play(alerts: Alerts) -> None:
+        async def hangs() -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(alerts._couriers[0], "carry", hangs)
+        await until(lambda: alerts.hanging() == ["send siem"])
+
+    with receiving() as there:
+        running(tmp_path, there, quiet(ListFeed()), play)
 
 
 def test_strangers_who_write_to_the_topics_are_said(tmp_path: Path) -> None:
