@@ -40,9 +40,11 @@ class _Overheard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, unless the same was said, of whichever broker or partition."""
-        if monotonic() < self._said.get(str(record.msg), float("-inf")) + REPEATED_SECONDS:
+        said, at = str(record.msg), monotonic()
+        self._said = {each: since for each, since in self._said.items() if at < since + REPEATED_SECONDS}
+        if said in self._said:
             return
-        self._said[str(record.msg)] = monotonic()
+        self._said[said] = at
         structlog.get_logger("libraries").warning(f"{self._who} says", said=record.getMessage())
 
 

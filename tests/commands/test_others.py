@@ -1,16 +1,19 @@
 """`gate61 policy check`, `--help`, `--version`, `demo`: the rest of what people type."""
 
 import json
+import logging
 import sys
 import tomllib
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.demo.month import PATH
 from streams.demo.serving import filled
 from streams.policy_file import DEFAULT
+from streams.web import logs
 from tests.commands.program import answers, on_terminal, run
 
 VERSION = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
@@ -133,3 +136,17 @@ def test_logs_of_services_have_no_colours_beyond_a_terminal() -> None:
         said = file.read()
     assert b"uvicorn speaks" in said and b"\x1b[" not in said
     assert json.loads(said.splitlines()[0])["event"] == "structlog speaks"
+
+
+def test_what_libraries_say_is_said_once_a_minute_and_then_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of it names places in memory, and is never the same again: what is remembered of it does not grow for ever."""
+    now = [0.0]
+    monkeypatch.setattr(logs, "monotonic", lambda: now[0])
+    heard = logs._Overheard("a library", logging.WARNING)
+    with capture_logs() as said:
+        for second in range(1, 1_000):
+            now[0] = float(second)
+            for words in ("broker away", f"<Task at {second}>"):
+                heard.emit(logging.LogRecord("asyncio", logging.ERROR, "", 0, words, (), None))
+    assert sum(each["said"] == "broker away" for each in said) == 17
+    assert len(heard._said) <= logs.REPEATED_SECONDS + 1
