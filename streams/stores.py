@@ -1,10 +1,12 @@
-"""Stores of the desk's and of the alerts': how they are opened, and why one cannot be used, for people."""
+"""Stores of the desk's and of the alerts': how they are opened and written, and why one cannot be used, for people."""
 
 import os
+from collections.abc import Mapping, Sequence
 from errno import ENOENT
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -43,6 +45,32 @@ def _durable(connection: Any, _: object) -> None:
     """What is committed survives a loss of power; readers do not wait for the writer."""
     for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "busy_timeout = 10000"):
         connection.execute(f"pragma {pragma}")
+
+
+def insert_of(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert of whichever kind of store it is, which can say what becomes of rows that are there."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert whole rows; where one with the key is there it is set to the new one."""
+    if not rows:
+        return
+    insert = insert_of(connection, table)
+    keys = [c.name for c in table.primary_key]
+    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=rest), [dict(r) for r in rows])
+
+
+def positions(engine: Engine, table: Table) -> dict[str, int]:
+    """By log, the next offset to read, in a store's table of them."""
+    with engine.connect() as connection:
+        return positions_in(connection, table)
+
+
+def positions_in(connection: Connection, table: Table) -> dict[str, int]:
+    """The same in a transaction."""
+    return {row.log: row.next for row in connection.execute(select(table))}
 
 
 def trouble(address: str, error: Exception, setting: str) -> str:

@@ -30,6 +30,7 @@ from streams.alerts.happened import (
     read,
 )
 from streams.feed import Told
+from streams.stores import positions_in, put
 
 Row = dict[str, Any]
 HELD_AT_MOST: Final = 30 * DAY
@@ -42,22 +43,16 @@ def begun(engine: Engine, at: Instant) -> Instant:
     with engine.begin() as connection:
         known = connection.execute(select(t.beginning.c.at)).scalar()
         if known is None:
-            t.put(connection, t.beginning, [{"one": 1, "at": at}])
+            put(connection, t.beginning, [{"one": 1, "at": at}])
             return at
         return int(known)
-
-
-def positions(engine: Engine) -> dict[str, int]:
-    """By log, the next offset to read."""
-    with engine.connect() as connection:
-        return {row.log: row.next for row in connection.execute(select(t.position))}
 
 
 def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, since: Instant = 0) -> Counter[str]:
     """Take events in, all or none; says how many were taken, repeated, before the beginning, unreadable, or no matter."""
     counts: Counter[str] = Counter()
     with engine.begin() as connection:
-        known = {row.log: row.next for row in connection.execute(select(t.position))}
+        known = positions_in(connection, t.position)
         places = dict(known)
         news: list[Happened | Refusal] = []
         for each in told:
@@ -78,14 +73,14 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
             else:
                 news.append(happened)
         refusals = {n for n in news if isinstance(n, Refusal)}
-        t.put(connection, t.refused, [{"decision": n.decision, "client": n.client, "at": now} for n in refusals])
+        put(connection, t.refused, [{"decision": n.decision, "client": n.client, "at": now} for n in refusals])
         taken: set[str] = set()
         for channel in config.channels.values():
             taken |= _Batch(connection, channel, config.grouping, now).take(news)
         of_matter = [n for n in news if isinstance(n, Happened)]
         counts["taken"] += len(taken)
         counts["no matter"] += len(of_matter) - len(taken) + len(news) - len(of_matter)
-        t.put(connection, t.position, [{"log": log, "next": n} for log, n in places.items() if known.get(log) != n])
+        put(connection, t.position, [{"log": log, "next": n} for log, n in places.items() if known.get(log) != n])
     return counts
 
 
@@ -114,9 +109,9 @@ class _Batch:
         groups = [self._groups[id] for id in sorted(self._touched)]
         for group in groups:
             group["due"] = next_due(group, self._times, self._now)
-        t.put(self._connection, t.group, groups)
-        t.put(self._connection, t.member, [m for m in self._members.values() if m.pop("dirty", False)])
-        t.put(self._connection, t.correction, self._corrections)
+        put(self._connection, t.group, groups)
+        put(self._connection, t.member, [m for m in self._members.values() if m.pop("dirty", False)])
+        put(self._connection, t.correction, self._corrections)
         return self._taken
 
     def _recall(self, news: Sequence[Happened | Refusal]) -> None:
@@ -261,8 +256,8 @@ def lapse(engine: Engine, config: Config, now: Instant) -> int:
             change(groups[member["group"]], member, LAPSED)
         for group in groups.values():
             group["due"] = next_due(group, config.grouping, now)
-        t.put(connection, t.member, members)
-        t.put(connection, t.group, list(groups.values()))
+        put(connection, t.member, members)
+        put(connection, t.group, list(groups.values()))
     return len(members)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, and_, delete, exists, func, select, u
 from gate.facts import Instant
 from gate.policy import DAY, SECOND
 from streams.alerts import tables as t
+from streams.stores import put
 
 SCHEDULE: Final = tuple(s * SECOND for s in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400))
 """How long each attempt waits after the one before (Standard Webhooks 1.0); after the tenth a message is dead."""
@@ -82,7 +83,7 @@ def known(engine: Engine, channel: str, address: str, *, enable: bool = False) -
         if row is not None and row["address"] == address and not enable:
             return not row["disabled"]
         fresh = {"channel": channel, "address": address, "disabled": False, "paused": None}
-        t.put(connection, e, [fresh])
+        put(connection, e, [fresh])
     return True
 
 

@@ -20,12 +20,14 @@ from gate.policy import HOUR
 from streams.alerts import outbox
 from streams.alerts.config import Channel, Config
 from streams.alerts.courier import Courier
-from streams.alerts.grouping import begun, fold, lapse, positions
+from streams.alerts.grouping import begun, fold, lapse
 from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
 from streams.alerts.speaking import speak
+from streams.alerts.tables import position
 from streams.feed import Feed, FeedTrouble, SourceHealth
+from streams.stores import positions
 from streams.web.clock import Clock, now
 
 TICK_SECONDS: Final = 0.25
@@ -111,7 +113,7 @@ class Alerts:
                 self._began = self._began and name != "read"  # What was read and not folded in is read again.
 
     async def _begin(self) -> None:
-        await self._feed.start(await self.do(positions, self._engine))
+        await self._feed.start(await self.do(positions, self._engine, position))
         self._began = True
 
     async def _read(self) -> None:

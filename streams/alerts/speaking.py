@@ -15,6 +15,7 @@ from streams.alerts import tables as t
 from streams.alerts.config import Channel, Config, Grouping
 from streams.alerts.grouping import next_due, over
 from streams.alerts.messages import message_id, of_flood, of_group
+from streams.stores import put
 
 WINDOW: Final = 60 * SECOND
 """In which groups that speak are counted."""
@@ -65,7 +66,7 @@ class _Speaker:
         self._tell([g["id"] for g in alone])
         if flood is not None:
             self._fold(flood, rest)
-        t.put(self._connection, t.group, due)
+        put(self._connection, t.group, due)
         if flood is not None:
             self._go_on(flood, loud)
         for ended in floods:
@@ -195,7 +196,7 @@ class _Speaker:
             row["count"] += count
             row["untold"] += count
             rows.append(row)
-        t.put(self._connection, t.tally, rows)
+        put(self._connection, t.tally, rows)
 
     def _go_on(self, flood: Row, loud: bool) -> None:
         """Its first message at once, the next after a minute, then as often as groups are updated; calm ends it."""
@@ -208,7 +209,7 @@ class _Speaker:
         if ends or news:
             self._flood_says(flood, "closed" if ends else "updated" if flood["sent"] else "opened")
         else:
-            t.put(self._connection, t.flood, [flood])
+            put(self._connection, t.flood, [flood])
 
     def _untold(self, flood: str) -> bool:
         of = (t.tally.c.flood == flood) & (t.tally.c.untold > 0)
@@ -230,6 +231,6 @@ class _Speaker:
         flood["sent"] += 1
         flood["told"] = self._now
         self._say(flood, kind, of_flood(self._connection, flood, kind, ends, self._now))
-        t.put(self._connection, t.flood, [flood])
+        put(self._connection, t.flood, [flood])
         of = t.tally.c.flood == flood["id"]
         self._connection.execute(update(t.tally).where(of).values(untold=0))

@@ -3,7 +3,7 @@
 All times are microseconds since 1970.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -21,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from streams.stores import opened_with
 
@@ -180,17 +179,6 @@ endpoint = Table(
 def opened(address: str, make: bool = True) -> Engine:
     """The store at that address; see `opened_with`."""
     return opened_with(address, META, make)
-
-
-def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; where one with the key is there it is set to the new one."""
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table)
-    keys = [c.name for c in table.primary_key]
-    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=rest), [dict(r) for r in rows])
 
 
 def found(connection: Connection, of: Select[Any], column: Column[Any], values: Iterable[str]) -> list[RowMapping]:

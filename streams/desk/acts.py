@@ -21,6 +21,7 @@ from streams.desk import tables as t
 from streams.desk.access.roles import May, Person
 from streams.feed import Told
 from streams.feed.sending import SOURCE, Receipt, Sender
+from streams.stores import put
 
 WAITING, WITHDRAWN, SENDING = "waiting", "withdrawn", "sending"
 TAKEN, REJECTED, UNKNOWN = "taken", "rejected", "unknown"
@@ -187,7 +188,7 @@ class Acts:
     def assign(self, decision: str, person: Person, now: Instant) -> None:
         """Take an item on; whoever comes later takes it over."""
         with self._engine.begin() as connection:
-            t.put(connection, t.assignment, {"decision": decision, "person": person.id, "at": now})
+            put(connection, t.assignment, [{"decision": decision, "person": person.id, "at": now}])
 
     def let_go(self, decision: str) -> None:
         """Nobody has taken the item on any more."""

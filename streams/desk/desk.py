@@ -10,10 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from streams.desk.access.door import Door
 from streams.desk.access.people import People
 from streams.desk.acts import Acts
-from streams.desk.fold import fold, positions
+from streams.desk.fold import fold
 from streams.desk.live import Live
+from streams.desk.tables import position
 from streams.feed import Feed, FeedTrouble
 from streams.feed.sending import Sender
+from streams.stores import positions
 from streams.web.clock import Clock
 
 WAIT_SECONDS: Final = 5.0
@@ -42,7 +44,7 @@ class Desk:
         """Read the logs into the store until cancelled. Trouble is said, and waited out; nothing is passed over."""
         while True:
             try:
-                await self.feed.start(await asyncio.to_thread(positions, self.engine))
+                await self.feed.start(await asyncio.to_thread(positions, self.engine, position))
                 while True:
                     await self.round(WAIT_SECONDS)
             except Exception as error:

@@ -13,15 +13,10 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 from streams.desk import tables as t
 from streams.desk.acts import saw
 from streams.feed import Told
+from streams.stores import positions_in, put
 from streams.wire import instant
 
 _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
-
-
-def positions(engine: Engine) -> dict[str, int]:
-    """By log, the next offset to read."""
-    with engine.connect() as connection:
-        return {row.log: row.next for row in connection.execute(select(t.position))}
 
 
 def fold(engine: Engine, told: Sequence[Told]) -> None:
@@ -30,14 +25,13 @@ def fold(engine: Engine, told: Sequence[Told]) -> None:
     for each in told:
         places[each.log] = max(places.get(each.log, 0), each.offset + 1)
     with engine.begin() as connection:
-        known = {row.log: row.next for row in connection.execute(select(t.position))}
+        known = positions_in(connection, t.position)
         fresh = [each for each in told if each.offset >= known.get(each.log, 0)]
         for kind, take in _FOLDS.items():
             take(connection, [each for each in fresh if each.kind in kind])
         saw(connection, fresh)
-        for log, after in places.items():
-            if after > known.get(log, 0):
-                t.put(connection, t.position, {"log": log, "next": after})
+        ahead = [{"log": log, "next": after} for log, after in places.items() if after > known.get(log, 0)]
+        put(connection, t.position, ahead)
 
 
 def _came(connection: Connection, told: Sequence[Told]) -> None:

@@ -22,9 +22,8 @@ from sqlalchemy import (
     TypeDecorator,
     inspect,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from streams.stores import opened_with
+from streams.stores import insert_of, opened_with
 
 META = MetaData()
 
@@ -220,13 +219,4 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
     """Insert rows that are not there yet; the first stands. Says how many are new."""
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows).rowcount
-
-
-def put(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    """Insert a row, or set the columns of the one with its key."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    keys = [c.name for c in table.primary_key]
-    rest = {name: value for name, value in row.items() if name not in keys}
-    connection.execute(dialect.insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=rest))
+    return connection.execute(insert_of(connection, table).on_conflict_do_nothing(), rows).rowcount

@@ -10,11 +10,12 @@ from sqlalchemy import Engine, select
 from gate.instants import text
 from streams.alerts import tables as t
 from streams.alerts.config import Channel, Config, Grouping
-from streams.alerts.grouping import fold, lapse, positions
+from streams.alerts.grouping import fold, lapse
 from streams.alerts.signing import Signer
 from streams.alerts.speaking import speak
 from streams.alerts.tables import opened
 from streams.feed import Kind, Told
+from streams.stores import positions
 from streams.wire import instant
 
 SHARED = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -151,7 +152,7 @@ class Telling:
 
     def positions(self) -> dict[str, int]:
         """How far the logs were read."""
-        return positions(self.engine)
+        return positions(self.engine, t.position)
 
 
 def config(*channels: Channel, **grouping: Any) -> Config:

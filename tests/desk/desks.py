@@ -12,18 +12,19 @@ from argon2 import PasswordHasher
 
 from gate.facts import Instant
 from gate.policy import SECOND
+from streams.desk import tables as t
 from streams.desk.access.door import Door
 from streams.desk.access.people import People
 from streams.desk.access.roles import Role
 from streams.desk.access.sessions import Sessions
 from streams.desk.app import desk_app
 from streams.desk.desk import Desk
-from streams.desk.fold import positions
 from streams.desk.running import store_at
 from streams.feed.embedded import EmbeddedFeed
 from streams.feed.sending import EmbeddedSender
 from streams.serve.app import Service
 from streams.serve.intake import Intake
+from streams.stores import positions
 from streams.web.access import Access
 from streams.wire import instant
 from tests.player import POLICY
@@ -97,11 +98,11 @@ class Office:
 
     async def hears(self) -> None:
         """The desk reads all that there is."""
-        await self.feed.start(positions(self.engine))
+        await self.feed.start(positions(self.engine, t.position))
         for _ in range(50):
-            before = positions(self.engine)
+            before = positions(self.engine, t.position)
             await self.desk.round(0)
-            if positions(self.engine) == before:
+            if positions(self.engine, t.position) == before:
                 return
 
     async def held_offer(self, client: str = "cl-1", offer: str = "of-1") -> None:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from streams.desk import tables as t
-from streams.desk.fold import positions
 from streams.feed.sending import Receipt
+from streams.stores import positions
 from tests.desk.desks import Office, office
 
 
@@ -306,4 +306,4 @@ async def test_a_desk_that_was_killed_between_writing_and_sending_sends_it(
     await desk.desk.acts.send(act)
     await desk.hears()
     assert desk.desk.acts.again() == [] and "Nothing waits" in await rita.see("/")
-    assert positions(desk.engine)["taken"] > 0
+    assert positions(desk.engine, t.position)["taken"] > 0

@@ -15,11 +15,12 @@ from streams.demo.month import PATH
 from streams.demo.serving import filled
 from streams.desk import tables as t
 from streams.desk.files import answer
-from streams.desk.fold import fold, positions
+from streams.desk.fold import fold
 from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
 from streams.feed import Told
 from streams.feed.sending import SOURCE, Receipt
+from streams.stores import positions
 from tests.desk.rows import item
 from tests.feeds import ListFeed, told_by
 from tests.player import POLICY
@@ -105,7 +106,7 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(
     def full(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(t, "put", full)
+    monkeypatch.setattr("streams.desk.fold.put", full)
     with pytest.raises(OSError, match="full"):
         fold(engine, month[50:150])
     monkeypatch.undo()
@@ -125,7 +126,7 @@ def test_an_answer_published_twice_counts_once(month: list[Told], fresh: Fresh) 
     fold(engine, again)
     after = tables(engine)
     assert {k: v for k, v in after.items() if k != "position"} == {k: v for k, v in before.items() if k != "position"}
-    assert positions(engine)["out"] == 2 * last + 1
+    assert positions(engine, t.position)["out"] == 2 * last + 1
 
 
 @pytest.mark.parametrize("odd", ["plain", 'a"b\\c', "50%_/é", "a%"])
@@ -240,7 +241,7 @@ def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told],
         key = "constraint said_key primary key (source, id)"
         connection.execute(text(f"create table said (source text, id text, kind text, client text, {key})"))
     desk_at(ListFeed(), Nowhere(), old, lambda: 1)
-    assert positions(old) == {}
+    assert positions(old, t.position) == {}
     fold(old, month)
     assert not t.made_anew(old)
     with whole.begin() as connection:
@@ -264,11 +265,11 @@ def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
         patched.setattr("streams.desk.fold.saw", _dies)
         with pytest.raises(OSError):
             fold(engine, [rejected])
-    assert positions(engine) == {}
+    assert positions(engine, t.position) == {}
     fold(engine, [rejected])
     with engine.connect() as connection:
         (act,) = connection.execute(select(t.act.c.status, t.act.c.told)).all()
-    assert tuple(act) == ("rejected", "ID_REUSED: used before") and positions(engine) == {"rejected": 2}
+    assert tuple(act) == ("rejected", "ID_REUSED: used before") and positions(engine, t.position) == {"rejected": 2}
 
 
 def _dies(*_: object) -> None:

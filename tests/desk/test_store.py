@@ -7,8 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from gate.policy import HOUR
-from streams.desk.fold import fold, positions
+from streams.desk import tables as t
+from streams.desk.fold import fold
 from streams.feed import Told
+from streams.stores import positions
 from tests.desk.desks import Office, office
 from tests.desk.rows import fill
 
@@ -54,7 +56,7 @@ async def test_a_rejected_event_with_any_bytes_does_not_stop_the_reading(desk: O
     """A NUL is no text for PostgreSQL: it stands as the sign for what cannot be shown."""
     spoiled = {"reason": "BAD_FIELD", "message": "a\x00b", "source": "//x", "id": "i\x00", "raw": "\x00\x01{"}
     fold(desk.engine, [Told("rejected", 1, "rejected", desk.clock(), spoiled, b"")])
-    assert positions(desk.engine)["rejected"] == 2
+    assert positions(desk.engine, t.position)["rejected"] == 2
     rita = await desk.signed_in("rita")
     page = await rita.see("/health")
     assert "a\ufffdb" in page and "i\ufffd" in page

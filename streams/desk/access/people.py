@@ -27,12 +27,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gate.facts import Instant
 from gate.policy import MINUTE, SECOND
 from streams.desk.access.roles import Person, Role, in_roles, in_words
 from streams.desk.tables import META, Words, insert_new
+from streams.stores import insert_of
 
 SHORTEST, LONGEST = 12, 256
 PARTS_AT_MOST: Final = 4
@@ -200,13 +200,12 @@ class People:
 
 def _count(connection: Connection, mark: str, free: int, now: Instant) -> Instant:
     """In one statement, which two attempts cannot both pass as the same."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     after = {
         "failures": attempt.c.failures + 1,
         "until": literal(now, BigInteger) + _wait(attempt.c.failures + 1, free),
     }
     may = (attempt.c.until <= now) | (attempt.c.failures < free)
-    upsert = dialect.insert(attempt).values(who=mark, failures=1, until=now)
+    upsert = insert_of(connection, attempt).values(who=mark, failures=1, until=now)
     asked = upsert.on_conflict_do_update(index_elements=["who"], set_=after, where=may)
     counted = connection.execute(asked.returning(attempt.c.until)).scalar()
     if counted is None:
