@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from errno import ENOENT
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select
@@ -47,6 +48,13 @@ def _durable(connection: Any, _: object) -> None:
         connection.execute(f"pragma {pragma}")
 
 
+def address_of(store: str) -> str:
+    """The store as SQLAlchemy names it: a plain path is a SQLite file."""
+    if store.startswith("postgresql://"):
+        return store.replace("postgresql://", "postgresql+psycopg://", 1)
+    return store if "://" in store else f"sqlite:///{Path(store).absolute()}"
+
+
 def insert_of(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An insert of whichever kind of store it is, which can say what becomes of rows that are there."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
@@ -75,16 +83,19 @@ def positions_in(connection: Connection, table: Table) -> dict[str, int]:
 
 def trouble(address: str, error: Exception, setting: str) -> str:
     """One line; `setting` is how the store is named. Says no password."""
-    return f"the store {_shown(address)}cannot be used: {_why(error)}; see {setting}"
+    name = shown(address)
+    named = f"`{name}` " if name else ""
+    return f"the store {named}cannot be used: {_why(error)}; see {setting}"
 
 
-def _shown(address: str) -> str:
+def shown(address: str) -> str:
+    """An address for people, without its password; empty where it cannot be read."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
         return ""
-    sqlite = url.drivername.startswith("sqlite")
-    return f"`{url.database if sqlite else url.render_as_string(hide_password=True)}` "
+    is_file = url.drivername.startswith("sqlite")
+    return str(url.database) if is_file else url.render_as_string(hide_password=True)
 
 
 def _why(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +72,11 @@ class Channel(Struct, frozen=True):
     """Whether client, offer and sentences, which may name clients, are told."""
     closings: bool = True
     """Whether it is told that a group is over, where nothing else is to be said."""
+
+    @property
+    def digest(self) -> str:
+        """Of where it leads, which nobody reads from it: another address is another receiver."""
+        return sha256(self.url.encode()).hexdigest()[:16]
 
     def takes(self, happened: Happened) -> bool:
         """Whether this receiver wants to be told."""

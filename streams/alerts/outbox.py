@@ -130,10 +130,10 @@ def bury_gone(engine: Engine) -> None:
             bury(connection, channel)
 
 
-def dead(engine: Engine, channel: str | None = None, limit: int | None = None) -> list[Delivery]:
+def dead(engine: Engine, channel: str | None = None) -> list[Delivery]:
     """Messages that were given up, the oldest first."""
     d = t.delivery
-    of = select(*_COLUMNS).where(d.c.state == DEAD).order_by(d.c.number).limit(limit)
+    of = select(*_COLUMNS).where(d.c.state == DEAD).order_by(d.c.number)
     if channel is not None:
         of = of.where(d.c.channel == channel)
     with engine.connect() as connection:

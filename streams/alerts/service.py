@@ -8,7 +8,6 @@ and what is noted as told, one transaction; 4 send; 5 note what came of it. Kill
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -75,7 +74,7 @@ class Alerts:
         """Go on where the store stands."""
         self._since = await self.do(begun, self._engine, self._since)
         for channel in self._config.channels.values():
-            if not await self.do(outbox.known, self._engine, channel.name, address_of(channel)):
+            if not await self.do(outbox.known, self._engine, channel.name, channel.digest):
                 _log.warning("nothing is sent: the receiver had said that it is gone (410)", channel=channel.name)
         left = {name for name, _ in await self.do(outbox.counts, self._engine)} - self._config.channels.keys()
         for name in sorted(left):
@@ -176,8 +175,3 @@ class Alerts:
 
 def _kind(error: Exception) -> str:
     return "the store cannot be used" if isinstance(error, SQLAlchemyError) else "an error of ours"
-
-
-def address_of(channel: Channel) -> str:
-    """A digest of where a channel leads."""
-    return sha256(channel.url.encode()).hexdigest()[:16]

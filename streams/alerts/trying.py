@@ -16,7 +16,6 @@ from streams.alerts.metrics import Metrics
 from streams.alerts.outbox import Attempt, Delivery
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver, trial
-from streams.alerts.service import address_of
 from streams.web.clock import now
 
 PATIENCE_SECONDS: Final = 35.0
@@ -50,7 +49,7 @@ async def send_again(
     named = outbox.named(engine, ids)
     receivers = {each.channel for each in named}
     # Where the receiver is gone they stay dead, until it is enabled.
-    there = {c for c in receivers if outbox.known(engine, c, address_of(config.channels[c]))}
+    there = {c for c in receivers if outbox.known(engine, c, config.channels[c].digest)}
     again = [each.id for each in named if each.channel in there]
     outbox.again(engine, again, now())
     with alone(engine) as here:

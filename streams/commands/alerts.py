@@ -11,6 +11,9 @@ from rich.table import Table
 
 from streams.commands.common import (
     AsJson,
+    Host,
+    KeysPath,
+    Port,
     Since,
     access_of,
     record,
@@ -19,7 +22,6 @@ from streams.commands.common import (
     say,
     since_or_refuse,
 )
-from streams.commands.desk import address_of
 from streams.commands.page import Page
 from streams.settings import SettingsRefused, misspelt
 from streams.since import age
@@ -50,11 +52,9 @@ def run(
     config: ConfigPath = _CONFIG,
     store: Store = _STORE,
     since: Since = None,
-    host: Annotated[str, typer.Option(help="of probes and metrics; other than loopback needs keys")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 6062,
-    keys: Annotated[
-        Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then metrics ask for one")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 6062,
+    keys: KeysPath = None,
 ) -> None:
     """Tell of what the gate at GATE61_URL or GATE61_KAFKA holds and blocks, and of cases, until SIGTERM.
 
@@ -68,6 +68,7 @@ def run(
     from streams.alerts.app import application
     from streams.alerts.service import Alerts
     from streams.feed import gate_of
+    from streams.stores import address_of, shown
     from streams.web.listening import ListeningRefused, listen
     from streams.web.logs import log_to_stderr
 
@@ -80,9 +81,8 @@ def run(
     engine = _engine(store, make=True)
     with alone(engine) as is_alone:
         if not is_alone:
-            raise refuse(
-                f"another `gate61 alerts` runs on the store `{_shown(engine)}`; each message would go out twice"
-            )
+            where = shown(address_of(store))
+            raise refuse(f"another `gate61 alerts` runs on the store `{where}`; each message would go out twice")
         log_to_stderr()
         try:
             listen(application(Alerts(gate.feed(), engine, used, first), access), host, port, "the alerts")
@@ -130,13 +130,12 @@ def channels(context: typer.Context, as_json: AsJson = False) -> None:
 def enable(context: typer.Context, channel: Annotated[str, typer.Argument(help="a channel's name")]) -> None:
     """Send again to a channel whose receiver had said that it is gone (410)."""
     from streams.alerts import outbox
-    from streams.alerts.service import address_of
 
     config, store = context.obj
     used = _config(config)
     if channel not in used.channels:
         raise refuse(f"there is no channel `{channel}`; there are {', '.join(used.channels)}")
-    outbox.known(_engine(store), channel, address_of(used.channels[channel]), enable=True)
+    outbox.known(_engine(store), channel, used.channels[channel].digest, enable=True)
     say(f"{channel} is sent to again; for what was given up: gate61 alerts dead send --all --channel {channel}")
 
 
@@ -216,16 +215,12 @@ def _engine(store: str, make: bool = False) -> "Engine":
     from sqlalchemy.exc import SQLAlchemyError
 
     from streams.alerts.tables import opened
-    from streams.stores import trouble
+    from streams.stores import address_of, trouble
 
     try:
         return opened(address_of(store), make)
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise refuse(trouble(address_of(store), error, "--store and GATE61_ALERTS_STORE")) from None
-
-
-def _shown(engine: "Engine") -> str:
-    return engine.url.render_as_string(hide_password=True)
 
 
 def _told(each: "Delivery", at: int) -> dict[str, Any]:

@@ -1,21 +1,27 @@
 """`gate61 ask`: the synchronous question, beside a worker."""
 
 from os import environ
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.commands.common import ListSeconds, access_of, list_seconds, refuse, settings_or_refuse
+from streams.commands.common import (
+    Host,
+    KeysPath,
+    ListSeconds,
+    Port,
+    access_of,
+    list_seconds,
+    refuse,
+    settings_or_refuse,
+)
 from streams.settings import seconds
 
 
 def ask(
-    host: Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 8062,
-    keys: Annotated[
-        Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then keys are demanded")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8062,
+    keys: KeysPath = None,
     lag: Annotated[
         float | None,
         typer.Option(help="seconds a worker may be behind the stream, 30 or GATE61_ASK_LAG", min=1, max=3600),

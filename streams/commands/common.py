@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ASKING_SECONDS = 1.0
 PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
 Since = Annotated[str | None, typer.Option("--since", help="so long ago (15m, 1h, 7d), or a time with zone")]
+Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
+Port = Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)]
+KeysPath = Annotated[Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then keys are demanded")]
 ListSeconds = Annotated[
     float | None,
     typer.Option(

@@ -3,13 +3,12 @@
 import os
 import sys
 from getpass import getpass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from streams.commands.common import AsJson, record, refuse, refuse_all, say
+from streams.commands.common import AsJson, Port, record, refuse, refuse_all, say
 from streams.commands.page import Page
 from streams.settings import SettingsRefused, misspelt
 
@@ -20,6 +19,7 @@ Store = Annotated[
     str,
     typer.Option("--store", envvar="GATE61_DESK_STORE", help="its own store: a file, or the address of a PostgreSQL"),
 ]
+_STORE = "gate61-desk.db"
 Who = Annotated[str, typer.Argument(help="staff id, as events name it")]
 Roles = Annotated[list[str], typer.Option("--role", help="viewer, reviewer, approver, auditor or admin; several times")]
 
@@ -27,9 +27,9 @@ Roles = Annotated[list[str], typer.Option("--role", help="viewer, reviewer, appr
 @desk.callback(invoke_without_command=True)
 def serve(
     context: typer.Context,
-    store: Store = "gate61-desk.db",
+    store: Store = _STORE,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 8063,
+    port: Port = 8063,
     url: Annotated[
         str | None,
         typer.Option(envvar="GATE61_DESK_URL", help="how browsers reach it, https://NAME; needed beyond this machine"),
@@ -40,6 +40,7 @@ def serve(
         refuse_all(misspelt(os.environ))
         return
     from streams.desk.running import DeskRefused, run_desk
+    from streams.stores import address_of
     from streams.web.listening import ListeningRefused
     from streams.web.logs import log_to_stderr
 
@@ -54,7 +55,7 @@ def serve(
 def add(
     who: Who,
     role: Roles,
-    store: Store = "gate61-desk.db",
+    store: Store = _STORE,
     name: Annotated[str, typer.Option(help="as others see it")] = "",
 ) -> None:
     """Let somebody in; the password is read from the terminal, or from standard input."""
@@ -63,7 +64,7 @@ def add(
 
 
 @users.command("list")
-def list_(store: Store = "gate61-desk.db", json: AsJson = False) -> None:
+def list_(store: Store = _STORE, json: AsJson = False) -> None:
     """Everybody and their roles."""
     rows: list[Any] = _with(store, lambda people, _: people.all())
     if json:
@@ -78,38 +79,31 @@ def list_(store: Store = "gate61-desk.db", json: AsJson = False) -> None:
 
 
 @users.command()
-def disable(who: Who, store: Store = "gate61-desk.db") -> None:
+def disable(who: Who, store: Store = _STORE) -> None:
     """Let somebody in no longer; his sessions end at once."""
     _with(store, lambda people, now: people.enable(who, False, now))
     say(f"`{who}` is not let in any more")
 
 
 @users.command()
-def enable(who: Who, store: Store = "gate61-desk.db") -> None:
+def enable(who: Who, store: Store = _STORE) -> None:
     """Let somebody in again."""
     _with(store, lambda people, now: people.enable(who, True, now))
     say(f"`{who}` may sign in")
 
 
 @users.command()
-def roles(who: Who, role: Roles, store: Store = "gate61-desk.db") -> None:
+def roles(who: Who, role: Roles, store: Store = _STORE) -> None:
     """Other roles."""
     _with(store, lambda people, now: people.set_roles(who, roles_of(role), now))
     say(f"`{who}` is {', '.join(sorted(role))}")
 
 
 @users.command()
-def password(who: Who, store: Store = "gate61-desk.db") -> None:
+def password(who: Who, store: Store = _STORE) -> None:
     """Another password, read from the terminal, or from standard input."""
     _with(store, lambda people, now: people.set_password(who, _password(), now))
     say(f"the password of `{who}` is changed")
-
-
-def address_of(store: str) -> str:
-    """The store as SQLAlchemy names it: a plain path is a SQLite file."""
-    if store.startswith("postgresql://"):
-        return store.replace("postgresql://", "postgresql+psycopg://", 1)
-    return store if "://" in store else f"sqlite:///{Path(store).absolute()}"
 
 
 def roles_of(words: list[str]) -> frozenset[Any]:
@@ -128,7 +122,7 @@ def _with(store: str, work: Any, make: bool = False) -> Any:
 
     from streams.desk.access.people import People, PersonRefused
     from streams.desk.running import DeskRefused, store_at
-    from streams.stores import trouble
+    from streams.stores import address_of, trouble
     from streams.web.clock import now
 
     try:

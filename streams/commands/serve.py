@@ -9,8 +9,11 @@ import typer
 
 from gate.policy import Policy
 from streams.commands.common import (
+    Host,
+    KeysPath,
     ListSeconds,
     PolicyPath,
+    Port,
     access_of,
     list_seconds,
     policy_or_default,
@@ -22,9 +25,6 @@ from streams.settings import misspelt
 if TYPE_CHECKING:
     from streams.serve.intake import Intake
 
-Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
-Port = Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)]
-KeysPath = Annotated[Path | None, typer.Option("--keys", envvar="GATE61_KEYS", help="key file; then keys are demanded")]
 Seconds = Annotated[float, typer.Option("--budget", help="seconds a question may take", min=0.01, max=60)]
 
 

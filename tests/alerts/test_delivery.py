@@ -20,7 +20,6 @@ from streams.alerts.courier import Courier
 from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
-from streams.alerts.service import address_of
 from streams.alerts.signing import Signer
 from streams.alerts.trying import send_again, try_channel
 from streams.web.clock import now
@@ -36,7 +35,7 @@ async def _do(work: Callable[..., Any], *given: Any) -> Any:
 
 def carry(alerts: Telling, used: Channel, seconds: float = 5.0) -> None:
     """One attempt of all that is due to a channel."""
-    outbox.known(alerts.engine, used.name, address_of(used))
+    outbox.known(alerts.engine, used.name, used.digest)
     to = receiver(used, Poster(ALLOWED, seconds=seconds), ALLOWED)
 
     async def go() -> None:
@@ -182,7 +181,7 @@ def test_410_disables_until_somebody_enables(tmp_path: Path) -> None:
         ids = [d.id for d in outbox.dead(alerts.engine)]
         asyncio.run(send_again(alerts.engine, alerts.config, ids, Poster(ALLOWED)))
         assert len(there.seen) == 1
-        assert outbox.known(alerts.engine, "siem", address_of(used), enable=True)
+        assert outbox.known(alerts.engine, "siem", used.digest, enable=True)
         found = asyncio.run(send_again(alerts.engine, alerts.config, ids, Poster(ALLOWED)))
         assert [d.state for d in found] == ["sent", "sent"] and len(there.ids()) == 2
     assert outbox.known(alerts.engine, "siem", "another")
@@ -197,7 +196,7 @@ def test_a_receiver_that_is_gone_keeps_no_other_from_what_is_sent_again(tmp_path
         carry(alerts, other)
         outbox.bury_gone(alerts.engine)
         ids = [d.id for d in outbox.dead(alerts.engine)]
-        assert len(ids) == 2 and outbox.known(alerts.engine, "chat", address_of(other), enable=True)
+        assert len(ids) == 2 and outbox.known(alerts.engine, "chat", other.digest, enable=True)
         found = asyncio.run(send_again(alerts.engine, alerts.config, ids, Poster(ALLOWED)))
         assert {d.channel: d.state for d in found} == {"siem": "dead", "chat": "sent"}
         assert len(gone.seen) == 1
@@ -244,7 +243,7 @@ def test_who_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
         alerts.happens(*(decided(f"d-{n}", f"c-{n}") for n in range(2, 5)))
         alerts.after(5)
         for each in used:
-            outbox.known(alerts.engine, each.name, address_of(each))
+            outbox.known(alerts.engine, each.name, each.digest)
         poster = Poster(ALLOWED, seconds=10)
 
         async def rounds(courier: Courier) -> None:
