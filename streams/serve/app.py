@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, TypeVar
 
@@ -26,6 +26,9 @@ from streams.web.problems import Problem, say_problems
 from streams.web.requests import body_of
 
 T = TypeVar("T")
+Entry = TypeVar("Entry", Out, Taken, Kept)
+Found = tuple[Sequence[T], int]
+"""Of a log, and the number of its last entry."""
 WAKE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 AT_ONCE = 32
@@ -139,31 +142,25 @@ class Service:
             if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
                 after = min(int(last_event_id[:19]), 2**62)
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
-        outs = await self._patiently(lambda: self._intake.out(after, limit), self._published, wait)
-        next_after = outs[-1].number if outs else after
-        last = await self._do(lambda: self._intake.journal.last_number())
-        body = {"events": [_out(out) for out in outs], "next_after": next_after, "last": last}
-        return Response(msgspec.json.encode(body), media_type=_JSON)
+        found = await self._patiently(lambda: self._intake.out(after, limit), self._published, wait)
+        return _page("events", found, _out, after)
 
-    async def _patiently(self, look: Callable[[], list[T]], bell: _Bell, seconds: float) -> list[T]:
+    async def _patiently(self, look: Callable[[], Found[T]], bell: _Bell, seconds: float) -> Found[T]:
         """What there is, or after something came within that time; where the gate stops, nothing more is waited for."""
         until = asyncio.get_running_loop().time() + seconds
         while True:
             rung = bell.next
             found = await self._do(look)
             left = until - asyncio.get_running_loop().time()
-            if found or left <= 0 or self._over:
+            if found[0] or left <= 0 or self._over:
                 return found
             with suppress(TimeoutError):
                 await asyncio.wait_for(rung.wait(), left)
 
     async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0) -> Response:
         """Waits up to `wait` seconds for something to be taken."""
-        taken = await self._patiently(lambda: self._intake.taken(after, limit), self._took, wait)
-        next_after = taken[-1].number if taken else after
-        last = await self._do(lambda: self._intake.journal.last_number("taken"))
-        body = {"events": [_taken(t) for t in taken], "next_after": next_after, "last": last}
-        return Response(msgspec.json.encode(body), media_type=_JSON)
+        found = await self._patiently(lambda: self._intake.taken(after, limit), self._took, wait)
+        return _page("events", found, _taken, after)
 
     async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
         """A key that is revoked ends the stream at the latest with the next heartbeat."""
@@ -172,7 +169,7 @@ class Service:
             while not self._over:
                 await allowed(request)
                 rung = self._published.next
-                outs = await self._do(lambda after=after: self._intake.out(after, 100))  # type: ignore[misc]
+                outs, _ = await self._do(lambda after=after: self._intake.out(after, 100))  # type: ignore[misc]
                 for out in outs:
                     yield b"id: %d\ndata: %s\n\n" % (out.number, out.data)
                     after = out.number
@@ -184,11 +181,15 @@ class Service:
                     yield b": nothing new\n\n"
 
     async def _rejected(self, after: After = 0, limit: Limit = 100) -> Response:
-        kept = await self._do(lambda: self._intake.rejected(after, limit))
-        next_after = kept[-1].number if kept else after
-        last = await self._do(lambda: self._intake.journal.last_number("rejected"))
-        body = {"rejected": [_kept(k) for k in kept], "next_after": next_after, "last": last}
-        return Response(msgspec.json.encode(body), media_type=_JSON)
+        return _page("rejected", await self._do(lambda: self._intake.rejected(after, limit)), _kept, after)
+
+
+def _page(name: str, found: Found[Entry], tell: Callable[[Entry], dict[str, Any]], after: int) -> Response:
+    """Entries of a log after a number, where to go on, and where it ended when they were looked for."""
+    entries, last = found
+    next_after = entries[-1].number if entries else after
+    body = {name: [tell(each) for each in entries], "next_after": next_after, "last": last}
+    return Response(msgspec.json.encode(body), media_type=_JSON)
 
 
 def _out(out: Out) -> dict[str, Any]:

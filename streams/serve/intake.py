@@ -8,7 +8,7 @@ It looks at the clock: what is received now is recorded now, as Kafka's append t
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
@@ -121,17 +121,17 @@ class Intake:
             self.trouble = ""
             _log.info("the store can be written again")
 
-    def out(self, after: int, limit: int) -> list[Out]:
-        """What came out after that number."""
-        return self.journal.published(after, limit)
+    def out(self, after: int, limit: int) -> tuple[Sequence[Out], int]:
+        """What came out after that number, and the number of what came out last."""
+        return self.journal.published(after, limit), self.journal.last_number("out")
 
-    def taken(self, after: int, limit: int) -> list[Taken]:
-        """What was taken after that number."""
-        return self.journal.taken(after, limit)
+    def taken(self, after: int, limit: int) -> tuple[Sequence[Taken], int]:
+        """What was taken after that number, and the number of what was taken last."""
+        return self.journal.taken(after, limit), self.journal.last_number("taken")
 
-    def rejected(self, after: int, limit: int) -> list[Kept]:
-        """What could not be taken after that number."""
-        return list(self.journal.rejected(after, limit))
+    def rejected(self, after: int, limit: int) -> tuple[Sequence[Kept], int]:
+        """What could not be taken after that number, and the number of what was rejected last."""
+        return self.journal.rejected(after, limit), self.journal.last_number("rejected")
 
     def _lasting(self, work: Callable[[], T]) -> T:
         """Do it and commit. After an error nothing of it is there, in the store or in memory."""

@@ -12,7 +12,8 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from streams.desk.fold import positions
+from streams.desk.tables import position
+from streams.stores import positions
 from tests.desk.desks import PASSWORD, Office
 from tests.runtime.process import wait_until
 
@@ -53,9 +54,9 @@ class Listening(Office):
         """The desk reads by itself; wait until it has read all."""
         logs = {"taken": self.intake.taken, "out": self.intake.out}
         for _ in range(1_000):
-            last = {log: self.intake.run(lambda page=page: page(0, 100_000)).result() for log, page in logs.items()}
-            known = await asyncio.to_thread(positions, self.engine)
-            if all(known.get(log, 1) > rows[-1].number for log, rows in last.items() if rows):
+            last = {log: self.intake.run(lambda page=page: page(0, 1)).result() for log, page in logs.items()}
+            known = await asyncio.to_thread(positions, self.engine, position)
+            if all(known.get(log, 1) > number for log, (_, number) in last.items()):
                 return
             await asyncio.sleep(0.02)
         raise AssertionError("the desk does not read on")

@@ -141,7 +141,7 @@ class Office:
 
     async def decisions(self) -> list[dict[str, Any]]:
         """Every answer of the gate, in order."""
-        outs = self.intake.run(lambda: self.intake.out(0, 10_000)).result()
+        outs, _ = self.intake.run(lambda: self.intake.out(0, 10_000)).result()
         events = [json.loads(o.data) for o in outs]
         return [e["data"] for e in events if e["type"] == "gate61.offer.decided.v1"]
 

@@ -152,7 +152,7 @@ def test_a_store_that_was_closed_is_opened_again_though_nothing_comes(tmp_path: 
     assert "another file is in its place" in intake.trouble
     (tmp_path / "away").rename(path)
     intake.run(intake.wake).result()
-    assert intake.trouble == "" and intake.run(lambda: intake.out(0, 1)).result() == []
+    assert intake.trouble == "" and intake.run(lambda: intake.out(0, 1)).result() == ([], 0)
     intake.close()
 
 
