@@ -27,12 +27,12 @@ _HERE = Path(__file__).parents[1]
 
 
 def time_of(at: Instant | str | None) -> Markup:
-    """A time in UTC, to the second; a script adds the local one for the pointer."""
+    """A time to the second that says it is UTC, as deadlines are read on paper too; a script adds the local one."""
     if at is None:
         return Markup('<span class="none">none</span>')
     text = at if isinstance(at, str) else moment(at).isoformat()
     shown = text[:19].replace("T", " ")
-    return Markup('<time datetime="{}">{}</time>').format(text[:19] + "Z", shown)
+    return Markup('<time datetime="{}">{} UTC</time>').format(text[:19] + "Z", shown)
 
 
 class View:
