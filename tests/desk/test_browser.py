@@ -94,6 +94,8 @@ def test_the_whole_queue_by_keyboard_until_nothing_waits(browser: Browser, desk:
     expect(rows.nth(2)).to_have_class("chosen")
     offer = rita.focused()
     rita.press("a")
+    assert rita.focused().startswith(f"Take {offer} of ")
+    rita.press("Enter")
     expect(rows.nth(2).get_by_role("button", name=f"Let go {offer}")).to_be_visible()
     expect(rows.nth(2)).to_contain_text("rita")
     assert rita.focused() == offer
@@ -121,7 +123,7 @@ def test_the_whole_queue_by_keyboard_until_nothing_waits(browser: Browser, desk:
     expect(anna.page.get_by_role("button", name=re.compile("^Sign"))).to_be_visible()
     anna.press("s")
     expect(anna.page.locator("tr.chosen")).to_have_count(1)
-    anna.press("s")
+    anna.press("s", "Enter")
     expect(anna.page.locator("#part").get_by_text("done", exact=True).first).to_be_visible()
     rita.press("g", "q")
     expect(page.get_by_text("Nothing waits.")).to_be_visible()
@@ -151,10 +153,72 @@ def test_letters_do_nothing_to_an_item_that_nobody_chose(browser: Browser, desk:
     rolf.press("Enter")
     expect(rows).to_have_count(1)
     expect(rita.page.locator("tr.chosen")).to_have_count(0)
-    rita.press("j", "a")
+    rita.press("j", "a", "Enter")
     expect(rows.get_by_role("button", name="Let go")).to_be_visible()
     rita.leave()
     rolf.leave()
+
+
+def test_no_letter_signs_takes_releases_or_refuses(browser: Browser, desk: Listening) -> None:
+    """However often one is pressed: it leads to the button, or to what is to be said first, and no further."""
+    desk.do(desk.held_offer())
+    rita, anna = Person(browser, desk, "rita"), Person(browser, desk, "anna")
+    sent: list[str] = []
+    for person in (rita, anna):
+        person.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    rita.press("a", "a", "a", "r", "x", "s")
+    assert rita.focused() == "Take of-1 of cl-1"
+    rita.page.get_by_role("link", name="of-1", exact=True).click()
+    expect(rita.page.locator("h1")).to_contain_text("held")
+    rita.press("s", "a", "a")
+    assert rita.focused() == "Assign to me"
+    for letter, label in (("r", "Why it may be sent"), ("x", "Why it is not sent")):
+        rita.press(letter)
+        expect(rita.page.get_by_label(label)).to_be_focused()
+        rita.press("Escape")
+    assert not sent
+    rita.page.get_by_label("Why it may be sent").fill("he asked on the phone")
+    rita.press("Enter")
+    expect(rita.page.get_by_text("waits for a second")).to_be_visible()
+    sent.clear()
+    anna.page.goto("/acts")
+    anna.press("s", "s", "s")
+    assert anna.focused().startswith("Sign release of ")
+    expect(anna.page.locator('form[data-form="s"]')).to_have_count(1)
+    assert not sent and [d["leading"] for d in desk.do(desk.decisions())] == ["WINDOW_SOFT_LIMIT"]
+    rita.leave()
+    anna.leave()
+
+
+def keys_work(page: Page, used: bool) -> None:
+    """Of the letters that choose, act, go and help, each does something or none does."""
+    for key in ("j", "a", "g", "?"):
+        page.keyboard.press(key)
+    expect(page.locator("tr.chosen")).to_have_count(1 if used else 0)
+    expect(page.get_by_role("dialog")).to_have_count(1 if used else 0)
+    page.keyboard.press("Escape")
+
+
+def test_single_keys_are_switched_off_for_good(browser: Browser, desk: Listening) -> None:
+    """For who dictates, or whose hand slips: on every page, in every tab, until they are switched on again."""
+    desk.do(desk.held_offer())
+    rita = Person(browser, desk, "rita")
+    other = rita.context.new_page()
+    for page, used in ((rita.page, False), (other, True)):
+        for each in (rita.page, other):
+            each.goto("/")
+            each.evaluate("addEventListener('storage', () => { window.heard = true; })")
+        page.get_by_role("button", name="Keys").click()
+        expect(page.get_by_role("button", name="Close")).to_be_focused()
+        page.get_by_role("checkbox", name="Use single keys").press("Space")
+        page.keyboard.press("Escape")
+        keys_work(page, used)
+        apart = other if page is rita.page else rita.page
+        apart.wait_for_function("window.heard === true")
+        keys_work(apart, used)
+        page.reload()
+        keys_work(page, used)
+    rita.leave()
 
 
 def test_tab_goes_through_everything_and_the_focus_is_seen(browser: Browser, desk: Listening) -> None:

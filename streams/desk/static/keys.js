@@ -1,5 +1,7 @@
-// The keyboard: j and k along the items, Enter opens, single letters for forms, g and a letter for pages. Also local times.
+// The keyboard: j and k along the items, Enter opens, single letters lead to forms, g and a letter to pages. Also local times.
 (() => {
+  let on = true; // until somebody chose otherwise here: who dictates, or whose hand slips, has no use for single keys
+  try { on = localStorage.getItem("keys") !== "off"; } catch { /* private windows may have no storage */ }
   let chosen = null; // data-item of the item under the hand; it survives parts that are replaced
   let place = 0; // where it stood: when it is gone, j and k go on from there
   let gone = -Infinity; // when g was pressed
@@ -24,21 +26,20 @@
     row.querySelector("a.open")?.focus({ preventScroll: true });
   }
 
-  // Where there are items, a letter is about the chosen one and no other; if none is, one is chosen first.
+  // Where there are items, a letter is about the chosen one and no other; if none is, one is chosen first. It leads to the
+  // form and never sends it: one stray key must not sign.
   function form(key) {
     const rows = items();
     const row = rows.find((each) => each.dataset.item === chosen);
     if (rows.length && !row) { move(1); return; }
     const found = (row || document).querySelector(`form[data-form="${key}"]`);
-    const field = found?.querySelector("[data-focus]");
-    if (field) field.focus();
-    else found?.requestSubmit();
+    (found?.querySelector("[data-focus]") || found?.querySelector("button"))?.focus();
   }
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
-    if (typing(event.target) || document.querySelector("dialog[open]")) return;
+    if (!on || typing(event.target) || document.querySelector("dialog[open]")) return;
     if (event.timeStamp - gone < 1500) {
       gone = -Infinity;
       const page = document.querySelector(`[data-key="g ${event.key}"]`);
@@ -54,7 +55,7 @@
       s: () => form("s"),
       u: () => history.back(),
       "/": () => document.querySelector('[data-focus="/"]')?.focus(),
-      "?": () => document.getElementById("keys").showModal(),
+      "?": help,
     }[event.key];
     if (does) { event.preventDefault(); does(); }
   });
@@ -63,6 +64,13 @@
     const row = event.target.closest("tr[data-item]");
     if (row) choose(row);
   });
+
+  function help() {
+    const dialog = document.getElementById("keys");
+    document.getElementById("single").checked = on;
+    dialog.showModal();
+    dialog.querySelector("button").focus(); // Not the switch, which the next key could turn.
+  }
 
   function local(root) {
     for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
@@ -93,8 +101,13 @@
     const now = same || within?.querySelector("a.open") || document.getElementById("main");
     if (document.activeElement !== now) now.focus({ preventScroll: true });
   });
+  addEventListener("storage", (event) => { if (event.key === "keys") on = event.newValue !== "off"; }); // Chosen in another tab.
   document.addEventListener("DOMContentLoaded", () => {
     local(document);
-    document.getElementById("help").addEventListener("click", () => document.getElementById("keys").showModal());
+    document.getElementById("help").addEventListener("click", help);
+    document.getElementById("single").addEventListener("change", (event) => {
+      on = event.target.checked;
+      try { localStorage.setItem("keys", on ? "on" : "off"); } catch { /* as above */ }
+    });
   });
 })();
