@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.desk.chromium import Listening, Person, chromium, listening
+from tests.desk.desks import PASSWORD
 from tests.desk.rows import fill
 
 
@@ -338,6 +339,24 @@ def test_the_keys_are_shown_on_the_page(browser: Browser, desk: Listening) -> No
     rita.press("Escape")
     expect(rita.page.get_by_role("dialog", name="Keys")).to_be_hidden()
     rita.leave()
+
+
+def test_without_scripts_there_are_no_buttons_that_need_them(browser: Browser, desk: Listening) -> None:
+    """What the desk is for works all the same; theme and keys are what scripts do."""
+    desk.do(desk.held_offer())
+    page = browser.new_context(base_url=desk.url, java_script_enabled=False).new_page()
+    page.goto("/sign-in")
+    expect(page.locator("#theme, #help")).to_have_count(2)
+    for button in page.locator("#theme, #help").all():
+        expect(button).to_be_hidden()
+    page.fill("#who", "rita")
+    page.fill("#password", PASSWORD)
+    page.click("button.go")
+    page.get_by_role("button", name="Take of-1 of cl-1").click()
+    expect(page.locator("h1")).to_contain_text("Offer of-1")
+    page.goto("/")
+    expect(page.locator("tr[data-item]")).to_contain_text("rita")
+    page.context.close()
 
 
 def test_who_is_signed_out_while_the_line_is_down_is_shown_the_door(browser: Browser, desk: Listening) -> None:

@@ -32,3 +32,25 @@ async def test_every_time_says_that_it_is_utc(desk: Office) -> None:
         times = re.findall(r"<time [^>]*>(.*?)</time>", text)
         assert times and all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown) for shown in times), times
     assert "2026-03-12 00:00:00 UTC</time></td>" in queue, "send_by at most"
+
+
+async def test_no_field_says_a_thing_twice(desk: Office) -> None:
+    """Browsers take the first of two attributes and pass over the other. A new person's id is not one's own, either."""
+    rita, adam = await desk.signed_in("rita"), await desk.signed_in("adam")
+    page = f"/decisions/{decision_on(await rita.see('/'))}"
+    pages = [await rita.see(path) for path in ("/", page, "/clients/cl-1", "/cases", "/acts", "/me")]
+    people = await adam.see("/people")
+    for tag in re.findall(r"<[a-z][^>]*>", "".join([*pages, people])):
+        names = re.findall(r'\s([a-z-]+)="[^"]*"', tag)
+        assert len(names) == len(set(names)), tag
+    assert re.findall(r'<input id="p-id"[^>]* autocomplete="([^"]*)"', people) == ["off"]
+
+
+async def test_a_session_is_ended_by_its_beginning_and_its_address(desk: Office) -> None:
+    """As it is shown in the table, also to who only hears the button."""
+    await desk.signed_in("rita")
+    rita = await desk.signed_in("rita")
+    shown = re.findall(r'aria-label="(End the session[^"]*)"', await rita.see("/me"))
+    assert len(shown) == 2
+    for each in shown:
+        assert re.fullmatch(r"End the session begun 2026-03-03 12:00:\d\d UTC from [0-9.]+", each), each
