@@ -16,6 +16,7 @@ from state.sqlite import SqliteStore
 PAGE_BYTES: Final = 8 * 1024 * 1024
 """What is read of a log at once, one entry at least: entries are as large as what was sent."""
 Log = Literal["out", "taken", "rejected"]
+_BYTES: Final[dict[Log, str]] = {"out": "data", "taken": "data", "rejected": "raw"}
 _SIZES: Final[dict[Log, str]] = {
     "out": "length(data)",
     "taken": "length(data)",
@@ -62,6 +63,11 @@ class Kept(Struct, frozen=True):
     times: int = 1
 
 
+def mark_of(data: bytes) -> str:
+    """Names an entry of a log by its bytes: where another stands under its number, the log is another one."""
+    return sha256(data).hexdigest()[:16]
+
+
 class Journal(SqliteStore):
     """The store of a gate that serves."""
 
@@ -90,6 +96,16 @@ class Journal(SqliteStore):
         """Of what came last; 0 before anything did."""
         row = self._db.execute(f"select max(number) from {log}").fetchone()
         return row[0] or 0
+
+    def stands(self, log: Log, number: int, mark: str | None = None) -> bool:
+        """Whether the log holds that entry (0 stands before the first), and it is the one of that mark, if one is given.
+
+        Where not, whoever read so far read another store, or this one before an older copy took its place.
+        """
+        if number == 0:
+            return True
+        row = self._db.execute(f"select {_BYTES[log]} from {log} where number = ?", (number,)).fetchone()
+        return row is not None and mark in (None, mark_of(row[0]))
 
     def last_about(self, about: str) -> Out | None:
         """What came out last about something."""

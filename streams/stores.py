@@ -81,6 +81,12 @@ def positions_in(connection: Connection, table: Table) -> dict[str, int]:
     return {row.log: row.next for row in connection.execute(select(table))}
 
 
+def marks(engine: Engine, table: Table) -> dict[str, str]:
+    """By log, the mark of what was read last; a log that was read before there were marks has none."""
+    with engine.connect() as connection:
+        return {row.log: row.mark for row in connection.execute(select(table))}
+
+
 def trouble(address: str, error: Exception, setting: str) -> str:
     """One line; `setting` is how the store is named. Says no password."""
     name = shown(address)

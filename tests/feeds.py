@@ -18,6 +18,7 @@ class ListFeed:
         self.told = list(told)
         self.trouble = ""
         self._positions: dict[str, int] = {}
+        self._marks: dict[str, str] = {}
 
     def add(self, kind: Kind, event: Mapping[str, Any], at: int | None = None, log: str = "out") -> Told:
         """The next event of a log."""
@@ -27,17 +28,21 @@ class ListFeed:
         self.told.append(told)
         return told
 
-    async def start(self, positions: Mapping[str, int]) -> None:
+    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
         """See `Feed`."""
         self._positions = dict(positions)
+        self._marks = dict(marks)
 
     async def next(self, seconds: float, at_once: int = 500) -> Sequence[Told]:
         """See `Feed`; does not wait."""
         if self.trouble:
             raise FeedTrouble(self.trouble)
+        last = {t.log: t.mark for t in self.told if t.offset + 1 == self._positions.get(t.log)}
+        if any(last.get(log) != mark for log, mark in self._marks.items()):
+            raise FeedTrouble("another store")
         found = [t for t in self.told if t.offset >= self._positions.get(t.log, 0)][:at_once]
         for told in found:
-            self._positions[told.log] = told.offset + 1
+            self._positions[told.log], self._marks[told.log] = told.offset + 1, told.mark
         return found
 
     async def health(self) -> Sequence[SourceHealth]:

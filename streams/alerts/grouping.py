@@ -54,12 +54,13 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
     with engine.begin() as connection:
         known = positions_in(connection, t.position)
         places = dict(known)
+        last: dict[str, Told] = {}
         news: list[Happened | Refusal] = []
         for each in told:
             if each.offset < places.get(each.log, 0):
                 counts["repeated"] += 1
                 continue
-            places[each.log] = each.offset + 1
+            places[each.log], last[each.log] = each.offset + 1, each
             if each.at < since:
                 counts["earlier"] += 1
                 continue
@@ -81,6 +82,7 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
         counts["taken"] += len(taken)
         counts["no matter"] += len(of_matter) - len(taken) + len(news) - len(of_matter)
         put(connection, t.position, [{"log": log, "next": n} for log, n in places.items() if known.get(log) != n])
+        put(connection, t.mark, [{"log": log, "mark": each.mark} for log, each in last.items()])
     return counts
 
 

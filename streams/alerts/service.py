@@ -24,9 +24,9 @@ from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
 from streams.alerts.speaking import speak
-from streams.alerts.tables import position
+from streams.alerts.tables import mark, position
 from streams.feed import Feed, FeedTrouble, SourceHealth
-from streams.stores import positions
+from streams.stores import marks, positions
 from streams.web.clock import Clock, now
 
 TICK_SECONDS: Final = 0.25
@@ -112,7 +112,8 @@ class Alerts:
                 self._began = self._began and name != "read"  # What was read and not folded in is read again.
 
     async def _begin(self) -> None:
-        await self._feed.start(await self.do(positions, self._engine, position))
+        places = await self.do(positions, self._engine, position)
+        await self._feed.start(places, await self.do(marks, self._engine, mark))
         self._began = True
 
     async def _read(self) -> None:

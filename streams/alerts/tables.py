@@ -47,6 +47,8 @@ def _time(name: str) -> Column[int]:
 
 position = Table("alert_position", META, _text("log", primary_key=True), _number("next"))
 
+mark = Table("alert_mark", META, _text("log", primary_key=True), _text("mark"))
+
 beginning = Table("alert_beginning", META, Column("one", Integer, primary_key=True), _number("at"))
 
 group = Table(

@@ -12,10 +12,10 @@ from streams.desk.access.people import People
 from streams.desk.acts import Acts
 from streams.desk.fold import fold
 from streams.desk.live import Live
-from streams.desk.tables import position
+from streams.desk.tables import mark, position
 from streams.feed import Feed, FeedTrouble
 from streams.feed.sending import Sender
-from streams.stores import positions
+from streams.stores import marks, positions
 from streams.web.clock import Clock
 
 WAIT_SECONDS: Final = 5.0
@@ -44,13 +44,18 @@ class Desk:
         """Read the logs into the store until cancelled. Trouble is said, and waited out; nothing is passed over."""
         while True:
             try:
-                await self.feed.start(await asyncio.to_thread(positions, self.engine, position))
+                await self.begin()
                 while True:
                     await self.round(WAIT_SECONDS)
             except Exception as error:
                 # Also what nobody foresaw: a desk that stands still must not look like one where nothing happens.
                 self._suffer(_why(error))
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def begin(self) -> None:
+        """Go on where the store stands."""
+        places = await asyncio.to_thread(positions, self.engine, position)
+        await self.feed.start(places, await asyncio.to_thread(marks, self.engine, mark))
 
     async def round(self, seconds: float) -> None:
         """Read what comes next, waiting so long for it, into the store."""

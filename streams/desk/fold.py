@@ -21,17 +21,16 @@ _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
 
 def fold(engine: Engine, told: Sequence[Told]) -> None:
     """Take events in, all or none of them."""
-    places: dict[str, int] = {}
-    for each in told:
-        places[each.log] = max(places.get(each.log, 0), each.offset + 1)
+    last = {each.log: each for each in told}
     with engine.begin() as connection:
         known = positions_in(connection, t.position)
         fresh = [each for each in told if each.offset >= known.get(each.log, 0)]
         for kind, take in _FOLDS.items():
             take(connection, [each for each in fresh if each.kind in kind])
         saw(connection, fresh)
-        ahead = [{"log": log, "next": after} for log, after in places.items() if after > known.get(log, 0)]
-        put(connection, t.position, ahead)
+        ahead = {log: each for log, each in last.items() if each.offset >= known.get(log, 0)}
+        put(connection, t.position, [{"log": log, "next": each.offset + 1} for log, each in ahead.items()])
+        put(connection, t.mark, [{"log": log, "mark": each.mark} for log, each in ahead.items()])
 
 
 def _came(connection: Connection, told: Sequence[Told]) -> None:

@@ -41,6 +41,13 @@ class Words(TypeDecorator[str]):
 
 position = Table("position", META, Column("log", Words, primary_key=True), Column("next", BigInteger, nullable=False))
 
+mark = Table(
+    "position_mark",  # of what was read last of each log; apart from `position`, so that older stores need not be made anew
+    META,
+    Column("log", Words, primary_key=True),
+    Column("mark", Words, nullable=False),
+)
+
 decision = Table(
     "decision",
     META,
@@ -156,7 +163,7 @@ reject = Table(
     Column("raw", Words, nullable=False),
 )
 
-OF_LOGS = (position, decision, country, said, notice, case, reject)
+OF_LOGS = (position, mark, decision, country, said, notice, case, reject)
 """Tables that are made of the logs. `position` goes first where they go: killed between, the desk still reads all again."""
 
 assignment = Table(

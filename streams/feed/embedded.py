@@ -12,10 +12,13 @@ from streams.feed.events import kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
 from streams.wire import instant
 
-T = TypeVar("T")
 AT_ONCE: Final = 500
 SECONDS: Final = 10.0
 """How long the gate may take to answer, beside what it is asked to wait."""
+OTHER_STORE: Final = (
+    "another store than was read so far, or an older copy of it: what it says now would be passed over. Put the right "
+    "store back (--state, GATE61_STATE), or begin anew with another store of one's own (--store; alerts: --since)"
+)
 _PATHS: Final = {"taken": "/v1/taken", "out": "/v1/out", "rejected": "/v1/rejected"}
 
 
@@ -54,6 +57,9 @@ class _Rejects(_Page):
     rejected: list[_Kept]
 
 
+P = TypeVar("P", bound=_Page)
+
+
 class EmbeddedFeed:
     """A `Feed` over one embedded gate."""
 
@@ -62,11 +68,14 @@ class EmbeddedFeed:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=SECONDS)
         self._after = dict.fromkeys(_PATHS, 0)
+        self._marks: dict[str, str] = {}
+        """By log, of what was read last."""
         self._last: Instant | None = None
 
-    async def start(self, positions: Mapping[str, int]) -> None:
+    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
         """See `Feed`."""
         self._after = {log: positions.get(log, 1) - 1 for log in _PATHS}
+        self._marks = dict(marks)
 
     async def next(self, seconds: float) -> Sequence[Told]:
         """See `Feed`; what came in stands before what was said of it."""
@@ -75,7 +84,7 @@ class EmbeddedFeed:
             await self._page("taken", _Events, wait=seconds)
             found, _ = await self._found()
         for told in found:
-            self._after[told.log] = told.offset
+            self._after[told.log], self._marks[told.log] = told.offset, told.mark
             self._last = max(self._last or told.at, told.at)
         return found
 
@@ -90,8 +99,10 @@ class EmbeddedFeed:
         told += [_rejected(k) for k in rejects.rejected]
         return told, out.more or rejects.more or taken.more
 
-    async def _page(self, log: str, kind: type[T], wait: float = 0.0) -> T:
+    async def _page(self, log: str, kind: type[P], wait: float = 0.0) -> P:
         asked: dict[str, Any] = {"after": self._after[log], "limit": AT_ONCE}
+        if log in self._marks:
+            asked["mark"] = self._marks[log]
         if wait:
             asked["wait"] = min(wait, 60)
         try:
@@ -100,13 +111,18 @@ class EmbeddedFeed:
             raise FeedTrouble(
                 f"the gate at {self._url} does not answer ({type(error).__name__}); see that it runs"
             ) from error
+        if answer.status_code == 409:
+            raise FeedTrouble(f"the gate at {self._url} has {OTHER_STORE}")
         if answer.status_code != 200:
             key = "; name the file of a key that may ask in GATE61_KEY_FILE" if answer.status_code in (401, 403) else ""
             raise FeedTrouble(f"the gate at {self._url} answers {answer.status_code}: {_detail(answer)}{key}")
         try:
-            return msgspec.json.decode(answer.content, type=kind)
+            page = msgspec.json.decode(answer.content, type=kind)
         except (msgspec.MsgspecError, RecursionError):
             raise FeedTrouble(f"what answers at {self._url} is not the gate; see what stands before it") from None
+        if page.last < self._after[log]:  # A gate of before does not say so itself.
+            raise FeedTrouble(f"the gate at {self._url} has {OTHER_STORE}")
+        return page
 
     async def health(self) -> Sequence[SourceHealth]:
         """See `Feed`; of each log a page at most is counted as not read yet."""

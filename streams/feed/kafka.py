@@ -51,8 +51,8 @@ class KafkaFeed:
         self._positions: dict[str, int] = {}
         self._last: Instant | None = None
 
-    async def start(self, positions: Mapping[str, int]) -> None:
-        """See `Feed`; Kafka is asked by the first `next`."""
+    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
+        """See `Feed`; Kafka is asked by the first `next`, and marks are for logs that may be put back from a copy."""
         self._positions = dict(positions)
         await self.close()
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from gate.facts import Instant
+from state.journal import mark_of
 
 Kind = Literal["decision", "notice", "case", "action", "register", "rejected"]
 
@@ -30,6 +31,11 @@ class Told(Struct, frozen=True):
     """The CloudEvent; of a rejected one `reason`, `message`, `raw` and, where they can be read, `source`, `id`, `client`."""
     data: bytes
     """Its bytes as they stand."""
+
+    @property
+    def mark(self) -> str:
+        """What it is known by beside its place: kept with that, it tells whether a log is still the one that was read."""
+        return mark_of(self.data)
 
 
 class SourceHealth(Struct, frozen=True):
@@ -52,8 +58,12 @@ class FeedTrouble(Exception):
 class Feed(Protocol):
     """Logs that are read on."""
 
-    async def start(self, positions: Mapping[str, int]) -> None:
-        """Read on from these offsets by log; a log that is not named is read from its first event."""
+    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
+        """Read on from these offsets by log; a log that is not named is read from its first event.
+
+        `marks` are those of the events that were read last. Where a log holds no such event before that offset, `next`
+        raises `FeedTrouble`; a log without one is the one that is found.
+        """
 
     async def next(self, seconds: float) -> Sequence[Told]:
         """What comes next, in order within a log; empty if nothing came in that time. Raises `FeedTrouble`."""

@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gate.instants import moment
-from state.journal import Kept, Out, Taken
+from state.journal import Kept, Log, Out, Taken, mark_of
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.serve.bodies import BODY_LIMIT, arrivals
 from streams.serve.intake import Intake, Result
@@ -34,9 +34,12 @@ HEARTBEAT_SECONDS = 15.0
 AT_ONCE = 32
 """Requests whose bodies are held in memory at one time; others wait."""
 After = Annotated[int, Query(ge=0, le=2**62)]
+Mark = Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")]
+"""Of the entry whose number is `after`, as a page said it."""
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Wait = Annotated[float, Query(ge=0, le=60)]
 _JSON = "application/json"
+_OTHER = "another store, or an older copy of it, stands here now; put the right one back, or read from 0 again"
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -135,15 +138,24 @@ class Service:
         after: After = 0,
         limit: Limit = 100,
         wait: Wait = 0,
+        mark: Mark = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
         """As JSON, waiting up to `wait` seconds for something; or as server-sent events, without end."""
         if "text/event-stream" in request.headers.get("accept", ""):
             if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
-                after = min(int(last_event_id[:19]), 2**62)
+                after, mark = min(int(last_event_id[:19]), 2**62), None
+            await self._same("out", after, mark)
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
+        await self._same("out", after, mark)
         found = await self._patiently(lambda: self._intake.out(after, limit), self._published, wait)
-        return _page("events", found, _out, after)
+        return _page("events", found, _out, after, mark)
+
+    async def _same(self, log: Log, after: int, mark: str | None) -> None:
+        """Refused where the log is not the one that was read to there: its next entries would be passed over."""
+        if not await self._do(lambda: self._intake.journal.stands(log, after, mark)):
+            last = await self._do(lambda: self._intake.journal.last_number(log))
+            raise Problem(409, f"this is not the log that was read to number {after}; it ends at {last}: {_OTHER}")
 
     async def _patiently(self, look: Callable[[], Found[T]], bell: _Bell, seconds: float) -> Found[T]:
         """What there is, or after something came within that time; where the gate stops, nothing more is waited for."""
@@ -157,10 +169,11 @@ class Service:
             with suppress(TimeoutError):
                 await asyncio.wait_for(rung.wait(), left)
 
-    async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0) -> Response:
+    async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0, mark: Mark = None) -> Response:
         """Waits up to `wait` seconds for something to be taken."""
+        await self._same("taken", after, mark)
         found = await self._patiently(lambda: self._intake.taken(after, limit), self._took, wait)
-        return _page("events", found, _taken, after)
+        return _page("events", found, _taken, after, mark)
 
     async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
         """A key that is revoked ends the stream at the latest with the next heartbeat."""
@@ -180,16 +193,25 @@ class Service:
                 except TimeoutError:
                     yield b": nothing new\n\n"
 
-    async def _rejected(self, after: After = 0, limit: Limit = 100) -> Response:
-        return _page("rejected", await self._do(lambda: self._intake.rejected(after, limit)), _kept, after)
+    async def _rejected(self, after: After = 0, limit: Limit = 100, mark: Mark = None) -> Response:
+        await self._same("rejected", after, mark)
+        found = await self._do(lambda: self._intake.rejected(after, limit))
+        return _page("rejected", found, _kept, after, mark)
 
 
-def _page(name: str, found: Found[Entry], tell: Callable[[Entry], dict[str, Any]], after: int) -> Response:
-    """Entries of a log after a number, where to go on, and where it ended when they were looked for."""
+def _page(
+    name: str, found: Found[Entry], tell: Callable[[Entry], dict[str, Any]], after: int, mark: str | None
+) -> Response:
+    """Entries of a log after a number, where it ended when they were looked for, and from where to go on.
+
+    `mark`, given with `after`, has it noticed if another store is read then.
+    """
     entries, last = found
-    next_after = entries[-1].number if entries else after
-    body = {name: [tell(each) for each in entries], "next_after": next_after, "last": last}
-    return Response(msgspec.json.encode(body), media_type=_JSON)
+    if entries:
+        last_of = entries[-1]
+        after, mark = last_of.number, mark_of(last_of.raw if isinstance(last_of, Kept) else last_of.data)
+    body = {name: [tell(each) for each in entries], "next_after": after, "last": last}
+    return Response(msgspec.json.encode(body | ({} if mark is None else {"mark": mark})), media_type=_JSON)
 
 
 def _out(out: Out) -> dict[str, Any]:

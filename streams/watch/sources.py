@@ -15,6 +15,7 @@ from kafka import KafkaConsumer
 from msgspec import Struct
 
 from gate.facts import Instant
+from state.journal import mark_of
 from streams.reading import NotRead, reader
 from streams.settings import Kafka
 from streams.watch.answers import DECIDED, Flagged, Zoned
@@ -133,6 +134,8 @@ _said = msgspec.json.Decoder(_Said).decode
 
 class _Page(Struct, frozen=True):
     last: int
+    next_after: int = 0
+    mark: str | None = None
 
 
 class GateSource:
@@ -148,6 +151,8 @@ class GateSource:
         self._there: int | None = None
         """The number of what came out last when the reading began."""
         self._after: int | None = None
+        self._mark: str | None = None
+        """Of what came out under that number."""
         self._stopped = Event()
         self._thread: Thread | None = None
 
@@ -186,7 +191,7 @@ class GateSource:
                     if data is not None:
                         if self._is_flagged(data):
                             self._came.put(data)
-                        self._after = number
+                        self._after, self._mark = number, mark_of(data)
                     self._look(number)
                 trouble = "ended its answer"
             except NotRead as refused:
@@ -213,10 +218,12 @@ class GateSource:
     def _events(self) -> Iterator[tuple[int, bytes | None]]:
         """What comes out, with its number; first, and where nothing is new, None."""
         if self._after is None:
-            self._there = self._last()
-            self._after = 0 if self._start.everything or self._start.since is not None else self._there
+            end = self._end()
+            self._there, whole = end.next_after, self._start.everything or self._start.since is not None
+            self._after, self._mark = (0, None) if whole else (end.next_after, end.mark)
         headers = {"Accept": "text/event-stream"}
-        with self._http.stream("GET", "/v1/out", params={"after": self._after}, headers=headers) as answer:
+        place = {"after": self._after} | ({} if self._mark is None else {"mark": self._mark})
+        with self._http.stream("GET", "/v1/out", params=place, headers=headers) as answer:
             self._refuse(answer)
             yield self._after, None
             number = self._after
@@ -229,14 +236,22 @@ class GateSource:
                 elif name == b"data":
                     yield number, value
 
-    def _last(self) -> int:
-        """The number of what came out last."""
-        answer = self._http.get("/v1/out", params={"limit": 1, "after": 2**62})
+    def _end(self) -> _Page:
+        """The page of what came out last."""
+        first = self._page(0)
+        return self._page(first.last - 1) if first.last else first
+
+    def _page(self, after: int) -> _Page:
+        answer = self._http.get("/v1/out", params={"limit": 1, "after": after})
         self._refuse(answer)
-        return msgspec.json.decode(answer.content, type=_Page).last
+        return msgspec.json.decode(answer.content, type=_Page)
 
     def _refuse(self, answer: httpx.Response) -> None:
-        """Waiting does not help against a key that is missing or wrong, or an address where no gate is."""
+        """Waiting does not help against a key that is missing or wrong, another store, or where no gate is."""
+        if answer.status_code == 409:
+            raise NotRead(
+                f"the gate at {self._url} has another store than was read so far, or an older copy; begin anew"
+            )
         if answer.status_code in (401, 403, 404):
             what = {404: "there is no gate there"}.get(
                 answer.status_code, "name the file of a key that may ask, with --key-file or GATE61_KEY_FILE"

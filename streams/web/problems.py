@@ -17,6 +17,7 @@ _TITLES = {
     404: "there is nothing here",
     405: "this is not done here",
     408: "the request took too long",
+    409: "this is another log",
     413: "the request is too large",
     415: "this content type is not taken",
     422: "the question cannot be read",

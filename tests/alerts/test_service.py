@@ -185,3 +185,23 @@ def test_a_source_that_is_away_without_an_error_is_trouble(tmp_path: Path, monke
 
     with receiving() as there:
         running(tmp_path, there, feed, play)
+
+
+def test_a_log_that_is_not_the_one_that_was_read_is_trouble(tmp_path: Path) -> None:
+    """What was read last is kept with its place: a gate whose store was put back from a copy may have come past it."""
+
+    async def first(alerts: Alerts) -> None:
+        await until(lambda: there.taken)
+
+    async def then(alerts: Alerts) -> None:
+        await until(lambda: any("another store" in each for each in alerts.trouble()))
+
+    with receiving() as there:
+        feed = quiet(ListFeed())
+        feed.add("decision", decided("d-1"))
+        running(tmp_path, there, feed, first)
+        other = quiet(ListFeed())
+        for id in ("d-2", "d-3"):
+            other.add("decision", decided(id))
+        running(tmp_path, there, other, then)
+        assert len(there.taken) == 1

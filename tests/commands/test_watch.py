@@ -3,11 +3,15 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from gate.instants import text
 from gate.policy import SECOND
-from streams.watch.answers import Flagged, Wanted, Watched, read
+from state.journal import mark_of
+from streams.reading import NotRead
+from streams.watch.answers import DECIDED, Flagged, Wanted, Watched, read
+from streams.watch.sources import Arrived, GateSource, Start
 from streams.watch.views import line_of
 from tests.commands.program import run
 
@@ -188,3 +192,26 @@ def test_a_filter_that_would_show_nothing_is_refused(words: list[str], said: byt
     """Exit 2, one line, before Kafka is asked."""
     done = run("watch", *words, GATE61_KAFKA="127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, b"") and said in done.stderr and done.stderr.count(b"\n") == 1
+
+
+def test_a_gate_that_comes_back_with_another_store_is_not_watched_on() -> None:
+    """It is asked for what comes after the last answer, named by its bytes; waiting would not help."""
+    asked: list[dict[str, str]] = []
+    came = json.dumps({"type": DECIDED, "time": "2026-03-02T10:00:00Z", "data": {"verdict": "block"}}).encode()
+
+    def gate(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        match asked[-1]:
+            case {"limit": "1", "after": after}:
+                return httpx.Response(200, json={"last": 2, "next_after": int(after) + 1, "mark": "of the last"})
+            case {"after": "2", "mark": "of the last"}:
+                return httpx.Response(200, content=b"id: 3\ndata: %s\n\n" % came)
+        return httpx.Response(409)
+
+    source = GateSource("http://gate", None, Start(), lambda _: None)
+    source._http = httpx.Client(base_url="http://gate", transport=httpx.MockTransport(gate))
+    found: list[Arrived] = []
+    with pytest.raises(NotRead, match="another store than was read so far, or an older copy"):
+        for _ in range(20):
+            found += source.poll(1)
+    assert [each.value for each in found] == [came] and asked[-1] == {"after": "3", "mark": mark_of(came)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gate.dossier import Dossier
-from state.journal import Journal, Kept, Out
+from state.journal import Journal, Kept, Out, mark_of
 
 
 def _kept(raw: bytes, headers: str | None = None) -> Kept:
@@ -67,3 +67,15 @@ def test_all_of_it_lasts_together(tmp_path: Path) -> None:
     again.publish(b"three")
     again.rollback()
     assert again.published(1, 9) == []
+
+
+def test_an_entry_stands_under_its_number_and_mark(tmp_path: Path) -> None:
+    """In each log; before the first stands nothing, in any of them."""
+    journal = Journal(tmp_path / "gate.db")
+    assert journal.stands("out", 0) and journal.stands("out", 0, mark_of(b"x")) and not journal.stands("out", 1)
+    journal.publish(b"one")
+    journal.take(b"two", 5)
+    journal.reject(_kept(b"\xff"))
+    for log, data in (("out", b"one"), ("taken", b"two"), ("rejected", b"\xff")):
+        found = [journal.stands(log, *place) for place in ((1,), (1, mark_of(data)), (1, mark_of(b"x")), (2,))]
+        assert found == [True, True, False, False]

@@ -98,7 +98,7 @@ class Office:
 
     async def hears(self) -> None:
         """The desk reads all that there is."""
-        await self.feed.start(positions(self.engine, t.position))
+        await self.desk.begin()
         for _ in range(50):
             before = positions(self.engine, t.position)
             await self.desk.round(0)

@@ -18,9 +18,9 @@ from streams.desk.files import answer
 from streams.desk.fold import fold
 from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
-from streams.feed import Told
+from streams.feed import FeedTrouble, Told
 from streams.feed.sending import SOURCE, Receipt
-from streams.stores import positions
+from streams.stores import marks, positions
 from tests.desk.rows import item
 from tests.feeds import ListFeed, told_by
 from tests.player import POLICY
@@ -61,7 +61,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
 
 def tables(engine: Engine) -> dict[str, list[Any]]:
     """Everything that was made of the logs."""
-    made = (t.decision, t.country, t.said, t.notice, t.case, t.reject, t.position)
+    made = (t.decision, t.country, t.said, t.notice, t.case, t.reject, t.position, t.mark)
     with engine.connect() as connection:
         return {x.name: sorted(map(repr, connection.execute(select(x)).all())) for x in made}
 
@@ -241,7 +241,7 @@ def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told],
         key = "constraint said_key primary key (source, id)"
         connection.execute(text(f"create table said (source text, id text, kind text, client text, {key})"))
     desk_at(ListFeed(), Nowhere(), old, lambda: 1)
-    assert positions(old, t.position) == {}
+    assert positions(old, t.position) == marks(old, t.mark) == {}
     fold(old, month)
     assert not t.made_anew(old)
     with whole.begin() as connection:
@@ -274,3 +274,19 @@ def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
 
 def _dies(*_: object) -> None:
     raise OSError("killed")
+
+
+async def test_a_log_that_is_not_the_one_that_was_read_is_trouble(month: list[Told], fresh: Fresh) -> None:
+    """The desk keeps what it read last with the place where that stood, also where it is started anew."""
+    engine = fresh()
+    fold(engine, month[:200])
+    fold(engine, month[150:300])
+    last = {each.log: each for each in month[:300]}
+    assert marks(engine, t.mark) == {log: each.mark for log, each in last.items()}
+    right = desk_at(ListFeed(month), Nowhere(), engine, lambda: 1)
+    await right.begin()
+    await right.round(0)
+    other = desk_at(ListFeed([replace(each, data=each.data + b" ") for each in month]), Nowhere(), engine, lambda: 1)
+    await other.begin()
+    with pytest.raises(FeedTrouble, match="another store"):
+        await other.round(0)

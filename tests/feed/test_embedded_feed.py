@@ -189,3 +189,58 @@ async def test_who_is_not_let_in_is_told_where_the_key_goes(tmp_path: Path) -> N
         await EmbeddedFeed("http://gate", None, there).next(0)
     receipt = await EmbeddedSender("http://gate", None, there).send(event("client.located", "l-1", LOCATED))
     assert receipt.status == "unknown" and "GATE61_KEY_FILE" in receipt.said
+
+
+async def told_so_far(path: Path, *ids: str, clock: str = NOW) -> httpx.ASGITransport:
+    """A gate on that store, which has been told where so many clients are and what they are offered."""
+    door = httpx.ASGITransport(Service(Intake(POLICY, path, Clock(clock)), Access(None)).app)
+    sender = EmbeddedSender(HERE, transport=door)
+    for id in ids:
+        await sender.send(event("client.located", id, LOCATED))
+        await sender.send(event("offer.proposed", f"o-{id}", OFFER))
+        await sender.send(event("client.nothing", f"n-{id}", {}))
+    return door
+
+
+@pytest.mark.parametrize("further", [("3",), ("3", "4", "5")], ids=["shorter", "longer"])
+@pytest.mark.parametrize("known", ["", "1"], ids=["another", "older copy"])
+async def test_another_store_or_an_older_copy_is_trouble_however_far_it_has_come(
+    tmp_path: Path, known: str, further: tuple[str, ...]
+) -> None:
+    """Going on there would pass over what it says now; read on where the right one is back, nothing is missing."""
+    right = await told_so_far(tmp_path / "right.db", "1", "2")
+    feed = EmbeddedFeed(HERE, transport=right)
+    await feed.start({})
+    read = await feed.next(0)
+    other = await told_so_far(tmp_path / "other.db", *([known] if known else []), *further[not known :])
+    places, marks = {t.log: t.offset + 1 for t in read}, {t.log: t.mark for t in read}
+    feed = EmbeddedFeed(HERE, transport=other)
+    await feed.start(places, marks)
+    with pytest.raises(FeedTrouble, match="another store than was read so far, or an older copy of it"):
+        await feed.next(0)
+    (health,) = await feed.health()
+    assert not health.reachable and "older copy" in health.said and "GATE61_STATE" in health.said
+    feed = EmbeddedFeed(HERE, transport=right)
+    await feed.start(places, marks)
+    await EmbeddedSender(HERE, transport=right).send(event("client.located", "9", LOCATED))
+    assert [t.event["id"] for t in await feed.next(0)] == ["9"]
+
+
+async def test_a_place_without_a_mark_takes_the_log_it_finds(tmp_path: Path) -> None:
+    """As it was kept before there were marks; that a log has not come so far is noticed all the same, while it is read too."""
+    door = await told_so_far(tmp_path / "g.db", "1", "2")
+    feed = EmbeddedFeed(HERE, transport=door)
+    await feed.start({"taken": 2, "out": 2, "rejected": 2})
+    assert [t.event["id"] for t in await feed.next(0) if t.log == "taken"] == ["o-1", "2", "o-2"]
+    feed._http = httpx.AsyncClient(base_url=HERE, transport=await told_so_far(tmp_path / "other.db", "1"))
+    with pytest.raises(FeedTrouble, match="another store"):
+        await feed.next(0)
+
+
+async def test_a_gate_of_before_that_says_nothing_of_it_is_not_taken_as_read_to_its_end() -> None:
+    """It answers with an empty page and its last number."""
+    page = {"events": [], "rejected": [], "next_after": 7, "last": 2}
+    feed = EmbeddedFeed(HERE, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=page)))
+    await feed.start({"taken": 8, "out": 8, "rejected": 8})
+    with pytest.raises(FeedTrouble, match="another store"):
+        await feed.next(0)

@@ -379,3 +379,24 @@ def test_a_window_closes_without_a_new_event(tmp_path: Path) -> None:
     with serving(tmp_path / "gate.db", clock) as client:
         page = client.get("/v1/out", params={"after": 2, "wait": 2.5}).json()
         assert page == {"events": [], "next_after": 2, "last": 2}
+
+
+@pytest.mark.parametrize("log", ["out", "taken", "rejected"])
+def test_whoever_reads_on_from_a_place_that_another_store_has_not_is_told(tmp_path: Path, log: str) -> None:
+    """Else he would wait for ever, or pass over what comes under numbers he has read; `mark` is for the latter."""
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        post(client, *TOLD, "{no", "{not")
+        page = client.get(f"/v1/{log}", params={"limit": 1}).json()
+        place = {"after": page["next_after"], "mark": page["mark"]}
+        rest = client.get(f"/v1/{log}", params=place)
+        assert rest.status_code == 200 and client.get(f"/v1/{log}", params=place | {"wait": 0.1}).json() == rest.json()
+        beyond = {"after": page["last"] + 1}
+        for asked in (beyond, place | {"mark": "0123456789abcdef"}):
+            answer = client.get(f"/v1/{log}", params=asked)
+            assert answer.status_code == 409 and "older copy" in answer.json()["detail"], asked
+            assert f"ends at {page['last']}" in answer.json()["detail"]
+        assert client.get(f"/v1/{log}", params=place | {"mark": "none"}).status_code == 422
+        if log == "out":
+            events = {"accept": "text/event-stream"}
+            for sse in ({"headers": events, "params": beyond}, {"headers": events | {"last-event-id": "99"}}):
+                assert client.get("/v1/out", **sse).status_code == 409  # type: ignore[arg-type]
