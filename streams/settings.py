@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,11 +22,17 @@ _OF_THE_GATE = (
     "KAFKA KAFKA_SECURITY KAFKA_MECHANISM KAFKA_USER KAFKA_PASSWORD_FILE KAFKA_CA REDIS POLICY PREFIX PARTITIONS REPLICATION "
     "GROUP INSTANCE HEALTH URL KEY_FILE KEYS STATE LIST_BUDGET ASK_LAG ASK_BUDGET ALERTS ALERTS_STORE DESK_STORE DESK_URL"
 )
-KNOWN = frozenset(f"{_BEGIN}{name}" for name in _OF_THE_GATE.split())
-"""Every setting; those of the desk's OpenID provider, which all begin alike, are looked at with it."""
-_ELSEWHERE = "GATE61_DESK_OIDC_"
-_ALIKE = 0.6
-"""From which likeness on even the shortest name is a setting misspelt."""
+OIDC = ("ISSUER", "CLIENT", "SECRET_FILE", "ROLE_CLAIM", "ROLE_PREFIX", "SCOPE", "NAME")
+"""What the settings of the desk's OpenID provider are called behind what they all begin with."""
+OIDC_BEGIN = f"{_BEGIN}DESK_OIDC_"
+KNOWN = frozenset([*(f"{_BEGIN}{name}" for name in _OF_THE_GATE.split()), *(f"{OIDC_BEGIN}{name}" for name in OIDC)])
+"""Every setting."""
+_OF_KUBERNETES = re.compile(r"\w*_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)")
+"""What Kubernetes says of services whose names begin with `gate61`: their `_PORT` too, which is such an address."""
+_A_PORT = ("tcp://", "udp://", "sctp://")
+_ALIKE = 0.75
+"""From which likeness on a name may be meant."""
+_MEANT_AT_MOST = 3
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -118,21 +124,44 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
 
 
 def misspelt(environment: Mapping[str, str]) -> list[str]:
-    """Settings that are misspelt: they would be passed over, and some are fixed for life.
+    """Settings that are misspelt, or have no value: they would be passed over, and some are fixed for life.
 
-    What else begins like one is left alone: Kubernetes names the ports of a service `gate61` so.
+    Whatever begins like one is to be one, but for what Kubernetes says of services. Values are not said.
     """
-    names = sorted(n for n in environment if n.startswith("GATE61_") and not n.startswith(_ELSEWHERE))
-    meant = {name: _meant(name) for name in names if name not in KNOWN}
-    return [f"{name} is no setting; do you mean {near[0]}?" for name, near in meant.items() if near]
+    found = []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(_BEGIN) or _is_of_kubernetes(name, value):
+            continue
+        if name not in KNOWN:
+            found.append(f"{name} is no setting; {_meant(name)}")
+        elif not value.strip():
+            found.append(f"{name} is empty; give it a value, or take it out for the default")
+    return found
 
 
-def _meant(name: str) -> list[str]:
-    """What it is alike to but for a letter, whatever its length."""
-    said = name.removeprefix(_BEGIN)
-    return [
-        _BEGIN + k for k in get_close_matches(said, _OF_THE_GATE.split(), 1, max(_ALIKE, 1 - 1 / max(1, len(said))))
-    ]
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    return bool(_OF_KUBERNETES.fullmatch(name)) or (name.endswith("_PORT") and value.startswith(_A_PORT))
+
+
+def _meant(name: str) -> str:
+    """What to do about it: settings that are alike, or share whole words, the most alike first."""
+    alike = {known: ratio for known in KNOWN if (ratio := _likeness(name, known))}
+    near = sorted(alike, key=lambda known: (-alike[known], known))[:_MEANT_AT_MOST]
+    return f"do you mean {' or '.join(near)}?" if near else "take it out, or see in README.md which there are"
+
+
+def _likeness(name: str, known: str) -> float:
+    """0 if that is not meant; else how alike both are, up to 1."""
+    one, other = _words(name), _words(known)
+    letters = SequenceMatcher(None, name.removeprefix(_BEGIN), known.removeprefix(_BEGIN)).ratio()
+    if one <= other or other <= one:
+        return max(letters, len(one & other) / len(one | other))
+    return letters if letters >= _ALIKE else 0
+
+
+def _words(name: str) -> set[str]:
+    """Of one or of many."""
+    return {word.rstrip("S") for word in name.removeprefix(_BEGIN).split("_") if word}
 
 
 def seconds(

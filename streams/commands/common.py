@@ -106,6 +106,11 @@ def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
     from streams.web.access import Access
     from streams.web.listening import ListeningRefused, keys_for
 
+    if keys is None and "GATE61_KEY_FILE" in os.environ:
+        found.append(
+            "GATE61_KEY_FILE names a key to show to a gate, and this demands none; name the file with the keys to demand in "
+            "GATE61_KEYS, or take it out"
+        )
     try:
         return Access(keys_for(host, keys))
     except ListeningRefused as refused:

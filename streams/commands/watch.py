@@ -51,7 +51,7 @@ def watch(
     from_start: Annotated[bool, typer.Option("--from-start", help="everything there is first")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the answers as events, one a line")] = False,
     url: Annotated[
-        str | None, typer.Option("--url", help="of an embedded gate, instead of GATE61_URL or _KAFKA")
+        str | None, typer.Option("--url", help="of an embedded gate, instead of GATE61_URL or GATE61_KAFKA")
     ] = None,
     key_file: Annotated[
         Path | None, typer.Option("--key-file", help="holds a key that may ask, instead of GATE61_KEY_FILE")

@@ -262,9 +262,66 @@ def test_a_misspelt_setting_is_refused_with_the_one_that_is_meant() -> None:
     ):
         done = run(*command, GATE61_POLICI="strict.toml")
         assert done.returncode == 2 and b"do you mean GATE61_POLICY?" in done.stderr, command
-    settings(
-        GOOD | {"GATE61_PORT_8061_TCP": "tcp://10.0.0.1:8061", "GATE61_KAFKA_URL": "kafka", "GATE61_HISTORIES": "3"}
-    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("POLICY_FILE", "POLICY"),
+        ("KAFKA_PARTITIONS", "PARTITIONS"),
+        ("PARTITION_COUNT", "PARTITIONS"),
+        ("MECHANISM", "KAFKA_MECHANISM"),
+        ("KAFKA_SASL_MECHANISM", "KAFKA_MECHANISM"),
+        ("KAFKA_SECURITY_MECHANISM", "KAFKA_MECHANISM"),
+        ("CA", "KAFKA_CA"),
+        ("KAFKA_PREFIX", "PREFIX"),
+        ("TOPIC_PREFIX", "PREFIX"),
+        ("REPLICATION_FACTOR", "REPLICATION"),
+        ("STATE_FILE", "STATE"),
+        ("DESK_ODIC_ISSUER", "DESK_OIDC_ISSUER"),
+        ("OIDC_ISSUER", "DESK_OIDC_ISSUER"),
+        ("KAFKA_PASSWORD", "KAFKA_PASSWORD_FILE"),
+        ("REDIS_URL", "REDIS"),
+        ("KEYS_FILE", "KEYS"),
+        ("KEYS_FILE", "KEY_FILE"),
+        ("HEALTH_PORT", "HEALTH"),
+    ],
+)
+def test_a_setting_by_a_name_of_ones_own_is_refused_with_what_may_be_meant(wrong: str, meant: str) -> None:
+    """Passed over, a gate would run with passwords in the clear, or other partitions, and nobody would see it."""
+    with pytest.raises(SettingsRefused) as refused:
+        settings(GOOD | {f"GATE61_{wrong}": "hush"})
+    (said,) = refused.value.complaints
+    assert said.startswith(f"GATE61_{wrong} is no setting; ") and "hush" not in said
+    assert f"GATE61_{meant}" in said.replace("?", " ").split(), said
+
+
+def test_whatever_is_no_setting_is_refused() -> None:
+    """Also what is like none, and a setting that was given no value: for nobody knows what it was to be."""
+    with pytest.raises(SettingsRefused, match=r"GATE61_QUX is no setting; take it out, or see in README\.md"):
+        settings(GOOD | {"GATE61_QUX": "x"})
+    for name in sorted(KNOWN):
+        with pytest.raises(SettingsRefused, match=f"{name} is empty; give it a value, or take it out"):
+            gate_of({"GATE61_URL": "http://h:1", name: " "})
+    done = run("keys", "list", GATE61_HISTORIES="3")
+    assert done.returncode == 2 and b"GATE61_HISTORIES is no setting" in done.stderr
+
+
+def test_what_kubernetes_says_of_services_is_left_alone() -> None:
+    """Of one called gate61 and of one called gate61-redis, but not what only looks like it."""
+    ports = "PORT PORT_8061_TCP PORT_8061_TCP_ADDR PORT_8061_TCP_PORT PORT_8061_TCP_PROTO SERVICE_HOST SERVICE_PORT"
+    for name in (*ports.split(), "SERVICE_PORT_HTTP"):
+        for service in ("GATE61_", "GATE61_REDIS_"):
+            settings(GOOD | {f"{service}{name}": "tcp://10.0.0.1:8061"})
+    with pytest.raises(SettingsRefused, match="GATE61_PORT is no setting"):
+        settings(GOOD | {"GATE61_PORT": "8061"})
+
+
+def test_who_demands_no_key_is_told_that_a_key_to_show_is_not_one() -> None:
+    """The names differ by a letter, and the gate would stand open."""
+    done = run("serve", "--embedded", GATE61_KEY_FILE="gate61.keys")
+    assert done.returncode == 2 and b"GATE61_KEY_FILE names a key to show" in done.stderr
+    assert b"the keys to demand in GATE61_KEYS" in done.stderr
 
 
 def test_every_setting_that_is_read_is_known() -> None:

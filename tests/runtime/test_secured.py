@@ -171,14 +171,16 @@ def test_every_command_works_over_tls_with_a_password(
     ("change", "said"),
     [
         ({"GATE61_KAFKA_PASSWORD_FILE": "wrong"}, "uthentication"),
-        ({"GATE61_KAFKA_CA": ""}, "certificate"),
+        ({"GATE61_KAFKA_CA": None}, "certificate"),
     ],
 )
 def test_who_is_not_let_in_is_told_why(
-    secured: Secured, certified: Path, redis_url: str, prefix: str, change: dict[str, str], said: str
+    secured: Secured, certified: Path, redis_url: str, prefix: str, change: dict[str, str | None], said: str
 ) -> None:
     env = environment(secured, certified, redis_url, "PLAIN", prefix)
-    env |= {name: str(certified / file) if file else "" for name, file in change.items()}
+    for name, file in change.items():
+        del env[name]
+        env |= {name: str(certified / file)} if file else {}
     for words in (("topics", "plan"), ("doctor",)):
         done = run(env, *words)
         assert done.returncode in (1, 2), done.stdout

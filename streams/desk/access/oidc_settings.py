@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from streams.settings import NoSecret, secret_in
+from streams.settings import OIDC, OIDC_BEGIN, NoSecret, secret_in
 from streams.web.access import is_loopback
 
-_PREFIX: Final = "GATE61_DESK_OIDC_"
-_NAMES: Final = ("ISSUER", "CLIENT", "SECRET_FILE", "ROLE_CLAIM", "ROLE_PREFIX", "SCOPE", "NAME")
+_PREFIX: Final = OIDC_BEGIN
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]{1,512}")
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
 
@@ -52,7 +51,7 @@ def oidc_settings(environment: Mapping[str, str], desk: str | None, found: list[
     """
     given = {n.removeprefix(_PREFIX): v for n, v in environment.items() if n.startswith(_PREFIX)}
     before = len(found)
-    found += [f"{_PREFIX}{n} is no setting; there are {', '.join(_NAMES)}" for n in sorted(set(given) - set(_NAMES))]
+    found += [f"{_PREFIX}{n} is no setting; there are {', '.join(OIDC)}" for n in sorted(set(given) - set(OIDC))]
     if not given:
         return None
     issuer = given.get("ISSUER", "")
