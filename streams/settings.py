@@ -15,6 +15,7 @@ from streams.terminal import plain
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_DATABASE = re.compile(r"(/[0-9]*)?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _BEGIN = "GATE61_"
@@ -267,7 +268,7 @@ def _check_redis(where: str, found: list[str]) -> None:
         return
     if not _can_be_used(where):
         found.append(
-            "GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix://PATH, and percent-encode "
+            "GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix:///PATH, and percent-encode "
             "what a password has besides letters and digits"
         )
 
@@ -279,7 +280,10 @@ def shown(redis: str) -> str:
 
 
 def _can_be_used(redis: str) -> bool:
-    """Whether Redis' client makes a connection of it; nothing is connected."""
+    """Whether Redis' client makes a connection of it, to what is meant; nothing is connected.
+
+    It takes any other path as none, and of a password with a slash or a hash in it the beginning as a port.
+    """
     from redis import Redis, RedisError  # Not loaded by commands that need none.
 
     try:
@@ -287,7 +291,9 @@ def _can_be_used(redis: str) -> bool:
         Redis.from_url(redis).connection_pool.make_connection()
     except (ValueError, TypeError, RedisError):
         return False
-    return bool(parts.hostname or parts.path)
+    if parts.scheme == "unix":
+        return bool(parts.path and not parts.hostname and not parts.fragment)
+    return bool(parts.hostname and _DATABASE.fullmatch(parts.path) and not parts.fragment)
 
 
 def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], found: list[str]) -> str:

@@ -95,13 +95,16 @@ def trouble(address: str, error: Exception, setting: str) -> str:
 
 
 def shown(address: str) -> str:
-    """An address for people, without its password; empty where it cannot be read."""
+    """An address for people, without what may be a secret: its password, and all that stands in its query.
+
+    Empty where it cannot be read.
+    """
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
         return ""
     is_file = url.drivername.startswith("sqlite")
-    return str(url.database) if is_file else url.render_as_string(hide_password=True)
+    return str(url.database) if is_file else url.set(query={}).render_as_string(hide_password=True)
 
 
 def _why(error: Exception) -> str:

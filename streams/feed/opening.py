@@ -74,6 +74,8 @@ def _named(environment: Mapping[str, str], publishes: bool) -> Gate:
     parts = url_of(url)
     if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         found.append("GATE61_URL is no address; use http://HOST:PORT or https://")
+    elif "@" in parts.netloc:
+        found.append("GATE61_URL names a user; name the gate alone, and the file of a key in GATE61_KEY_FILE")
     path = environment.get("GATE61_KEY_FILE")
     key = _key_in(path, found) if path else None
     if found:

@@ -61,6 +61,15 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         ("GATE61_REDIS", "redis://127.0.0.1?socket_timeout=soon"),
         ("GATE61_REDIS", "redis://127.0.0.1?quiet=1"),
         ("GATE61_REDIS", "rediss://127.0.0.1?ssl_cert_reqs=quiet"),
+        ("GATE61_REDIS", "redis://gate:4711/quiet@127.0.0.1:6379/0"),
+        ("GATE61_REDIS", "redis://gate:4711#quiet@127.0.0.1:6379/0"),
+        ("GATE61_REDIS", "redis://:quiet@/0"),
+        ("GATE61_REDIS", "redis://127.0.0.1:6379/one"),
+        ("GATE61_REDIS", "redis://127.0.0.1:6379/1x"),
+        ("GATE61_REDIS", "redis://127.0.0.1:6379/-1"),
+        ("GATE61_REDIS", "redis://127.0.0.1:6379/0/"),
+        ("GATE61_REDIS", "unix://run/redis.sock"),
+        ("GATE61_REDIS", "unix:///run/redis.sock#quiet"),
         ("GATE61_HEALTH", "127.0.0.1:99999"),
         ("GATE61_HEALTH", "[::1]:65536"),
         ("GATE61_KAFKA", "kafka-1:65536"),
@@ -77,7 +86,14 @@ def test_an_address_that_cannot_be_used_is_a_complaint(name: str, value: str) ->
 
 def test_addresses_that_can_be_used_are_taken() -> None:
     """At the edges."""
-    for url in ("redis://h", "rediss://u:p@h:6380/2", "unix:///run/redis.sock?db=1", "redis://[::1]:65535?protocol=3"):
+    for url in (
+        "redis://h/",
+        "unix://:pw@/run/redis.sock",
+        "redis://h",
+        "rediss://u:p@h:6380/2",
+        "unix:///run/redis.sock?db=1",
+        "redis://[::1]:65535?protocol=3",
+    ):
         assert settings(GOOD | {"GATE61_REDIS": url}).redis == url
     assert settings(GOOD | {"GATE61_HEALTH": "[::1]:65535"}).health == ("::1", 65535)
 
@@ -87,6 +103,13 @@ def test_a_gate_that_cannot_be_read_is_a_complaint(url: str) -> None:
     """Of those who follow an embedded one."""
     with pytest.raises(SettingsRefused, match="GATE61_URL is no address; use"):
         gate_of({"GATE61_URL": url})
+
+
+def test_the_address_of_a_gate_holds_no_secret() -> None:
+    """It stands in the title of a screen, and in whatever is said of trouble."""
+    with pytest.raises(SettingsRefused, match="GATE61_URL names a user; name the gate alone, and the file") as refused:
+        gate_of({"GATE61_URL": "http://bob:quiet@127.0.0.1:8061"})
+    assert "quiet" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

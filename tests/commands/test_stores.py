@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from streams.alerts import tables as alerts
 from streams.desk import tables as desk
-from streams.stores import trouble
+from streams.stores import shown, trouble
 from tests.commands.program import run
 
 USERS = ("desk", "users", "list")
@@ -31,6 +31,14 @@ def test_a_driver_that_is_not_installed_is_named_with_how_to_get_it() -> None:
         "the store `postgresql+psycopg://me:***@db-1/desk` cannot be used: psycopg is not installed;"
     )
     assert "pip install 'psycopg[binary]'" in said and said.endswith("see --store")
+
+
+def test_a_store_is_shown_without_what_may_be_a_secret() -> None:
+    """A password may stand in the address' query, too."""
+    address = "postgresql+psycopg://me:secret@db-1/desk?password=quiet&sslpassword=hush"
+    said = trouble(address, OSError(2, "no"), "--store") + shown(make_url(address))
+    assert said.count("postgresql+psycopg://me:***@db-1/desk") == 2
+    assert not any(word in said for word in ("secret", "quiet", "hush"))
 
 
 @pytest.mark.parametrize("words", [USERS, ("alerts", "dead", "list")])
