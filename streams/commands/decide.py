@@ -26,6 +26,8 @@ class _Rejects:
             self._file: BinaryIO = path.open("wb") if path else sys.stderr.buffer
         except OSError as error:
             raise refuse(f"`{path}` cannot be written: {error.strerror}") from None
+        self._shown = path is None
+        """Whether a terminal may be what it goes to: what others wrote steers none, in ASCII."""
         self._several = several
         self._reasons: Counter[str] = Counter()
 
@@ -38,7 +40,7 @@ class _Rejects:
             entry["raw"] = line.decode()
         except UnicodeDecodeError:
             entry["raw_base64"] = base64.b64encode(line).decode()
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        self._file.write(json.dumps(entry, ensure_ascii=self._shown).encode("utf-8", "surrogateescape") + b"\n")
         self._file.flush()
 
     @property

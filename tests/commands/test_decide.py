@@ -110,6 +110,15 @@ def test_without_a_rejects_file_they_go_to_standard_error() -> None:
     assert events(done.stderr)[0]["file"] == "-"
 
 
+def test_rejects_on_standard_error_steer_no_terminal(tmp_path: Path) -> None:
+    """They are ASCII there, and say the same as in a file."""
+    line = '{"a": "\u009b31m \u202e \x7f é"}\n'.encode()
+    (shown,) = run("decide", "-", stdin=line).stderr.splitlines()
+    run("decide", "-", "--rejects", tmp_path / "rejects", stdin=line)
+    assert shown.isascii() and b"\x7f" not in shown
+    assert json.loads(shown) == json.loads((tmp_path / "rejects").read_bytes())
+
+
 def test_rejects_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
     """Bytes unchanged also on a machine that speaks Latin-1."""
     path = tmp_path / "rejects"
