@@ -3,6 +3,7 @@
 from typing import Any
 
 from gate.facts import OF_REGISTER, TYPES
+from streams.dead_letters import REPLAYED, REPLAYED_AS
 from streams.kafka_record import REASONS
 from streams.schemas import inputs, outputs
 from streams.schemas.words import IDENT_TEXT, TEXT, Schema, object_of, one_of
@@ -21,8 +22,11 @@ _INFO = (
     "content changes nothing, so that sending again is safe. What cannot be taken is kept, bytes unchanged, with a reason."
 )
 _STRUCTURED: Schema = object_of(
-    {"content-type": {**TEXT, "description": "application/cloudevents+json, with or without parameters; once."}}
+    {"content-type": {**TEXT, "description": "application/cloudevents+json, with or without parameters; once."}},
+    inputs.REPLAYED,
 )
+_KEPT = ["event.rejected", "event.replayed"]
+"""What lies on the topics of dead letters."""
 _ERRORS = ("topic", "partition", "offset", "stage", "reason", "message", "attempts", "version", "policy")
 
 
@@ -42,8 +46,8 @@ def document() -> dict[str, Any]:
         "flaggedOffers": (names.flagged, ["offer.decided"], "send"),
         "notices": (names.notices, list(outputs.NOTICES), "send"),
         "cases": (names.cases, ["case.opened"], "send"),
-        "clientActionsRejected": (names.rejected, ["rejected"], "send"),
-        "registerRejected": (names.register_rejected, ["rejected"], "send"),
+        "clientActionsRejected": (names.rejected, _KEPT, "send"),
+        "registerRejected": (names.register_rejected, _KEPT, "send"),
     }
     return {
         "asyncapi": "3.0.0",
@@ -97,8 +101,21 @@ def _messages() -> dict[str, Any]:
     for name, sentence in outputs.SAID.items():
         key = _keyed("The client's reference; none where a case is about no single client.")
         found[name] = _message(name, sentence, _written(name), _reference("components", "schemas", name), key)
-    found["rejected"] = {
-        "name": "rejected",
+    found["event.replayed"] = {
+        "name": "event.replayed",
+        "title": "A dead letter was published again",
+        "summary": "A note without key and value, behind the dead letter in its partition; not an event of its own.",
+        "contentType": "application/octet-stream",
+        "headers": object_of(
+            {
+                REPLAYED: {**TEXT, "description": "The dead letter's place: `PARTITION:OFFSET`, or `register:OFFSET`."},
+                REPLAYED_AS: {**TEXT, "description": "`TOPIC:PARTITION:OFFSET` of the copy."},
+            }
+        ),
+        "payload": {"type": "null"},
+    }
+    found["event.rejected"] = {
+        "name": "event.rejected",
         "title": "What could not be taken",
         "summary": "The record as it came, with headers that say why; not an event of its own.",
         "contentType": "application/octet-stream",

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import inspect
 
 from gate.facts import OF_REGISTER, TYPES
+from streams.dead_letters import REPLAY
 from streams.envelope import TIMES_INSIDE
 from streams.schemas.words import (
     IDENT_TEXT,
@@ -87,11 +88,18 @@ def event_schema(name: str, data: Schema) -> Schema:
     return object_of(attributes, beside)
 
 
+REPLAYED: dict[str, Schema] = {
+    REPLAY: {**TEXT, "description": "`gate61 dlq replay` says here of which dead letter this is the copy: its place."}
+}
+"""A header that copies of dead letters have in both modes."""
+
+
 def headers_schema(name: str) -> Schema:
     """The headers of the event in binary mode, whose value is the data; header values are UTF-8 text."""
     properties = event_schema(name, {})["properties"]
     said = {f"ce_{n}": properties[n] for n in ("specversion", "id", "source", "type", "subject", "time")}
-    return object_of(said, {"content-type": {**TEXT, "description": "application/json, or left out."}})
+    kind: Schema = {**TEXT, "description": "application/json, or left out."}
+    return object_of(said, {"content-type": kind, **REPLAYED})
 
 
 def _subject(name: str) -> str:

@@ -3,11 +3,13 @@
 Two validators look at everything: jsonschema and fastjsonschema.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import fastjsonschema
@@ -17,8 +19,10 @@ import pytest
 from gate.effects import CASE_CODES
 from gate.facts import OF_REGISTER, TYPES
 from gate.law import DUTIES
+from streams.dead_letters import DeadLetter
 from streams.demo.month import month
 from streams.kafka_record import REASONS, murmur2, partition_of, read_record
+from streams.replay import Inputs, Replay
 from streams.schemas import outputs
 from streams.schemas.files import files, schemas
 from streams.topics import topics
@@ -287,8 +291,40 @@ def test_the_document_says_what_goes_over_which_topic() -> None:
     for name in of_clients:
         key = DOCUMENT["components"]["messages"][name]["bindings"]["kafka"]["key"]
         assert "murmur2_random" in key["description"]
-    errors = DOCUMENT["components"]["messages"]["rejected"]["headers"]["properties"]
+    errors = DOCUMENT["components"]["messages"]["event.rejected"]["headers"]["properties"]
     assert errors["gate61.errors.reason"]["enum"] == list(REASONS)
+
+
+async def test_all_that_a_replay_publishes_is_in_the_document() -> None:
+    """A copy, among the inputs, and a note that shares its topic with the dead letters."""
+    sent: list[tuple[str, dict[str, str], bytes | None]] = []
+
+    class Producer:
+        def create_batch(self) -> Any:
+            return SimpleNamespace(append=lambda **given: setattr(self, "given", given))
+
+        async def send_batch(self, _: Any, topic: str, partition: int) -> Any:
+            given = self.given  # type: ignore[attr-defined]
+            sent.append((topic, {name: (value or b"").decode() for name, value in given["headers"]}, given["value"]))
+            kept = asyncio.get_running_loop().create_future()
+            kept.set_result(SimpleNamespace(offset=7))
+            return kept
+
+    names, value = topics(), json.dumps(example("client.located")).encode()
+    errors = {"topic": names.actions.name, "reason": "WRONG_PARTITION"}
+    headers = (("content-type", b"application/cloudevents+json"),)
+    letter = DeadLetter(
+        "3:4", names.rejected.name, 3, 4, AT, example("client.located")["subject"].encode(), value, headers, errors
+    )
+    replay = Replay(Producer(), Inputs(names, {names.actions.name: 48}, MINUTE), {})  # type: ignore[arg-type]
+    assert [done.what async for done in replay.run([letter], AT)] == ["sent"]
+    by_address = {c["address"]: resolved(c["messages"]) for c in DOCUMENT["channels"].values()}
+    for topic, said, payload in sent:
+        name = "client.located" if payload else "event.replayed"
+        described = by_address[topic][name]
+        assert validators(described["headers"])[0](said) and set(said) <= set(described["headers"]["properties"])
+    assert [payload for _, _, payload in sent] == [value, None]
+    assert set(by_address[names.rejected.name]) == {"event.rejected", "event.replayed"}
 
 
 # --- The page for other clients ---
