@@ -182,19 +182,22 @@ def seconds(
     return said
 
 
-def secret_in(path: Path) -> str:
-    """What a file holds, without what is blank around it; raises NoSecret, which never says a part of it.
+def secret_in(path: Path, several: bool = False) -> str:
+    """The one line that a file holds, or `several`, without what is blank around it; raises NoSecret, which never says a part of it.
 
-    Secrets come from files, so that no list of processes or environment shows them.
+    Secrets come from files, so that no list of processes or environment shows them. A byte-order mark, which some editors
+    put first, is none of it.
     """
     try:
-        held = path.read_text("utf-8").strip()
+        held = path.read_text("utf-8-sig").strip()
     except OSError as error:
         raise NoSecret(f"cannot be read ({error.strerror})") from None
     except ValueError:  # No UTF-8, or no path.
         raise NoSecret("cannot be read as text") from None
     if not held:
         raise NoSecret("is empty")
+    if "\n" in held and not several:  # As whatever ends a line is read.
+        raise NoSecret("holds more than one line")
     return held
 
 

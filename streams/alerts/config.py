@@ -281,7 +281,7 @@ class _Reading:
                 self._complain(f"its {what} is to be in the variable `{name}`, which is not set")
             return value
         try:
-            return secret_in(self._folder / name)
+            return secret_in(self._folder / name, several=True)  # Keys, while receivers change over.
         except NoSecret as wrong:
             self._complain(f"its {what} is to be in the file `{name}`, which {wrong}")
             return ""

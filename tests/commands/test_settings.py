@@ -14,7 +14,7 @@ from streams.desk.running import _name_of
 from streams.doctor.brokers import topics as topics_found
 from streams.feed import gate_of
 from streams.policy_file import DEFAULT
-from streams.settings import KNOWN, SettingsRefused, settings
+from streams.settings import KNOWN, SettingsRefused, secret_in, settings
 from streams.topics import topics
 from tests.commands.program import run
 
@@ -246,6 +246,7 @@ secret_file = "{file}"
     [
         (b"", "is empty"),
         (b" \n", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
         (b"hush \xff", "cannot be read as text"),
         (None, "cannot be read (No such file or directory)"),
     ],
@@ -260,6 +261,18 @@ def test_a_file_that_holds_no_secret_is_refused_by_all_who_read_one(
     said = _complaints(file, tmp_path)
     assert len(said) == 4 and all(f"`{file}`, which {wrong}" in line for line in said), said
     assert "hush" not in "".join(said)
+
+
+def test_a_secret_is_one_line_without_what_an_editor_put_around_it(tmp_path: Path) -> None:
+    """A byte-order mark, blanks and the end of the line are no part of a password."""
+    for held in (b"hush", b"hush\n", b"\xef\xbb\xbfhush\r\n", b"  hush \n\n"):
+        (tmp_path / "secret").write_bytes(held)
+        assert secret_in(tmp_path / "secret") == "hush"
+    for held in (b"hush\nhush again\n", b"hush\r\nhush again"):
+        (tmp_path / "secret").write_bytes(held)
+        said = _complaints(tmp_path / "secret", tmp_path)
+        assert sum("which holds more than one line; " in line for line in said) == 3, said
+        assert "hush" not in "".join(said)
 
 
 def test_a_misspelt_setting_is_refused_with_the_one_that_is_meant() -> None:
