@@ -53,7 +53,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
 
     INVARIANT (one policy): what is judged by is what the register is of; callers make both together.
     """
-    if policy is not known.policy:
+    if policy is not known.policy and policy != known.policy:
         asked, told = policy.version, known.policy.version
         raise AssertionError(f"event `{fact.id}` is to be judged by policy `{asked}` on a register of policy `{told}`")
     if history is not None:

@@ -30,6 +30,7 @@ from gate.facts import (
     Asked,
     Contacted,
     Declared,
+    Delivered,
     EvidenceApproved,
     EvidenceFiled,
     EvidenceRetracted,
@@ -37,6 +38,7 @@ from gate.facts import (
     Instant,
     Located,
     Narrowed,
+    Proposed,
     Referred,
     RelationshipChanged,
     Requested,
@@ -214,8 +216,15 @@ def _is_later(reached: Reached, at: Instant) -> bool:
 
 def may_be_answered(dossier: Dossier, fact: Fact) -> bool:
     """Whether a request may have replied to this, not to the client's own word: two sources may use one id."""
-    said_by_client = fact.id in dossier.own_events or may_hold(dossier.forgotten.answered, fact.id)
-    return fact.at <= dossier.horizon and said_by_client
+    if fact.at > dossier.horizon:
+        return False
+    return any(id in dossier.own_events or may_hold(dossier.forgotten.answered, id) for id in answerable_ids(fact))
+
+
+def answerable_ids(fact: Fact) -> tuple[str, ...]:
+    """What a reply to this may name: the event, and of an offer the offer too (contract section 2, `in_reply_to`)."""
+    said = fact.said
+    return (fact.id, said.offer) if isinstance(said, (Proposed, Delivered)) else (fact.id,)
 
 
 def overlay(dossier: Dossier, id: str) -> None:
@@ -366,8 +375,9 @@ def _relate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     if reached.state_at != fact.at:
         reached.state_before = reached.state
         reached.state, reached.state_at, reached.state_facts = said.state, fact.at, [fact.id]
-    elif STRICTNESS[said.state] >= STRICTNESS[reached.state]:
-        reached.state = said.state
+    elif STRICTNESS[said.state] > STRICTNESS[reached.state]:
+        reached.state, reached.state_facts = said.state, [fact.id]
+    elif STRICTNESS[said.state] == STRICTNESS[reached.state]:
         reached.state_facts.append(fact.id)
     return Reach.FORWARD
 

@@ -76,6 +76,16 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 DUTIES: Final[dict[str, Duty]] = {code: Duty(n, rule, law) for n, (code, rule, law) in enumerate(_ROWS)}
 """Reason codes in the order of judging."""
 
+OF_CASES: Final = {
+    "IDENTITY_MERGED": _61_1,
+    "EXPOSURE": _AUDIENCE,
+    "DELIVERED_WITHOUT_PERMISSION": "MiCA Art. 61(1)-(2)",
+    "LATE_EVIDENCE": _FIRM,
+    "SAME_PERSON_TWICE": _FIRM,
+    "RELEASE_REFUSED": _FIRM,
+} | {code: DUTIES[code].law for code in ("LOCATION_CONFLICT", "EVIDENCE_CONTRADICTED", "RULE_FAILED")}
+"""The citation of each code for which cases are opened."""
+
 SOLICITATION_CODES: Final = frozenset(
     (
         "INITIATION_SOLICITED",

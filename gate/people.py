@@ -134,6 +134,14 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
     return None
 
 
+def outlasts(said: Released, now: Outcome) -> bool:
+    """Whether a release runs beyond the hard limit of the scope that carries the offer by now.
+
+    The answer may name a later scope that has been spoilt since, without being any softer for it.
+    """
+    return now.scope is not None and said.expires > now.scope.hard_until
+
+
 def refused(fact: Fact, why: str) -> Case:
     """The case of a release that lets nothing go."""
     said = fact.said

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gate.chronology import in_time, replies_to
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, Reached, Single, Touch, branched
-from gate.evolve import Reach, deliver, evolve, overlay, soliciting, touch_of
+from gate.evolve import Reach, answerable_ids, deliver, evolve, overlay, soliciting, touch_of
 from gate.facts import ANSWERABLE, Delivered, EvidenceFiled, Fact, Instant, Proposed, Requested, Thing
 from gate.history import Record, standings
 from gate.instants import LATEST
@@ -236,7 +236,8 @@ def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
     found: dict[str, Instant] = {}
     for r in records:
         if r.fact is not None and type(r.fact.said) not in ANSWERABLE:
-            found[r.fact.id] = min(r.fact.at, found.get(r.fact.id, r.fact.at))
+            for id in answerable_ids(r.fact):
+                found[id] = min(r.fact.at, found.get(id, r.fact.at))
     return found
 
 

@@ -279,8 +279,12 @@ class _Revision:
         why = people.refusal(found.standing if found else None, said, fact.at, self._known.policy)
         if why or found is None or found.outcome is None:
             return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
-        if self._takes_back(found, self._outcome_now(found.standing)):
+        now = self._outcome_now(found.standing)
+        if self._takes_back(found, now):
             why = "more is known against it by now than the answer says; propose the offer again"
+        elif people.outlasts(said, now):
+            why = "what it rests on by now shuts before the release expires; propose the offer again"
+        if why:
             return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
         return self._released(found.standing, found.outcome)
 

@@ -9,7 +9,7 @@ import msgspec
 from gate.effects import Answer, Case, Notice, derived_id
 from gate.facts import Instant, Proposed
 from gate.instants import moment
-from gate.law import DUTIES
+from gate.law import DUTIES, OF_CASES
 from gate.outcome import ScopeView
 from gate.policy import Policy
 from streams.wire import Rejected
@@ -145,12 +145,10 @@ def noticed(notice: Notice, recorded: int) -> bytes:
 
 def case_opened(case: Case, recorded: int) -> bytes:
     """`case.opened`."""
-    duty = DUTIES.get(case.why)
     data: dict[str, Any] = {"case": case.id, "why": case.why, "said": case.said}
     if case.client is not None:
         data["client"] = case.client
     data["decisions"] = list(case.decisions)
     data["facts"] = list(case.facts)
-    if duty is not None:
-        data["law"] = duty.law
+    data["law"] = OF_CASES[case.why]
     return _event("case.opened", case.id, case.client, recorded, data)

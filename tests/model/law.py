@@ -195,11 +195,11 @@ def prompted(known: Known, request: Event, offer: Event, waiting: tuple[Event, .
 
 
 def _own_beginning(known: Known, request: Event, answered: str, offer: Event, waiting: tuple[Event, ...]) -> bool:
-    """Whether the id names own, not later, unprompted events of the client and nothing else."""
+    """Whether the id names own, not later, unprompted events of the client and nothing else, an offer neither."""
     named = [
         event
         for event in known.events
-        if event.id == answered
+        if answered in (event.id, event.kind.startswith("offer.") and event.data["offer"])
         and event.subject == request.subject
         and event.kind not in REGISTER
         and event.time <= request.time

@@ -211,14 +211,15 @@ class _Gate:
     def _releasable(self, standing: Standing, event: Event, expires: int) -> bool:
         """Standing, held, in time, and nothing known by now that the decision did not say."""
         opened, codes = standing.judgement.opened, standing.answer.codes
+        now = judge(self.known, standing.offer)
         return (
             event.data["decision"] == standing.answer.decision
             and standing.released_at is None
             and event.subject == standing.offer.subject
             and (standing.answer.verdict == "flag" or codes == {"TYPE_UNCLASSIFIED"})
             and event.time < expires <= event.time + RELEASE_AT_MOST
-            and (opened is None or expires <= opened + HARD_LIMIT)
-            and not exceeds(judge(self.known, standing.offer), standing.judgement)
+            and all(o is None or expires <= o + HARD_LIMIT for o in (opened, now.opened))
+            and not exceeds(now, standing.judgement)
         )
 
     # Cases.

@@ -22,6 +22,7 @@ from tests.stories.telling import (
     clean_client,
     contacted,
     country,
+    delivered,
     entity,
     event,
     filed,
@@ -65,6 +66,19 @@ def test_a_reply_to_an_id_that_two_sources_use() -> None:
     at_once = by("//crm", contacted("0 h", content="service_notice", id="m1"))
     assert answer(HERE, own, asked, at_once, papers, offer()) == blocked("SCOPE_TAINTED")
     later = by("//crm", contacted("1 min", content="service_notice", id="m1"))
+    assert answer(HERE, own, asked, papers, later, offer()) == ALLOWED
+
+
+def test_a_reply_to_an_id_that_an_offer_has_too() -> None:
+    """The client's question and an offer of the firm's are both called 7: it may answer the offer."""
+    own, asked, papers = question(id="7"), asks(in_reply_to="7"), proven()
+    before = offer(at="-2 h", service="custody", offer="7", id="first")
+    assert answer(HERE, own, before, asked, papers, offer()) == blocked("SCOPE_TAINTED")
+    assert answer(HERE, before, own, asked, papers, offer()) == blocked("SCOPE_TAINTED")
+    assert answer(HERE, own, asked, papers, before, offer()) == blocked("SCOPE_TAINTED")
+    sent = delivered(at="-2 h", offer="7")
+    assert answer(HERE, own, sent, asked, papers, offer()).leading != "WITHIN_WINDOW"
+    later = offer(at="1 h", service="custody", offer="7", id="first")
     assert answer(HERE, own, asked, papers, later, offer()) == ALLOWED
 
 

@@ -7,7 +7,8 @@ import ast
 import re
 from pathlib import Path
 
-from gate.law import DUTIES
+from gate.effects import CASE_CODES
+from gate.law import DUTIES, OF_CASES
 from tests.player import codes, play
 from tests.stories.telling import offer
 
@@ -78,3 +79,8 @@ def test_an_offer_that_cannot_be_read_is_blocked() -> None:
     assert played.rejected == [(1, "offer-anna", "BAD_FIELD")]
     ((told,),) = played.answers.values()
     assert (told["verdict"], told["may_send"], codes(told)) == ("block", False, ["UNREADABLE_OFFER"])
+
+
+def test_every_case_says_its_law() -> None:
+    """As every reason does."""
+    assert OF_CASES.keys() == {*CASE_CODES} and all(OF_CASES.values())

@@ -18,6 +18,7 @@ from tests.stories.telling import (
     answers,
     approved,
     arrived,
+    asks,
     asset,
     blocked,
     campaign,
@@ -33,6 +34,7 @@ from tests.stories.telling import (
     located,
     narrowed,
     offer,
+    proven,
     referred,
     relationship,
     released,
@@ -121,6 +123,16 @@ def test_a_release_ends_before_the_window_is_shut() -> None:
         ),
     ]
     assert answers(lesson, RELEASE)[1] == let_go("WINDOW_SOFT_LIMIT", "MIXED_CONTENT", until="30 h")
+
+
+def test_a_release_ends_before_the_window_of_what_carries_the_offer_by_now() -> None:
+    """The later request turns out prompted: the answer is no softer for it, but the older request shuts sooner."""
+    again = [asks(at="5 d", id="again"), *proven("again", "5 d + 10 min")]
+    mail = contacted("4 d", by="blogger", promotes=[{"service": "exchange_funds"}])
+    told = [*clean_client(), again, offer(at="9 d + 22 h")]
+    beyond = released(at="9 d + 23 h", expires="10 d + 20 h")
+    assert answers(told, beyond)[1].may_send and refused(told, mail, beyond)
+    assert answers(told, mail, released(at="9 d + 23 h", expires="10 d"))[1].may_send
 
 
 def test_only_the_standing_answer_may_be_released_and_only_once() -> None:
