@@ -6,7 +6,6 @@ the same topic, so that it is remembered where it lies: a record with the header
 `gate61.errors.*`, which all dead letters carry because the worker adds them last.
 """
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from msgspec import Struct
 from gate.facts import Instant
 from gate.instants import text
 from streams.kafka_record import FIRST_ERROR
+from streams.raw import field_of
 from streams.reading import Extent, extent, records
 from streams.topics import Names
 
@@ -202,7 +202,7 @@ def said_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
         "at": text(letter.at),
         "reason": letter.reason,
         "message": letter.message,
-        **_bytes("key", letter.key),
+        **field_of("key", letter.key),
         "came_from": {name: errors.get(name) for name in ("topic", "partition", "offset")},
         "stage": errors.get("stage"),
         "attempts": errors.get("attempts"),
@@ -216,13 +216,5 @@ def said_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
 
 def all_of(letter: DeadLetter, note: Note | None) -> dict[str, Any]:
     """A dead letter for other programs, whole."""
-    headers = [{"name": name, **_bytes("value", value)} for name, value in letter.headers]
-    return {**said_of(letter, note), "headers": headers, **_bytes("value", letter.value)}
-
-
-def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
-    """As text, or in base64 under another name where it is no UTF-8."""
-    try:
-        return {name: None if data is None else data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(data or b"").decode()}
+    headers = [{"name": name, **field_of("value", value)} for name, value in letter.headers]
+    return {**said_of(letter, note), "headers": headers, **field_of("value", letter.value)}

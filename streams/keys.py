@@ -26,6 +26,11 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PREFIX = "g61_"
 
 
+def bearer(key: str | None) -> dict[str, str]:
+    """The header by which a request shows a key; none where there is none to show."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class KeysRefused(Exception):
     """A key file or a wish about it that cannot be followed, with what to do."""
 

@@ -1,6 +1,5 @@
 """`gate61 decide`: every offer in files of events answered, in the order of arrival, without any server."""
 
-import base64
 import gc
 import json
 import os
@@ -15,6 +14,7 @@ from state import MemoryStore
 from streams.commands.common import PolicyPath, policy_or_refuse, refuse, warn
 from streams.commands.files import Files, lines, opened
 from streams.embedded import Gate
+from streams.raw import field_of
 from streams.wire import Rejected
 
 
@@ -36,10 +36,7 @@ class _Rejects:
         entry: dict[str, object] = {"file": name} if self._several else {}
         entry |= {"line": number, "reason": reject.reason, "message": reject.message}
         entry |= {k: v for k, v in (("source", reject.source), ("id", reject.id)) if v is not None}
-        try:
-            entry["raw"] = line.decode()
-        except UnicodeDecodeError:
-            entry["raw_base64"] = base64.b64encode(line).decode()
+        entry |= field_of("raw", line)
         self._file.write(json.dumps(entry, ensure_ascii=self._shown).encode("utf-8", "surrogateescape") + b"\n")
         self._file.flush()
 

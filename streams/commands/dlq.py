@@ -26,6 +26,7 @@ from streams.commands.common import (
     warn,
 )
 from streams.kafka_record import REASONS
+from streams.raw import is_text
 from streams.settings import Settings
 from streams.terminal import plain
 from streams.topics import Names, topics
@@ -256,7 +257,7 @@ def _line(data: bytes | None) -> str:
 
 def _lines(data: bytes, shown: Shown) -> Iterator[str]:
     if shown is Shown.AUTO:
-        shown = Shown.TEXT if _is_text(data) else Shown.BASE64
+        shown = Shown.TEXT if is_text(data) else Shown.BASE64
     if shown is Shown.TEXT:
         yield from map(plain, data.decode(errors="backslashreplace").split("\n"))
     elif shown is Shown.BASE64:
@@ -264,14 +265,6 @@ def _lines(data: bytes, shown: Shown) -> Iterator[str]:
     else:
         for start in range(0, len(data), _HEX_COLUMNS):
             yield f"{start:06x}  {data[start : start + _HEX_COLUMNS].hex(' ')}"
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _record(done: "Done") -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn, safe_headers
+from streams.desk.access.door import Forbidden, NotSignedIn, SafeAnswers, StaleSignIn, safe_headers, undeclared
 from streams.desk.access.oidc import Oidc
 from streams.desk.access.oidc_pages import oidc_pages
 from streams.desk.access.own_pages import own_pages
@@ -64,6 +64,10 @@ def desk_app(desk: Desk, host: str | None = None, oidc: Oidc | None = None) -> F
     for router in (*routers, overview_pages(view)):
         app.router.routes.extend(router.routes)  # One flat list, which can be asked whom each route is for.
     _probes(app, desk)
+    if silent := undeclared(app.routes):
+        raise AssertionError(
+            f"routes that say neither whom they are for nor that they are for all: {', '.join(silent)}"
+        )
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _troubles(app, view)
     app.add_middleware(Seen, live=desk.live)

@@ -10,6 +10,7 @@ import msgspec
 from gate.facts import Instant
 from streams.feed.events import kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
+from streams.keys import bearer
 from streams.wire import instant
 
 AT_ONCE: Final = 500
@@ -65,8 +66,7 @@ class EmbeddedFeed:
 
     def __init__(self, url: str, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._url = url
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=SECONDS)
+        self._http = httpx.AsyncClient(base_url=url, headers=bearer(key), transport=transport, timeout=SECONDS)
         self._after = dict.fromkeys(_PATHS, 0)
         self._marks: dict[str, str] = {}
         """By log, of what was read last."""

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from state import redis_errors
 from state.redis_look import StateLost, as_number, tag
 from streams.connection import connection
+from streams.keys import bearer
 from streams.publisher import NotAcknowledged, Publisher, Refused
 from streams.settings import Settings, shown
 from streams.topics import topics
@@ -63,8 +64,7 @@ class EmbeddedSender:
     """To an embedded gate over HTTP."""
 
     def __init__(self, url: str, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport, timeout=SECONDS)
+        self._http = httpx.AsyncClient(base_url=url, headers=bearer(key), transport=transport, timeout=SECONDS)
 
     async def send(self, event: Mapping[str, Any]) -> Receipt:
         """See `Sender`."""

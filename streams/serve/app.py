@@ -1,7 +1,6 @@
 """The HTTP application of the embedded gate: events in, what came out to read on, and the synchronous question."""
 
 import asyncio
-import base64
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from gate.instants import moment
 from state.journal import Kept, Log, Out, Taken, mark_of
 from streams.ask.routes import Budget, ask_routes, probes
+from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, arrivals
 from streams.serve.intake import Intake, Result
 from streams.serve.reader import EmbeddedReader
@@ -238,8 +238,4 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
     told |= {"message": kept.message, "source": kept.source, "id": kept.id}
     told["headers"] = None if kept.headers is None else msgspec.Raw(kept.headers.encode())
-    try:
-        told["raw"] = kept.raw.decode()
-    except UnicodeDecodeError:
-        told["raw_base64"] = base64.b64encode(kept.raw).decode()
-    return {k: v for k, v in told.items() if v is not None}
+    return {k: v for k, v in told.items() if v is not None} | field_of("raw", kept.raw)

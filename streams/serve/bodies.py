@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Request
 
 from streams.media import NO_JSON, STRUCTURED, holds_json, media_of
+from streams.raw import is_text
 from streams.web.problems import Problem
 from streams.wire import SIZE_LIMIT, Rejected, read_strict, rejected, too_large
 
@@ -128,7 +129,7 @@ def _wrong(said: list[tuple[str, bytes]], attributes: dict[str, str], kind: str)
     """Reason and message for what is wrong with the headers, if something is."""
     names = Counter(name for name, _ in said)
     twice = next((name for name, count in names.items() if count > 1), None)
-    garbled = next((name for name, value in said if not _is_text(value)), None)
+    garbled = next((name for name, value in said if not is_text(value)), None)
     if garbled is not None:
         return "NOT_UTF8", f"the value of header `ce-{garbled[:64]}` is not UTF-8 once it is percent-decoded"
     if twice is not None:
@@ -143,11 +144,3 @@ def _said(value: str) -> bytes:
     quoted = _QUOTED.fullmatch(value.strip(" \t"))
     plain = value if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
     return unquote_to_bytes(plain.encode("latin-1"))
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from state.journal import mark_of
+from streams.keys import bearer
 from streams.reading import NotRead, reader
 from streams.settings import Kafka
 from streams.watch.answers import DECIDED, Flagged, Zoned
@@ -143,9 +144,8 @@ class GateSource:
 
     def __init__(self, url: str, key: str | None, start: Start, tell: Tell) -> None:
         self._url, self._start, self._tell = url, start, tell
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx.Timeout(10.0, read=SILENCE_SECONDS)
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self._http = httpx.Client(base_url=url, headers=bearer(key), timeout=timeout)
         self._came: Queue[bytes | NotRead | CaughtUp] = Queue(1_000)
         self.caught_up = False
         self._there: int | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
@@ -17,6 +18,7 @@ from streams.desk.access.door import asked_of, undeclared
 from streams.desk.access.people import PersonRefused, TooMany
 from streams.desk.access.roles import GRANTS, Person, Role
 from streams.desk.access.sessions import session
+from streams.desk.app import desk_app
 from tests.desk.desks import PASSWORD, STAFF, Office, office
 
 
@@ -37,6 +39,19 @@ def routes(desk: Office) -> Iterator[tuple[str, APIRoute]]:
 def test_every_route_says_whom_it_is_for(desk: Office) -> None:
     assert undeclared(desk.app.routes) == []
     assert sum(1 for _ in routes(desk)) > 30
+
+
+def test_a_desk_with_a_route_that_does_not_say_so_does_not_start(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody opens a page to everybody by forgetting it."""
+
+    def forgetful(_: object) -> APIRouter:
+        router = APIRouter()
+        router.get("/forgotten")(lambda: "anybody reads this")
+        return router
+
+    monkeypatch.setattr("streams.desk.app.overview_pages", forgetful)
+    with pytest.raises(AssertionError, match="/forgotten"):
+        desk_app(desk.desk)
 
 
 @pytest.mark.parametrize("who", [*STAFF, "nobody"])
