@@ -1,19 +1,20 @@
-"""A decision for a person: verdict, reasons, law, facts by id and time, the window, and what would have been lawful."""
+"""A decision for a person: verdict, reasons, law, facts by id and time, the window, what would have had to be different."""
 
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from rich.console import Console
 from rich.text import Text
 
 from gate.effects import Answer
 from gate.facts import OF_REGISTER, TYPES, Fact, Instant, Merged, Proposed, Thing
-from gate.instants import EPOCH, LATEST
+from gate.instants import LATEST, moment
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from gate.policy import MINUTE, Policy
+from gate.policy import Policy
+from streams.remedies import LASTING, remedy
 from streams.terminal import plain
 
 Found = Mapping[str, tuple[Fact, ...]]
@@ -47,53 +48,19 @@ _TOLD = (
     "offer",
 )
 """What is told of a fact, where it has it."""
-_OWN = "unprompted and of the client's own accord, and an approved record shows it"
-_NEVER = "never: the client was solicited before he asked, and asking again does not mend that"
-_NEAREST = {
-    "LOCATION_UNKNOWN": "once a strong sign (residence, registered office, tax) says where the client is",
-    "LOCATION_CONFLICT": "once the conflict of locations is settled",
-    "OTHER_REGIME": "never: it does not fall under MiCA; ask counsel which regime applies",
-    "OUT_OF_SCOPE_NFT": "never: it does not fall under MiCA; ask counsel which regime applies",
-    "MIXED_CONTENT": "without the promotion, link or contact form it passes as a notice",
-    "EXIT_ONLY": "never in this relationship; notices and help with leaving pass",
-    "SUSPENDED": "once two people restore the relationship",
-    "INITIATION_UNKNOWN": f"if the client asks for {{covered}} first, {_OWN}",
-    "NEW_SERVICE_TYPE": f"if the client asks for {{covered}} first, {_OWN}",
-    "NEW_PRODUCT_TYPE": f"if the client asks for {{covered}} first, {_OWN}; or if the register maps the two products",
-    "NEW_ASSET_TYPE": f"if the client asks for {{covered}} first, {_OWN}",
-    "TYPE_UNCLASSIFIED": "once {covered} is classified in full and approved; if this is all, two people may release it",
-    "TYPE_NOT_ASSESSED": "once both assets are in one approved type group, or if two people release it",
-    "ASSET_NOT_NAMED": "if request and offer name the same asset, or neither names one, or if two people release it",
-    "INITIATION_SOLICITED": _NEVER,
-    "PERSON_CHAIN_SOLICITATION": _NEVER,
-    "CAMPAIGN_EXPOSURE": "if two people find that the campaign spoke of other things and narrow the exposure",
-    "EVIDENCE_CONTRADICTED": "if two people withdraw the evidence as false",
-    "PROMOTER_UNKNOWN": "if the register shows the promoter to be independent, or if two people release it",
-    "EXPOSED_SINCE_REQUEST": "before the exposure; since then if two people release it, or narrow the exposure",
-    "SCOPE_TAINTED": "if the client asks again in reply to nothing, for what nothing sent to him has named, and an "
-    "approved record shows it",
-    "ATTESTATION_ONLY": "once a record of the client's own request is filed and approved; a declaration is none",
-    "EVIDENCE_ABSENT": "once a record of the client's own request is filed and approved",
-    "EVIDENCE_UNAPPROVED": "once somebody other than the filer approves the record",
-    "CHANNELS_NOT_SEARCHED": "once an approved search covers all channels, or if two people release it",
-    "WINDOW_EXPIRED": f"before {{soft}}, or before {{hard}} if two people released it; now only after a new request, {_OWN}",
-    "WINDOW_SOFT_LIMIT": "before {soft}; from then, before {hard}, if two people release it",
-    "OUTSIDE_ORIGINAL_TRANSACTION": "within the transaction of the client's own request",
-    "RULE_FAILED": "once the gate can evaluate its rules again; tell whoever runs it",
-}
-
-
-_LASTING = frozenset(
-    ("OTHER_REGIME", "OUT_OF_SCOPE_NFT", "EXIT_ONLY", "INITIATION_SOLICITED", "PERSON_CHAIN_SOLICITATION")
-)
-"""Nothing lifts these; what else was wrong does not matter then."""
 
 
 def when(at: Instant) -> str:
     """`3 March 2026 10:00 UTC`, with seconds only where there are some."""
+<<<<<<< HEAD
     moment = EPOCH + timedelta(microseconds=min(at, LATEST))
     clock = moment.strftime("%H:%M") if at % MINUTE == 0 else moment.time().isoformat()
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year} {clock} UTC"
+=======
+    then = moment(at)
+    clock = then.strftime("%H:%M") if at % 60_000_000 == 0 else then.time().isoformat()
+    return f"{then.day} {_MONTHS[then.month - 1]} {then.year} {clock} UTC"
+>>>>>>> 9b9a1e2 (What would have had to be different is said by one list: of a relationship that two people may make milder, of flags that they may release)
 
 
 class Proofs:
@@ -146,7 +113,7 @@ def explain(answer: Answer, successor: Answer | None, found: Found, policy: Poli
     if outcome.scope:
         _heading(console, f"The window of the request for {_asked(outcome.scope)}")
         _line(console, timeline(outcome.scope, offer.at) + "\n", 2)
-    _lawful(console, nearest(outcome))
+    _different(console, remedies(outcome))
     state, grade, evidence = outcome.initiation
     proof = ", ".join(evidence) or "none"
     _line(console, f"Initiation: {state.replace('_', ' ')}. Evidence: {proof}; grade {grade}.")
@@ -158,7 +125,7 @@ def explain_unreadable(answer: bytes, console: Console) -> None:
     data = json.loads(answer)["data"]
     console.print(Text.assemble("\n", ("BLOCKED", "bold"), f": {plain(data['reasons'][0]['said'])}."))
     _line(console, f"Offer {data['offer']} to {data['client']} (event {data['event']['id'] or 'without id'}).\n")
-    _line(console, "It can be judged once it is proposed again as an event that can be read.\n")
+    _line(console, remedy("UNREADABLE_OFFER", "block") + "\n")
     _line(console, f"Decision {data['decision']}, policy {data['policy']['version']} ({data['policy']['digest']}).\n")
 
 
@@ -249,31 +216,27 @@ def timeline(scope: ScopeView, at: Instant) -> str:
     return "\n".join(["".join(line), *legend])
 
 
-def _lawful(console: Console, ways: list[str]) -> None:
+def _different(console: Console, ways: list[str]) -> None:
     if not ways:
         return
-    several = "The gate would let it pass only if all of this held" if len(ways) > 1 else "The gate would let it pass"
-    _heading(console, several)
+    _heading(console, "What would have had to be different" + (", all of it" if len(ways) > 1 else ""))
     for way in ways:
         _line(console, f"- {way}", 2)
     console.print()
 
 
-def nearest(outcome: Outcome) -> list[str]:
-    """What would have to be different for each reason against the offer."""
-    scope = outcome.scope
-    soft, hard = (when(scope.soft_until), when(scope.hard_until)) if scope else ("", "")
-    against = [r for r in outcome.reasons if r.verdict]
-    lasting = [r for r in against if r.code in _LASTING]
-    ways = [
-        _NEAREST[r.code].format(covered=_covered(r), soft=soft, hard=hard)
-        for r in lasting or against
-        if r.code in _NEAREST
-    ]
-    return list(dict.fromkeys(ways))
+def remedies(outcome: Outcome) -> list[str]:
+    """What would have had to be different for each reason against the offer; only what lasts, where anything does."""
+    against = [r for r in outcome.reasons if r.verdict and r.code != "RELEASED"]
+    lasting = [r for r in against if r.code in LASTING]
+    return list(dict.fromkeys(_remedy(reason, outcome.scope) for reason in lasting or against))
+
+
+def _remedy(reason: Reason, scope: ScopeView | None) -> str:
+    limits = {"soft": when(scope.soft_until), "hard": when(scope.hard_until)} if scope else {}
+    return remedy(reason.code, reason.verdict.word, _covered(reason), **limits)
 
 
 def _covered(reason: Reason) -> str:
-    """What a reason is about: the service, product or asset that was offered."""
-    names = reason.covers if reason.code == "TYPE_UNCLASSIFIED" else reason.covers[:1]
-    return " and ".join(_service(name) for name in names if name) or "the plain service"
+    """The service, product or asset that was offered, where a reason is about that."""
+    return _service(reason.covers[0] if reason.covers else "") or "the plain service"

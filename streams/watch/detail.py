@@ -6,7 +6,7 @@ from rich.text import Text
 
 from gate.facts import Instant
 from gate.instants import text
-from streams.desk.remedies import remedy
+from streams.remedies import remedy
 from streams.since import age
 from streams.terminal import plain
 from streams.watch.answers import Flagged, Why
@@ -67,7 +67,7 @@ def _reason(lines: Text, number: int, reason: Why) -> None:
         _line(lines, "   law", reason.law)
     if reason.facts:
         _line(lines, "   facts", ", ".join(reason.facts))
-    _line(lines, "   remedy", remedy(reason.code))
+    _line(lines, "   remedy", remedy(reason.code, reason.verdict))
 
 
 def left(flagged: Flagged, now: Instant) -> str:

@@ -12,7 +12,7 @@ from streams.desk.access.roles import May, Person
 from streams.desk.acts import ActRefused, token
 from streams.desk.pages.queue import Id
 from streams.desk.pages.view import View
-from streams.desk.remedies import remedy
+from streams.remedies import remedy
 
 HOURS = (1, 4, 8, 24)
 """For how long an offer may be released."""
