@@ -1,22 +1,20 @@
 """The policy of this machine, and the one that is in force for all workers."""
 
 from collections.abc import Generator, Iterator, Sequence
-from time import monotonic
-
-from kafka import KafkaConsumer, TopicPartition
+from contextlib import closing
+from typing import Any
 
 from gate.policy import Policy
 from state.finding import Finding, Level
 from streams.administration import Planned
-from streams.codecs import unpack_every_codec
-from streams.connection import connection
 from streams.policy_file import PUT_IN_FORCE, PolicyRefused, load, not_in_force, parse
+from streams.reading import Extent, NotRead, extent, reader, records
 from streams.settings import Settings
 from streams.topics import topics
 
-SECONDS = 10.0
-"""How long reading the policy topic may take."""
 _PUBLISH = "publish a corrected one: `gate61 policy publish FILE`"
+_LOOK = "see that its brokers run and have its records"
+_HELD_BACK = "cannot be read to its end: somebody's transaction is open there, and all workers wait for it"
 
 
 def own(settings: Settings) -> Generator[Finding, None, Policy | None]:
@@ -32,41 +30,51 @@ def own(settings: Settings) -> Generator[Finding, None, Policy | None]:
 
 
 def in_force(settings: Settings, planned: Sequence[Planned], own: Policy | None) -> Iterator[Finding]:
-    """Whether the last published policy may be used, and is the one that this machine was told to use."""
+    """Whether the last published policy may be used, and the one in force is that which this machine was told to use."""
     name = topics(settings.prefix).policy.name
     found = next(p.found for p in planned if p.topic.name == name)
-    first, end = found.bounds[0] if found else (0, 0)
-    published = _read(settings, name, first, end)
+    if found is None:
+        return  # That it is missing has been told.
+    try:
+        read, published = _published(settings, name)
+    except NotRead as error:
+        yield Finding("policy", Level.WRONG, f"which one is in force is not known: {error}", _LOOK)
+        return
+    if read < found.bounds[0][1]:
+        yield Finding("policy", Level.WARN, f"`{name}` {_HELD_BACK}", "see that whoever publishes there ends it")
     if not published:
         yield Finding("policy", Level.OK, "none published yet; the first worker publishes its own")
         return
-    offset, text = published[-1]
-    try:
-        last = parse(text, f"at offset {offset}")
-    except PolicyRefused as refused:
-        said = f"the policy published last (offset {offset}) is refused, and the one before it is still in force: "
+    yield from _judged(published, own if settings.policy else None)
+
+
+def _published(settings: Settings, topic: str) -> tuple[int, list[Any]]:
+    """How far the topic of policies can be read, and its records as workers read them; raises `NotRead`."""
+    with closing(reader(settings.kafka)) as consumer:
+        bounds = extent(consumer, topic).bounds[0]
+        return bounds[1], [*records(consumer, Extent(topic, {0: bounds}))]
+
+
+def _judged(published: Sequence[Any], own: Policy | None) -> Iterator[Finding]:
+    """In force is the last that may be used, however many were published after it; `own` is to be that one."""
+    last: Policy | None = None
+    refused: PolicyRefused | None = None
+    for record in published:
+        try:
+            last, refused = parse(record.value or b"", f"at offset {record.offset}"), None
+        except PolicyRefused as error:
+            refused = error
+    if refused is not None:
+        still = (
+            "the one before it is still in force"
+            if last
+            else "none before it may be used: the first worker publishes its own"
+        )
+        said = f"the policy published last (offset {published[-1].offset}) is refused, and {still}: "
         yield Finding("policy", Level.WRONG, said + "; ".join(refused.complaints), _PUBLISH)
+    if last is None:
         return
-    if settings.policy and own and own.digest != last.digest:
-        said = f"{not_in_force(own, last)}: a worker refuses to start"
-        yield Finding("policy", Level.WRONG, said, PUT_IN_FORCE)
+    if own and own.digest != last.digest:
+        yield Finding("policy", Level.WRONG, f"{not_in_force(own, last)}: a worker refuses to start", PUT_IN_FORCE)
     else:
         yield Finding("policy", Level.OK, f"in force is version {last.version}, digest {last.digest}")
-
-
-def _read(settings: Settings, topic: str, first: int, end: int) -> list[tuple[int, bytes]]:
-    """Offset and value of the last records; markers of transactions are none, so some more are looked at."""
-    if first == end:
-        return []
-    place, found = TopicPartition(topic, 0), []
-    unpack_every_codec()
-    consumer = KafkaConsumer(**connection(settings.kafka), enable_auto_commit=False, allow_auto_create_topics=False)
-    try:
-        consumer.assign([place])
-        consumer.seek(place, max(first, end - 20))
-        until = monotonic() + SECONDS
-        while consumer.position(place) < end and monotonic() < until:
-            found += [(r.offset, r.value or b"") for r in consumer.poll(500).get(place, ())]
-    finally:
-        consumer.close(autocommit=False)
-    return found

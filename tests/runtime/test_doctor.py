@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from gate.policy import DAY
 from state import redis_health
 from state.finding import Finding, Level
 from state.redis_store import RedisStore
-from streams.administration import administrator, apply, plan
-from streams.doctor import clocks, examination, partitions
+from streams.administration import Planned, administrator, apply, plan
+from streams.doctor import clocks, examination, partitions, policies
 from streams.policy_file import DEFAULT, load
+from streams.reading import NotRead
 from streams.settings import Settings, settings
 from tests.commands.program import case, on_terminal, run
 from tests.runtime.gate import Setting
@@ -58,6 +60,23 @@ def _put(environment: Environment, topic: str, *values: bytes) -> None:
     for value in values:
         producer.send(f"{environment['GATE61_PREFIX']}gate61.{topic}", value, partition=0).get(20)
     producer.close()
+
+
+def _planned(environment: Environment) -> list[Planned]:
+    with administrator(settings(environment).kafka) as admin:
+        return plan(admin, settings(environment))
+
+
+@contextmanager
+def _transactions(environment: Environment) -> Iterator[KafkaProducer]:
+    """Somebody who publishes in transactions."""
+    id = f"{environment['GATE61_PREFIX']}t"
+    producer = KafkaProducer(bootstrap_servers=environment["GATE61_KAFKA"], transactional_id=id, acks="all")
+    producer.init_transactions()
+    try:
+        yield producer
+    finally:
+        producer.close()
 
 
 # What is right
@@ -148,6 +167,45 @@ def test_the_policy_that_was_published_last_must_be_usable(environment: Environm
     """Whoever published it believes it in force."""
     _put(environment, "policy.v1", DEFAULT.read_bytes(), b"version = 3")
     assert "offset 1" in _only(environment, "policy").what
+
+
+def test_the_policy_in_force_is_the_last_usable_one_of_the_whole_topic(environment: Environment) -> None:
+    """However many were published after it that may not be used; a policy that was taken back was never published."""
+    mine = DEFAULT.read_text().replace("hard_days = 10", "hard_days = 9").encode()
+    _put(environment, "policy.v1", mine, *[b"version = 3"] * 25)
+    found = [*policies.in_force(settings(environment), _planned(environment), None)]
+    assert [f.level for f in found] == [Level.WRONG, Level.OK]
+    assert "(offset 25) is refused, and the one before it is still in force" in found[0].what
+    with _transactions(environment) as producer:
+        producer.begin_transaction()
+        producer.send(f"{environment['GATE61_PREFIX']}gate61.policy.v1", mine, partition=0)
+        producer.commit_transaction()
+        for _ in range(25):
+            producer.begin_transaction()
+            producer.send(f"{environment['GATE61_PREFIX']}gate61.policy.v1", b"version = 4", partition=0).get(20)
+            producer.abort_transaction()
+        (only,) = policies.in_force(settings(environment), _planned(environment), load())
+        assert only.level is Level.OK and "in force is" in only.what
+        producer.begin_transaction()
+        producer.send(f"{environment['GATE61_PREFIX']}gate61.policy.v1", DEFAULT.read_bytes(), partition=0).get(20)
+        held, _ = policies.in_force(settings(environment), _planned(environment), None)
+        assert held.level is Level.WARN and "somebody's transaction is open" in held.what
+        producer.abort_transaction()
+
+
+def test_a_topic_of_policies_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows then which one is in force."""
+
+    def nothing_comes(*_: Any) -> Iterator[Any]:
+        raise NotRead("`it` cannot be read to its end")
+        yield
+
+    _put(environment, "policy.v1", DEFAULT.read_bytes())
+    monkeypatch.setattr(policies, "records", nothing_comes)
+    (only,) = policies.in_force(settings(environment), _planned(environment), None)
+    assert only.wrong and "not known: `it` cannot be read to its end" in only.what and only.do
 
 
 def test_the_policy_of_this_machine_must_be_the_one_in_force(environment: Environment, tmp_path: Path) -> None:
