@@ -39,10 +39,16 @@ class PolicyRefused(Exception):
 
 
 def load(path: Path | None = None) -> Policy:
-    """The policy of a file, or the default one."""
+    """The policy of a file, or the default one. Raises `PolicyRefused`."""
+    return read(path)[0]
+
+
+def read(path: Path | None = None) -> tuple[Policy, bytes]:
+    """The same, with the very text that says it: who reads the file again may find another."""
     path = path or DEFAULT
     try:
-        return parse(path.read_bytes(), str(path))
+        text = path.read_bytes()
+        return parse(text, str(path)), text
     except OSError as error:
         raise PolicyRefused(
             str(path), [f"cannot be read: {error.strerror}; name another file, or none for the default"]

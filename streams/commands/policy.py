@@ -9,8 +9,16 @@ import typer
 
 from gate.instants import LATEST
 from gate.policy import Policy
-from streams.commands.common import kafka_or_refuse, policy_or_refuse, reading_kafka, say, settings_or_refuse, warn
-from streams.policy_file import PolicyRefused, differences, parse
+from streams.commands.common import (
+    kafka_or_refuse,
+    policy_or_refuse,
+    reading_kafka,
+    refuse,
+    say,
+    settings_or_refuse,
+    warn,
+)
+from streams.policy_file import PolicyRefused, differences, parse, read
 from streams.terminal import plain
 
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
@@ -29,7 +37,7 @@ def check(file: Path) -> None:
 def publish(file: Path) -> None:
     """Put a policy in force: workers judge by it whatever is appended after it; earlier answers stay."""
     settings = settings_or_refuse(redis=False)
-    policy = policy_or_refuse(file)
+    policy, text = _read_or_refuse(file)
     from kafka import KafkaProducer
 
     from streams.connection import connection
@@ -42,7 +50,7 @@ def publish(file: Path) -> None:
     with kafka_or_refuse(settings):
         producer = KafkaProducer(**connection(settings.kafka), acks="all", allow_auto_create_topics=False)
         try:
-            kept = producer.send(name, value=file.read_bytes(), partition=0).get(timeout=30)
+            kept = producer.send(name, value=text, partition=0).get(timeout=30)
         finally:
             producer.close()
     _warn_of_countries(policy)
@@ -51,6 +59,13 @@ def publish(file: Path) -> None:
         _show(policy, policy_or_refuse(None), "the default")
     else:
         _show(policy, before, f"what was in force, version {before.version}")
+
+
+def _read_or_refuse(file: Path) -> tuple[Policy, bytes]:
+    try:
+        return read(file)
+    except PolicyRefused as refused:
+        raise refuse(str(refused)) from None
 
 
 def _warn_of_countries(policy: Policy) -> None:

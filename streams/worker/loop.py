@@ -292,10 +292,9 @@ class PartitionLoop:
             return
         self._held_up = self._held_up or now
         if now - self._held_up > UNREAD:
-            logs = " and ".join(_CALLED[log] for log in missing)
-            state = f"waiting: the log {logs} cannot be read to its end, as while somebody's transaction is open there"
+            state = f"waiting: {unread(missing)}"
             if state != self.state:
-                self._world.say(self.partition.number, "waits for a log that cannot be read to its end", logs=logs)
+                self._world.say(self.partition.number, "waits for a log", why=unread(missing))
             self.state = state
             await self._rest(POLL)
 
@@ -346,6 +345,12 @@ _CALLED = {
     Log.BETWEEN: "between merged clients",
     Log.ACTIONS: "of what happens around clients",
 }
+
+
+def unread(logs: Sequence[Log]) -> str:
+    """What is to be said where logs are waited for longer than `UNREAD`."""
+    called = " and ".join(_CALLED[log] for log in logs)
+    return f"the log {called} cannot be read to its end, as while somebody's transaction is open there"
 
 
 def _has(log: Log, bounds: Bounds, wanted: int, new: bool) -> None:

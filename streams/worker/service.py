@@ -29,9 +29,10 @@ from streams.web.clock import ONE_SOURCE
 from streams.worker import kafka
 from streams.worker.following import Followed, made_anew, whole
 from streams.worker.here import Here
-from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, PartitionLoop
+from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, UNREAD, PartitionLoop, unread
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
+from streams.worker.outputs import Output
 from streams.worker.partition import Partition
 from streams.worker.progress import FIXED, OtherPartitions, same_spread
 from streams.worker.publishing import KafkaPublisher, Sender, producer
@@ -139,7 +140,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             self.ready = DIVIDING
             both = [self._names.actions.name, self._names.between.name]
             self._consumer.subscribe(both, listener=self)
-        except (CannotStart, LogLost, OtherPartitions) as error:
+        except (CannotStart, LogLost, OtherPartitions, policy_file.PolicyRefused) as error:
             self._refuse("cannot start", error)
 
     async def _patiently(self, what: str, attempt: Callable[[], Any]) -> Any:
@@ -221,17 +222,25 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _govern(self) -> None:
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
-        own = policy_file.load(self.settings.policy)
-        place = TopicPartition(self._names.policy.name, 0)
-        end = (await self._asker.end_offsets([place]))[place]
-        while self._followed.read[Log.POLICY] < end:
-            await asyncio.sleep(0.02)
+        own, text = policy_file.read(self.settings.policy)
+        await self._read_policies()
         known = [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
         if not known:
-            text = (self.settings.policy or policy_file.DEFAULT).read_bytes()
-            await self._sender.producer.send_and_wait(place.topic, text, partition=0)
+            first = Output(Names._fields.index("policy"), 0, None, text)
+            await KafkaPublisher(self._sender, self._names).publish([first])
         elif self.settings.policy and known[-1].digest != own.digest:
             raise CannotStart(f"{policy_file.not_in_force(own, known[-1])}: {policy_file.PUT_IN_FORCE}")
+
+    async def _read_policies(self) -> None:
+        """Wait until the log of policies is read as far as it goes now, and say so where that takes long."""
+        place = TopicPartition(self._names.policy.name, 0)
+        end = (await self._asker.end_offsets([place]))[place]
+        begun, waiting = self._world.steady(), f"waiting: {unread([Log.POLICY])}"
+        while self._followed.read[Log.POLICY] < end:
+            if self._world.steady() - begun > UNREAD and self.ready != waiting:
+                self.ready = waiting
+                log.warning("waiting for policy", why=unread([Log.POLICY]))
+            await asyncio.sleep(0.02)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Run a loop for each; a worker of a group has the same partitions of both topics."""

@@ -1,7 +1,13 @@
-"""`gate61 policy check`: what a file changes, in the words and units of the file."""
+"""`gate61 policy`: what a file changes, in the words and units of the file; what is put in force."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from streams.commands.policy import publish
 from streams.policy_file import DEFAULT
 from tests.commands.program import run
 
@@ -46,3 +52,31 @@ def test_a_version_that_says_two_things_is_warned_of(tmp_path: Path) -> None:
     done = run("policy", "check", changed(tmp_path / "same.toml", ("soft_hours = 24", "soft_hours = 1")))
     assert done.returncode == 0 and b"give this one a version of its own" in done.stderr
     assert b"the same as the default" in run("policy", "check", DEFAULT).stdout
+
+
+def test_what_is_put_in_force_is_what_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody saves the file while the topic is still being read."""
+    file, checked, sent = tmp_path / "mine.toml", DEFAULT.read_bytes(), []
+    file.write_bytes(checked)
+
+    @contextmanager
+    def slowly(_: object) -> Iterator[None]:
+        file.write_text("version = 3")
+        yield
+
+    class Producer:
+        def __init__(self, **_: object) -> None: ...
+
+        def send(self, topic: str, value: bytes, partition: int) -> SimpleNamespace:
+            sent.append(value)
+            return SimpleNamespace(get=lambda timeout: SimpleNamespace(offset=0))
+
+        def close(self) -> None: ...
+
+    monkeypatch.setenv("GATE61_KAFKA", "127.0.0.1:1")
+    monkeypatch.setattr("streams.commands.policy.reading_kafka", slowly)
+    monkeypatch.setattr("streams.reading.extent", lambda *_: None)
+    monkeypatch.setattr("streams.reading.records", lambda *_: [])
+    monkeypatch.setattr("kafka.KafkaProducer", Producer)
+    publish(file)
+    assert sent == [checked]

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import ConsumerRebalanceListener
@@ -13,10 +14,12 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError, ProducerClosed
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
+from msgspec import structs
 from redis import Redis as Client
 
 from gate.policy import SECOND
 from streams.connection import let_go
+from streams.policy_file import DEFAULT
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
@@ -262,6 +265,67 @@ def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypat
         loop.beat = now[0] * SECOND
         assert keeper.trouble() == []
         keeper._saw(1, 5, 9)
+
+
+class Alone:
+    """A producer that nobody else uses."""
+
+    def __init__(self, publishes: bool = True) -> None:
+        self.publishes, self.stopped = publishes, False
+        self.published: list[bytes] = []
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def create_batch(self) -> Any:
+        held: list[bytes] = []
+        append = lambda value, **_: held.append(value) or held  # noqa: E731
+        return SimpleNamespace(append=append, record_count=lambda: len(held), held=held)
+
+    async def send_batch(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
+        assert (topic, partition) == ("gate61.policy.v1", 0)
+        if not self.publishes:
+            raise KafkaConnectionError("none of it is kept")
+        self.published += batch.held
+        kept: asyncio.Future[Any] = asyncio.Future()
+        kept.set_result(SimpleNamespace(offset=0))
+        return kept
+
+
+def _governed(policy: Path, asked: Callable[[], object], *producers: Alone) -> Keeper:
+    """A service whose topic of policies is empty; `asked` is called when its end is asked for."""
+    keeper, made = Keeper(), iter(producers)
+    keeper.settings = structs.replace(Keeper.settings, policy=policy)
+
+    async def end_offsets(places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        asked()
+        return dict.fromkeys(places, 0)
+
+    keeper._asker = SimpleNamespace(end_offsets=end_offsets)
+    keeper._sender = Sender(lambda: next(made))  # type: ignore[arg-type, return-value]
+    return keeper
+
+
+async def test_a_first_policy_that_could_not_be_published_is_by_another_producer() -> None:
+    """The one that failed has used up its numbers: whatever it sends there afterwards is refused, for good."""
+    failing, next_ = Alone(publishes=False), Alone()
+    keeper = _governed(DEFAULT, lambda: None, failing, next_)
+    with pytest.raises(KafkaError):
+        await keeper._govern()
+    assert failing.stopped and next_.published == []
+    await keeper._govern()
+    assert next_.published == [DEFAULT.read_bytes()]
+
+
+async def test_a_policy_that_is_saved_while_the_worker_starts_is_not_put_in_force_unread(tmp_path: Path) -> None:
+    """Published is what was looked at."""
+    file, only = tmp_path / "mine.toml", Alone()
+    file.write_bytes(DEFAULT.read_bytes())
+    await _governed(file, lambda: file.write_text("version = 3"), only)._govern()
+    assert only.published == [DEFAULT.read_bytes()] and file.read_text() == "version = 3"
 
 
 async def test_a_timer_that_fails_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,8 @@ def test_what_stands_behind_an_open_transaction_is_not_decided_without(setting: 
     setting.publish(in_order(clean_client()))
     setting.caught_up()
     with open_transaction(setting, setting.names.register.name, asset("xyz")):
-        setting.publish([campaign("everywhere"), offer()])
+        setting.publish([campaign("everywhere")])  # Kept before the offer is: they go to two topics.
+        setting.publish([offer()])
         said = "partition %d is waiting: the log of the register cannot be read to its end, as while somebody's transaction"
         said %= partition_of(b"anna", setting.partitions)
         wait_until(lambda: said in page(worker, "readyz")[1], 20, "it says what it waits for")
@@ -92,6 +93,18 @@ def test_what_stands_behind_an_open_transaction_is_not_decided_without(setting: 
     (answer,) = setting.decisions().values()
     assert answer["leading"] == "CAMPAIGN_EXPOSURE" and setting.differences() == []
     wait_until(lambda: page(worker, "readyz")[0] == 200, 10)
+    assert worker.stop() == 0
+
+
+def test_a_worker_that_starts_beside_an_open_transaction_of_policies_says_what_it_waits_for(setting: Setting) -> None:
+    """It takes no part before it knows which policy is in force."""
+    worker = setting.worker()
+    with open_transaction(setting, setting.names.policy.name, asset("xyz")):
+        worker.start()
+        said = "waiting: the log of policies cannot be read to its end, as while somebody's transaction is open there"
+        wait_until(lambda: said in page(worker, "readyz")[1], 20, "it says what it waits for")
+        wait_until(lambda: "the log of policies cannot be read" in worker.said(), 5)
+    wait_until(lambda: page(worker, "readyz")[0] == 200, 20)
     assert worker.stop() == 0
 
 
