@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
+from gate.facts import Country
 from gate.packing import shape
 from streams.envelope import NESTED
 
@@ -22,6 +23,15 @@ _WORDS: Final = {
     "array": "a list",
     "object": "an object",
 }
+
+
+def is_country(code: str) -> bool:
+    """Whether ISO 3166-1 assigns that code, in capitals."""
+    try:
+        msgspec.convert(code, Country)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def complaint(message: str, kind: type, names: tuple[str, ...]) -> str:

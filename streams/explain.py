@@ -13,7 +13,6 @@ from gate.instants import LATEST, moment
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from gate.policy import MINUTE, Policy
-from gate.policy import Policy
 from streams.remedies import LASTING, remedy
 from streams.terminal import plain
 
@@ -52,15 +51,9 @@ _TOLD = (
 
 def when(at: Instant) -> str:
     """`3 March 2026 10:00 UTC`, with seconds only where there are some."""
-<<<<<<< HEAD
-    moment = EPOCH + timedelta(microseconds=min(at, LATEST))
-    clock = moment.strftime("%H:%M") if at % MINUTE == 0 else moment.time().isoformat()
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year} {clock} UTC"
-=======
     then = moment(at)
-    clock = then.strftime("%H:%M") if at % 60_000_000 == 0 else then.time().isoformat()
+    clock = then.strftime("%H:%M") if at % MINUTE == 0 else then.time().isoformat()
     return f"{then.day} {_MONTHS[then.month - 1]} {then.year} {clock} UTC"
->>>>>>> 9b9a1e2 (What would have had to be different is said by one list: of a relationship that two people may make milder, of flags that they may release)
 
 
 class Proofs:

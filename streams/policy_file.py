@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
-from msgspec import ValidationError, convert, structs
+from msgspec import structs
 
-from gate.facts import Country, EvidenceKind
-from gate.instants import EPOCH
+from gate.facts import EvidenceKind
+from gate.instants import EPOCH, moment
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
+from streams.complaints import is_country
 from streams.terminal import plain
 from streams.toml import NoTable, table_of
 
@@ -121,21 +122,14 @@ class _Reader:
         value = self.table.get("countries")
         dates = {}
         for country, since in value.items() if isinstance(value, dict) else ():
-            if not _is_country(country):
+            if not is_country(country):
                 self.found.append(f"`countries.{country}` is no country: ISO 3166-1 alpha-2 has two letters, as `GR`")
             elif type(since) is not date:
                 self.found.append(f"`countries.{country}` must be a date such as 2024-12-30")
             else:
-                moment = datetime(since.year, since.month, since.day, tzinfo=UTC) - EPOCH
-                dates[country] = moment.days * DAY
+                begin = datetime(since.year, since.month, since.day, tzinfo=UTC) - EPOCH
+                dates[country] = begin.days * DAY
         return dates
-
-
-def _is_country(code: str) -> bool:
-    try:
-        return convert(code, Country) == code
-    except ValidationError:
-        return False
 
 
 def _policy(table: dict[str, Any], found: list[str]) -> Policy:
@@ -212,5 +206,5 @@ def _change(was: Any, now: Any, unit: int) -> str:
 def _words(value: Any) -> list[str]:
     """Of a collection its members as the file has them: countries with their dates."""
     if isinstance(value, dict):
-        return [f"{country} = {(EPOCH + timedelta(microseconds=at)).date()}" for country, at in sorted(value.items())]
+        return [f"{country} = {moment(at).date()}" for country, at in sorted(value.items())]
     return sorted(value) if isinstance(value, frozenset) else [*value]

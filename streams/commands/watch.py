@@ -10,13 +10,12 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 
-from gate.facts import Country
 from gate.law import DUTIES
 from gate.policy import DAY
 from streams.commands.common import Since, kafka_or_refuse, refuse, since_or_refuse
+from streams.complaints import is_country
 from streams.settings import SettingsRefused
 from streams.topics import topics
 from streams.watch.answers import NOWHERE, Wanted, Watched
@@ -113,17 +112,9 @@ def _codes(reasons: list[str] | None) -> frozenset[str]:
 def _countries(countries: list[str] | None) -> frozenset[str]:
     wanted = [c.upper() for c in countries or ()]
     for code in wanted:
-        if code != NOWHERE and not _is_assigned(code):
+        if code != NOWHERE and not is_country(code):
             raise refuse(f"--country: `{code}` is no country of ISO 3166-1; use two letters such as DE, or none")
     return frozenset(wanted)
-
-
-def _is_assigned(code: str) -> bool:
-    try:
-        msgspec.convert(code, Country)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 def _gate_or_refuse(url: str | None, key_file: Path | None) -> "Gate":

@@ -1,6 +1,5 @@
 """The readable account of the month: what was allowed, held, blocked and why, and which answers were superseded."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,11 +13,10 @@ from gate.instants import text
 from gate.law import DUTIES
 from gate.policy import DAY, HOUR, Policy
 from state import MemoryStore
-from streams.demo.month import PATH
+from streams.demo import PATH, filled
 from streams.embedded import Gate
 from streams.wire import Rejected
 
-_PLACEHOLDER = re.compile(rb"@decision:([A-Za-z0-9._:/-]+)#(\d+)")
 _WORDS = {"allow": "allowed", "flag": "held", "block": "blocked"}
 
 
@@ -33,14 +31,10 @@ class Month:
         self.rejects: list[tuple[int, Rejected]] = []
         self.events = 0
         self.unreadable = 0
-        self._by_id: dict[bytes, list[str]] = defaultdict(list)
+        self._by_id: dict[str, list[str]] = defaultdict(list)
         self._gate = Gate(policy, MemoryStore())
         for number, line in enumerate(PATH.read_bytes().splitlines(), 1):
-            self._play(number, _PLACEHOLDER.sub(self._decision, line))
-
-    def _decision(self, match: re.Match[bytes]) -> bytes:
-        """The decision id that a placeholder stands for."""
-        return self._by_id[match[1]][int(match[2]) - 1].encode()
+            self._play(number, filled(line, self._by_id))
 
     def _play(self, number: int, line: bytes) -> None:
         self.events += 1
@@ -56,7 +50,7 @@ class Month:
             self._said(self._gate.line_of(effect))
             if isinstance(effect, Answer):
                 self.answers.setdefault(effect.offer.key, []).append(effect)
-                self._by_id[effect.offer.id.encode()].append(effect.standing.decision)
+                self._by_id[effect.offer.id].append(effect.standing.decision)
             elif isinstance(effect, Case):
                 self.cases.append(effect)
 

@@ -6,16 +6,13 @@ from hashlib import sha256
 from random import Random
 from typing import NamedTuple
 
+from gate.policy import REQUIRED_CHANNELS
 from streams.demo.diary import Diary, Post, stamp
 from streams.demo.house import FIRM
 
 INTAKE = "st-intake"
 REVIEW = "st-review"
 SECOND = "st-second"
-
-CHANNELS = (
-    "email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group",
-)  # fmt: skip
 
 _LOCATED = Post("client.located", "loc", "kyc/locations")
 _ARRIVED = Post("client.arrived", "arr", "web/arrivals")
@@ -169,7 +166,7 @@ class Client:
         """The inbound mail, log or call that shows the request."""
         return self.paper(at, "initiation", _INTAKES[request.channel][1], request)
 
-    def search(self, request: Request, at: datetime, channels: Sequence[str] = CHANNELS) -> str:
+    def search(self, request: Request, at: datetime, channels: Sequence[str] = REQUIRED_CHANNELS) -> str:
         """A search of the outgoing channels that found nothing."""
         return self.paper(at, "no_solicitation", "channel_search", request, channels_searched=list(channels))
 

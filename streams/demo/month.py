@@ -8,16 +8,14 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from random import Random
 
-from streams.demo import recipes
+from streams.demo import PATH, recipes
 from streams.demo.client import Client, Thing
 from streams.demo.diary import HOUSE, Diary, february, march
 from streams.demo.house import AFFILIATE, INFLUENCER, NEWSPAPER, PAYMENTS, open_register, register_influencer
 from streams.demo.recipes import after, answered, held
 
-PATH = Path(__file__).with_suffix(".jsonl")
 SEED = 61
 
 BTC, LTC, ETH = (Thing("exchange_funds", asset) for asset in ("btc", "ltc", "eth"))

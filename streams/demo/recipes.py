@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from streams.demo.client import CHANNELS, INTAKE, REVIEW, Client, Offer, Request, Thing
+from gate.policy import REQUIRED_CHANNELS
+from streams.demo.client import INTAKE, REVIEW, Client, Offer, Request, Thing
 from streams.demo.diary import stamp
 from streams.demo.house import AFFILIATE, SISTER
 
@@ -142,11 +143,14 @@ def approved_by_filer(client: Client, thing: Thing, at: datetime) -> None:
 def half_searched(client: Client, thing: Thing, at: datetime) -> None:
     """Some channels were never searched: flag; the rest searched: allow."""
     request = client.asks_for(thing, at)
-    record, search = client.record(request, after(at, 0.3)), client.search(request, after(at, 0.3), CHANNELS[:6])
+    record, search = (
+        client.record(request, after(at, 0.3)),
+        client.search(request, after(at, 0.3), REQUIRED_CHANNELS[:6]),
+    )
     client.is_approved(record, after(at, 0.6))
     client.is_approved(search, after(at, 0.6))
     client.is_offered(thing, after(at, 1), request)
-    client.is_approved(client.search(request, after(at, 4), CHANNELS[6:]), after(at, 5))
+    client.is_approved(client.search(request, after(at, 4), REQUIRED_CHANNELS[6:]), after(at, 5))
     client.is_offered_and_sent(thing, after(at, 6), request)
 
 

@@ -3,9 +3,7 @@
 So what was held last may still be released. Everything is in a folder that is removed at the end.
 """
 
-import re
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import choice
 from tempfile import TemporaryDirectory
@@ -16,7 +14,7 @@ import msgspec
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
-from streams.demo.month import PATH
+from streams.demo import PATH, filled
 from streams.desk.access.roles import Role
 from streams.desk.app import desk_app
 from streams.desk.running import desk_at, store_at
@@ -33,7 +31,6 @@ from streams.web.listening import listen
 HERE = "http://127.0.0.1"
 STAFF = {"st-reviewer": ("Reviewer", ("reviewer",)), "st-approver": ("Approver", ("approver", "auditor", "admin"))}
 """Who may sign in to the demo: two, since what matters needs two."""
-_PLACEHOLDER = re.compile(rb"@decision:([A-Za-z0-9._:/-]+)#(\d+)")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -91,8 +88,3 @@ def _play(intake: Intake) -> Instant:
             if event["type"] == "gate61.offer.decided.v1":
                 decisions.setdefault(event["data"]["event"]["id"], []).append(event["data"]["decision"])
     return intake.gate.recorded
-
-
-def filled(line: bytes, decisions: Mapping[str, Sequence[str]]) -> bytes:
-    """A line of the month with the decision ids that its placeholders stand for."""
-    return _PLACEHOLDER.sub(lambda m: decisions[m[1].decode()][int(m[2]) - 1].encode(), line)

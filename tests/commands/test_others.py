@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -10,8 +11,7 @@ from tempfile import TemporaryFile
 import pytest
 from structlog.testing import capture_logs
 
-from streams.demo.month import PATH
-from streams.demo.serving import filled
+from streams.demo import PATH, filled
 from streams.policy_file import DEFAULT
 from streams.web import logs
 from tests.commands.program import answers, on_terminal, run
@@ -150,3 +150,11 @@ def test_what_libraries_say_is_said_once_a_minute_and_then_forgotten(monkeypatch
                 heard.emit(logging.LogRecord("asyncio", logging.ERROR, "", 0, words, (), None))
     assert sum(each["said"] == "broker away" for each in said) == 17
     assert len(heard._said) <= logs.REPEATED_SECONDS + 1
+
+
+def test_no_command_loads_what_only_writes_the_demos_month() -> None:
+    """Some are called often."""
+    code = "import sys, streams.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "streams.demo.account" in done.stdout.split()
+    assert not {"streams.demo.month", "streams.demo.recipes", "streams.demo.house"} & {*done.stdout.split()}

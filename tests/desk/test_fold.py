@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine, select, text
 
 from state import MemoryStore
-from streams.demo.month import PATH
-from streams.demo.serving import filled
+from streams.demo import PATH, filled
 from streams.desk import tables as t
 from streams.desk.files import answer
 from streams.desk.fold import fold
