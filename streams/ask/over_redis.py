@@ -57,14 +57,14 @@ class OverRedis:
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """See `Reader`."""
         self._current()
-        with _said(self._where):
-            for whole in (False, True):
-                number = partition_of(client.encode(), self._stream.partitions)
-                held = await self._held(number, [client], whole)
-                seen = self._seen(number, held.of(client), whole)
-                answer = None if seen is None else judge(seen)
-                if answer is not None:
-                    return answer
+        for whole in (False, True):
+            number = partition_of(client.encode(), self._stream.partitions)
+            with _said(self._where):
+                found = (await self._held(number, [client], whole)).of(client)
+            seen = self._seen(number, found, whole)
+            answer = None if seen is None else judge(seen)
+            if answer is not None:
+                return answer
         return judged(None)
 
     async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
@@ -103,14 +103,15 @@ class OverRedis:
                 yield client, trouble
             return
         for client in clients:
-            found: T | Unreadable | None
+            answer: T | Unreadable | None
             try:
                 with _said(self._where):
-                    seen = self._seen(number, held.of(client), whole)
-                    found = None if seen is None else judge_of(client)(seen)
+                    found = held.of(client)
+                seen = self._seen(number, found, whole)
+                answer = None if seen is None else judge_of(client)(seen)
             except Unreadable as trouble:
-                found = trouble
-            yield client, found
+                answer = trouble
+            yield client, answer
             # A send may promote thousands of things: others have their turn, and the time may be up.
             await asyncio.sleep(0)
 

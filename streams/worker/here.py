@@ -27,6 +27,15 @@ class Here:
     unfit: tuple[str, ...] = ()
     """Why Redis may not hold state, as it was found last."""
 
+    def __init__(self, redis: str) -> None:
+        """`redis` is where that is, as people may be told."""
+        self._redis = redis
+        self.clock = Clock()
+        # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
+        self._judging = ThreadPoolExecutor(1, "judging")
+        # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
+        self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
+
     def held(self) -> str:
         """What is wrong with Redis."""
         return "; ".join(self.unfit)
@@ -43,15 +52,6 @@ class Here:
         """Wait; not longer than until somebody stops the loop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), seconds)
-
-    def __init__(self, redis: str) -> None:
-        """`redis` is where that is, as people may be told."""
-        self._redis = redis
-        self.clock = Clock()
-        # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
-        self._judging = ThreadPoolExecutor(1, "judging")
-        # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
-        self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
 
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
         """In the one thread that judges."""

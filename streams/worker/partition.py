@@ -300,20 +300,20 @@ class Partition:
 
         True once the place is reached.
         """
-        reached = False
-        while not reached and (arrival := self._again(ends, until)) is not None:
-            reached = arrival.offset >= until[arrival.log]
-            if not reached:
+        done = False
+        while not done and (arrival := self._again(ends, until)) is not None:
+            done = arrival.offset >= until[arrival.log]
+            if not done:
                 if _waits_for_all(arrival):
                     self._reopen_all()
                 self._turn(arrival, [])
-        reached = reached or self.place[:4] == until[:4]
-        if reached and not until.walk:
+        done = done or self.place[:4] == until[:4]
+        if done and not until.walk:
             self._reopen_all()
         # Whatever was due by then was said to be closed when it was published first.
         self._progress.closed = max(self._progress.closed, self._progress.recorded)
         self._write([])
-        return reached
+        return done
 
     def _again(self, ends: Ends, until: Place) -> Arrival | None:
         pin = self._pin()

@@ -1,4 +1,4 @@
-"""A storm of bad records: more than half of a minute's (issue 4). The partition pauses, so that somebody looks."""
+"""A storm of bad records: more than half of a minute's. The partition pauses, so that somebody looks."""
 
 from gate.facts import Instant
 from gate.policy import MINUTE

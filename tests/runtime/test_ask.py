@@ -196,6 +196,22 @@ def test_the_answer_is_the_one_the_worker_would_give(client: Client, redis: Redi
         assert answer["read_up_to"]["next_offset"] == worker.offsets[answer["read_up_to"]["partition"]] - 1
 
 
+async def test_a_fault_of_our_own_is_not_said_to_be_what_redis_holds(client: Client, redis: Redis) -> None:
+    """Who is told that goes and looks at Redis, in vain."""
+    worker, state = Worker(client, "actions"), RedisReader(AsyncClient.from_url(redis.url), "actions")
+
+    def judge(seen: Seen) -> None:
+        raise ValueError("no law has this number")
+
+    try:
+        with pytest.raises(ValueError, match="no law has this number"):
+            await over(worker, state, LAG).ask("anna", judge)
+        with pytest.raises(ValueError, match="no law has this number"):
+            [each async for each in over(worker, state, LAG).ask_each(["anna"], lambda _: judge)]
+    finally:
+        await state.close()
+
+
 def test_a_change_of_the_register_counts_before_a_worker_has_judged_the_client_again(
     client: Client,
     redis: Redis,
