@@ -23,7 +23,7 @@ from streams.settings import Settings, shown
 from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock, ahead
 from streams.worker.following import Followed
-from streams.worker.kafka import asker, followed_logs, follower, never_compacted
+from streams.worker.kafka import asker, followed_logs, follower, never_compacted, widths
 from streams.worker.merge import LogLost
 from streams.worker.progress import OtherPartitions, spread_alike
 
@@ -187,11 +187,10 @@ class KafkaStream:
 
     async def _count(self, consumer: AIOKafkaConsumer) -> int:
         """How many partitions clients are spread over."""
-        cluster = await consumer._client.fetch_all_metadata()
-        lacking = [t.name for t in self._names if not cluster.partitions_for_topic(t.name)]
-        if lacking:
+        found = await widths(consumer, [topic.name for topic in self._names])
+        if lacking := [name for name, many in found.items() if not many]:
             raise Missing(missing(lacking))
-        return len(cluster.partitions_for_topic(self._names.actions.name))
+        return found[self._names.actions.name]
 
     async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> None:
         logs, next_look = followed_logs(self._names), 0.0

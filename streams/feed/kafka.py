@@ -8,15 +8,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from gate.facts import OF_REGISTER, Instant
-from streams.connection import connection, let_go, said
+from streams.connection import connection, let_go, make_no_topics, said
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
 from streams.kafka_record import read_record
 from streams.policy_file import load
 from streams.settings import Kafka
-from streams.topics import topics
+from streams.topics import missing, topics
 from streams.wire import Rejected
 from streams.worker.following import Followed
+from streams.worker.kafka import widths
 from streams.worker.merge import Log, LogLost
 from streams.worker.records import tolerate_names
 
@@ -81,6 +82,7 @@ class KafkaFeed:
         async with self._opening:
             if self._consumer is None:
                 tolerate_names()
+                make_no_topics()
                 consumer = AIOKafkaConsumer(
                     **connection(self._kafka),
                     client_id="gate61-feed",
@@ -100,14 +102,11 @@ class KafkaFeed:
 
     async def _meet(self, consumer: AIOKafkaConsumer) -> None:
         """Read all policies there are, and go where the other logs were read to."""
-        cluster = await consumer._client.fetch_all_metadata()  # It has no public way to ask for topics not assigned.
-        places = []
-        for topic in (self._policies.topic, *self._topics):
-            numbers = cluster.partitions_for_topic(topic)
-            if not numbers:
-                raise FeedTrouble(f"there is no topic `{topic}`; `gate61 topics apply` makes it")
-            places += [TopicPartition(topic, n) for n in sorted(numbers)]
-        self._partitions = len(cluster.partitions_for_topic(self._actions) or ())
+        found = await widths(consumer, [self._policies.topic, *self._topics])
+        if lacking := [topic for topic, many in found.items() if not many]:
+            raise FeedTrouble(missing(lacking))
+        places = [TopicPartition(topic, n) for topic, many in found.items() for n in range(many)]
+        self._partitions = found[self._actions]
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
         for place in places:

@@ -476,7 +476,7 @@ class Partition:
 
     def _tell_rejected(self, topic: int, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
         input, read = self._input(arrival), self._progress.applied
-        outputs += self._telling.rejected(topic, self.number, reject, arrival, input, read, self.policy)
+        outputs += self._telling.rejected(topic, reject, arrival, input, read, self.policy)
 
 
 _TURNS: Final = {

@@ -6,12 +6,12 @@ the same bytes. What can be known to stand in the way is looked for before anyth
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version as version_of
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 from msgspec import Struct
 from redis import Redis
@@ -21,8 +21,7 @@ from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
 from state.redis_store import Fenced, Moved, RedisStore
 from streams.administration import administrator, compacted
-from streams.codecs import unpack_every_codec
-from streams.connection import connection
+from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Names, inputs, topics
 from streams.worker.following import Followed, whole, whole_keys
@@ -82,43 +81,42 @@ class Rebuild:
         """
         if not beside:
             self._wait_for_workers_to_leave()  # What they still do on their way out counts.
-        admin = administrator(self._settings.kafka)
-        try:
-            kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
-            whole_keys(compacted(admin, inputs(self._names)))
-            self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
-        finally:
-            admin.close()
-        logs = {TopicPartition(self._names.policy.name, 0): Log.POLICY}
-        logs[TopicPartition(self._names.register.name, 0)] = Log.REGISTER
-        consumer = self._consumer()
-        try:
+        self._ask_group()
+        with closing(reader(self._settings.kafka)) as consumer:
             self._partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
             # Before the logs are read, so that these go as far as what is compared with them.
             self._looks = [self._store(n).look() for n in range(self._partitions)]
             same_spread(self._looks, self._partitions)
-            consumer.assign([*logs])
-            whole({place.topic: first for place, first in consumer.beginning_offsets([*logs]).items()})
-            consumer.seek_to_beginning()
-            ends = consumer.end_offsets([*logs])
-            while any(consumer.position(p) < ends[p] for p in logs):
-                for place, records in consumer.poll(500).items():
-                    for record in records:
-                        self._followed.add(logs[place], record)
-            for place, log in logs.items():
-                self._followed.read[log] = max(self._followed.read[log], ends[place])
-            return self._partitions
-        finally:
-            consumer.close()
+            self._follow(consumer)
+        return self._partitions
+
+    def _ask_group(self) -> None:
+        """What the group acknowledged, and whether all is there from which state is made; raises `LogLost`."""
+        with closing(administrator(self._settings.kafka)) as admin:
+            kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
+            whole_keys(compacted(admin, inputs(self._names)))
+        self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
+
+    def _follow(self, consumer: Any) -> None:
+        """Read register and policies to where both end now; raises `LogLost` where they are not whole."""
+        logs = {TopicPartition(self._names.policy.name, 0): Log.POLICY}
+        logs[TopicPartition(self._names.register.name, 0)] = Log.REGISTER
+        consumer.assign([*logs])
+        whole({place.topic: first for place, first in consumer.beginning_offsets([*logs]).items()})
+        consumer.seek_to_beginning()
+        ends = consumer.end_offsets([*logs])
+        while any(consumer.position(p) < ends[p] for p in logs):
+            for place, records in consumer.poll(500).items():
+                for record in records:
+                    self._followed.add(logs[place], record)
+        for place, log in logs.items():
+            self._followed.read[log] = max(self._followed.read[log], ends[place])
 
     def may_make(self, numbers: Sequence[int]) -> None:
         """Whether these partitions' state can be made; raises `LogLost` or `NotMade` before anything is removed."""
         places = [TopicPartition(t.name, n) for t in (self._names.actions, self._names.between) for n in numbers]
-        consumer = self._consumer()
-        try:
+        with closing(reader(self._settings.kafka)) as consumer:
             _from_their_beginning(consumer.beginning_offsets(places))
-        finally:
-            consumer.close()
         untils = (_place(self._looks[n]) or self._acknowledged_place(n) for n in numbers)
         if not all(map(_nothing, untils)) and not any(
             isinstance(arrival.event, Policy) for arrival in self._followed.policies
@@ -179,15 +177,12 @@ class Rebuild:
 
     def _wait_for_workers_to_leave(self) -> None:
         """A stopped worker keeps its place in the group for as long as its session lasts."""
-        admin = administrator(self._settings.kafka)
-        try:
+        with closing(administrator(self._settings.kafka)) as admin:
             deadline = monotonic() + LEAVE_SECONDS
             while _coordinated(lambda: admin.describe_groups([self._group])).get(self._group, {}).get("members"):
                 if monotonic() > deadline:
                     raise NotMade(f"workers of group `{self._group}` are running; stop them first")
                 sleep(0.5)
-        finally:
-            admin.close()
 
     def _store(self, number: int, below: str = "") -> RedisStore:
         return RedisStore(self._redis, f"{self._names.actions.name}:{number}", below=below)
@@ -203,13 +198,10 @@ class Rebuild:
         partition.assume()
         if not partition.open():
             raise NotMade(self._no_policy)
-        consumer = self._consumer()
-        try:
+        with closing(reader(self._settings.kafka)) as consumer:
             partition.pin([pin for pin in self._pins(consumer, number) if reached_by(until, pin)])
             self._judge_again(consumer, partition, until)
-            return partition.place
-        finally:
-            consumer.close()
+        return partition.place
 
     def _judge_again(self, consumer: Any, partition: Partition, until: Place) -> None:
         logs = {TopicPartition(self._names.between.name, partition.number): Log.BETWEEN}
@@ -243,16 +235,6 @@ class Rebuild:
             for record in consumer.poll(500, max_records=BATCH).get(answers, ()):
                 unknown.add(record.headers)
         return unknown.pins
-
-    def _consumer(self) -> Any:
-        unpack_every_codec()
-        return KafkaConsumer(
-            **connection(self._settings.kafka),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            allow_auto_create_topics=False,
-        )
 
 
 def _coordinated(ask: Callable[[], T]) -> T:

@@ -52,7 +52,6 @@ class Telling:
     def rejected(
         self,
         topic: int,
-        partition: int,
         reject: Rejected,
         arrival: Arrival,
         input: bytes,
@@ -61,7 +60,7 @@ class Telling:
     ) -> Iterator[Output]:
         """What cannot be taken, as it came; an offer in it is answered all the same."""
         self._counts["rejected", reject.reason] += 1
-        yield self._dead_letter(topic, partition, reject, arrival.record, policy)
+        yield self._dead_letter(topic, reject, arrival.record, policy)
         if reject.client is None or reject.offer is None:
             return
         record = arrival.record
@@ -76,7 +75,7 @@ class Telling:
     def _origin(self, input: bytes, read: Applied) -> Origin:
         return Origin(self._number, self._partitions, input, read)
 
-    def _dead_letter(self, topic: int, partition: int, reject: Rejected, record: Any, policy: Policy) -> Output:
+    def _dead_letter(self, topic: int, reject: Rejected, record: Any, policy: Policy) -> Output:
         kept = kept_of(record.key, record.value, tuple(record.headers))
         errors = dead_letter_headers(
             topic=record.topic,
@@ -90,4 +89,4 @@ class Telling:
             policy=policy.digest,
             **({"cut": kept.cut} if kept.cut else {}),
         )
-        return Output(topic, partition, kept.key, kept.value, (*kept.headers, *errors))
+        return Output(topic, self._number, kept.key, kept.value, (*kept.headers, *errors))

@@ -134,3 +134,5 @@ async def test_a_broker_that_is_away_or_has_no_topics_is_said(setting: Setting) 
     await empty.start({})
     with pytest.raises(FeedTrouble, match="gate61 topics apply"):
         await empty.next(0.1)
+    with setting.kafka.admin() as admin:
+        assert not [topic for topic in admin.list_topics() if topic.startswith("nobody.")], "asking makes none"
