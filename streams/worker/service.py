@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
@@ -341,6 +341,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("Kafka answers again", seconds=self._seconds_since(self._away[0]))
             self._away = None
             self._lacks([name for name, many in found.items() if not many])
+            if self.loops and (wider := self._wider(found)):
+                self._refuse("cannot go on", CannotStart(wider))
 
     def _lacks(self, topics: list[str]) -> None:
         if topics != self._missing:
@@ -362,15 +364,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             hint = {"do": ONE_INSTANCE} if isinstance(error, UnknownError) else {}
             log.error("Kafka's client has died; the worker ends, start it again", error=said(error), **hint)
             await self.crash(error)
-        elif self.loops and (wider := self._wider()):
-            self._refuse("cannot go on", CannotStart(wider))
 
-    def _wider(self) -> str:
+    def _wider(self, found: Mapping[str, int]) -> str:
         """What is wrong where partitions were added to the inputs: clients would be looked for in the wrong place."""
-        cluster = self._consumer._client.cluster
-        inputs = (self._names.actions.name, self._names.between.name)
-        found = {name: len(cluster.partitions_for_topic(name) or ()) for name in inputs}
-        wrong = [f"`{name}` has {many} partitions" for name, many in found.items() if many not in (0, self._partitions)]
+        inputs = {name: found[name] for name in (self._names.actions.name, self._names.between.name)}
+        wrong = [
+            f"`{name}` has {many} partitions" for name, many in inputs.items() if many not in (0, self._partitions)
+        ]
         had = f"had {self._partitions} when the worker started"
         return f"{' and '.join(wrong)} and {had}: {FIXED}" if wrong else ""
 
