@@ -179,7 +179,7 @@ class PartitionLoop:
                 while not self.stopping:
                     if await self._batch():
                         wait = FIRST_WAIT
-                await self._aside(self.partition.part)
+                await self._world.aside(self.partition.part)
             except Exception as error:
                 self._trouble(error)
                 await self._rest(wait)
@@ -198,14 +198,14 @@ class PartitionLoop:
     async def _assume(self) -> bool:
         """Become the owner, publish what may not be published yet, read on from the stored offset; True."""
         bounds = await self._source.bounds()
-        assumed = await self._aside(self.partition.assume)
+        assumed = await self._world.aside(self.partition.assume)
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)
         if assumed.outbox and self.partition.outbox != self._kept:  # Whom his next input stops assumes again and again.
             await self._kafka(_KEEP, self._publisher.publish(assumed.outbox))
             self._kept = self.partition.outbox
-        while not self.stopping and not await self._aside(self.partition.open):
+        while not self.stopping and not await self._world.aside(self.partition.open):
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
@@ -257,11 +257,11 @@ class PartitionLoop:
             return False
         actions, between = found
         begun, before = perf_counter(), partition.place
-        await self._apart(partition.read, *actions, *between)
-        await self._aside(partition.recall)
+        await world.apart(partition.read, *actions, *between)
+        await world.aside(partition.recall)
         ends = await self._kafka("to say where its logs end", self._source.ends()) if partition.waits else _NOTHING
-        outputs = await self._apart(partition.work, ends, world.now())
-        await self._aside(partition.remember, outputs)
+        outputs = await world.apart(partition.work, ends, world.now())
+        await world.aside(partition.remember, outputs)
         if outputs:
             end = await self._kafka(_KEEP, self._publisher.publish(outputs))
             self._have_all_answers(end)
@@ -269,20 +269,28 @@ class PartitionLoop:
             self._kept = partition.outbox
         if actions.records or between.records or outputs:
             await self._kafka("to note how far it has come", self._source.acknowledge(*partition.next))
-        elif world.steady() - self._verified > VERIFY:
-            await self._aside(partition.verify)
-            self._verified = world.steady()
-        if actions.records or between.records or outputs:
             self.seconds(perf_counter() - begun)
+        else:
+            await self._verify()
         self.told(partition)
-        await self._wait_for_logs(partition.missing(ends) if partition.place == before else [])
-        if partition.pinned:
-            self.state = "waiting: what published answers were given on has not been read yet"
-            if partition.place == before:
-                await self._rest(POLL)
-        await self._calm(len(actions.records))
-        self.round, self.trouble = world.steady(), None
+        await self._after(ends, partition.place != before, len(actions.records))
         return bool(outputs or actions.records)
+
+    async def _verify(self) -> None:
+        """Ask now and then whether what was written is still there."""
+        if self._world.steady() - self._verified > VERIFY:
+            await self._world.aside(self.partition.verify)
+            self._verified = self._world.steady()
+
+    async def _after(self, ends: Ends, moved: bool, read: int) -> None:
+        """What is said and waited for between two batches: logs, answers to be given again, a storm of bad records."""
+        await self._wait_for_logs([] if moved else self.partition.missing(ends))
+        if self.partition.pinned:
+            self.state = "waiting: what published answers were given on has not been read yet"
+            if not moved:
+                await self._rest(POLL)
+        await self._calm(read)
+        self.round, self.trouble = self._world.steady(), None
 
     async def _wait_for_logs(self, missing: Sequence[Log]) -> None:
         """Say what keeps everything waiting where it takes longer than reading does, and do not ask for it all the time."""
@@ -328,12 +336,6 @@ class PartitionLoop:
             return await work
         finally:
             self.awaits = None
-
-    async def _apart(self, work: Callable[..., T], *given: Any) -> T:
-        return await self._world.apart(work, *given)
-
-    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
-        return await self._world.aside(work, *given)
 
 
 _NOTHING: Ends = (0, 0, 0, 0)
