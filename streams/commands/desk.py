@@ -20,6 +20,17 @@ Store = Annotated[
     typer.Option("--store", envvar="GATE61_DESK_STORE", help="its own store: a file, or the address of a PostgreSQL"),
 ]
 _STORE = "gate61-desk.db"
+
+
+def _or_the_desks(context: typer.Context, store: str) -> str:
+    """The store of a command about people: the one named there, or else the desk's, however that was named."""
+    return store or str(context.obj)
+
+
+OrTheDesks = Annotated[
+    str,
+    typer.Option("--store", callback=_or_the_desks, show_default=False, help="where it is another than the desk's"),
+]
 Who = Annotated[str, typer.Argument(help="staff id, as events name it")]
 Roles = Annotated[list[str], typer.Option("--role", help="viewer, reviewer, approver, auditor or admin; several times")]
 
@@ -38,6 +49,7 @@ def serve(
     """Serve the desk over the gate that GATE61_URL or GATE61_KAFKA names."""
     if context.invoked_subcommand is not None:
         refuse_all(misspelt(os.environ))
+        context.obj = store
         return
     from streams.desk.running import DeskRefused, run_desk
     from streams.stores import address_of
@@ -55,7 +67,7 @@ def serve(
 def add(
     who: Who,
     role: Roles,
-    store: Store = _STORE,
+    store: OrTheDesks = "",
     name: Annotated[str, typer.Option(help="as others see it")] = "",
 ) -> None:
     """Let somebody in; the password is read from the terminal, or from standard input."""
@@ -64,7 +76,7 @@ def add(
 
 
 @users.command("list")
-def list_(store: Store = _STORE, json: AsJson = False) -> None:
+def list_(store: OrTheDesks = "", json: AsJson = False) -> None:
     """Everybody and their roles."""
     rows: list[Any] = _with(store, lambda people, _: people.all())
     if json:
@@ -79,28 +91,28 @@ def list_(store: Store = _STORE, json: AsJson = False) -> None:
 
 
 @users.command()
-def disable(who: Who, store: Store = _STORE) -> None:
+def disable(who: Who, store: OrTheDesks = "") -> None:
     """Let somebody in no longer; his sessions end at once."""
     _with(store, lambda people, now: people.enable(who, False, now))
     say(f"`{who}` is not let in any more")
 
 
 @users.command()
-def enable(who: Who, store: Store = _STORE) -> None:
+def enable(who: Who, store: OrTheDesks = "") -> None:
     """Let somebody in again."""
     _with(store, lambda people, now: people.enable(who, True, now))
     say(f"`{who}` may sign in")
 
 
 @users.command()
-def roles(who: Who, role: Roles, store: Store = _STORE) -> None:
+def roles(who: Who, role: Roles, store: OrTheDesks = "") -> None:
     """Other roles."""
     _with(store, lambda people, now: people.set_roles(who, roles_of(role), now))
     say(f"`{who}` is {', '.join(sorted(role))}")
 
 
 @users.command()
-def password(who: Who, store: Store = _STORE) -> None:
+def password(who: Who, store: OrTheDesks = "") -> None:
     """Another password, read from the terminal, or from standard input."""
     _with(store, lambda people, now: people.set_password(who, _password(), now))
     say(f"the password of `{who}` is changed")

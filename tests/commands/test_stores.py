@@ -82,6 +82,22 @@ def test_what_makes_no_store_refuses_a_name_that_is_misspelt(tmp_path: Path, wor
     assert {file.name for file in tmp_path.iterdir()} == {"alerts.toml", "other.db"} and other.read_bytes() == before
 
 
+def test_people_are_in_the_desks_store_wherever_it_is_named(tmp_path: Path) -> None:
+    """Before `users`, behind the command, or by the setting; what is named nearest counts."""
+    first, other, third = (str(tmp_path / f"{name}.db") for name in ("first", "other", "third"))
+    setting = {"GATE61_DESK_STORE": third}
+    word = b"four words nobody guesses"
+    add = ("users", "add", "st-lead", "--role", "approver")
+    added = run("desk", "--store", first, *add, stdin=word, **setting)
+    assert added.returncode == 0, added.stderr
+    assert [file.name for file in tmp_path.glob("*.db")] == ["first.db"]
+    for words in (("--store", first, "users", "list"), ("--store", other, "users", "list", "--store", first)):
+        assert b"st-lead" in run("desk", *words, **setting).stdout
+    assert run("desk", *add, "--store", other, stdin=word, **setting).returncode == 0
+    assert run("desk", *add, stdin=word, **setting).returncode == 0
+    assert {file.name for file in tmp_path.glob("*.db")} == {"first.db", "other.db", "third.db"}
+
+
 def _no_store(folder: Path) -> Path:
     path = folder / "text.db"
     path.write_text("no database at all, but a file that is long enough to be taken for one" * 20)
