@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.commands.common import (
     AsJson,
@@ -236,6 +236,7 @@ def _told(each: "Delivery", at: int) -> dict[str, Any]:
 
 
 def _print(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Nothing is cut: ids, names and keys are asked for elsewhere."""
     if as_json:
         for row in rows:
             record(row)
@@ -243,7 +244,7 @@ def _print(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if not rows:
         say("none")
         return
-    table = Table(*rows[0])
+    table = Table(*(Column(name, overflow="fold") for name in rows[0]))
     for row in rows:
         table.add_row(*map(_cell, row.values()))
     Page().print(table)

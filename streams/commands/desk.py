@@ -6,7 +6,7 @@ from getpass import getpass
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.commands.common import AsJson, Port, record, refuse, refuse_all, say
 from streams.commands.page import Page
@@ -84,7 +84,7 @@ def list_(store: OrTheDesks = "", json: AsJson = False) -> None:
             told = {"id": row.id, "name": row.name, "roles": row.roles.split(), "enabled": row.enabled}
             record(told | {"local": row.password is not None})
         return
-    table = Table("staff id", "name", "roles", "may sign in", box=None)
+    table = Table(Column("staff id", overflow="fold"), "name", "roles", "may sign in", box=None)
     for row in rows:
         table.add_row(row.id, row.name, row.roles, "yes" if row.enabled else "no")
     Page().print(table)

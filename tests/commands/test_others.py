@@ -3,6 +3,7 @@
 import json
 import logging
 import subprocess
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -12,6 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.demo import PATH, filled
+from sqlalchemy import insert
+from streams.alerts.tables import delivery, opened
+from streams.demo.month import PATH
+from streams.demo.serving import filled
+from streams.desk.access import people
+from streams.desk.running import store_at
 from streams.policy_file import DEFAULT
 from streams.web import logs
 from tests.commands.program import answers, on_terminal, run
@@ -85,6 +92,33 @@ def test_the_demo_tells_programs_what_came_out_of_the_month() -> None:
         decisions.setdefault(each["event"]["id"], []).append(each["decision"])
     filled_in = b"\n".join(filled(line, decisions) for line in PATH.read_bytes().splitlines())
     assert run("decide", "-", stdin=filled_in).stdout == done.stdout
+
+
+def columns(shown: bytes) -> list[str]:
+    """The columns of a table of one row, each as one word."""
+    lines = [line.split("│") for line in shown.decode().splitlines() if "│" in line]
+    return ["".join(cell.strip() for cell in column) for column in zip(*lines, strict=True)]
+
+
+@pytest.mark.parametrize("wide", [40, 80])
+def test_what_other_commands_ask_for_is_shown_whole_on_a_narrow_terminal(tmp_path: Path, wide: int) -> None:
+    """The id of a dead message, and a staff id of a provider's."""
+    id, staff = f"msg_{'0123456789abcde' * 2}", f"login.firm.example:{'0123456789' * 8}"
+    dead = {"id": id, "channel": "siem", "about": "alr-1", "sequence": 1, "kind": "gate61.alert.opened", "body": b"{}"}
+    dead |= {"state": "dead", "created": 1, "attempts": 10, "status": 500, "said": "the receiver says 500"}
+    person = {"id": staff, "name": "Kim", "roles": "viewer", "password": None, "enabled": True, "changed": 1}
+    alerts, desk = opened(f"sqlite:///{tmp_path}/a.db"), store_at(f"sqlite:///{tmp_path}/d.db")
+    for engine, table, row in ((alerts, delivery, dead), (desk, people.person, person)):
+        with engine.begin() as connection:
+            connection.execute(insert(table).values(row))
+        engine.dispose()
+    shown = on_terminal("alerts", "--store", tmp_path / "a.db", "dead", "list", COLUMNS=str(wide), TERM="xterm")
+    assert id in columns(shown), shown.decode()
+    listed = on_terminal(
+        "desk", "--store", tmp_path / "d.db", "users", "list", COLUMNS=str(wide), TERM="xterm"
+    ).decode()
+    first = [re.split(r"\s{2,}", line.strip())[0] for line in listed.splitlines()]
+    assert staff in "".join(first), listed
 
 
 @pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
