@@ -24,6 +24,8 @@ from state.finding import Finding, Level
 _COMMAND = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
 _GIVEN = re.compile(r",? with args beginning with: .*", re.DOTALL)
 _SCRIPT = re.compile(r"\.? script: [0-9a-f]+, on .*", re.DOTALL)
+_CUT_OFF = re.compile("reset by peer|closed by server|Timeout connecting")
+"""So ends a connection, too, where one side speaks TLS and the other does not."""
 _LONGEST = 200
 """Letters of a reason."""
 _SIGN_IN = "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
@@ -34,7 +36,16 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (ReadOnlyError, "it is a replica: name the primary in GATE61_REDIS"),
     (BusyLoadingError, "wait until it has read its files"),
 )
+_NO_TLS = "it speaks no TLS there: begin GATE61_REDIS with redis://, or name another port"
 _BY_WORD = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "name who signs its certificate in GATE61_REDIS: rediss://HOST:PORT/N?ssl_ca_certs=FILE, and it as that calls it",
+    ),
+    ("WRONG_VERSION_NUMBER", _NO_TLS),
+    ("TLS/SSL connection has been closed", _NO_TLS),
+    ('"\\x15" as reply type byte', "it speaks TLS there: begin GATE61_REDIS with rediss://"),
+    ("as reply type byte", "something else than Redis answers there: name it in GATE61_REDIS"),
     ("NOAUTH", _SIGN_IN),
     ("DB index", "name a database that it has at the end of GATE61_REDIS, such as /0"),
     ("MISCONF", "look at its disk and its log; the gate waits until it can write again"),
@@ -56,7 +67,7 @@ def unnamed() -> Iterator[None]:
 def finding(error: Exception, where: str) -> Finding:
     """A `RedisError`, or an `OSError` on the way there; `where` is its address, without a password."""
     ways = "does not answer" if _silent(error) else "refuses"
-    return Finding("Redis", Level.WRONG, f"Redis at {where} {ways}: {reason(error)}", _to_do(error))
+    return Finding("Redis", Level.WRONG, f"Redis at {where} {ways}: {reason(error)}", _to_do(error, where))
 
 
 def said(error: Exception, where: str) -> str:
@@ -78,7 +89,7 @@ def _silent(error: Exception) -> bool:
     return isinstance(error, ConnectionError | TimeoutError | OSError) and not spoke
 
 
-def _to_do(error: Exception) -> str:
+def _to_do(error: Exception, where: str) -> str:
     """By what Redis said."""
     for kind, do in _BY_KIND:
         if isinstance(error, kind):
@@ -86,4 +97,9 @@ def _to_do(error: Exception) -> str:
     for word, do in _BY_WORD:
         if word in str(error):
             return do
-    return "see that it runs, and that GATE61_REDIS names it" if _silent(error) else "look at its log"
+    if not _silent(error):
+        return "look at its log"
+    do = "see that it runs, and that GATE61_REDIS names it"
+    if _CUT_OFF.search(str(error)):
+        do += ": redis:// if it speaks no TLS" if where.startswith("rediss:") else ": rediss:// if it speaks TLS alone"
+    return do

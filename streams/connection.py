@@ -56,8 +56,43 @@ def said(error: BaseException) -> str:
     return text if kind in text else f"{kind}: {text}" if text else kind
 
 
-_REFUSED = re.compile(r"(?i)authentication failed[^()]*|certificate verify failed[^()]*|wrong version number")
+_SECRETS = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
+_HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"(?i)authentication failed[^()]*"), "{}", f"see {_SECRETS}"),
+    (
+        re.compile(r"(?i)certificate verify failed[^()]*|wrong version number"),
+        "{}",
+        "see GATE61_KAFKA_SECURITY and GATE61_KAFKA_CA",
+    ),
+    (
+        re.compile(r"UnsupportedSaslMechanism"),
+        "the broker knows no such way to sign in",
+        "name one that it has in GATE61_KAFKA_MECHANISM",
+    ),
+    (
+        re.compile(r"IllegalSaslState"),
+        "the broker signs nobody in on that port",
+        "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there",
+    ),
+    (
+        re.compile(r"Handshake failed:.*(?:EOF|closed|reset)"),
+        "the broker ends the handshake, as one does that speaks no TLS on that port",
+        "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there",
+    ),
+    (
+        re.compile(r"DNS lookup failed for ([^\s,]+)"),
+        "`{}` is a name that leads nowhere",
+        "correct it in GATE61_KAFKA, or have this machine's DNS know it",
+    ),
+    (re.compile(r"ECONNREFUSED"), "nothing listens there", "see that it runs, and the port in GATE61_KAFKA"),
+)
+"""What logs tell, the surest first; what it means; what to do."""
 _ENDED = "socket disconnected"
+_MET = (
+    "the broker ends the connection, as it does where authentication fails",
+    f"see {_SECRETS}, then GATE61_KAFKA_SECURITY",
+)
+_UNKNOWN = "see that it runs, GATE61_KAFKA and the rights of its user"
 
 
 class Overheard(logging.Handler):
@@ -65,26 +100,28 @@ class Overheard(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.why = ""
-        self.ended = False
+        self._why: dict[int, tuple[str, str]] = {}
+        """What is wrong and what to do, by how sure that is."""
+        self._ended = False
         """Whether a broker ended a connection. kafka-python often reads that before it reads the reason, and loses it."""
         for name in ("kafka", "aiokafka"):
             logging.getLogger(name).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the latest reason."""
+        """Keep the latest reason of each kind."""
         message = record.getMessage()
-        found = _REFUSED.search(message)
-        if found:
-            self.why = found[0].strip()[:200]
-        self.ended = self.ended or _ENDED in message
+        for place, (pattern, meaning, do) in enumerate(_HEARD):
+            found = pattern.search(message)
+            if found:
+                self._why[place] = meaning.format(found[found.lastindex or 0].strip()[:200]), do
+        self._ended = self._ended or _ENDED in message
+
+    def found(self, error: Exception) -> tuple[str, str]:
+        """What an error means, with the reason where one was overheard, or is likely; and what to do."""
+        if self._why:
+            return self._why[min(self._why)]
+        return _MET if self._ended else (str(error), _UNKNOWN)
 
     def said(self, error: Exception) -> str:
-        """An error, with the reason where one was overheard, or is likely."""
-        secrets = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
-        where = "GATE61_KAFKA_SECURITY and GATE61_KAFKA_CA"
-        if self.why:
-            return f"{self.why}; see {secrets if 'uthentication' in self.why else where}"
-        if self.ended:
-            return f"the broker ends the connection, as it does where authentication fails; see {secrets}, then {where}"
-        return str(error)
+        """The same in one line."""
+        return "; ".join(self.found(error))

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from msgspec import Struct
 
@@ -274,6 +274,10 @@ def _check_redis(where: str, found: list[str]) -> None:
             "GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix:///PATH, and percent-encode "
             "what a password has besides letters and digits"
         )
+        return
+    for authority in parse_qs(urlsplit(where).query).get("ssl_ca_certs", ()):
+        if not _has_certificates(authority):
+            found.append(f"GATE61_REDIS names `{authority}`, which holds no certificates; name a file of them in PEM")
 
 
 def shown(redis: str) -> str:

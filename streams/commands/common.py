@@ -148,9 +148,7 @@ def kafka_or_refuse(settings: Settings) -> Iterator[None]:
         raise refuse(str(error), 1) from None
     except (KafkaError, OtherKafkaError) as error:
         where = ", ".join(settings.kafka.servers)
-        raise refuse(
-            f"Kafka at {where}: {heard.said(error)}; see that it runs, GATE61_KAFKA and the rights of its user", 1
-        ) from None
+        raise refuse(f"Kafka at {where}: {heard.said(error)}", 1) from None
 
 
 def since_or_refuse(text: str | None) -> Instant | None:

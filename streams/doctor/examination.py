@@ -50,8 +50,8 @@ def _kafka(settings: Settings, own: Policy | None, heard: Overheard) -> Generato
             yield from policies.in_force(settings, planned, own)
             yield from clocks.of_broker(settings, planned, own)
     except (KafkaError, OSError) as error:
-        said = f"Kafka at {', '.join(settings.kafka.servers)}: {heard.said(error)}"
-        yield Finding("Kafka", Level.WRONG, said, "see that it runs, GATE61_KAFKA and the rights of its user")
+        what, do = heard.found(error)
+        yield Finding("Kafka", Level.WRONG, f"Kafka at {', '.join(settings.kafka.servers)}: {what}", do)
     return planned
 
 

@@ -382,6 +382,9 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     file.write_text("no certificate")
     with pytest.raises(SettingsRefused, match=f"GATE61_KAFKA_CA names `{file}`, which holds no certificates"):
         settings(GOOD | {"GATE61_KAFKA_SECURITY": "SSL", "GATE61_KAFKA_CA": str(file)})
+    for named in (file, tmp_path / "none.pem"):
+        with pytest.raises(SettingsRefused, match=f"GATE61_REDIS names `{named}`, which holds no certificates"):
+            settings(GOOD | {"GATE61_REDIS": f"rediss://:quiet@h/0?ssl_ca_certs={named}"})
 
 
 def test_a_reason_that_no_dead_letter_has_is_refused() -> None:

@@ -26,6 +26,28 @@ WHERE = "redis://127.0.0.1:6379/0"
             "does not answer: no route to host; see that it runs, and that GATE61_REDIS names it",
         ),
         (
+            redis_says.ConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"),
+            "does not answer: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed; name who signs its "
+            "certificate in GATE61_REDIS: rediss://HOST:PORT/N?ssl_ca_certs=FILE",
+        ),
+        (
+            redis_says.ConnectionError("[SSL: WRONG_VERSION_NUMBER] wrong version number"),
+            "does not answer: [SSL: WRONG_VERSION_NUMBER] wrong version number; it speaks no TLS there",
+        ),
+        (
+            redis_says.InvalidResponse('Protocol error, got "H" as reply type byte'),
+            'refuses: Protocol error, got "H" as reply type byte; something else than Redis answers there',
+        ),
+        (
+            redis_says.InvalidResponse('Protocol error, got "\\x15" as reply type byte'),
+            'refuses: Protocol error, got "\\x15" as reply type byte; it speaks TLS there: begin GATE61_REDIS with rediss://',
+        ),
+        (
+            redis_says.ConnectionError("Connection reset by peer"),
+            "does not answer: Connection reset by peer; see that it runs, and that GATE61_REDIS names it: rediss:// if it "
+            "speaks TLS alone",
+        ),
+        (
             redis_says.AuthenticationError("HELLO must be called"),
             "refuses: HELLO must be called; name its user and password",
         ),

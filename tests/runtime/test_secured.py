@@ -1,6 +1,7 @@
 """A broker that asks who one is and speaks TLS, and a Redis that does: every command works, and a refusal says why."""
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -187,3 +188,29 @@ def test_who_is_not_let_in_is_told_why(
         told = done.stdout + done.stderr
         assert said in told and secured.secured.split(":")[0] in told, told
         assert "Traceback" not in told and "a-wrong-word" not in told and PASSWORD not in told
+
+
+def test_who_speaks_another_way_than_the_other_side_is_told_which(
+    secured: Secured, certified: Path, redis_url: str, prefix: str
+) -> None:
+    """TLS or not, signed in or not, a name that leads nowhere, an authority that was not named; of Kafka and of Redis."""
+    env = environment(secured, certified, redis_url, "PLAIN", prefix)
+    open_ = {name: value for name, value in env.items() if not name.startswith("GATE61_KAFKA_")}
+    open_["GATE61_KAFKA"] = secured.servers
+    signed = {**env, "GATE61_KAFKA": secured.servers, "GATE61_KAFKA_SECURITY": "SASL_PLAINTEXT"}
+    without, to_tls = redis_url.partition("?")[0], redis_url.partition("?")[0].replace("rediss", "redis")
+    for changed, said in (
+        ({**env, "GATE61_KAFKA": secured.servers}, "speaks no TLS on that port; name another port in GATE61_KAFKA, or"),
+        (signed, "signs nobody in on that port; name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY"),
+        (
+            open_ | {"GATE61_KAFKA": "gate61.invalid:9092"},
+            "`gate61.invalid:9092` is a name that leads nowhere; correct",
+        ),
+        (open_ | {"GATE61_KAFKA": f"127.0.0.1:{free_port()}"}, "nothing listens there; see that it runs"),
+        (open_ | {"GATE61_REDIS": without}, "rediss://HOST:PORT/N?ssl_ca_certs=FILE"),
+        (open_ | {"GATE61_REDIS": to_tls}, "rediss://"),
+    ):
+        done = run(changed, "doctor", "--json")
+        told = "\n".join(f"{f['what']}; {f['do']}" for f in map(json.loads, done.stdout.splitlines()))
+        assert done.returncode == 1 and said in told, told
+        assert PASSWORD not in told and "rights of its user" not in told
