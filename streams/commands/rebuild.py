@@ -39,18 +39,22 @@ def rebuild(
     _look_for_topics(settings)
     if not (check or yes) and not typer.confirm("Remove the state in Redis and make it anew from the topics?"):
         raise refuse("nothing was done", 1)
-    done = []
+    done, under_way = [], ""
     try:
         work = Rebuild(settings, Redis.from_url(settings.redis), _progress)
         partitions = work.begin(beside=check)
         chosen = _chosen(only, partitions)
         work.may_make(chosen)
         for number in chosen:
+            under_way = "" if check else _left(number, chosen)
             done.append(work.check(number) if check else work.make(number))
+            under_way = ""
             if as_json:
                 record(_record(done[-1]))
             else:
                 say(_said(done[-1]))
+    except KeyboardInterrupt:
+        raise refuse(f"interrupted: {under_way or 'no state is left half made'}", 130) from None
     except (NotMade, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except RedisError as error:
@@ -58,6 +62,12 @@ def rebuild(
     except KafkaError as error:
         raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
     _refuse_unless_whole(done)
+
+
+def _left(number: int, chosen: Sequence[int]) -> str:
+    """What stands while a partition is made, and what to do where it is not finished."""
+    again = " ".join(f"--partition {each}" for each in chosen[chosen.index(number) :])
+    return f"partition {number} holds only what was made so far; run it again: `gate61 rebuild {again}`"
 
 
 def _refuse_unless_whole(done: Sequence["Rebuilt"]) -> None:

@@ -4,6 +4,8 @@ So what was held last may still be released. Everything is in a folder that is r
 """
 
 import sys
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import choice
 from tempfile import TemporaryDirectory
@@ -45,9 +47,9 @@ def serve_month(policy: Policy, port: int) -> None:
         password = "-".join("".join(choice(_LETTERS) for _ in range(5)) for _ in range(4))
         for id, (name, roles) in STAFF.items():
             desk.people.add(id, name, frozenset(map(Role, roles)), password, clock())
-        print(f"\nSign in to the desk as {' or '.join(STAFF)}, password {password}; Ctrl-C ends it.", file=sys.stderr)
+        told = f"Sign in to the desk as {' or '.join(STAFF)}, password {password}; Ctrl-C ends it."
         try:
-            listen(desk_app(desk), "127.0.0.1", port, "the desk", stopping=desk.live.end)
+            listen(desk_app(desk), "127.0.0.1", port, "the desk", stopping=desk.live.end, also=told)
         finally:
             intake.close()
 

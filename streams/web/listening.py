@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,8 +63,9 @@ def listen(
     connections: int = CONNECTIONS,
     proxied: bool = False,
     stopping: Callable[[], None] = lambda: None,
+    also: str = "",
 ) -> None:
-    """Serve until told to stop; says where on standard error. Addresses of requests, which name clients, are not logged.
+    """Serve until told to stop; says where on standard error, and what `also` is to be known then. Addresses of requests, which name clients, are not logged.
 
     `proxied`: whoever asks from this machine says for whom (`X-Forwarded-For`). `stopping` is called when it is told to
     stop, to end answers that would never end by themselves.
@@ -72,7 +74,7 @@ def listen(
     try:
         listener = socket.create_server((host.strip("[]"), port), family=family, backlog=connections)
     except OSError as error:
-        raise ListeningRefused(f"cannot listen on {place(host, port)}: {error.strerror}") from None
+        raise ListeningRefused(f"cannot listen on {place(host, port)}: {_why(error)}") from None
     config = uvicorn.Config(
         app,
         http=Prompt,
@@ -89,7 +91,16 @@ def listen(
         ws="none",
     )
     print(f"gate61: {name} on http://{place(host, listener.getsockname()[1])}", file=sys.stderr, flush=True)
+    if also:
+        print(also, file=sys.stderr, flush=True)
     _Server(config, stopping).run(sockets=[listener])
+
+
+def _why(error: OSError) -> str:
+    """Why nobody can listen there, and what to do."""
+    why = (error.strerror or type(error).__name__).partition(" (while")[0].lower()
+    of_port = error.errno in (EADDRINUSE, EACCES)
+    return f"{why}; {'give another --port, or 0 for a free one' if of_port else 'give another --host'}"
 
 
 class _Framed(h11.Connection):

@@ -13,7 +13,7 @@ PROBLEM = "application/problem+json"
 _TITLES = {
     400: "the request cannot be read",
     401: "a key is needed",
-    403: "this is not for that key",
+    403: "this is not allowed",
     404: "there is nothing here",
     405: "this is not done here",
     408: "the request took too long",

@@ -495,3 +495,11 @@ def test_a_good_event_of_every_type_is_taken(name: str) -> None:
         absent = {k: v for k, v in whole["data"].items() if k != field}
         gone = read(json.dumps({**whole, "data": absent}).encode(), 0, MINUTE)
         assert (bare.fact if isinstance(bare, Read) else bare) == (gone.fact if isinstance(gone, Read) else gone)
+
+
+def test_how_far_an_event_is_ahead_is_said_with_what_to_do() -> None:
+    """In seconds, begun ones counted, against those that are tolerated."""
+    told = read(line(recordedtime="2026-03-02T09:58:59.999999Z"), 0, 60_000_000)
+    assert isinstance(told, Rejected) and told.message.startswith(
+        "`time` is 61 s later than when the event was recorded, and 60 s are tolerated; set the clock"
+    )

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 from kafka.admin import ConfigResource
+from typer.testing import CliRunner
 
 from gate.dossier import Dossier
 from state.redis_look import tag
 from state.redis_store import RedisStore
+from streams.cli import app
 from streams.kafka_record import partition_of
 from streams.settings import settings
 from streams.worker.partition import Partition
@@ -234,3 +236,25 @@ def test_nothing_is_decided_or_made_where_earlier_records_of_a_key_are_removed(
     wait_until(lambda: not worker.alive, 30)
     assert "cannot start" in worker.said() and f"`{topic}`: earlier records" in worker.said()
     assert _state(setting) == before
+
+
+def test_who_interrupts_it_is_told_which_partition_is_not_finished(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between removing the state and making it; a check leaves nothing behind."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Rebuild, "_replay", interrupted)
+    where = {"KAFKA": setting.kafka.servers, "REDIS": setting.redis.url, "PREFIX": setting.prefix, "PARTITIONS": "2"}
+    for name, value in where.items():
+        monkeypatch.setenv(f"GATE61_{name}", value)
+    done = CliRunner().invoke(app, ["rebuild", "--yes", "--partition", str(ANNA)])
+    assert done.exit_code == 130, done.output
+    assert (
+        f"partition {ANNA} holds only what was made so far; run it again: `gate61 rebuild --partition {ANNA}`"
+        in done.stderr
+    )
+    done = CliRunner().invoke(app, ["rebuild", "--check", "--partition", str(ANNA)])
+    assert done.exit_code == 130 and "interrupted: no state is left half made" in done.stderr

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from streams.serve.bodies import Arrival
 from streams.serve.intake import Intake, InUse
 from streams.settings import settings
 from streams.web.access import Access
-from streams.web.listening import ListeningRefused, keys_for
+from streams.web.listening import ListeningRefused, keys_for, listen
 from streams.web.problems import say_problems
 from tests.commands.program import run
 from tests.desk.desks import Office
@@ -314,3 +315,23 @@ def test_a_file_without_keys_is_refused_with_one_remedy(tmp_path: Path, held: st
     with pytest.raises(ListeningRefused) as refused:
         keys_for("0.0.0.0", path)
     assert str(refused.value).count("gate61 keys add") == 1 and "keys are made" not in str(refused.value)
+
+
+def test_a_port_that_is_taken_is_said_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """In words, and nothing is said that would be of use only where it listens; a host that is none as well."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ListeningRefused, match=r": address already in use; give another --port, or 0 for a free one$"
+        ):
+            listen(FastAPI(), "127.0.0.1", port, "the desk", also="the password")
+    with pytest.raises(ListeningRefused, match=r"; give another --host$"):
+        listen(FastAPI(), "192.0.2.1", 0, "the desk", also="the password")
+    assert "password" not in capsys.readouterr().err
+
+
+def test_who_asks_by_another_name_is_not_told_of_a_key(tmp_path: Path) -> None:
+    """There is none to be had."""
+    with serving(tmp_path / "gate.db") as client:
+        answer = client.get("/v1/out", headers={"host": "gate.firm.example"})
+        assert answer.status_code == 403 and "key" not in answer.json()["title"]
