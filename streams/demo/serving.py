@@ -3,9 +3,6 @@
 So what was held last may still be released. Everything is in a folder that is removed at the end.
 """
 
-import sys
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import choice
 from tempfile import TemporaryDirectory

@@ -2,19 +2,19 @@
 
 import json
 import logging
-import subprocess
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from sqlalchemy import insert
 from structlog.testing import capture_logs
 
-from streams.demo import PATH, filled
-from sqlalchemy import insert
 from streams.alerts.tables import delivery, opened
+from streams.demo import PATH, filled
 from streams.demo.month import PATH
 from streams.demo.serving import filled
 from streams.desk.access import people
