@@ -139,8 +139,9 @@ class RedisStore:
         self._ahead: dict[str, list[bytes]] = {}
         self._register: list[bytes] = []
         self._notes: dict[str, bytes] = {}
-        self._known_ids: dict[bytes, bytes | None] = {}
-        self._new_ids: dict[bytes, bytes] = {}
+        self._known_ids: dict[bytes, tuple[int, bytes] | None] = {}
+        self._new_ids: dict[bytes, tuple[int, bytes]] = {}
+        """Ids, stored and not yet, each with the week that it is kept by."""
         self._now = self._week
 
     def _key(self, name: str) -> str:
@@ -211,9 +212,10 @@ class RedisStore:
             for client, packed in zip(wanted, found.pop(0), strict=True):
                 self._cache[client], self._counts[client] = unpacked(self._tag, client, packed)
         self._known_ids.update(dict.fromkeys(unknown))
-        for contents in reversed(found):  # The later week has the last word.
+        for week, contents in zip(reversed(weeks), reversed(found), strict=True):  # The later week has the last word.
             if any(contents):
-                self._known_ids |= {key: content for key, content in zip(unknown, contents, strict=True) if content}
+                known = zip(unknown, contents, strict=True)
+                self._known_ids |= {key: (week, content) for key, content in known if content}
         return len(wanted)
 
     def recall_histories(self, clients: Iterable[str]) -> None:
@@ -304,10 +306,15 @@ class RedisStore:
             if key not in self._known_ids:
                 self.recall((), (key,))
             known = self._known_ids[key]
-        if known is None:
-            self._new_ids[key] = content
+        # Looked up in this week and the last, wherever a batch ends: an older one may have been fetched or added with it.
+        if known is None or known[0] < self._now - 1:
+            self._new_ids[key] = self._now, content
             return None
-        return known == content
+        return known[1] == content
+
+    def unsee(self, key: bytes) -> None:
+        """Take back that an id was new: it is one of long ago, and what came now does not stand in its place."""
+        self._new_ids.pop(key, None)
 
     def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
         """See `Store`: all of it in one transaction, with the next offset and the outputs to publish.
@@ -351,9 +358,9 @@ class RedisStore:
             changes.append((b"RPUSH", self._key("register").encode(), *self._register))
         if self._notes:
             changes.append((b"HSET", notes, *(v for k, n in self._notes.items() for v in (k.encode(), n))))
-        if self._new_ids:
-            seen = self._key(f"seen:{self._now}").encode()
-            changes.append((b"HSET", seen, *(v for pair in self._new_ids.items() for v in pair)))
+        for week in self._weeks_added():
+            added = (v for id, (at, content) in self._new_ids.items() if at == week for v in (id, content))
+            changes.append((b"HSET", self._key(f"seen:{week}").encode(), *added))
         gone = [self._key(f"seen:{week}").encode() for week in sorted(self._buckets) if week < self._now - 1]
         if gone:
             changes.append((b"UNLINK", *gone))
@@ -372,10 +379,12 @@ class RedisStore:
         count = self._counts[client] = self._counts.get(client, 0) + len(self._records.get(client, ()))
         return count.to_bytes(_COUNT, "big") + dossier_to_bytes(dossier)
 
+    def _weeks_added(self) -> list[int]:
+        """Of which there are new ids that are kept: some may be of a week that the same batch has left behind."""
+        return sorted({week for week, _ in self._new_ids.values() if week >= self._now - 1})
+
     def _settle(self) -> None:
-        self._buckets = {w for w in self._buckets if w >= self._now - 1}
-        if self._new_ids:
-            self._buckets.add(self._now)
+        self._buckets = {w for w in self._buckets if w >= self._now - 1}.union(self._weeks_added())
         self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
         self._ahead = {}
         self._known_ids, self._new_ids = {}, {}

@@ -56,6 +56,9 @@ class PartitionStore(HistoryStore, Protocol):
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
 
+    def unsee(self, key: bytes) -> None:
+        """Take back that an id was new."""
+
     def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
         """All of a batch, or nothing."""
 
@@ -97,7 +100,7 @@ class Partition:
         self._late: dict[str, None] = {}
         """Of those asked for, who has events so old that only his history tells whether they came before."""
         self._past: dict[str, dict[tuple[str, str], Fact]] = {}
-        """By client, what he had when the batch began,"""
+        """By client, his own facts, of those who were asked for in this batch,"""
         self._past_many = 0
         """and how many facts that is."""
 
@@ -384,10 +387,14 @@ class Partition:
         """Whether the event came before: None if not, False with other content."""
         seen = self._store.seen(event.key, event.content)
         fact = event.fact
-        if seen is not None or not self._is_late(fact):
-            return seen
-        known = self._past_of(fact.client).get(fact.key)
-        return None if known is None else known == replaced(fact, recorded=known.recorded)
+        if seen is None and self._is_late(fact):
+            known = self._past_of(fact.client).get(fact.key)
+            if known is not None:
+                self._store.unsee(event.key)  # The first stands; whatever is not taken uses up no id.
+                return known == replaced(fact, recorded=known.recorded)
+        if seen is None and fact.client in self._past:
+            self._past[fact.client][fact.key] = fact  # A batch may span weeks: in it this may be repeated late.
+        return seen
 
     def _is_late(self, fact: Fact) -> bool:
         """Whether it may have come before, longer ago than its id is looked up; its time may have been ahead then."""

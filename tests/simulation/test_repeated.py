@@ -1,10 +1,13 @@
 """What comes again long after it was taken: whatever Redis no longer looks up by itself, nothing is answered twice."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from gate.instants import text
-from streams.worker.outputs import DECISIONS, Output
+from streams.worker.outputs import DECISIONS, REJECTED, Output
 from tests.simulation.alone import Alone
 from tests.stories.telling import Event, asks, located, offer, question
 
@@ -53,3 +56,43 @@ def test_an_unreadable_offer_is_answered_once_however_long_ago() -> None:
         assert taken(alone, bad) == []
     (other,) = taken(alone, offer(service="gamble"))
     assert other["decision"] != first["decision"]
+
+
+def test_what_is_rejected_with_a_known_id_does_not_take_it_over_however_late() -> None:
+    """The first stands: it comes again and is known again, also for who took over since, and the other is not taken either."""
+    alone = Alone()
+    first = offer(at=alone.now, id="o1", offer="o1")
+    assert len(taken(alone, first)) == 1
+    alone.later(weeks=2)
+    taken(alone, question(at=alone.now, who="ben"))
+    other = first | {"data": first["data"] | {"channel": "sms"}}
+    for rejected in (1, 2):
+        (answer,) = taken(alone, other | {"n": rejected})
+        assert answer["leading"] == "UNREADABLE_OFFER"
+        assert taken(alone, first) == []
+        assert alone.partition.counts["rejected", "ID_REUSED"] == rejected
+    alone.restart()
+    alone.later(days=1)
+    assert taken(alone, first) == [] and not alone.partition.counts["rejected", "ID_REUSED"]
+
+
+def _told(portions: list[slice]) -> tuple[list[Any], dict[tuple[str, str], int]]:
+    """What becomes of an offer that is altered two weeks later, in so many batches; records around it touch each bucket."""
+    alone = Alone()
+    taken(alone, question(at=alone.now, who="ben"))
+    alone._clock += 3 * WEEK - alone._clock % WEEK + 1_000
+    before, first = len(alone.actions), offer(at=alone.now, id="o1", offer="o1")
+    alone.act(asks(at=text((alone._clock - 2 * WEEK) * 1000), id="r0"), first)
+    alone.later(weeks=2)
+    unknown = first | {"data": first["data"] | {"note": "unknown to the gate"}}
+    alone.act(question(at=alone.now, who="ben"), unknown, first | {"data": first["data"] | {"channel": "sms"}}, first)
+    told = [o for portion in portions for o in alone.round(alone.actions[before:][portion])]
+    counts = {what: many for what, many in alone.partition.counts.items() if what[0] != "recalled"}
+    return [(o.topic, o.value) for o in told if o.topic in (DECISIONS, REJECTED)], counts
+
+
+@pytest.mark.parametrize("ends", [(1,), (2,), (3,), (4,), (1, 2, 3, 4, 5)])
+def test_what_comes_again_after_weeks_fares_the_same_wherever_batches_end(ends: tuple[int, ...]) -> None:
+    """All in one, the first by themselves, one record a batch."""
+    bounds = [0, *ends, 6]
+    assert _told([slice(*b) for b in pairwise(bounds)]) == _told([slice(0, 6)])
