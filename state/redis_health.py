@@ -15,6 +15,9 @@ MEMORY_SHORT = 0.8
 REWRITTEN_FROM = 256 * 1024 * 1024
 """Bytes of an append-only file: if it is rewritten before, then all the time under load, which costs as much as our writes."""
 
+_RUN = "let the user of GATE61_REDIS run BGREWRITEAOF; until then run that yourself, each time that Redis was started"
+_FAILED = "look at its disk, memory and log; the gate asks for it again"
+
 Info = Mapping[str, Any]
 
 
@@ -46,6 +49,31 @@ def memory(client: Redis) -> Finding:
     if used >= MEMORY_SHORT * limit:
         return _warn(said, "give it more memory, before it is full and the gate has to wait")
     return Finding("Redis", Level.OK, said)
+
+
+def renew(client: Redis) -> Finding | None:
+    """Have Redis write its append-only file anew, once after each start of it; None where that is done or under way.
+
+    A crash may cut the file within a transaction. Then Redis starts with what was written before it, but leaves what it
+    has of the transaction in the file, and its next start runs that together with the next one: every record of it would
+    be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
+    """
+    info: Info = client.info("persistence")
+    if not info["aof_enabled"] or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
+        return None
+    failed = info["aof_last_bgrewrite_status"] != "ok"
+    if info["aof_last_rewrite_time_sec"] >= 0 and not failed:  # Below 0 until this process has done it.
+        return None
+    try:
+        client.bgrewriteaof()
+    except ResponseError as error:
+        if "in progress" in str(error):  # Another worker was faster.
+            return None
+        said = f"Redis does not write its append-only file anew: {reason(error)}"
+        return _warn(f"{said}; if it was cut by a crash, the next start of Redis may read a write twice", _RUN)
+    if failed:
+        return _warn("Redis could not write its append-only file anew", _FAILED)
+    return Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
 
 
 def _server(info: Info) -> Iterator[Finding]:

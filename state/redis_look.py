@@ -19,6 +19,11 @@ _KEYS: Final[tuple[tuple[str, Any], ...]] = (
 """What is looked at, and what stands for what cannot be."""
 WEEKS: Final = 6_000
 """Since 1970 that ids may be of: until 2084."""
+_CHANGED: Final = "keys were evicted, removed or changed by something else than the gate"
+_TWICE: Final = (
+    "Redis read a write that had been cut off in its append-only file together with the one after it, if nothing else wrote "
+    "there; see that the user of GATE61_REDIS may run BGREWRITEAOF, which ends that"
+)
 _SHOWN: Final = 40
 """Bytes of what should be a number that are told."""
 
@@ -29,11 +34,8 @@ class StateLost(Exception):
     `gate61 rebuild` makes the state anew from the topics.
     """
 
-    def __init__(self, where: str, what: str) -> None:
-        super().__init__(
-            f"{where} {what}: keys were evicted, removed or changed by something else than the gate; make the state anew "
-            "with `gate61 rebuild`"
-        )
+    def __init__(self, where: str, what: str, why: str = _CHANGED) -> None:
+        super().__init__(f"{where} {what}: {why}; make the state anew with `gate61 rebuild`")
         self.what = what
 
 
@@ -118,6 +120,13 @@ def all_there(where: str, batch: int, written: Sequence[bytes | None], there: Se
     if any(count != here for count, here in zip(wanted, found, strict=True)):
         counted = ", ".join(f"{h} of {w} {name}" for h, w, name in zip(found, wanted, names, strict=True))
         raise StateLost(where, f"holds {counted}")
+
+
+def all_records(where: str, found: int, count: int) -> None:
+    """Whether a client has as many records as were written; raises `StateLost`."""
+    if found != count:
+        why = _TWICE if found > count else _CHANGED
+        raise StateLost(where, f"holds {found} records of a client who had {count}", why)
 
 
 def wrong_type(error: ResponseError) -> bool:

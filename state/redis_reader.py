@@ -14,7 +14,7 @@ from gate.history import Record
 from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.redis_errors import unnamed
-from state.redis_look import StateLost, looked_to, tag
+from state.redis_look import StateLost, all_records, looked_to, tag
 from state.redis_store import unpacked
 
 
@@ -55,8 +55,7 @@ class Held(NamedTuple):
         if self.records is None:
             return Remembered(self.next, self.notes, dossier, None)
         records = self.records[client]
-        if len(records) != count:
-            raise StateLost(self.where, f"holds {len(records)} records of a client who had {count}")
+        all_records(self.where, len(records), count)
         return Remembered(self.next, self.notes, dossier, [record_from_bytes(r) for r in records])
 
 

@@ -34,6 +34,7 @@ from state.redis_look import (
     Look,
     StateLost,
     Written,
+    all_records,
     all_there,
     any_ids,
     as_number,
@@ -263,8 +264,7 @@ class RedisStore:
         stored = self._ahead.pop(client, None)
         if stored is None:
             stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
-        if len(stored) != self._counts[client]:
-            raise StateLost(self._tag, f"holds {len(stored)} records of a client who had {self._counts[client]}")
+        all_records(self._tag, len(stored), self._counts[client])
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
 
     def dossiers(self) -> Iterator[Dossier]:

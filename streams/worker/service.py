@@ -19,7 +19,8 @@ from redis.retry import Retry
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
-from state.redis_health import complaints
+from state.finding import Finding, Level
+from state.redis_health import complaints, renew
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
@@ -45,6 +46,8 @@ All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS
 """
 REDIS_SECONDS = 5.0
 REACH_SECONDS = 2.0
+RENEWED_AGAIN = 60 * SECOND
+"""After so long Redis is asked again to write its append-only file anew, where it could not, or may not be asked."""
 INPUTS_SECONDS = 60.0
 """After so long it is asked again whether topics of inputs keep everything."""
 KAFKA_SECONDS = 5.0
@@ -102,6 +105,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Since when Kafka has not answered, by the steady clock, and what came instead."""
         self._ahead = False
         """Whether it was said that this machine's clock is ahead."""
+        self._unrenewed: tuple[Instant, Finding] | None = None
+        """When Redis was last asked to write its append-only file anew, by the steady clock, and what keeps it from that."""
         self._missing: list[str] = []
         """Topics that Kafka does not have."""
         self._stalled: dict[int, tuple[int, Instant]] = {}
@@ -297,11 +302,25 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found
         self._compare_clocks()
+        with suppress(RedisError, OSError):
+            await self._renew()
+
+    async def _renew(self) -> None:
+        """Redis may have been started again, from a file that a crash cut."""
+        before = self._unrenewed
+        if before is not None and self._world.steady() - before[0] < RENEWED_AGAIN:
+            return
+        found = await asyncio.to_thread(renew, self._redis)
+        self._unrenewed = None if found is None or found.level is Level.OK else (self._world.steady(), found)
+        if found is not None and found.level is Level.OK:
+            log.info(f"Redis {found.what}")
+        elif found is not None and (before is None or before[1] != found):
+            log.warning(found.what, do=found.do)
 
     def _compare_clocks(self) -> None:
         ahead = bool(self._world.clock.ahead)
         if ahead != self._ahead:
-            log.warning("clocks differ" if ahead else "clocks agree again", found=self.warnings())
+            log.warning("clocks differ" if ahead else "clocks agree again", found=self._ahead_of_redis())
         self._ahead = ahead
 
     @Service.timer(INPUTS_SECONDS)
@@ -461,6 +480,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def warnings(self) -> list[str]:
         """What somebody should mend though offers are answered as ever, for `/readyz`."""
+        found = [self._unrenewed[1]] if self._unrenewed else []
+        return [*self._ahead_of_redis(), *(f"{f.what}; {f.do}" for f in found)]
+
+    def _ahead_of_redis(self) -> list[str]:
         ahead = self._world.clock.ahead
         where = f"Redis at {shown(self.settings.redis)}"
         said = f"the clock of this machine is {ahead // SECOND} s ahead of that of {where}, by which windows are closed"

@@ -15,8 +15,6 @@ from structlog.testing import capture_logs
 
 from streams.alerts.tables import delivery, opened
 from streams.demo import PATH, filled
-from streams.demo.month import PATH
-from streams.demo.serving import filled
 from streams.desk.access import people
 from streams.desk.running import store_at
 from streams.policy_file import DEFAULT

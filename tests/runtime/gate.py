@@ -13,6 +13,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from gate.facts import Instant
 from gate.instants import text
 from state import MemoryStore
+from state.redis_look import StateLost
+from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.kafka_record import partition_of
 from streams.topics import Names, topics
@@ -145,6 +147,19 @@ class Setting:
             taken = gate.take(line)
             assert not isinstance(taken, Rejected), taken
             found |= {json.loads(out)["id"]: out for out in map(gate.line_of, taken)}
+        return found
+
+    def unreadable(self) -> list[str]:
+        """What is wrong with clients' histories in Redis."""
+        found = []
+        for number in range(self.partitions):
+            with self.redis.client() as client:
+                store = RedisStore(client, f"{self.names.actions.name}:{number}")
+                for dossier in store.dossiers():
+                    try:
+                        store.history(dossier.client)
+                    except StateLost as error:
+                        found.append(str(error))
         return found
 
     def differences(self) -> list[str]:

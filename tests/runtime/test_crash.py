@@ -125,6 +125,9 @@ def test_no_answer_is_missing_wrong_or_contradicted(setting: Setting) -> None:
     assert setting.differences() == []
     copies = len(setting.read(setting.names.decisions.name)) - len(setting.decisions())
     assert copies, "the faults were felt: some batches were decided or published again"
+    assert setting.unreadable() == []
+    with setting.redis.client() as client:
+        assert client.info("persistence")["aof_last_rewrite_time_sec"] >= 0, "written anew after its last start"
     stored = setting.stored()
     for worker in trouble.workers:
         assert worker.stop() == 0, worker.said()[-3000:]
