@@ -68,14 +68,23 @@ class Intake:
         self._thread.submit(self._open).result()
 
     def _open(self) -> None:
-        """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`."""
-        _see_that_it_is(self._path, self._locks[0])
-        self.journal = Journal(self._path)
-        self.gate = self._begun()
+        """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`.
 
-    def _begun(self) -> Gate:
+        INVARIANT (an open journal is that of the gate): a gate of before has what was never taken in memory, and all that
+        would be answered from it asks its journal too, which is closed.
+        """
+        _see_that_it_is(self._path, self._locks[0])
+        journal = Journal(self._path)
+        try:
+            self.gate = self._begun(journal)
+        except BaseException:
+            journal.close()
+            raise
+        self.journal = journal
+
+    def _begun(self, journal: Journal) -> Gate:
         """Where recorded times are trusted, the rules of files hold wholly."""
-        return Gate(self.policy, self.journal, None if self._trust else CLOSED_AT_ONCE)
+        return Gate(self.policy, journal, None if self._trust else CLOSED_AT_ONCE)
 
     @property
     def behind(self) -> Instant:
@@ -98,10 +107,10 @@ class Intake:
 
     def wake(self) -> list[Out]:
         """Close the scopes whose hard limit passed while nothing came. Trusted recorded times are the only clock."""
-        if self.trouble:
+        if self.trouble or not self.journal.is_open():
             self._try_writing()
         at = self._clock()
-        if self._trust or not self.gate.due(at):
+        if self.trouble or self._trust or not self.gate.due(at):
             return []
         return self._lasting(lambda: self._published(self.gate.wake(at)))
 
@@ -148,11 +157,11 @@ class Intake:
         return done
 
     def _again(self) -> None:
-        """Begin anew from what was committed; a store that failed may have to be opened again."""
+        """Begin anew from what was committed; a store that failed may have to be opened again (see `_open`)."""
         try:
             self.journal.rollback()
-            self.gate = self._begun()
-        except sqlite3.Error:
+            self.gate = self._begun(self.journal)
+        except Exception:
             self.journal.close()
             self._open()
 

@@ -1,5 +1,6 @@
 """The program killed in the middle: nothing lost, nothing said twice, the same answers as from files."""
 
+import asyncio
 import json
 import resource
 import signal
@@ -9,17 +10,24 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
 
 import streams.demo
+from state import Journal
+from streams.ask.reader import Unreadable
+from streams.embedded import Gate
+from streams.serve.bodies import Arrival
 from streams.serve.intake import Intake
+from streams.serve.reader import EmbeddedReader
 from tests.commands.program import events, run
 from tests.player import POLICY
 from tests.promises.histories import history
-from tests.serving.service import BATCH, LINES, STRUCTURED, Event, everything, post, process, serving
+from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, process, serving
 from tests.serving.test_events import OFFER, TOLD
+from tests.stories.telling import country
 
 MONTH = (Path(streams.demo.__file__ or "").parent / "month.jsonl").read_bytes().splitlines()
 
@@ -153,6 +161,36 @@ def test_a_store_that_was_closed_is_opened_again_though_nothing_comes(tmp_path: 
     (tmp_path / "away").rename(path)
     intake.run(intake.wake).result()
     assert intake.trouble == "" and intake.run(lambda: intake.out(0, 1)).result() == ([], 0)
+    intake.close()
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), ValueError("no dossier")])
+def test_what_was_not_taken_is_answered_from_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Nor is it ready, where the store could not be read again after the request that failed."""
+    clock = Clock("2026-03-02T12:00:00Z")
+    intake = Intake(POLICY, tmp_path / "gate.db", clock)
+    reader, taken = EmbeddedReader(intake), [Arrival(json.dumps(event).encode()) for event in [*TOLD, OFFER]]
+    intake.run(lambda: intake.take(taken)).result()
+    left_out = Arrival(json.dumps(country("DE", False, at="2026-03-02T11:00:00Z")).encode())
+
+    def fails(failing: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Gate, "commit", fails)
+        failing.setattr(Journal, "learnt", fails)
+        with pytest.raises(type(error)):
+            intake.run(lambda: intake.take([left_out])).result()
+        with pytest.raises(Unreadable, match="cannot be read"):
+            asyncio.run(reader.ask("anna", lambda seen: seen.known.register))
+        with pytest.raises(Unreadable):
+            asyncio.run(reader.ready())
+    intake.run(intake.wake).result()
+    asyncio.run(reader.ready())
+    register = asyncio.run(reader.ask("anna", lambda seen: seen.known.register))
+    assert register.in_scope("DE", clock.now), "the change was not taken"
     intake.close()
 
 
