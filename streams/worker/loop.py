@@ -259,8 +259,10 @@ class PartitionLoop:
         begun, before = perf_counter(), partition.place
         await world.apart(partition.read, *actions, *between)
         await world.aside(partition.recall)
-        ends = await self._kafka("to say where its logs end", self._source.ends()) if partition.waits else _NOTHING
-        outputs = await world.apart(partition.work, ends, world.now())
+        now = world.now()
+        asked = partition.waits or partition.due(now)
+        ends = await self._kafka("to say where its logs end", self._source.ends()) if asked else _NOTHING
+        outputs = await world.apart(partition.work, ends, now)
         await world.aside(partition.remember, outputs)
         if outputs:
             end = await self._kafka(_KEEP, self._publisher.publish(outputs))

@@ -66,6 +66,11 @@ class Merge:
         """Whether something of that log waits."""
         return bool(self._waiting[log])
 
+    def first(self, log: Log) -> Arrival | None:
+        """What waits of that log and came before all else of it."""
+        waiting = self._waiting[log]
+        return waiting[0] if waiting else None
+
     def missing(self, ends: Ends) -> list[Log]:
         """The logs that everything waits for: nothing of them waits, and they are not read to their ends."""
         return [log for log in Log if not self._waiting[log] and self.read[log] < ends[log]]

@@ -221,6 +221,13 @@ class Partition:
         """Whether there is something to do: arrivals, or clients to reopen."""
         return self._merge.waits() or bool(self._reopening)
 
+    def due(self, now: Instant) -> bool:
+        """Whether scopes are to be closed by then, which `work` does once policies are read to the end that it is given.
+
+        Let `now` be from before that end was asked for: a policy that was not there then came later.
+        """
+        return self._known_clients.due(now)
+
     def missing(self, ends: Ends) -> list[Log]:
         """The logs whose ends everything that waits for its turn waits for."""
         return self._merge.missing(ends) if self._merge.waits() else []
@@ -231,7 +238,7 @@ class Partition:
         return self._merge.holds(Log.ACTIONS)
 
     def work(self, ends: Ends, now: Instant) -> list[Output]:
-        """Step 3: judge what may be judged, and close what is due by `now`.
+        """Step 3: judge what may be judged, and close what is due by `now`, for which see `due`.
 
         After an error only `assume` helps. Returns what is to be published, in order, once it is remembered.
         """
@@ -245,9 +252,16 @@ class Partition:
                 weight += sum(len(o.value or b"") for o in islice(outputs, weighed, None))
                 weighed = len(outputs)
         self._reopening.some(outputs)
-        self._close(now, outputs, CLOSED_AT_ONCE)
+        self._close(self._governed_until(ends, now), outputs, CLOSED_AT_ONCE)
         self.seconds += perf_counter() - begun
         return outputs
+
+    def _governed_until(self, ends: Ends, now: Instant) -> Instant:
+        """Up to when, by `now` at most, no policy but the one in force governs: another may wait, or is still to be read."""
+        waiting = self._merge.first(Log.POLICY)
+        if waiting is not None:
+            return min(now, waiting.at)
+        return now if self._merge.read[Log.POLICY] >= ends[Log.POLICY] else self._progress.recorded
 
     def remember(self, outputs: list[Output]) -> None:
         """Step 4: write all that followed from the batch, with what is to be published; after an error see `work`."""

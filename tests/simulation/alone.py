@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from gate.facts import Instant
 from gate.instants import text
 from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
@@ -68,11 +69,14 @@ class Alone:
             key = event["subject"].encode()
             self.actions.append(self._record("actions", len(self.actions), json.dumps(event).encode(), key))
 
-    def round(self, read: Sequence[Record] = ()) -> list[Output]:
-        """One batch, remembered: these records are read, and all that waits for its turn has it."""
+    def round(self, read: Sequence[Record] = (), now: Instant = 0) -> list[Output]:
+        """One batch, remembered: these records are read, and all that waits for its turn has it.
+
+        `now` is the time by which windows close, if it is later than when the last record was appended.
+        """
         partition = self.partition
         partition.read(read, read[-1].offset + 1 if read else 0, [], 0)
         partition.recall()
-        outputs = partition.work([self._governed, self._registered, 0, partition.next[0] + len(read)], 0)
+        outputs = partition.work([self._governed, self._registered, 0, partition.next[0] + len(read)], now)
         partition.remember(outputs)
         return outputs

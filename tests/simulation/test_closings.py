@@ -3,16 +3,26 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
 import pytest
 
+from gate.instants import text
+from gate.policy import DAY
 from state import SqliteStore
 from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.policy_file import DEFAULT, parse
-from streams.worker import partition
-from tests.simulation.alone import Alone
+from streams.wire import instant
+from streams.worker import partition, reopening
+from streams.worker.following import Followed
+from streams.worker.loop import PartitionLoop
+from streams.worker.merge import Log
+from streams.worker.outputs import CONTENT_TYPE, NOTICES
+from streams.worker.partition import Partition
+from tests.simulation.alone import BEGUN, Alone
+from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, World
 from tests.stories.telling import REGISTER, asks, campaign, entity, located, offer
 
 
@@ -192,6 +202,56 @@ def test_a_worker_closes_so_many_at_once_and_each_once(monkeypatch: pytest.Monke
     closed = [id for ids in found for id in ids]
     expected = {f"{kind}-{n}" for kind, many in (("alike", 5), ("next", 7), ("late", 4)) for n in range(many)}
     assert sorted(closed) == sorted(expected)
+
+
+def test_the_clock_closes_nothing_beyond_a_policy_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a change of the register that is walked: by the limit that is in force then, it is not over."""
+    monkeypatch.setattr(reopening, "REOPENED_AT_ONCE", 1)
+    alone, clients = Alone(), ("a", "b", "c")
+    alone.register(*REGISTER)
+    opened = instant(alone.now)
+    for who in clients:
+        alone.act(
+            located(at=alone.now, who=who), asks(at=alone.now, who=who), offer(at=alone.now, who=who, id=f"o-{who}")
+        )
+    alone.round(alone.actions)
+    alone.later(days=9)
+    alone.register(campaign("one", at="-60 d"))
+    alone.govern(policy(12, "longer"))
+
+    def closed(days: int) -> list[str]:
+        return [id for _ in range(5) for id in closings(o.value or b"" for o in alone.round(now=opened + days * DAY))]
+
+    assert closed(11) == [] and not alone.partition.waits
+    assert len(closed(13)) == len(clients)
+
+
+async def test_the_clock_closes_nothing_before_policies_are_read_to_their_end() -> None:
+    """As where the worker was away when the policy came, or reads that log more slowly than others."""
+    world = World(Random(1), 0.0)
+    world.clock = BEGUN * 1000
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    world.append(ACTIONS, 0, b"anna", json.dumps(asks(at=text(world.clock), id="his")).encode(), (CONTENT_TYPE,))
+    followed = Followed()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][0])
+    store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+    running = Partition(0, 1, followed, store, "0")
+    loop = PartitionLoop(running, Source(world, 0), Publisher(world), Surroundings(world))
+    await loop._assume()
+    while running.next[0] == 0:
+        await loop._batch()
+    world.clock += 9 * DAY
+    world.append(POLICY, 0, None, policy(12, "longer"))
+    world.clock += 2 * DAY
+    for _ in range(5):
+        await loop._batch()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][1])
+    for _ in range(5):
+        await loop._batch()
+    assert list(closings(r.value or b"" for r in world.logs[NOTICES, 0])) == []
+    world.clock += 2 * DAY
+    await loop._batch()
+    assert list(closings(r.value or b"" for r in world.logs[NOTICES, 0])) == ["his"]
 
 
 def test_a_batch_says_no_more_than_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
