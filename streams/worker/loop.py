@@ -20,6 +20,7 @@ from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin
+from streams.worker.progress import Place
 from streams.worker.storm import Storm
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
@@ -135,7 +136,7 @@ class PartitionLoop:
         self.partition = partition
         self.state = "starting"
         self.told: Callable[[Partition], None] = lambda _: None
-        """Called after each batch and each error, for metrics."""
+        """Called for metrics with each batch once it is remembered, so that it counts, and with each error."""
         self.seconds: Callable[[float], None] = lambda _: None
         """Called with how long a batch took that had something to do, from read to acknowledged."""
         self._stopped = asyncio.Event()
@@ -144,7 +145,11 @@ class PartitionLoop:
         self.round: Instant = world.steady()
         """When it last came to the end of a round, by the same."""
         self.trouble: Exception | None = None
-        """What kept it from coming there since."""
+        """What it met last and has not got over, see `_got_over`."""
+        self.judging = False
+        """Whether what it took is being judged, or waits for that."""
+        self.goes = False
+        """Whether it is to go round, and does not begin anew."""
         self.awaits: tuple[str, Instant] | None = None
         """What it waits for Kafka to do, and since when by the steady clock."""
         self._source = source
@@ -154,6 +159,14 @@ class PartitionLoop:
         self._verified: Instant = world.steady()
         self._kept = b""
         """The mark of the outbox that was published last, all of it acknowledged."""
+        self._wait = FIRST_WAIT
+        """Seconds before it begins anew after the next error."""
+        self._said = ""
+        """What was said of the trouble: its state for as long as that lasts."""
+        self._from = NOWHERE
+        """The place that it went on from when it began,"""
+        self._until = (0, 0)
+        """and where the logs of what happens around clients and between them ended then."""
         self._held_up: Instant | None = None
         """Since when nothing could be taken although something waits."""
 
@@ -171,25 +184,25 @@ class PartitionLoop:
 
     async def run(self) -> None:
         """Go round until `stop`; errors are said, waited out and never passed over."""
-        wait = FIRST_WAIT
         while not self.stopping:
             try:
                 if not await self._unless_stopped(self._assume()):
                     return  # What the outbox holds may not be published yet: it stays for the next owner.
+                self.goes = True
                 while not self.stopping:
-                    if await self._batch():
-                        wait = FIRST_WAIT
+                    await self._batch()
                 await self._world.aside(self.partition.part)
             except Exception as error:
                 self._trouble(error)
-                await self._rest(wait)
-                wait = min(2 * wait, LONGEST_WAIT)
+                await self._rest(self._wait)
+                self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     def _trouble(self, error: Exception) -> None:
-        self.trouble = error
+        self.trouble, self.goes = error, False
         what = self._world.said(error)
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
-        self.state = f"{kind}: {what}"
+        self.state = self._said = f"{kind}: {what}"
+        self.partition.counts.clear()  # What was not remembered did not happen, and is counted when it does.
         self.partition.counts["trouble", kind] += 1
         self.told(self.partition)
         hint = {"do": ONE_INSTANCE} if isinstance(error, Fenced) else {}
@@ -212,7 +225,8 @@ class PartitionLoop:
         end, pins = await self._source.answered(self.partition.place, self.partition.answers)
         self._have_all_answers(end)
         self.partition.pin(pins)
-        self.state = "running"
+        self._from, self._until = self.partition.place, (bounds[Log.ACTIONS].end, bounds[Log.BETWEEN].end)
+        self.state = self._said or "running"
         again = len(assumed.outbox)
         self._world.say(self.partition.number, "assumed", next=assumed.actions, again=again, pins=len(pins))
         return True
@@ -240,21 +254,21 @@ class PartitionLoop:
                     "answered stay so, which is no permission"
                 )
 
-    async def _batch(self) -> bool:
-        """One round; whether anything was done."""
+    async def _batch(self) -> None:
+        """One round."""
         partition, world = self.partition, self._world
         self.beat = world.steady()
         if world.held():
             self.state = f"waiting: {world.held()}"
             await self._rest(POLL)
-            return False
+            return
         if self._held_up is None:
-            self.state = "running"
+            self.state = self._said or "running"
         # What waits for another log is a batch by itself: with more of it, memory would grow for as long as that takes.
         reading = self._source.read(0.0 if partition.waits else POLL, not partition.holds)
         found = await self._unless_stopped(reading)
         if found is None:
-            return False
+            return
         actions, between = found
         begun, before = perf_counter(), partition.place
         await world.apart(partition.read, *actions, *between)
@@ -264,6 +278,7 @@ class PartitionLoop:
         ends = await self._kafka("to say where its logs end", self._source.ends()) if asked else _NOTHING
         outputs = await world.apart(partition.work, ends, now)
         await world.aside(partition.remember, outputs)
+        self.told(partition)
         if outputs:
             end = await self._kafka(_KEEP, self._publisher.publish(outputs))
             self._have_all_answers(end)
@@ -274,9 +289,18 @@ class PartitionLoop:
             self.seconds(perf_counter() - begun)
         else:
             await self._verify()
-        self.told(partition)
         await self._after(ends, partition.place != before, len(actions.records))
-        return bool(outputs or actions.records)
+        if self.trouble is not None and self._got_over(actions.read, between.read):
+            self.trouble, self._said, self._wait = None, "", FIRST_WAIT
+
+    def _got_over(self, actions: int, between: int) -> bool:
+        """Whether, after a round without it, the trouble of before is over; both logs were looked at as far as these.
+
+        It has come further than where it met that; or nothing that was there when it began anew is left to meet it.
+        """
+        partition = self.partition
+        left = partition.waits or actions < self._until[0] or between < self._until[1]
+        return partition.place != self._from or not left
 
     async def _verify(self) -> None:
         """Ask now and then whether what was written is still there."""
@@ -329,7 +353,7 @@ class PartitionLoop:
             self.state = "paused: most of what was read in the last minute could not be taken"
             self._world.say(self.partition.number, "paused", seconds=seconds, refused=self._storm.refused)
             await self._rest(seconds)
-            self.state = "running"
+            self.state = self._said or "running"
 
     async def _kafka(self, what: str, work: Awaitable[T]) -> T:
         """What Kafka does; while that is waited for, it is told what is."""
@@ -339,8 +363,19 @@ class PartitionLoop:
         finally:
             self.awaits = None
 
+    async def _apart(self, work: Callable[..., T], *given: Any) -> T:
+        self.judging = True
+        try:
+            return await self._world.apart(work, *given)
+        finally:
+            self.judging = False
+
+    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
+        return await self._world.aside(work, *given)
+
 
 _NOTHING: Ends = (0, 0, 0, 0)
+NOWHERE = Place(0, 0, 0, 0, 0)
 _KEEP = "to keep what it publishes"
 _RESTORE = "give the topic of answers back what it lost, or tell who reads it: they are not published again"
 _CALLED = {
