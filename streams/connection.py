@@ -9,10 +9,15 @@ from typing import Any
 
 from streams.settings import Kafka
 
+METADATA_MILLISECONDS = 10_000
+"""After so long it is asked again which topics and brokers there are: topics may have been made anew, or got more
+partitions, and who knows no broker that is left is deaf."""
+
 
 def connection(kafka: Kafka) -> dict[str, Any]:
     """The keywords for any client of these brokers."""
     found: dict[str, Any] = {"bootstrap_servers": list(kafka.servers), "security_protocol": kafka.security}
+    found["metadata_max_age_ms"] = METADATA_MILLISECONDS
     if kafka.security.endswith("SSL"):
         found["ssl_context"] = create_default_context(cafile=str(kafka.ca) if kafka.ca else None)
     if kafka.security.startswith("SASL"):

@@ -33,6 +33,7 @@ class Here:
         self.clock = Clock()
         # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
         self._judging = ThreadPoolExecutor(1, "judging")
+        self._since: Instant | None = None
         # Not the threads that whoever asks how Redis is has: partitions may occupy all of these while it is slow.
         self._waiting = ThreadPoolExecutor(WAITING_AT_ONCE, "waiting")
 
@@ -55,7 +56,20 @@ class Here:
 
     async def apart(self, work: Callable[..., T], *given: Any) -> T:
         """In the one thread that judges."""
-        return await asyncio.get_running_loop().run_in_executor(self._judging, work, *given)
+        return await asyncio.get_running_loop().run_in_executor(self._judging, self._judged, work, *given)
+
+    def _judged(self, work: Callable[..., T], *given: Any) -> T:
+        self._since = self.steady()
+        try:
+            return work(*given)
+        finally:
+            self._since = None
+
+    @property
+    def judging(self) -> Instant:
+        """For how long the one thread has been at what it does, which is one partition's; others wait for it."""
+        since = self._since  # That thread sets it meanwhile.
+        return 0 if since is None else self.steady() - since
 
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
         """In another thread, of which there are some."""

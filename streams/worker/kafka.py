@@ -1,6 +1,6 @@
 """The loop's logs on Kafka, by aiokafka; `streams.worker.publishing` is the way out."""
 
-from asyncio import Lock, sleep, to_thread
+from asyncio import Lock, sleep, timeout, to_thread
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from time import monotonic
@@ -14,7 +14,7 @@ from kafka.errors import KafkaError as OtherKafkaError
 
 from gate.facts import Instant
 from streams.administration import administrator, compacted
-from streams.connection import connection, make_no_topics, said
+from streams.connection import connection, let_go, make_no_topics, said
 from streams.settings import Kafka
 from streams.topics import Names, inputs
 from streams.worker.following import Followed, made_anew, whole_keys
@@ -29,8 +29,6 @@ LOOK_MILLISECONDS = 5_000
 """Waited for answers that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
-METADATA_MILLISECONDS = 10_000
-"""After so long it is asked again which topics there are: they may have been made anew, or got more partitions."""
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
 FOR_EVER = 2**31 - 1
@@ -185,6 +183,23 @@ async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, i
     return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
 
 
+async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> bool:
+    """Whether Kafka says within the time which topics there are to who comes to the addresses in the settings.
+
+    A client of aiokafka's comes there when it starts, and from then on asks the brokers of which it heard last alone.
+    """
+    other = asker(kafka, "anew")
+    try:
+        async with timeout(seconds):
+            await other.start()
+            await widths(other, topics)
+    except (KafkaError, TimeoutError, OSError):
+        return False
+    finally:
+        await let_go(other)
+    return True
+
+
 async def never_compacted(kafka: Kafka, names: Names) -> None:
     """Whether the inputs have all that was ever appended to them; raises `LogLost`, or `KafkaError` if no broker says."""
     try:
@@ -226,7 +241,6 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         session_timeout_ms=10_000,
         rebalance_timeout_ms=REBALANCE_MILLISECONDS,
         heartbeat_interval_ms=2_000,
-        metadata_max_age_ms=METADATA_MILLISECONDS,
         # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
         # round is asked of its beat (`Gatekeeper.hanging`).
         max_poll_interval_ms=FOR_EVER,

@@ -33,6 +33,7 @@ VERIFY = 5 * SECOND
 UNREAD = SECOND
 """After so long it is said which log is waited for: what is published in a transaction can be read once that ends."""
 
+PAUSED = "paused: most of what was read in the last minute could not be taken"
 ONE_INSTANCE = "if this goes on, two workers have one GATE61_INSTANCE (by default the host's name): give each its own"
 
 T = TypeVar("T")
@@ -173,6 +174,11 @@ class PartitionLoop:
     def stop(self) -> None:
         """Finish the batch under way and let go; what is only being waited out ends at once."""
         self._stopped.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits by itself, for longer than a round takes."""
+        return self.state == PAUSED
 
     @property
     def stopping(self) -> bool:
@@ -316,7 +322,7 @@ class PartitionLoop:
             if not moved:
                 await self._rest(POLL)
         await self._calm(read)
-        self.round, self.trouble = self._world.steady(), None
+        self.round = self._world.steady()
 
     async def _wait_for_logs(self, missing: Sequence[Log]) -> None:
         """Say what keeps everything waiting where it takes longer than reading does, and do not ask for it all the time."""
@@ -350,7 +356,7 @@ class PartitionLoop:
         """Pause where most of what came in a minute could not be taken: somebody must look at who publishes it."""
         seconds = self._storm.saw(read, self.partition.refused, self._world.steady())
         if seconds:
-            self.state = "paused: most of what was read in the last minute could not be taken"
+            self.state = PAUSED
             self._world.say(self.partition.number, "paused", seconds=seconds, refused=self._storm.refused)
             await self._rest(seconds)
             self.state = self._said or "running"
@@ -362,16 +368,6 @@ class PartitionLoop:
             return await work
         finally:
             self.awaits = None
-
-    async def _apart(self, work: Callable[..., T], *given: Any) -> T:
-        self.judging = True
-        try:
-            return await self._world.apart(work, *given)
-        finally:
-            self.judging = False
-
-    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
-        return await self._world.aside(work, *given)
 
 
 _NOTHING: Ends = (0, 0, 0, 0)

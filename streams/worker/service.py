@@ -58,6 +58,14 @@ AWAITED_SECONDS = 5
 """What Kafka does sooner than that where it is well, and what a round takes."""
 DEAF = 300 * SECOND
 """Trouble with Kafka that another process might not have."""
+UNHEARD_SECONDS = 60
+"""After so long without an answer it is looked whether Kafka answers who comes to it anew."""
+BUSY_SECONDS = 10
+"""A round takes less where not much is to be judged."""
+HANGS_SECONDS = 60
+"""No round takes so long, but for what is judged,"""
+JUDGED_SECONDS = 300
+"""and no event takes so long to judge."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
@@ -287,6 +295,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         for client in (self._consumer, self._follower, self._looker.consumer, self._asker, self._sender):
             await let_go(client)
         await asyncio.to_thread(self._redis.close)
+        log.info("stopped")
 
     @Service.timer(2.0)
     @harmless
@@ -347,11 +356,17 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     @harmless
     async def reach(self) -> None:
         """Ask Kafka for its topics, which costs it nothing; say when it goes away, when it is back, and what it lacks."""
+        topics = [t.name for t in self._names if t != self._names.clock]
         try:
             async with asyncio.timeout(KAFKA_SECONDS):
-                found = await kafka.widths(self._follower, [t.name for t in self._names if t != self._names.clock])
+                for client in (self._consumer, self._looker.consumer, self._asker, self._follower):
+                    found = await kafka.widths(client, topics)
         except (KafkaError, TimeoutError, OSError) as error:
-            if self._away is None:
+            if self.should_stop:
+                return  # Its clients were ended meanwhile.
+            if self._away is not None:
+                await self._listen(topics)
+            else:
                 why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
                 self._away = self._world.steady(), why
                 log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers(), error=why)
@@ -362,6 +377,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             self._lacks([name for name, many in found.items() if not many])
             if self.loops and (wider := self._wider(found)):
                 self._refuse("cannot go on", CannotStart(wider))
+
+    async def _listen(self, topics: list[str]) -> None:
+        """End where Kafka answers others: clients that know none of its brokers any more would wait for ever."""
+        away = self._away is not None and self._seconds_since(self._away[0]) > UNHEARD_SECONDS
+        if away and await kafka.answers_anew(self.settings.kafka, topics, KAFKA_SECONDS):
+            why = "Kafka answers who comes anew, and not this worker, which knows only brokers that are gone; start it again"
+            self._refuse("cannot go on", CannotStart(why))
 
     def _lacks(self, topics: list[str]) -> None:
         if topics != self._missing:
@@ -435,6 +457,17 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             if seconds > AWAITED_SECONDS
         ]
 
+    def _busy(self) -> list[str]:
+        """Partitions whose round takes long for another reason: what comes meanwhile is not answered yet."""
+        late = {n: self._seconds_since(loop.beat) for n, loop in self.loops.items() if loop.goes and not loop.awaits}
+        return [
+            f"partition {n} is still judging what it took {seconds} s ago"
+            if self.loops[n].judging
+            else f"partition {n} has not gone round for {seconds} s"
+            for n, seconds in late.items()
+            if seconds > BUSY_SECONDS and self.loops[n].state == "running"
+        ]
+
     def _unreadable(self) -> list[str]:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
@@ -475,7 +508,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             )
         if self._missing:
             found.append(missing(self._missing))
-        found += [*self._awaiting(), *self._unreadable()]
+        found += [*self._awaiting(), *self._busy(), *self._unreadable()]
         return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
 
     def warnings(self) -> list[str]:
@@ -492,16 +525,19 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     def hanging(self) -> list[str]:
         """Why the process should be started again, for `/livez`; trouble that is waited for is none.
 
-        Loops that did not go round for a minute although nothing is known to be wrong; and all of them where none got
-        anything done with Kafka for long, though Kafka answers who follows the register.
+        Loops that did not go round for a minute although nothing is known to be wrong and nothing is judged, or one thing
+        for ever; and all of them where none got anything done with Kafka for long, though Kafka answers who follows the
+        register.
         """
         now = self._world.steady()
         deaf = [loop for loop in self.loops.values() if isinstance(loop.trouble, KafkaError)]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self.loops) and now - since > DEAF and now - self._heard() < DEAF:
             return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
+        judges = self._world.judging <= JUDGED_SECONDS * SECOND
+        late = {n: self._seconds_since(loop.beat) for n, loop in self.loops.items() if loop.goes and not loop.paused}
         return [
-            f"partition {n} has not gone round for {(now - loop.beat) // SECOND} s"
-            for n, loop in self.loops.items()
-            if loop.state == "running" and now - loop.beat > 60 * SECOND
+            f"partition {n} has not gone round for {seconds} s"
+            for n, seconds in late.items()
+            if seconds > HANGS_SECONDS and not (self.loops[n].judging and judges)
         ]

@@ -23,7 +23,7 @@ from streams.policy_file import DEFAULT
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.kafka import Looker, consumer, failed, follower
+from streams.worker.kafka import Looker, answers_anew, asker, consumer, failed, follower, widths
 from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import DECISIONS, NOTICES, Output
@@ -184,7 +184,7 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(
     """Its clients wait without an error; a platform would wait for answers of a worker that says it is well."""
     keeper, silent = Keeper(), Silent()
     keeper.ready = ""
-    keeper._follower = None
+    _with_clients(keeper)
     monkeypatch.setattr("streams.worker.kafka.widths", silent.widths)
     for _ in range(3):
         await keeper.reach()
@@ -202,6 +202,102 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(
     silent.lacking = [keeper._names.clock.name]  # Nothing but `gate61 doctor` needs it.
     await keeper.reach()
     assert keeper.trouble() == [] and "no topics are missing any more" in capsys.readouterr().out
+
+
+class Ending:
+    """One of Kafka's clients, that ends at once."""
+
+    async def stop(self) -> None:
+        pass
+
+
+def _with_clients(keeper: Keeper) -> list[Ending]:
+    """The four that are asked whether they hear Kafka."""
+    clients = [Ending() for _ in range(4)]
+    keeper._consumer, keeper._follower, keeper._asker, looking = clients
+    keeper._looker = Looker(looking)
+    return clients
+
+
+@pytest.mark.parametrize("which", range(4))
+async def test_who_knows_only_brokers_that_are_gone_ends_when_kafka_answers_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], which: int
+) -> None:
+    """Kafka's clients never come back to the addresses that they were given; whoever starts it again lets them."""
+    keeper, clock, answers, asked = Keeper(), [0], [False], 0
+    ended = list[int]()
+    monkeypatch.setattr(keeper._world, "steady", lambda: clock[0] * SECOND)
+    monkeypatch.setattr("signal.raise_signal", ended.append)
+    monkeypatch.setattr(Gatekeeper, "refused", False)
+    deaf = _with_clients(keeper)[which]
+
+    async def widths(client: object, topics: list[str]) -> dict[str, int]:
+        if client is deaf:
+            raise KafkaConnectionError("no broker")
+        return dict.fromkeys(topics, 1)
+
+    async def answers_anew(*_: object) -> bool:
+        nonlocal asked
+        asked += 1
+        return answers[0]
+
+    monkeypatch.setattr("streams.worker.kafka.widths", widths)
+    monkeypatch.setattr("streams.worker.kafka.answers_anew", answers_anew)
+    for clock[0] in (0, 30, 59):
+        await keeper.reach()
+    assert asked == 0 and keeper._away
+    for clock[0] in (61, 3600):  # Nobody hears Kafka: another process would not either.
+        await keeper.reach()
+    assert asked == 2 and not ended
+    answers[0] = True
+    await keeper.reach()
+    assert len(ended) == 1 and keeper.refused
+    assert capsys.readouterr().out.count("Kafka answers who comes anew, and not this worker") == 1
+
+
+async def test_kafka_is_known_to_answer_others_by_coming_to_it_anew(kafka: Kafka) -> None:
+    servers = Servers((kafka.servers,))
+    client = follower(servers, "w1")
+    await client.start()
+    try:
+        known = client._client.cluster._brokers
+        for id, broker in known.items():
+            known[id] = broker._replace(port=1)
+        for connected in client._client._conns.values():
+            connected.close()
+        with pytest.raises(KafkaConnectionError):
+            await widths(client, ["t"])
+        assert await answers_anew(servers, ["t"], 10)
+        assert not await answers_anew(Servers(("127.0.0.1:1",)), ["t"], 10)
+    finally:
+        await let_go(client)
+
+
+async def test_every_client_of_kafkas_hears_of_new_brokers_within_seconds() -> None:
+    """By itself it would within minutes, and know none of those that are left if others are gone by then."""
+    servers = Servers(("127.0.0.1:1",))
+    readers, writer = (
+        (consumer(servers, "g", "w1"), follower(servers, "w1"), asker(servers, "w1")),
+        producer(servers, "w1"),
+    )
+    ages = [client._metadata_max_age_ms for client in (*(reader._client for reader in readers), writer.client)]
+    assert ages == [10_000] * 4
+    for client in (*readers, writer):
+        await let_go(client)
+
+
+async def test_who_stops_in_order_says_so_and_complains_of_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends its clients, and looks whether they hear Kafka until it is over."""
+    keeper = Keeper()
+    _with_clients(keeper)
+    keeper._sender, keeper._redis = Ending(), Client()  # type: ignore[assignment]
+    monkeypatch.setattr("streams.worker.kafka.widths", Silent().widths)
+    keeper._stopped.set()
+    await keeper.on_stop()
+    await keeper.reach()
+    assert capsys.readouterr().out.strip().endswith("stopped") and keeper._away is None
 
 
 def test_a_topic_that_is_deleted_is_named_by_the_worker(setting: Setting) -> None:
@@ -232,7 +328,7 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
     keeper = Keeper()
     keeper.ready, now = "", [0]
     monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
-    loop = SimpleNamespace(state="running", beat=0, awaits=None)
+    loop = SimpleNamespace(state="running", beat=0, awaits=None, goes=True, judging=False)
     keeper.loops[1] = loop  # type: ignore[assignment]
     for seconds, looked, said in (
         (0, 5, False),
@@ -254,7 +350,8 @@ def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypat
     keeper, now = Keeper(), [0]
     monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
     keeper.ready = ""
-    loop = SimpleNamespace(state="running", beat=0, awaits=("to keep what it publishes", 0))
+    waited_for = ("to keep what it publishes", 0)
+    loop = SimpleNamespace(state="running", beat=0, awaits=waited_for, goes=True, judging=False)
     keeper.loops[1] = loop  # type: ignore[assignment]
     for now[0] in range(0, 100, 5):
         keeper._saw(1, 5, 9)
@@ -497,6 +594,9 @@ class Looping(NamedTuple):
     beat: int
     state: str = "waiting"
     awaits: None = None
+    goes: bool = True
+    judging: bool = False
+    paused: bool = False
 
 
 class Follower:
@@ -527,6 +627,38 @@ async def test_who_gets_nothing_done_though_kafka_answers_is_started_again(monke
         keeper._heard()
         clock[0] = now
         assert bool(keeper.hanging()) is hangs, (loops, heard)
+
+
+async def test_who_is_busy_judging_is_not_ready_and_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is the same for minutes: what hangs is started again, also where its last trouble is not over."""
+    keeper, clock = Keeper(), [0]
+    keeper.ready, keeper._follower = "", Follower()
+    monkeypatch.setattr(keeper._world.clock, "steady", lambda: clock[0] * SECOND)
+    busy = Looping(None, 0, 0, "running", judging=True)
+    others = busy._replace(judging=False), busy._replace(judging=False, state="waiting: KafkaError")
+    apart = busy._replace(goes=False), busy._replace(judging=False, state="paused", paused=True)
+    keeper.loops = dict(enumerate((busy, *others, *apart)))  # type: ignore[arg-type]
+
+    async def judged(seconds: int) -> tuple[list[str], list[str]]:
+        """What is said after so long of one partition's judging, in which the others wait for it."""
+
+        def judge() -> tuple[list[str], list[str]]:
+            clock[0] += seconds
+            return keeper.trouble(), keeper.hanging()
+
+        return await keeper._world.apart(judge)
+
+    ready, alive = await judged(12)
+    assert ready[:2] == [
+        "partition 0 is still judging what it took 12 s ago",
+        "partition 1 has not gone round for 12 s",
+    ]
+    assert alive == [] and not any("partition 3" in said for said in ready)
+    _, alive = await judged(100)
+    assert alive == [f"partition {n} has not gone round for 112 s" for n in (1, 2)]
+    _, alive = await judged(301)
+    assert alive == [f"partition {n} has not gone round for 413 s" for n in (0, 1, 2)]
+    assert keeper._world.judging == 0
 
 
 @pytest.mark.parametrize("which", ["actions", "register"])

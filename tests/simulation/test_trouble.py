@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -128,8 +128,7 @@ async def test_answers_are_counted_when_they_are_remembered_each_once(
 ) -> None:
     """Not when a batch is judged that Redis does not take, nor again with the one that it takes; errors when they are met."""
     _offers(world, OFFERS)
-    failures = iter(["remember", "remember", "work", "remember"])
-    fails: Iterator[str] = iter(failures)
+    fails = iter(["remember", "remember", "work", "remember"])
     next_fails = next(fails)
 
     def failing_next(work: str) -> bool:
