@@ -277,12 +277,12 @@ class PartitionLoop:
             return
         actions, between = found
         begun, before = perf_counter(), partition.place
-        await world.apart(partition.read, *actions, *between)
+        await self._judge(partition.read, *actions, *between)
         await world.aside(partition.recall)
         now = world.now()
         asked = partition.waits or partition.due(now)
         ends = await self._kafka("to say where its logs end", self._source.ends()) if asked else _NOTHING
-        outputs = await world.apart(partition.work, ends, now)
+        outputs = await self._judge(partition.work, ends, now)
         await world.aside(partition.remember, outputs)
         self.told(partition)
         if outputs:
@@ -368,6 +368,14 @@ class PartitionLoop:
             return await work
         finally:
             self.awaits = None
+
+    async def _judge(self, work: Callable[..., T], *given: Any) -> T:
+        """What keeps a processor busy; while it does, that is known."""
+        self.judging = True
+        try:
+            return await self._world.apart(work, *given)
+        finally:
+            self.judging = False
 
 
 _NOTHING: Ends = (0, 0, 0, 0)
