@@ -35,6 +35,9 @@ RECOGNISED: Final = 7 * DAY
 OUTBOX_BYTES = 64 * 1024 * 1024
 """Of outputs, after which what waits is judged with the next batch: all of one are one value in Redis, which may have half
 a gigabyte. A single event of a client with some 150,000 answers would still be too much."""
+JUDGED_SECONDS = 0.5
+"""Of judging, after which what waits is judged with the next batch, and as much of judging again behind the register: one
+thread judges for all partitions, and one that has 48 goes round within the minute after which it would count as hanging."""
 CLOSED_AT_ONCE = 10_000
 """Scopes closed with each batch."""
 PAST_KEPT: Final = 20_000
@@ -238,9 +241,9 @@ class Partition:
         return self._merge.holds(Log.ACTIONS)
 
     def work(self, ends: Ends, now: Instant) -> list[Output]:
-        """Step 3: judge what may be judged, and close what is due by `now`, for which see `due`.
+        """Step 3: judge what may be judged, one arrival at least and so much at most, and close what is due by `now`.
 
-        After an error only `assume` helps. Returns what is to be published, in order, once it is remembered.
+        For the latter see `due`. After an error only `assume` helps. Returns what is to be published, in order, once it is remembered.
         """
         begun = perf_counter()
         self.refused = 0
@@ -251,7 +254,9 @@ class Partition:
             if len(outputs) > weighed:
                 weight += sum(len(o.value or b"") for o in islice(outputs, weighed, None))
                 weighed = len(outputs)
-        self._reopening.some(outputs)
+            if perf_counter() - begun >= JUDGED_SECONDS:
+                break
+        self._reopening.some(outputs, JUDGED_SECONDS)
         self._close(self._governed_until(ends, now), outputs, CLOSED_AT_ONCE)
         self.seconds += perf_counter() - begun
         return outputs
@@ -342,7 +347,7 @@ class Partition:
     def _reopen_all(self) -> None:
         """Reopen all clients who wait for it, without publishing, and remember them in portions."""
         while self._reopening:
-            self._reopening.some([])
+            self._reopening.some([], JUDGED_SECONDS)
             self._write([])
 
     def part(self) -> None:

@@ -7,6 +7,7 @@ counts, and whoever something happens to meanwhile is judged again first: so the
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from time import perf_counter
 from typing import Final, Protocol
 
 from gate.concern import Concern
@@ -56,16 +57,16 @@ class Reopening:
         self._input = b"register:%d" % offset
         self._waiting = dict.fromkeys(clients.behind(concern))
 
-    def some(self, outputs: list[Output]) -> None:
-        """Judge the next ones again."""
-        most = len(outputs) + TOLD_AT_ONCE
+    def some(self, outputs: list[Output], seconds: float) -> None:
+        """Judge the next ones again, one at least, and no more once so many seconds are over."""
+        begun, most = perf_counter(), len(outputs) + TOLD_AT_ONCE
         waiting = list(islice(self._waiting, REOPENED_AT_ONCE))
         for begin in range(0, len(waiting), TOGETHER):
             portion = waiting[begin : begin + TOGETHER]
             self._fetch(portion)
             for client in portion:
                 self.of(client, outputs)
-                if len(outputs) >= most:
+                if len(outputs) >= most or perf_counter() - begun >= seconds:
                     return
 
     def of(self, client: str, outputs: list[Output]) -> None:

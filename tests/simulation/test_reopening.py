@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from streams.policy_file import DEFAULT
-from streams.worker import reopening
+from streams.worker import partition, reopening
 from streams.worker.outputs import DECISIONS, Output
 from tests.promises.test_concern import BUSY
 from tests.simulation.alone import Alone
@@ -59,10 +59,37 @@ def test_clients_with_many_answers_are_fewer_in_a_batch(monkeypatch: pytest.Monk
     assert max(told) <= 12 and sum(map(bool, told)) > 5 and not alone.partition.waits
 
 
-def test_portions_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_ends_once_judging_has_taken_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One record and one client at least; in the end the same is said, and the same is kept."""
+
+    def told(seconds: float) -> tuple[list[int], list[bytes], dict[bytes, object]]:
+        monkeypatch.setattr(partition, "JUDGED_SECONDS", seconds)
+        alone = with_clients()
+        while alone.partition.waits:
+            alone.round()
+        alone.register(campaign("one"))
+        late = [located("FR", who=f"c{n}", at="-2 h") | {"id": f"late-{n}"} for n in range(CLIENTS)]
+        alone.act(*late)
+        rounds = [alone.round(alone.actions[-CLIENTS:])]
+        while alone.partition.waits:
+            rounds.append(alone.round())
+        said = sorted(value for outputs in rounds for value in answers(outputs))
+        kept = {key: value for key, value in alone.redis.data.items() if not key.endswith((b"meta", b"outbox"))}
+        return [len(answers(outputs)) for outputs in rounds], said, kept
+
+    (whole, *answered), portions = told(float("inf")), told(0.0)
+    assert len(whole) == 1 and len(portions[0]) > CLIENTS // 2 and max(portions[0]) <= 4
+    assert answered == [*portions[1:]]
+
+
+@pytest.mark.parametrize(("bound", "seeds"), [("clients", 40), ("seconds", 10)])
+def test_portions_change_no_byte(monkeypatch: pytest.MonkeyPatch, bound: str, seeds: int) -> None:
     """Not where workers crash between them either; and state made anew is the same."""
-    monkeypatch.setattr(reopening, "REOPENED_AT_ONCE", 1)
-    for seed in range(40):
+    if bound == "clients":
+        monkeypatch.setattr(reopening, "REOPENED_AT_ONCE", 1)
+    else:
+        monkeypatch.setattr(partition, "JUDGED_SECONDS", 0.0)
+    for seed in range(seeds):
         planned, said = plan([e for e in dense(seed) if e["type"] != "gate61.client.merged.v1"])
         world: World = asyncio.run(simulate(seed, planned, FAULTS if seed % 4 else 0.0))
         assert _published(world, DECISIONS) == _by_id(said, "gate61.offer"), f"seed {seed}"
@@ -99,12 +126,12 @@ def test_who_is_not_concerned_is_told_nothing_whoever_has_just_started() -> None
 def test_how_far_a_partition_looked_never_goes_back() -> None:
     """Behind the last record stands a transaction's mark; then something waits for the register's change to be walked."""
     alone = with_clients()
-    partition, seen = alone.partition, list[int]()
+    of_clients, seen = alone.partition, list[int]()
 
     def batch(read: list[Record], upto: int) -> None:
-        partition.read(read, upto, [], 0)
-        partition.recall()
-        partition.remember(partition.work([alone._governed, alone._registered, 0, upto], 0))
+        of_clients.read(read, upto, [], 0)
+        of_clients.recall()
+        of_clients.remember(of_clients.work([alone._governed, alone._registered, 0, upto], 0))
         seen.append(int(alone.store.noted("looked") or b""))
 
     end = len(alone.actions)
