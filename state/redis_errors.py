@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterError,
     ConnectionError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     TimeoutError,
+    TryAgainError,
 )
 
 from state.finding import Finding, Level
@@ -29,12 +33,19 @@ _CUT_OFF = re.compile("reset by peer|closed by server|Timeout connecting")
 _LONGEST = 200
 """Letters of a reason."""
 _SIGN_IN = "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
+_MOVING = (
+    "wait until all its keys are there (`redis-cli --cluster check` says whether anybody moves them); the gate does"
+)
 _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, _SIGN_IN),
     (NoPermissionError, "give the user of GATE61_REDIS the rights that it lacks"),
     (OutOfMemoryError, "give it more memory (`maxmemory`); the gate waits until then"),
     (ReadOnlyError, "it is a replica: name the primary in GATE61_REDIS"),
     (BusyLoadingError, "wait until it has read its files"),
+    (MovedError, "wait, the gate looks there; if it does not find it, see that the servers know of one another"),
+    (AskError, _MOVING),
+    (TryAgainError, _MOVING),
+    (ClusterError, "see that a primary serves each slot (`redis-cli --cluster check`); the gate waits until then"),
 )
 _NO_TLS = "it speaks no TLS there: begin GATE61_REDIS with redis://, or name another port"
 _BY_WORD = (
@@ -47,6 +58,8 @@ _BY_WORD = (
     ('"\\x15" as reply type byte', "it speaks TLS there: begin GATE61_REDIS with rediss://"),
     ("as reply type byte", "something else than Redis answers there: name it in GATE61_REDIS"),
     ("NOAUTH", _SIGN_IN),
+    ("SELECT is not allowed", "end GATE61_REDIS with /0: a cluster has no other database"),
+    ("not reached by a socket", "name one of its servers in GATE61_REDIS: redis://HOST:PORT/0"),
     ("DB index", "name a database that it has at the end of GATE61_REDIS, such as /0"),
     ("MISCONF", "look at its disk and its log; the gate waits until it can write again"),
     ("NOREPLICAS", "see that its replicas run (`min-replicas-to-write`)"),
@@ -77,7 +90,10 @@ def said(error: Exception, where: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """In Redis' own words, on one line."""
+    """In Redis' own words, on one line; but of a slot that moves it says only numbers."""
+    if isinstance(error, AskError):
+        moves = "was" if isinstance(error, MovedError) else "is being"
+        return f"slot {error.slot_id} {moves} moved to {error.host}:{error.port}"
     text = str(error) or type(error).__name__
     for more in (_COMMAND, _GIVEN, _SCRIPT):
         text = more.sub("", text)

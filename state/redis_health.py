@@ -1,13 +1,18 @@
-"""What a Redis must be to hold proof: nothing that was acknowledged may vanish (design section 3)."""
+"""What a Redis must be to hold proof: nothing that was acknowledged may vanish (design section 3).
 
-from collections.abc import Iterator, Mapping
+Of a cluster each primary must be so, and what is found of one names it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
 from redis import Redis
 from redis.exceptions import ResponseError
 
 from state.finding import Finding, Level
 from state.redis_errors import reason
+from state.redis_servers import Servers, each_server
 
 LEAST_VERSION = (7, 0)
 MEMORY_SHORT = 0.8
@@ -21,13 +26,20 @@ _FAILED = "look at its disk, memory and log; the gate asks for it again"
 Info = Mapping[str, Any]
 
 
-def complaints(client: Redis) -> list[str]:
+def complaints(redis: Redis | Servers) -> list[str]:
     """Why state may not be kept there, each with what to do; empty if it may. Raises if Redis cannot be asked."""
-    return [f"{f.what}; {f.do}" for f in findings(client) if f.wrong]
+    return [f"{f.what}; {f.do}" for f in of_each(redis, findings) if f.wrong]
+
+
+def of_each(redis: Redis | Servers, look: Callable[[Redis], Iterable[Finding]]) -> Iterator[Finding]:
+    """What `look` finds of each server that holds state; raises as that does, and where they are not known."""
+    for name, client in each_server(redis).items():
+        for found in look(client):
+            yield structs.replace(found, what=f"{name}: {found.what}") if name else found
 
 
 def findings(client: Redis) -> list[Finding]:
-    """Whether this Redis keeps what it acknowledges. Raises `RedisError` if it does not answer."""
+    """Whether this server keeps what it acknowledges. Raises `RedisError` if it does not answer."""
     try:
         info: Info = client.info()
     except ResponseError as error:
@@ -51,13 +63,18 @@ def memory(client: Redis) -> Finding:
     return Finding("Redis", Level.OK, said)
 
 
-def renew(client: Redis) -> Finding | None:
+def renew(redis: Redis | Servers) -> Finding | None:
     """Have Redis write its append-only file anew, once after each start of it; None where that is done or under way.
 
     A crash may cut the file within a transaction. Then Redis starts with what was written before it, but leaves what it
     has of the transaction in the file, and its next start runs that together with the next one: every record of it would
     be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
     """
+    found = [f for f in map(_renew, each_server(redis).values()) if f is not None]
+    return next((f for f in found if f.level is not Level.OK), found[0] if found else None)
+
+
+def _renew(client: Redis) -> Finding | None:
     info: Info = client.info("persistence")
     if not info["aof_enabled"] or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
         return None

@@ -3,10 +3,8 @@
 A worker writes a batch in one transaction, and each read here is one too, so it sees whole batches only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-from redis.asyncio import Redis
 
 from gate.dossier import Dossier
 from gate.facts import Instant
@@ -15,6 +13,7 @@ from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.redis_errors import unnamed
 from state.redis_look import StateLost, all_records, looked_to, tag
+from state.redis_servers import AsyncServers
 from state.redis_store import unpacked
 
 
@@ -62,8 +61,8 @@ class Held(NamedTuple):
 class RedisReader:
     """The partitions of one topic."""
 
-    def __init__(self, client: Redis, topic: str) -> None:
-        self._redis: Any = client
+    def __init__(self, servers: AsyncServers, topic: str) -> None:
+        self._servers = servers
         self._topic = topic
 
     def _tag(self, partition: int) -> str:
@@ -79,7 +78,7 @@ class RedisReader:
     async def read_many(self, partition: int, clients: Sequence[str], notes: Sequence[str], whole: bool) -> Held:
         """The same of at least one client of a partition, in one transaction."""
         at = self._tag(partition)
-        asked = self._redis.pipeline(transaction=True)
+        asked = (await self._servers.of(at)).pipeline(transaction=True)
         asked.hmget(f"{at}meta", "next", "clients").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
         asked.hmget(f"{at}dossiers", clients)
         if whole:
@@ -94,24 +93,35 @@ class RedisReader:
         return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)
 
     async def places(self, partitions: int) -> list[Place]:
-        """How far each partition has come."""
-        asked = self._redis.pipeline(transaction=False)
+        """How far each partition has come. Looks where they are, so that they are found where slots moved."""
+        await self._servers.look()
+        asked: dict[Any, dict[int, str]] = {}
         for partition in range(partitions):
             at = self._tag(partition)
-            asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
-        with unnamed():
-            found = await asked.execute()
-        places = []
-        for next_, notes in zip(*[iter(found)] * 2, strict=True):
-            to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))
-            places.append(Place(looked_to(to, looked), recorded, spread))
-        return places
+            asked.setdefault(await self._servers.of(at), {})[partition] = at
+        places: dict[int, Place] = {}
+        for server, tags in asked.items():
+            places |= zip(tags, await _places(server, tags.values()), strict=True)
+        return [places[partition] for partition in range(partitions)]
 
     async def time(self) -> Instant:
-        """What time it is by Redis's clock."""
-        seconds, microseconds = await self._redis.time()
+        """What time it is by Redis's clock; in a cluster by that of whoever has the first partition."""
+        seconds, microseconds = await (await self._servers.of(self._tag(0))).time()
         return int(seconds) * SECOND + int(microseconds)
 
     async def close(self) -> None:
         """Let go."""
-        await self._redis.aclose()
+        await self._servers.close()
+
+
+async def _places(server: Any, tags: Iterable[str]) -> list[Place]:
+    asked = server.pipeline(transaction=False)
+    for at in tags:
+        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
+    with unnamed():
+        found = await asked.execute()
+    places = []
+    for next_, notes in zip(*[iter(found)] * 2, strict=True):
+        to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))
+        places.append(Place(looked_to(to, looked), recorded, spread))
+    return places

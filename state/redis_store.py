@@ -3,7 +3,7 @@
 All that follows from a batch of records is one write: dossiers, histories, ids, notes, the next offset and the outbox.
 So state and offset can only roll back together, and whoever lost the partition can write nothing (design section 3).
 
-Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in one slot:
+Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in one slot (`redis_servers`):
 
 | key | what |
 |---|---|
@@ -44,6 +44,7 @@ from state.redis_look import (
     tag,
     wrong_type,
 )
+from state.redis_servers import Servers, server_of
 from state.redis_transaction import Command, Interrupted, transact
 
 CACHED_DOSSIERS: Final = 20_000
@@ -115,12 +116,11 @@ def unpacked(where: str, client: str, stored: bytes | None) -> tuple[Dossier, in
 class RedisStore:
     """A `Store` over one partition. Nothing reaches Redis before `commit`; after a failure call `assign` again."""
 
-    def __init__(self, client: Redis, partition: str, cached: int = CACHED_DOSSIERS, below: str = "") -> None:
+    def __init__(self, client: Redis | Servers, partition: str, cached: int = CACHED_DOSSIERS, below: str = "") -> None:
         """`below` is for a second state of the same partition, kept beside the first."""
-        self._redis: Any = client
+        self._client = client
         self._tag = tag(partition) + below
         self._limit = cached
-        self._assign = client.register_script(_ASSIGN)
         self._token = ""
         self._next: int | None = None
         self._batch = 0
@@ -154,9 +154,17 @@ class RedisStore:
         self._now = self._week = 0  # Redis may have gone back: what it says counts, not what was known before.
         return self._own()
 
+    @property
+    def _redis(self) -> Any:
+        """The server that has the partition's keys."""
+        return server_of(self._client, self._tag)
+
     def _own(self) -> Assigned:
+        if isinstance(self._client, Servers):
+            self._client.look()  # The slot may have moved, which may be why the partition is assumed anew.
         self._token = token_hex(16)
-        outbox, (next_, batch, *written), *there = self._assign(keys=self._fixed(), args=[self._token])
+        assign = self._redis.register_script(_ASSIGN)
+        outbox, (next_, batch, *written), *there = assign(keys=self._fixed(), args=[self._token])
         self._next, self._batch = as_number(self._tag, "next", next_), as_number(self._tag, "batch", batch) or 0
         self._week = as_number(self._tag, "week", self._redis.hget(self._key("notes"), "week")) or 0
         there += map(self._redis.hlen, self._ids_of(self._week))
@@ -429,7 +437,7 @@ class RedisStore:
 
     def close(self) -> None:
         """See `Store`."""
-        self._redis.close()
+        self._client.close()
 
 
 def _typed(ask: Callable[..., Any], nothing: Any, *given: Any) -> Any:

@@ -8,6 +8,8 @@ sent, and wakes up who waits for all of them.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from redis.exceptions import ConnectionError
+
 Command = Sequence[bytes]
 """The name of a command and what it is given."""
 
@@ -36,6 +38,8 @@ def transact(
     try:
         answers = _asked(connection, [(b"WATCH", *watched), *questions])
         judge(answers[1:])
+        if not connection.is_connected:  # Another one would be made, on which nothing is watched.
+            raise ConnectionError("the connection was closed meanwhile")
         done = _asked(connection, [(b"MULTI",), *commands, (b"EXEC",)])[-1]
     except BaseException:
         connection.disconnect()  # With what it watches and was still to be told.

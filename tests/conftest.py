@@ -1,4 +1,4 @@
-"""One broker, one Redis and one PostgreSQL for all tests; each test takes its own prefix, so that none sees another's."""
+"""One broker, one Redis, one cluster of them and one PostgreSQL for all tests; each test takes its own prefix, so that none sees another's."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from tests.runtime.kafka import Kafka
 from tests.runtime.postgres import Postgres
-from tests.runtime.redis import Redis
+from tests.runtime.redis import Cluster, Redis
 
 
 def pytest_configure() -> None:
@@ -18,7 +18,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-PARTS = {"kafka", "redis", "postgres"}
+PARTS = {"kafka", "redis", "cluster", "postgres"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,6 +45,15 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     server.start()
     yield server
     server.stop(5)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster of the session, all of it; whoever breaks one of its servers starts it again."""
+    servers = Cluster(tmp_path_factory.mktemp("parts") / "cluster")
+    servers.start()
+    yield servers
+    servers.stop()
 
 
 @pytest.fixture(scope="session")

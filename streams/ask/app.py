@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import Depends, FastAPI
-from redis.asyncio import Redis
 
 from state.redis_reader import RedisReader
+from state.redis_servers import AsyncServers
 from streams.ask.over_redis import OverRedis
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.ask.stream import KafkaStream
@@ -33,8 +33,7 @@ def _ended(following: "asyncio.Task[None]") -> None:
 
 def ask_app(settings: Settings, access: Access, clock: Clock, lag: float, budget: Budget) -> FastAPI:
     """The application; `lag` is for how long a worker may be behind the stream, `budget` what questions may take."""
-    redis = Redis.from_url(settings.redis, socket_timeout=budget.one, socket_connect_timeout=budget.one)
-    state = RedisReader(redis, topics(settings.prefix).actions.name)
+    state = RedisReader(AsyncServers(settings.redis, budget.one), topics(settings.prefix).actions.name)
     stream = KafkaStream(settings, state, clock, lag)
     reader, metrics = OverRedis(stream, state, lag, clock, shown(settings.redis)), Metrics()
 

@@ -13,6 +13,8 @@ from streams.settings import Settings, shown
 if TYPE_CHECKING:
     from streams.worker.rebuild import Rebuilt
 
+REDIS_SECONDS = 5.0
+
 
 def rebuild(
     check: Annotated[bool, typer.Option("--check", help="only compare what would be made with what there is")] = False,
@@ -26,10 +28,10 @@ def rebuild(
     """
     settings = settings_or_refuse()
     from kafka.errors import KafkaError
-    from redis import Redis
     from redis.exceptions import RedisError
 
     from state import redis_errors
+    from state.redis_servers import Servers
     from streams.connection import said
     from streams.worker.merge import LogLost
     from streams.worker.progress import OtherPartitions
@@ -41,7 +43,7 @@ def rebuild(
         raise refuse("nothing was done", 1)
     done, under_way = [], ""
     try:
-        work = Rebuild(settings, Redis.from_url(settings.redis), _progress)
+        work = Rebuild(settings, Servers(settings.redis, REDIS_SECONDS), _progress)
         partitions = work.begin(beside=check)
         chosen = _chosen(only, partitions)
         work.may_make(chosen)

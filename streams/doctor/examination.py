@@ -5,13 +5,12 @@ from contextlib import closing
 
 from kafka.errors import KafkaError
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from gate.policy import Policy
 from state import redis_errors, redis_health
 from state.finding import Finding, Level
+from state.redis_servers import Servers
 from streams.administration import Planned, administrator, plan
 from streams.connection import Overheard
 from streams.doctor import brokers, clocks, partitions, policies
@@ -56,17 +55,15 @@ def _kafka(settings: Settings, own: Policy | None, heard: Overheard) -> Generato
 
 
 def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> Iterator[Finding]:
+    def of_server(client: Redis) -> Iterator[Finding]:
+        client.ping()  # Who is not let in is told that, and not what he may not ask.
+        yield from redis_health.findings(client)
+        yield redis_health.memory(client)
+        yield clocks.of_redis(client, own)
+
     try:
-        with Redis.from_url(
-            settings.redis,
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()  # Who is not let in is told that, and not what he may not ask.
-            yield from redis_health.findings(client)
-            yield redis_health.memory(client)
-            yield clocks.of_redis(client, own)
-            yield from partitions.state(client, settings, planned)
+        with closing(Servers(settings.redis, REDIS_SECONDS)) as redis:
+            yield from redis_health.of_each(redis, of_server)
+            yield from partitions.state(redis, settings, planned)
     except (RedisError, OSError, ValueError) as error:
         yield redis_errors.finding(error, shown(settings.redis))

@@ -8,6 +8,7 @@ from redis import Redis
 from state.finding import Finding, Level
 from state.redis_errors import unnamed
 from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
+from state.redis_servers import Servers, server_of
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
@@ -20,14 +21,15 @@ SHOWN = 3
 Bounds = Mapping[int, tuple[int, int]]
 
 
-def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
+def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
     """By partition: what must be read next is still, or soon, to be had."""
     names = topics(settings.prefix)
     found = {p.topic.name: p.found for p in planned}
     actions, between = found.get(names.actions.name), found.get(names.between.name)
     if actions is None:
         return  # That the topic is missing, or cannot be asked, has been told.
-    stored = {n: look(client, tag(f"{names.actions.name}:{n}")) for n in range(actions.partitions)}
+    tags = {n: tag(f"{names.actions.name}:{n}") for n in range(actions.partitions)}
+    stored = {n: look(server_of(redis, at), at) for n, at in tags.items()}
     to_act = {n: s.next for n, s in stored.items()}
     to_greet = {n: _readable(s, "between") for n, s in stored.items()}
     wrong = [
@@ -35,7 +37,7 @@ def state(client: Redis, settings: Settings, planned: Sequence[Planned]) -> Iter
         *_outside(names.between, to_greet, between.bounds if between else {}),
         *_lost(stored, actions.partitions),
         *_spread(stored, actions.partitions),
-        *_elsewhere(client, names.actions.name, actions.partitions),
+        *_elsewhere(redis, names.actions.name, actions.partitions),
     ]
     yield from wrong
     yield from _never_anew(names.actions, to_act, actions.bounds)
@@ -118,19 +120,28 @@ def _spread(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
         yield _wrong(what, do)
 
 
-def _elsewhere(client: Redis, topic: str, partitions: int) -> Iterator[Finding]:
+def _elsewhere(redis: Redis | Servers, topic: str, partitions: int) -> Iterator[Finding]:
     """State of partitions that the topic does not have."""
-    pipe = client.pipeline(transaction=False)
+    asked: dict[Redis, list[int]] = {}
     for number in range(partitions, MOST_PARTITIONS):
-        pipe.exists(f"{tag(f'{topic}:{number}')}meta")
-    with unnamed():
-        found = pipe.execute()
-    more = [str(partitions + place) for place, there in enumerate(found) if there]
+        asked.setdefault(server_of(redis, tag(f"{topic}:{number}")), []).append(number)
+    there = [number for server, numbers in asked.items() for number in _begun(server, topic, numbers)]
+    more = [str(number) for number in sorted(there)]
     if more:
         yield _wrong(
             f"there is state of partition {_few(more)}, and `{topic}` has {partitions}: clients moved to other partitions",
             "make the topic anew with as many partitions as its state was made with, or start under another prefix",
         )
+
+
+def _begun(server: Redis, topic: str, numbers: Sequence[int]) -> Iterator[int]:
+    """Of these partitions those that there is state of."""
+    pipe = server.pipeline(transaction=False)
+    for number in numbers:
+        pipe.exists(f"{tag(f'{topic}:{number}')}meta")
+    with unnamed():
+        found = pipe.execute()
+    yield from (number for number, there in zip(numbers, found, strict=True) if there)
 
 
 def _few(partitions: Sequence[str]) -> str:

@@ -10,11 +10,11 @@ import httpx
 import msgspec
 from kafka.errors import KafkaError
 from msgspec import Struct
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from state import redis_errors
 from state.redis_look import StateLost, as_number, tag
+from state.redis_servers import AsyncServers
 from streams.connection import connection
 from streams.keys import bearer
 from streams.publisher import NotAcknowledged, Publisher, Refused
@@ -98,7 +98,7 @@ class KafkaSender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._redis: Any = Redis.from_url(settings.redis, socket_timeout=SECONDS)
+        self._redis = AsyncServers(settings.redis, SECONDS)
         self._actions = topics(settings.prefix).actions.name
         self._publisher: Publisher | None = None
         self._alone = Lock()
@@ -131,10 +131,11 @@ class KafkaSender:
             return there.partition, there.offset
 
     async def _taken(self, partition: int, offset: int) -> Receipt:
-        until = monotonic() + SECONDS
+        until, where = monotonic() + SECONDS, f"{self._actions}:{partition}"
+        await self._redis.look()  # Its slot may have moved since it was asked for the last time.
+        server = await self._redis.of(tag(where))
         while monotonic() < until:
-            where = f"{self._actions}:{partition}"
-            found = as_number(where, "next", await self._redis.hget(f"{tag(where)}meta", "next"))
+            found = as_number(where, "next", await server.hget(f"{tag(where)}meta", "next"))
             if found is not None and found > offset:
                 return Receipt("taken")
             await asyncio.sleep(_LOOK_SECONDS)
@@ -144,6 +145,6 @@ class KafkaSender:
 
     async def close(self) -> None:
         """See `Sender`."""
-        await self._redis.aclose()
+        await self._redis.close()
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.close, 1)

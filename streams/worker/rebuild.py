@@ -19,6 +19,7 @@ from redis import Redis
 from gate.policy import Policy
 from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
+from state.redis_servers import Servers
 from state.redis_store import Fenced, Moved, RedisStore
 from streams.administration import administrator, compacted
 from streams.reading import reader
@@ -65,7 +66,7 @@ class Rebuilt(Struct, frozen=True):
 class Rebuild:
     """Reads the topics of a gate, for one partition after the other."""
 
-    def __init__(self, settings: Settings, redis: Redis, told: Callable[[int, int, int], None]) -> None:
+    def __init__(self, settings: Settings, redis: Redis | Servers, told: Callable[[int, int, int], None]) -> None:
         """`told` hears of progress: partition, events judged, events to judge."""
         self._settings = settings
         self._redis = redis

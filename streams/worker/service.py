@@ -12,15 +12,14 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, UnknownError
 from mode import Service
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
 from state.finding import Finding, Level
 from state.redis_health import complaints, renew
+from state.redis_look import tag
+from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
@@ -125,12 +124,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
         settings = self.settings
-        self._redis: Any = Redis.from_url(
-            settings.redis,
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = Servers(settings.redis, REDIS_SECONDS)
         self._sender = Sender(lambda: producer(settings.kafka, settings.instance))
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
@@ -173,7 +167,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         wrong = await asyncio.to_thread(complaints, self._redis)
         if wrong:
             raise CannotStart("; ".join(wrong))
-        await asyncio.to_thread(self._world.clock.ask, self._redis)  # Before any window is closed.
+        await asyncio.to_thread(self._ask_time)  # Before any window is closed.
+
+    def _ask_time(self) -> None:
+        self._world.clock.ask(self._redis.of(tag(f"{self._names.actions.name}:0")))
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""
@@ -306,7 +303,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         except (RedisError, OSError):
             return  # The loops meet that themselves.
         with suppress(RedisError, OSError):
-            await asyncio.to_thread(self._world.clock.ask, self._redis)
+            await asyncio.to_thread(self._ask_time)
         if found != self._world.unfit:
             log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
         self._world.unfit = found

@@ -2,11 +2,11 @@
 
 import pytest
 from redis import exceptions as redis_says
-from redis.asyncio import Redis as AsyncClient
 from redis.exceptions import ResponseError
 
 from state.redis_errors import said
 from state.redis_reader import RedisReader
+from state.redis_servers import AsyncServers
 from state.redis_store import RedisStore
 from streams.settings import shown
 from tests.runtime.redis import Redis
@@ -122,8 +122,7 @@ async def test_nor_does_one_of_who_only_reads(redis: Redis, prefix: str) -> None
     """Also where Redis refuses a command before it begins."""
     with redis.client() as client:
         client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-hmget", "-lrange"])
-    narrow = AsyncClient.from_url(redis.url.replace("//", "//narrow:any@"))
-    reader = RedisReader(narrow, f"{prefix}t")
+    reader = RedisReader(AsyncServers(redis.url.replace("//", "//narrow:any@"), 5), f"{prefix}t")
     try:
         for asked in (reader.read(0, "cl-000659", ("recorded",), True), reader.places(1)):
             with pytest.raises(redis_says.NoPermissionError) as met:

@@ -11,6 +11,7 @@ from gate.facts import Asked, Fact
 from gate.history import Given, Record
 from state import MemoryStore, SqliteStore, Store
 from state.codec import record_to_bytes
+from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.wire import Rejected
@@ -25,7 +26,7 @@ def _fact(n: int, client: str = "cl-1") -> Fact:
     return Fact("//s", f"ask-{n}", client, n, n, Asked("chat"))
 
 
-@pytest.fixture(params=["memory", "memory packed", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "memory packed", "sqlite", "redis", "cluster"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterator[Store]:
     """Each store, new."""
     made: Store
@@ -33,6 +34,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterat
         made = SqliteStore(tmp_path / "gate.db")
     elif request.param == "redis":
         made = RedisStore(request.getfixturevalue("redis").client(), f"{prefix}t:0")
+    elif request.param == "cluster":
+        made = RedisStore(Servers(request.getfixturevalue("cluster").url, 5), f"{prefix}t:0")
     else:
         made = MemoryStore(live=1 if "packed" in request.param else 100)
     yield made

@@ -22,7 +22,7 @@ from streams.wire import Rejected
 from tests.player import POLICY
 from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.process import Process, free_port, wait_until
-from tests.runtime.redis import Redis
+from tests.runtime.redis import Cluster, Redis
 
 OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
@@ -41,9 +41,9 @@ class Out(NamedTuple):
 
 
 class Setting:
-    """One gate's topics on a broker, and its Redis."""
+    """One gate's topics on a broker, and its Redis or cluster of them."""
 
-    def __init__(self, kafka: Kafka, redis: Redis, prefix: str, folder: Path, partitions: int = 4) -> None:
+    def __init__(self, kafka: Kafka, redis: Redis | Cluster, prefix: str, folder: Path, partitions: int = 4) -> None:
         self.kafka, self.redis, self.prefix, self.folder, self.partitions = kafka, redis, prefix, folder, partitions
         self.names: Names = topics(prefix)
         for of_time in (True, False):

@@ -15,12 +15,12 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 from redis import Redis as Client
-from redis.asyncio import Redis as AsyncClient
 from starlette.testclient import TestClient
 
 from gate.facts import Fact, Instant
 from gate.policy import SECOND
 from state.redis_reader import RedisReader
+from state.redis_servers import AsyncServers
 from state.redis_store import RedisStore
 from streams.ask.check import SOURCE, answer_to, question, told
 from streams.ask.over_redis import OverRedis
@@ -143,7 +143,7 @@ def over(worker: Worker, state: RedisReader, lag: float) -> OverRedis:
 
 async def ask_over(url: str, worker: Worker, offer: Fact, lag: float = LAG) -> dict[str, Any]:
     """The answer to a question, as it goes out."""
-    state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
+    state = RedisReader(AsyncServers(url, 2), "actions")
 
     def judge(seen: Seen) -> dict[str, Any] | None:
         answer = answer_to(offer, seen)
@@ -298,7 +298,7 @@ def fill(worker: Worker, events: list[dict[str, Any]]) -> None:
 @contextmanager
 def asking(url: str, worker: Worker, **budget: float) -> Iterator[TestClient]:
     """The routes over what the worker remembers."""
-    state = RedisReader(AsyncClient.from_url(url, socket_timeout=2), "actions")
+    state = RedisReader(AsyncServers(url, 2), "actions")
     app, clock = FastAPI(), Clock(mailing.NOW)
     routes = ask_routes(over(worker, state, LAG), Access(None), Metrics(), clock, Budget(**budget))
     app.include_router(routes)

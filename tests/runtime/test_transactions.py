@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
-from redis.asyncio import Redis
 
 from state.redis_reader import RedisReader
+from state.redis_servers import AsyncServers
 from streams.kafka_record import partition_of
 from tests.bench.load import mixed, register
 from tests.runtime import redis as parts
@@ -117,7 +117,7 @@ def test_a_mark_at_the_end_is_no_event_that_is_late(setting: Setting) -> None:
         pass
 
     async def looked() -> int | None:
-        reader = RedisReader(Redis.from_url(setting.redis.url), setting.names.actions.name)
+        reader = RedisReader(AsyncServers(setting.redis.url, 5), setting.names.actions.name)
         try:
             return (await reader.places(setting.partitions))[number].next
         finally:

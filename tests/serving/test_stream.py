@@ -10,12 +10,12 @@ import pytest
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec.structs import replace
-from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import NoPermissionError
 
 from gate.facts import Instant
 from state.redis_reader import RedisReader
+from state.redis_servers import AsyncServers
 from streams.ask import stream
 from streams.ask.stream import KafkaStream, OtherTime
 from streams.connection import let_go, said
@@ -50,7 +50,7 @@ def following() -> KafkaStream:
     settings = Settings(
         Kafka(("kafka-1:9092",)), "redis://me:secret@redis-1:6379/0", None, "", 2, "gate61", "a1", ("127.0.0.1", 1)
     )
-    return KafkaStream(settings, RedisReader(Redis(), "actions"), now, 30.0)
+    return KafkaStream(settings, RedisReader(AsyncServers("redis://redis-1", 1), "actions"), now, 30.0)
 
 
 Attempts = Callable[[Exception], list[Client]]
@@ -120,7 +120,7 @@ class OfAnotherTime(RedisReader):
 async def test_clocks_may_differ_by_a_second_and_need_not_be_asked() -> None:
     """Whatever little the policy tolerates of senders'; and a user of Redis may not be allowed to ask for the time."""
     followed = following()
-    followed._state = state = OfAnotherTime(Redis(), "actions")
+    followed._state = state = OfAnotherTime(AsyncServers("redis://redis-1", 1), "actions")
     strict = replace(POLICY, clock_tolerance=0)
     followed.followed.policies.append(Arrival(0, Log.POLICY, 0, None, strict))
     for state.ahead in (-0.9, 0.0, 0.9):
@@ -140,7 +140,7 @@ async def test_clocks_may_differ_by_a_second_and_need_not_be_asked() -> None:
 async def test_a_clock_that_is_another_than_that_of_redis_answers_nothing(ahead: float) -> None:
     """Whichever is wrong: by more than the policy tolerates, limits may have passed that do not seem to have."""
     followed = following()
-    followed._state = state = OfAnotherTime(Redis(), "actions")
+    followed._state = state = OfAnotherTime(AsyncServers("redis://redis-1", 1), "actions")
     state.ahead = ahead
     await followed._same_time()  # Before a policy is known nothing is answered anyhow.
     followed.followed.policies.append(Arrival(0, Log.POLICY, 0, None, POLICY))

@@ -324,6 +324,8 @@ class FakeRedis:
 class Connection:
     """A connection to it, on which a transaction runs: nobody else has a turn meanwhile."""
 
+    is_connected = True
+
     def __init__(self, redis: FakeRedis) -> None:
         self.redis = redis
         self.answers: deque[Any] = deque()
