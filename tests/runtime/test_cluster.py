@@ -27,7 +27,7 @@ async def test_all_that_uses_redis_works_on_a_cluster_also_in_trouble(
     tags = [tag(f"{setting.names.actions.name}:{number}") for number in range(setting.partitions)]
     worker = setting.worker()
     worker.start()
-    lines = [line.encode() for line in (*register(), *mixed(250))]
+    lines = [line.encode() for line in (*register(), *mixed(150))]
     setting.publish(lines[:500])
     places = {"GATE61_KAFKA": kafka.servers, "GATE61_REDIS": cluster.url, "GATE61_PREFIX": prefix}
 
