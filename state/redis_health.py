@@ -70,7 +70,7 @@ def renew(redis: Redis | Servers) -> Finding | None:
     has of the transaction in the file, and its next start runs that together with the next one: every record of it would
     be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
     """
-    found = [f for f in map(_renew, each_server(redis).values()) if f is not None]
+    found = [*of_each(redis, lambda client: filter(None, [_renew(client)]))]
     return next((f for f in found if f.level is not Level.OK), found[0] if found else None)
 
 

@@ -198,7 +198,7 @@ def test_the_answer_is_the_one_the_worker_would_give(client: Client, redis: Redi
 
 async def test_a_fault_of_our_own_is_not_said_to_be_what_redis_holds(client: Client, redis: Redis) -> None:
     """Who is told that goes and looks at Redis, in vain."""
-    worker, state = Worker(client, "actions"), RedisReader(AsyncClient.from_url(redis.url), "actions")
+    worker, state = Worker(client, "actions"), RedisReader(AsyncServers(redis.url, 2), "actions")
 
     def judge(seen: Seen) -> None:
         raise ValueError("no law has this number")
