@@ -204,7 +204,8 @@ class PartitionLoop:
                 self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     def _trouble(self, error: Exception) -> None:
-        self.trouble, self.goes = error, False
+        # Without its traceback, which knows this loop: so both, and all that is in memory, go when they are let go of.
+        self.trouble, self.goes = error.with_traceback(None), False
         what = self._world.said(error)
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
         self.state = self._said = f"{kind}: {what}"
@@ -351,6 +352,7 @@ class PartitionLoop:
         finally:
             working.cancel()
             stopped.cancel()
+            del working, stopped  # An error that is passed on knows this frame, and they know the error.
 
     async def _calm(self, read: int) -> None:
         """Pause where most of what came in a minute could not be taken: somebody must look at who publishes it."""

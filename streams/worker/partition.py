@@ -243,7 +243,8 @@ class Partition:
     def work(self, ends: Ends, now: Instant) -> list[Output]:
         """Step 3: judge what may be judged, one arrival at least and so much at most, and close what is due by `now`.
 
-        For the latter see `due`. After an error only `assume` helps. Returns what is to be published, in order, once it is remembered.
+        For the latter see `due`. After an error only `assume` helps. Returns what is to be published, in order, once it is
+        remembered.
         """
         begun = perf_counter()
         self.refused = 0

@@ -1,10 +1,13 @@
 """A loop that is told to stop ends at once, whatever it waits for, and leaves what it has not published to the next."""
 
 import asyncio
+import gc
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -15,7 +18,7 @@ from streams.worker.loop import PartitionLoop
 from streams.worker.merge import Log
 from streams.worker.outputs import Output, outbox_from_bytes
 from streams.worker.partition import Partition
-from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, World
+from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, Trouble, World
 
 
 async def _for_ever() -> Any:
@@ -120,3 +123,49 @@ def _of(attempt: Callable[[], object]) -> Exception:
     with pytest.raises(Fenced) as met:
         attempt()
     return met.value
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (RedisStore, "assign"),
+        (Source, "seek"),
+        (Partition, "read"),
+        (Partition, "work"),
+        (RedisStore, "commit"),
+        (Source, "read"),
+    ],
+)
+async def test_what_failed_is_let_go_of(world: World, monkeypatch: pytest.MonkeyPatch, where: type, what: str) -> None:
+    """By itself, as a worker looks for cycles rarely: every attempt but the last, and then the partition that is given away."""
+    met: list[ref[Trouble]] = []
+
+    def fail(*_: Any) -> None:
+        error = Trouble(what)
+        met.append(ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    monkeypatch.setattr(where, what, fail)
+    loop = _loop(world, Source(world, 0), Publisher(world))
+    held = ref(loop.partition), ref(loop)
+    with _no_collector():
+        running = asyncio.create_task(loop.run())
+        await _until(lambda: len(met) > 5)
+        loop.stop()
+        await running
+        assert sum(error() is not None for error in met) <= 1
+        del loop, running
+        assert [left() for left in held] == [None, None]
