@@ -29,9 +29,9 @@ def worker() -> None:
     structlog.get_logger("gate61.worker").info("starting", compiled=native.preferred(), note=native.missing())
 
     gc.freeze()
-    gc.set_threshold(
-        100_000, 50, 100
-    )  # Facts and answers form no cycles; looking for some at each batch costs a tenth.
+    # Facts and answers form no cycles, and looking for some at each batch costs a tenth. What does, as where a partition
+    # is in trouble again and again, is looked for once it is a quarter of what is in memory.
+    gc.set_threshold(100_000, 5, 5)
     app, service = application(settings)
     app.finalize()
     try:
