@@ -200,14 +200,15 @@ def test_told_to_stop_it_finishes_what_it_has_and_leaves(tmp_path: Path, number:
     with process("--state", tmp_path / "gate.db") as (running, where), httpx.Client(base_url=where) as client:
         post(client, *TOLD)
         before = everything(client)
-        wait = {"after": 1_000, "wait": 60}
+        ends = {"out": len(before), "taken": len(TOLD)}
         with (
             ThreadPoolExecutor(2) as pool,
             httpx.stream("GET", f"{where}/v1/out", headers={"accept": "text/event-stream"}, timeout=20) as stream,
         ):
             following = stream.iter_lines()
             assert next(following).startswith("id: ")
-            polls = [pool.submit(httpx.get, f"{where}/v1/{log}", params=wait, timeout=70) for log in ("out", "taken")]
+            waits = [(log, {"after": end, "wait": 60}) for log, end in ends.items()]
+            polls = [pool.submit(httpx.get, f"{where}/v1/{log}", params=wait, timeout=70) for log, wait in waits]
             time.sleep(0.5)
             running.send_signal(number)
             told = time.monotonic()
