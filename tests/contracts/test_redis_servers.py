@@ -26,13 +26,14 @@ def _record(n: int) -> Record:
     return Record(Fact("//s", f"ask-{n}", "cl-1", n, n, Asked("chat")))
 
 
-def _write(store: RedisStore, n: int) -> None:
-    """A batch that writes to every key: the n-th record of one client, a note, an id."""
+def _write(store: RedisStore, n: int, before: Callable[[], None] = lambda: None) -> None:
+    """A batch that writes to every key: the n-th record of one client, a note, an id; `before` it is looked at."""
     dossier = store.dossier("cl-1")
     dossier.horizon = n
     store.keep(dossier, _record(n))
     store.note("between", b"%d" % n)
     store.seen(n.to_bytes(8, "big"), bytes(8))
+    before()
     store.commit(n, b"outputs %d" % n)
 
 
@@ -124,25 +125,23 @@ def test_a_slot_that_moves_stops_the_batch_as_a_whole_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever was already there is there once when the partition is assumed anew, and the batch can be done again."""
-    judge, changes, written = RedisStore._judge, RedisStore._changes, 1
+    judge, written = RedisStore._judge, 1
 
     def looked_at(self: RedisStore, found: Sequence[Any]) -> None:
         judge(self, found)
         if when == "before it is written":
             how(cluster, key)
 
-    def prepared(self: RedisStore, *given: Any) -> Any:
+    def remembered() -> None:
         if when == "before it is looked at":
             how(cluster, key)
-        return changes(self, *given)
 
     if when == "before the batch":
         how(cluster, key)
     with monkeypatch.context() as patch:
         patch.setattr(RedisStore, "_judge", looked_at)
-        patch.setattr(RedisStore, "_changes", prepared)
         try:
-            _write(store, 2)
+            _write(store, 2, remembered)
             written = 2  # A slot of which no key has moved yet takes what is written to keys that are there.
         except (RedisError, Moved):
             pass
