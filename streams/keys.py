@@ -70,6 +70,7 @@ class Keys:
 
     def revoke(self, name: str) -> None:
         """The key opens nothing from now on."""
+        self.all()  # Where there is no key file, nothing is made beside it.
         with self._alone():
             keys = self.all()
             if all(k.name != name for k in keys):

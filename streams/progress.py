@@ -11,11 +11,13 @@ def bar(share: float) -> str:
 
 
 class Progress:
-    """Shows how much of the files is read; silent unless standard error is a terminal and answers go elsewhere."""
+    """Shows how much of the files is read; silent unless standard error is a terminal and answers go elsewhere, or
+    come only `afterwards`."""
 
-    def __init__(self, files: list[tuple[str, BinaryIO]]) -> None:
+    def __init__(self, files: list[tuple[str, BinaryIO]], afterwards: bool = False) -> None:
         sizes = [os.fstat(f.fileno()).st_size for name, f in files if name != "-"]
-        self._shown = sys.stderr.isatty() and not sys.stdout.isatty() and len(sizes) == len(files) and sum(sizes) > 0
+        alone = afterwards or not sys.stdout.isatty()
+        self._shown = sys.stderr.isatty() and alone and len(sizes) == len(files) and sum(sizes) > 0
         self._total = sum(sizes)
         self._files = [f for _, f in files]
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
+from streams.connection import said
 from streams.envelope import NESTED
 from streams.kafka_record import STRUCTURED
 from streams.topics import topics
@@ -81,7 +82,7 @@ def _unfit(value: object, where: str) -> Iterator[Refused]:
 
 
 def _said(cause: Exception | None) -> str:
-    return "still on its way" if cause is None else f"{type(cause).__name__}: {cause}"[:200]
+    return "still on its way" if cause is None else said(cause)[:200]
 
 
 class Publisher:

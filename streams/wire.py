@@ -353,7 +353,7 @@ def _lenient(data: bytes) -> object:
 
 def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read:
     if not isinstance(event, dict):
-        raise _Trouble("NOT_A_CLOUDEVENT", "the line is not a JSON object")
+        raise _Trouble("NOT_A_CLOUDEVENT", "it is not a JSON object")
     if event.get("specversion") != "1.0":
         raise _Trouble("NOT_A_CLOUDEVENT", '`specversion` must be "1.0"')
     for name in ("id", "source", "type"):

@@ -10,8 +10,10 @@ from streams.commands.common import (
     KeysPath,
     ListSeconds,
     Port,
+    Seconds,
     access_of,
     list_seconds,
+    question_seconds,
     refuse,
     settings_or_refuse,
 )
@@ -26,9 +28,7 @@ def ask(
         float | None,
         typer.Option(help="seconds a worker may be behind the stream, 30 or GATE61_ASK_LAG", min=1, max=3600),
     ] = None,
-    budget: Annotated[
-        float | None, typer.Option(help="seconds a question may take, 2 or GATE61_ASK_BUDGET", min=0.01, max=60)
-    ] = None,
+    budget: Seconds = None,
     list_budget: ListSeconds = None,
 ) -> None:
     """Answer over HTTP what may be sent now, from what the workers know; changes nothing."""
@@ -42,8 +42,7 @@ def ask(
     found: list[str] = []
     access = access_of(host, keys, found)
     behind = lag or seconds(environ, "GATE61_ASK_LAG", 30.0, 1, 3600, found)
-    one = budget or seconds(environ, "GATE61_ASK_BUDGET", 2.0, 0.01, 60, found)
-    allowed = Budget(one, list_seconds(list_budget, found))
+    allowed = Budget(question_seconds(budget, found), list_seconds(list_budget, found))
     settings = settings_or_refuse(also=found)
     try:
         listen(ask_app(settings, access, now, behind, allowed), host, port, "the ask service")

@@ -34,6 +34,9 @@ ListSeconds = Annotated[
         "--list-budget", help="seconds a list of recipients may take, 10 or GATE61_LIST_BUDGET", min=0.01, max=300
     ),
 ]
+Seconds = Annotated[
+    float | None, typer.Option("--budget", help="seconds a question may take, 2 or GATE61_ASK_BUDGET", min=0.01, max=60)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="records as JSON, one a line")]
 
 
@@ -101,6 +104,11 @@ def list_seconds(given: float | None, found: list[str]) -> float:
     return given or seconds(os.environ, "GATE61_LIST_BUDGET", 10.0, 0.01, 300, found)
 
 
+def question_seconds(given: float | None, found: list[str]) -> float:
+    """What one question may take; what is wrong with the setting is added to `found`."""
+    return given or seconds(os.environ, "GATE61_ASK_BUDGET", 2.0, 0.01, 60, found)
+
+
 def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
     """Who is let in; what is wrong with it is added to `found`, and then it is not to be used."""
     from streams.web.access import Access
@@ -151,12 +159,22 @@ def kafka_or_refuse(settings: Settings) -> Iterator[None]:
         raise refuse(f"Kafka at {where}: {heard.said(error)}", 1) from None
 
 
-def since_or_refuse(text: str | None) -> Instant | None:
-    """The time that `--since` says."""
+def since_or_none(text: str | None, found: list[str]) -> Instant | None:
+    """The time that `--since` says; what is wrong with it is added to `found`."""
     try:
         return since(text, now()) if text else None
     except ValueError as error:
-        raise refuse(f"--since: {error}") from None
+        found.append(f"--since: {error}")
+        return None
+
+
+def since_or_refuse(text: str | None) -> Instant | None:
+    """The time that `--since` says."""
+    found: list[str] = []
+    at = since_or_none(text, found)
+    if found:
+        raise refuse(found[0])
+    return at
 
 
 @contextmanager

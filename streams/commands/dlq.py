@@ -41,10 +41,16 @@ Reasons = Annotated[list[str] | None, typer.Option("--reason", help="of this rea
 Clients = Annotated[list[str] | None, typer.Option("--client", help="with this key; may be repeated")]
 PLACE = "PARTITION:OFFSET as `list` shows it, or register:OFFSET"
 Place = Annotated[str, typer.Argument(metavar="PLACE", help=PLACE)]
-Places = Annotated[list[str] | None, typer.Argument(metavar="[PLACE]...", help=PLACE)]
+Places = Annotated[list[str] | None, typer.Argument(metavar="PLACE", help=PLACE)]
 _ROW = "{:<14} {:<20} {:<17} {:<24} {}"
 _HEX_COLUMNS = 32
-_WORDS = {"sent": "replayed", "before": "replayed before", "left": "left", "failed": "FAILED", "would": "would go to"}
+_WORDS = {
+    "sent": "replayed",
+    "before": "replayed before",
+    "left": "left",
+    "failed": "FAILED",
+    "would": "would be replayed",
+}
 
 
 class Shown(StrEnum):
@@ -272,5 +278,5 @@ def _record(done: "Done") -> dict[str, str]:
 
 
 def _told(done: "Done") -> str:
-    between = " " if done.what == "would" else ": " if done.what in ("left", "failed") else " as "
+    between = " to " if done.what == "would" else ": " if done.what in ("left", "failed") else " as "
     return f"{done.letter.place} {plain(done.letter.reason)} {_WORDS[done.what]}{between}{plain(done.said)}"

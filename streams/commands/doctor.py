@@ -12,7 +12,10 @@ from streams.terminal import plain
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check settings, policy, Kafka, topics, Redis, clocks and state; exit 1 if anything is wrong."""
+    """Check settings, policy, Kafka, topics, Redis, clocks and state; exit 1 if anything is wrong.
+
+    Examined is what GATE61_KAFKA, GATE61_REDIS, GATE61_POLICY and the other settings name; README.md lists them.
+    """
     from state.finding import Level
     from streams.doctor import examine
 

@@ -27,7 +27,7 @@ def explain(
     proofs = Proofs()
     found: list[tuple[Answer, Found] | bytes] = []
     replaced: dict[str, Answer] = {}
-    for _, _, line in lines(opened(files)):
+    for _, _, line in lines(opened(files), afterwards=True):
         taken = gate.take(line)
         if isinstance(taken, Rejected):
             unreadable = gate.answer_to_reject(taken, line)

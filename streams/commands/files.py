@@ -35,12 +35,15 @@ def _nothing() -> None:
     pass
 
 
-def lines(files: Opened, before_waiting: Callable[[], None] = _nothing) -> Iterator[tuple[str, int, bytes]]:
+def lines(
+    files: Opened, before_waiting: Callable[[], None] = _nothing, afterwards: bool = False
+) -> Iterator[tuple[str, int, bytes]]:
     """File, number from 1 and bytes of each line, with a bar on a terminal.
 
-    `before_waiting` is called whenever standard input has to be asked for more, which may take for ever.
+    `before_waiting` is called whenever standard input has to be asked for more, which may take for ever. `afterwards` is
+    whether whoever reads prints only then.
     """
-    progress = Progress(files)
+    progress = Progress(files, afterwards)
     for name, file in files:
         for number, line in enumerate(_fed(file, before_waiting) if name == "-" else file, 1):
             yield name, number, line[:-1] if line.endswith(b"\n") else line

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,8 +24,11 @@ from streams.terminal import plain
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
 
 
+File = Annotated[Path, typer.Argument(help="a policy file (TOML)")]
+
+
 @policies.command()
-def check(file: Path) -> None:
+def check(file: File) -> None:
     """Check a policy file, and print what it changes against the default."""
     policy = policy_or_refuse(file)
     say(f"policy {policy.version} may be used; digest {policy.digest}")
@@ -34,7 +37,7 @@ def check(file: Path) -> None:
 
 
 @policies.command()
-def publish(file: Path) -> None:
+def publish(file: File) -> None:
     """Put a policy in force: workers judge by it whatever is appended after it; earlier answers stay."""
     settings = settings_or_refuse(redis=False)
     policy, text = _read_or_refuse(file)

@@ -14,9 +14,11 @@ from streams.commands.common import (
     ListSeconds,
     PolicyPath,
     Port,
+    Seconds,
     access_of,
     list_seconds,
     policy_or_default,
+    question_seconds,
     refuse,
     refuse_all,
 )
@@ -24,8 +26,6 @@ from streams.settings import misspelt
 
 if TYPE_CHECKING:
     from streams.serve.intake import Intake
-
-Seconds = Annotated[float, typer.Option("--budget", help="seconds a question may take", min=0.01, max=60)]
 
 
 def serve(
@@ -35,7 +35,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8061,
     keys: KeysPath = None,
-    budget: Seconds = 2.0,
+    budget: Seconds = None,
     list_budget: ListSeconds = None,
     trust_recordedtime: Annotated[
         bool,
@@ -55,7 +55,8 @@ def serve(
         )
     found = [*misspelt(os.environ), *_no_place(state)]
     used = policy_or_default(policy, found)
-    access, allowed = access_of(host, keys, found), Budget(budget, list_seconds(list_budget, found))
+    access = access_of(host, keys, found)
+    allowed = Budget(question_seconds(budget, found), list_seconds(list_budget, found))
     refuse_all(found)
     service = Service(_intake(used, state, trust_recordedtime), access, budget=allowed)
     try:

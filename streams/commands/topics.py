@@ -22,7 +22,7 @@ _COLOURS = {"create": "green", "alter": "yellow", "keep": "dim", "refuse": "red 
 
 @topics.command()
 def plan(as_json: AsJson = False) -> None:
-    """Show what each topic is and must become; changes nothing."""
+    """Show what each topic is and must become, by GATE61_KAFKA, GATE61_PREFIX, GATE61_PARTITIONS and GATE61_REPLICATION."""
     from streams.administration import plan as planned
 
     settings = settings_or_refuse(redis=False)
@@ -34,7 +34,7 @@ def plan(as_json: AsJson = False) -> None:
 
 @topics.command()
 def apply(as_json: AsJson = False) -> None:
-    """Create and change topics as planned; nothing at all where something would break state."""
+    """Create and change topics as planned, by the same settings; nothing at all where something would break state."""
     from streams.administration import apply as applied
     from streams.administration import plan as planned
 

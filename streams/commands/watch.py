@@ -14,7 +14,7 @@ import typer
 
 from gate.law import DUTIES
 from gate.policy import DAY
-from streams.commands.common import Since, kafka_or_refuse, refuse, since_or_refuse
+from streams.commands.common import Since, kafka_or_refuse, refuse, refuse_all, since_or_none
 from streams.complaints import is_country
 from streams.settings import SettingsRefused
 from streams.topics import topics
@@ -64,11 +64,13 @@ def watch(
     """
     from streams.watch.sources import Start
 
-    if since and from_start:
-        raise refuse("choose --since or --from-start")
-    wanted = Wanted(_codes(reason), _countries(country), frozenset(client or ()))
-    begin = since_or_refuse(since)
-    gate = _gate_or_refuse(url, key_file)
+    found = ["choose --since or --from-start"] if since and from_start else []
+    wanted = Wanted(_codes(reason, found), _countries(country, found), frozenset(client or ()))
+    begin = since_or_none(since, found)
+    gate = _gate(url, key_file, found)
+    if len(found) == 1:
+        raise refuse(found[0])
+    refuse_all(found)
     screen = _is_screen(as_json)
     if screen and not from_start and begin is None:
         begin = now() - DAY
@@ -99,27 +101,27 @@ def _terminated(*_: object) -> None:
     raise _Terminated
 
 
-def _codes(reasons: list[str] | None) -> frozenset[str]:
-    """Codes as they are written; a wrong one would silently show nothing."""
+def _codes(reasons: list[str] | None, found: list[str]) -> frozenset[str]:
+    """Codes as they are written; a wrong one, which would silently show nothing, is added to `found`."""
     wanted = [r.upper() for r in reasons or ()]
     for code in wanted:
         if code not in DUTIES:
             near = difflib.get_close_matches(code, DUTIES, 3) or sorted(DUTIES)
-            raise refuse(f"--reason: `{code}` is no code of the gate; there are {', '.join(near)}")
+            found.append(f"--reason: `{code}` is no code of the gate; there are {', '.join(near)}")
     return frozenset(wanted)
 
 
-def _countries(countries: list[str] | None) -> frozenset[str]:
+def _countries(countries: list[str] | None, found: list[str]) -> frozenset[str]:
     wanted = [c.upper() for c in countries or ()]
     for code in wanted:
         if code != NOWHERE and not is_country(code):
-            raise refuse(f"--country: `{code}` is no country of ISO 3166-1; use two letters such as DE, or none")
+            found.append(f"--country: `{code}` is no country of ISO 3166-1; use two letters such as DE, or none")
     return frozenset(wanted)
 
 
-def _gate_or_refuse(url: str | None, key_file: Path | None) -> "Gate":
-    """Which gate: an address given here counts more than what the environment names."""
-    from streams.feed.opening import gate_of
+def _gate(url: str | None, key_file: Path | None, found: list[str]) -> "Gate":
+    """Which gate: an address given here counts more than what the environment names. What is wrong is added to `found`."""
+    from streams.feed.opening import Gate, gate_of
 
     environment = dict(os.environ)
     if url is not None:
@@ -130,7 +132,8 @@ def _gate_or_refuse(url: str | None, key_file: Path | None) -> "Gate":
     try:
         return gate_of(environment)
     except SettingsRefused as refused:
-        raise refuse(str(refused)) from None
+        found += refused.complaints
+        return Gate()
 
 
 def _is_screen(as_json: bool) -> bool:

@@ -13,7 +13,11 @@ from streams.web.logs import hear_libraries, log_to_stderr
 
 
 def worker() -> None:
-    """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT."""
+    """Decide what platforms publish to Kafka, with state in Redis; runs until SIGTERM or SIGINT.
+
+    It takes no options: brokers and Redis are GATE61_KAFKA and GATE61_REDIS, the policy GATE61_POLICY, its name in the group
+    GATE61_INSTANCE, its probes GATE61_HEALTH; README.md lists the others.
+    """
     settings = settings_or_refuse(also=_wrong_with_policy())
     _refuse_taken(*settings.health)
     log_to_stderr()

@@ -52,14 +52,14 @@ class WatchScreen(App[None]):
     .window { width: 90%; max-width: 100; height: auto; max-height: 80%; border: solid $primary; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help"),  # On a narrow terminal the first ones are seen.
+        Binding("q", "quit", "quit"),
         Binding("slash", "words", "filter"),
         Binding("r", "reason", "reason"),
         Binding("c", "country", "country"),
         Binding("s", "state", "held/blocked"),
         Binding("x", "everything", "no filter"),
         Binding("t", "tone", "light/dark"),
-        Binding("question_mark", "help", "help"),
-        Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
         Binding("escape", "list", "back", show=False),
     ]

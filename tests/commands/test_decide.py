@@ -268,6 +268,7 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
         shown = on_terminal("decide", many, out=out)
     assert b"%" in shown and shown.endswith(b" \r")
     assert b"#" not in on_terminal("decide", many)
+    assert b"[####################" in on_terminal("explain", "no-such", many)
     assert run("decide", many).stderr == b""
 
 

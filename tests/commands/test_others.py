@@ -62,6 +62,24 @@ def test_help_fits_the_command(command: list[str]) -> None:
         assert all(name in done.stdout for name in (b"decide", b"explain", b"demo", b"policy"))
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("policy", "check"), "a policy file (TOML)"),
+        (("policy", "publish"), "a policy file (TOML)"),
+        (("dlq", "replay"), "[PLACE]... "),
+        (("worker",), "GATE61_REDIS"),
+        (("doctor",), "GATE61_REDIS"),
+        (("topics", "plan"), "GATE61_PARTITIONS"),
+        (("serve",), "2 or GATE61_ASK_BUDGET"),
+    ],
+)
+def test_help_says_what_is_to_be_given(command: tuple[str, ...], said: str) -> None:
+    """As an argument, or in the environment where that is all there is."""
+    shown = " ".join(run(*command, "--help", NO_COLOR="1", COLUMNS="160").stdout.decode().split())
+    assert said in shown and "[[" not in shown, shown
+
+
 def test_the_version_is_the_package_s() -> None:
     """One line."""
     assert run("--version").stdout.decode() == f"gate61 {VERSION}\n"

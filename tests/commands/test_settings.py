@@ -128,14 +128,14 @@ def test_a_service_complains_of_everything_at_once(tmp_path: Path) -> None:
         "GATE61_POLICY": "/nope",
         "GATE61_KEYS": "/nope",
         "GATE61_LIST_BUDGET": "x",
+        "GATE61_ASK_BUDGET": "y",
         "GATE61_STATE": str(tmp_path / "none" / "gate.db"),
     }
     done = run("serve", "--embedded", **wrong)
     lines = done.stderr.decode().splitlines()
-    assert done.returncode == 2 and lines[0] == "gate61: settings are refused:" and len(lines) == 5, lines
-    for line, words in zip(
-        lines[1:], ("GATE61_STATE", "none for the default", "gate61 keys add", "GATE61_LIST_BUDGET is `x`"), strict=True
-    ):
+    assert done.returncode == 2 and lines[0] == "gate61: settings are refused:" and len(lines) == 6, lines
+    said = ("GATE61_STATE", "none for the default", "gate61 keys add", "GATE61_ASK_BUDGET is `y`")
+    for line, words in zip(lines[1:], (*said, "GATE61_LIST_BUDGET is `x`"), strict=True):
         assert words in line
     assert not (tmp_path / "none").exists()
     folder = run("serve", "--embedded", "--state", tmp_path)

@@ -194,6 +194,13 @@ def test_a_filter_that_would_show_nothing_is_refused(words: list[str], said: byt
     assert (done.returncode, done.stdout) == (2, b"") and said in done.stderr and done.stderr.count(b"\n") == 1
 
 
+def test_filters_that_would_show_nothing_are_refused_together() -> None:
+    """With what is wrong of the settings, a line each."""
+    words = ("--reason", "NEW_SERVICE", "--country", "Germany", "--since", "soon", "--from-start", "--url", "ftp://x")
+    said = run("watch", *words).stderr.decode().splitlines()
+    assert said[0] == "gate61: settings are refused:" and len(said) == 6, said
+
+
 def test_a_gate_that_comes_back_with_another_store_is_not_watched_on() -> None:
     """It is asked for what comes after the last answer, named by its bytes; waiting would not help."""
     asked: list[dict[str, str]] = []

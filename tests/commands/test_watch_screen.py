@@ -250,6 +250,7 @@ async def test_narrow_and_wide_terminals(width: int) -> None:
     assert len(columns(width)) == {60: 4, 80: 4, 100: 5, 200: 8}[width]
     async with sitting(*TWO, held("w", client="会" * 40), size=(width, 24)) as seat:
         assert max(map(len, seat.lines)) <= width and "WINDOW_SOFT_LIMIT" in seat.text
+        assert "help" in seat.lines[-1] and "quit" in seat.lines[-1]
 
 
 async def test_what_waiting_does_not_help_ends_it() -> None:

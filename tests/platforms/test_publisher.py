@@ -16,7 +16,7 @@ from kafka.partitioner import DefaultPartitioner
 
 from streams import publisher
 from streams.kafka_record import read_record
-from streams.publisher import NotAcknowledged, Publisher, Refused, Sent
+from streams.publisher import NotAcknowledged, Publisher, Refused, Sent, _said
 from streams.wire import FIELDS, Read
 from tests.promises.examples import DATA
 
@@ -247,3 +247,9 @@ def test_messages_hold_no_client(gate: Publisher) -> None:
 def test_fields_are_those_of_the_contract() -> None:
     """As the examples have them, every optional one among them."""
     assert {name: set(fields) for name, fields in FIELDS.items()} == {name: set(data) for name, data in DATA.items()}
+
+
+def test_a_cause_is_named_once() -> None:
+    """Kafka's errors name themselves, others do not."""
+    assert _said(KafkaTimeoutError("late")).count("KafkaTimeoutError") == 1
+    assert _said(OSError("no route")) == "OSError: no route"

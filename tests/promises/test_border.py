@@ -503,3 +503,9 @@ def test_how_far_an_event_is_ahead_is_said_with_what_to_do() -> None:
     assert isinstance(told, Rejected) and told.message.startswith(
         "`time` is 61 s later than when the event was recorded, and 60 s are tolerated; set the clock"
     )
+
+
+def test_what_is_no_object_is_not_called_a_line() -> None:
+    """It may be the value of a record, or the body of a request."""
+    told = read(b"[]", 0, 0)
+    assert isinstance(told, Rejected) and told.message == "it is not a JSON object"

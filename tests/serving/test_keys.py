@@ -51,6 +51,8 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
     assert [(k["name"], k["scopes"]) for k in map(json.loads, listed)] == [("shop", ["publish"]), ("desk", ["ask"])]
     assert run("keys", "revoke", "shop", "--file", str(file)).returncode == 0
     assert run("keys", "revoke", "shop", "--file", str(file)).returncode == 2
+    assert run("keys", "revoke", "shop", "--file", str(tmp_path / "none")).returncode == 2
+    assert not [*tmp_path.glob("none*")]
     assert Keys(file).who(secret) is None
 
 
