@@ -22,7 +22,6 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
-from streams.connection import said
 from streams.envelope import NESTED
 from streams.kafka_record import STRUCTURED
 from streams.topics import topics
@@ -82,7 +81,10 @@ def _unfit(value: object, where: str) -> Iterator[Refused]:
 
 
 def _said(cause: Exception | None) -> str:
-    return "still on its way" if cause is None else said(cause)[:200]
+    if cause is None:
+        return "still on its way"
+    kind, text = type(cause).__name__, str(cause)
+    return (text if text.startswith(kind) else f"{kind}: {text}")[:200]
 
 
 class Publisher:
