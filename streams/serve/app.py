@@ -17,11 +17,11 @@ from streams.ask.routes import Budget, ask_routes, probes
 from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, arrivals
 from streams.serve.intake import Intake, Result
+from streams.serve.metrics import Metrics
 from streams.serve.reader import EmbeddedReader
 from streams.web.access import Access
 from streams.web.application import bare
 from streams.web.clock import Clock, now
-from streams.web.metrics import Metrics
 from streams.web.problems import Problem, say_problems
 from streams.web.requests import body_of
 
@@ -123,8 +123,7 @@ class Service:
         async with self._room:
             found = arrivals(request, await body_of(request, BODY_LIMIT))
             results = await self._do(lambda: self._intake.take(found))
-        for result in results:
-            self._metrics.received(result.status, result.reason)
+        self._metrics.received(results)
         self._came_out([out for result in results if not result.again for out in result.out])
         if any(result.status == "taken" for result in results):
             self._took.ring()

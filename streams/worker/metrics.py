@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.counting import Judged
 from streams.worker.partition import Partition
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -15,9 +16,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         here = self.registry
-        self.events = Counter("gate61_events", "events read, by what became of them", ["what"], registry=here)
-        self.decisions = Counter("gate61_decisions", "answers given", ["verdict", "leading"], registry=here)
-        self.rejects = Counter("gate61_rejects", "records that could not be taken", ["reason"], registry=here)
+        self.judged = Judged(here)
         self.reopened = Counter(
             "gate61_reopened_clients", "clients reopened behind a change of the register", registry=here
         )
@@ -50,11 +49,8 @@ class Metrics:
         partition.seconds = 0.0
         for (what, which), count in partition.counts.items():
             match what:
-                case "taken" | "repeated":
-                    self.events.labels(what).inc(count)
-                case "rejected":
-                    self.events.labels(what).inc(count)
-                    self.rejects.labels(which).inc(count)
+                case "taken" | "repeated" | "rejected":
+                    self.judged.came(what, which, count)
                 case "reopened":
                     self.reopened.inc(count)
                 case "trouble":
@@ -62,5 +58,5 @@ class Metrics:
                 case "recalled":
                     self.cache.labels(which).inc(count)
                 case _:
-                    self.decisions.labels(what, which).inc(count)
+                    self.judged.answered(what, which, count)
         partition.counts.clear()

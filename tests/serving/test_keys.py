@@ -287,8 +287,8 @@ def test_metrics_name_nobody(tmp_path: Path) -> None:
         client.get("/v1/clients/anna/may-send")
         client.get("/anna")
         page = client.get("/metrics").text
-    assert 'gate61_events_total{result="duplicate"} 1.0' in page
-    assert 'gate61_rejected_total{reason="NOT_JSON"} 1.0' in page
+    assert 'gate61_events_total{what="repeated"} 1.0' in page
+    assert 'gate61_rejects_total{reason="NOT_JSON"} 1.0' in page
     assert 'gate61_decisions_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
     assert 'gate61_checks_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
     assert 'gate61_http_seconds_count{route="/v1/clients/{client:path}/may-send",status="200"} 1.0' in page

@@ -1,0 +1,31 @@
+"""Metrics of an embedded gate (Prometheus): those of every gate, and of what it is asked."""
+
+import json
+from collections.abc import Iterable
+
+from streams.counting import Became, Judged
+from streams.serve.intake import Result
+from streams.web import metrics
+
+_BECAME: dict[str, Became] = {"taken": "taken", "duplicate": "repeated", "rejected": "rejected"}
+"""In the words of every gate what an answer over HTTP says."""
+
+
+class Metrics(metrics.Metrics):
+    """Everything that an embedded gate counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._judged = Judged(self.registry)
+
+    def received(self, results: Iterable[Result]) -> None:
+        """Events came with a request."""
+        for result in results:
+            self._judged.came(_BECAME[result.status], result.reason or "")
+
+    def published(self, lines: Iterable[bytes]) -> None:
+        """Events came out."""
+        for line in lines:
+            if b'"type":"gate61.offer.decided.v1"' in line:
+                data = json.loads(line)["data"]
+                self._judged.answered(data["verdict"], data["leading"])
