@@ -14,13 +14,13 @@ class NoTable(Exception):
 
 
 def table_of(text: bytes) -> dict[str, Any]:
-    """The table that bytes say, in UTF-8 whatever this machine's locale; raises `NoTable`."""
+    """The table that bytes say, in UTF-8 whatever this machine's locale, a byte-order mark left aside; raises `NoTable`."""
     if len(text) > LARGEST:
         raise NoTable(f"has {len(text)} bytes; {LARGEST} are the most")
     if any(line.count(b".") > _DOTS for line in text.splitlines()):
         raise NoTable(f"has a line with more than {_DOTS} dots; write tables as `[sections]`")
     try:
-        return tomllib.loads(text.decode())
+        return tomllib.loads(text.decode("utf-8-sig"))
     except ValueError as error:  # Of TOML, of UTF-8, and of numbers with thousands of digits.
         raise NoTable(f"is not TOML: {error}") from None
     except RecursionError:

@@ -128,6 +128,13 @@ def test_the_default_policy_is_sensible() -> None:
     assert len(POLICY.countries) == 30
 
 
+def test_what_an_editor_puts_before_a_policy_is_no_part_of_it(tmp_path: Path) -> None:
+    """A byte-order mark, and the ends of lines as Windows writes them."""
+    file = tmp_path / "policy.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
+    assert load(file).digest == POLICY.digest
+
+
 def test_a_policys_numbers_are_used() -> None:
     """A shorter window, another share, one more channel, one more country."""
     short = structs.replace(POLICY, soft_limit=HOUR, hard_limit=2 * HOUR)
