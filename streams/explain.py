@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -35,16 +36,22 @@ _SERVICES = {
 _NAMES = {kind: name.replace(".", " ").replace("_", " ") for name, kind in TYPES.items()}
 _TOLD = (
     "by",
+    "via",
+    "rewarded",
     "service",
     "asset",
     "product",
     "indicator",
     "country",
+    "state",
     "kind",
     "content",
     "campaign",
     "evidence",
+    "supports",
+    "solicited_at",
     "offer",
+    "in_reply_to",
 )
 """What is told of a fact, where it has it."""
 
@@ -168,8 +175,22 @@ def _told(id: str, facts: tuple[Fact, ...]) -> Iterator[tuple[Instant, str]]:
 def _fact(fact: Fact) -> str:
     """`client requested, exchange_funds, btc`."""
     names = set(fact.said.__struct_fields__)
-    values = [getattr(fact.said, name) for name in _TOLD if name in names]
-    return plain(", ".join([_NAMES[type(fact.said)], *(v for v in values if v)]))
+    stated = {name: value for name in _TOLD if name in names and (value := getattr(fact.said, name))}
+    return plain(", ".join([_NAMES[type(fact.said)], *(_stated(name, value) for name, value in stated.items())]))
+
+
+def _stated(name: str, value: Any) -> str:
+    match name:
+        case "rewarded":
+            return name
+        case "supports":
+            return f"supporting {value}"
+        case "solicited_at":
+            return f"solicited {when(value)}"
+        case "in_reply_to":
+            return f"in reply to {value}"
+        case _:
+            return str(value)
 
 
 def thing(of: Thing) -> str:

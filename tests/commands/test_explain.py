@@ -9,7 +9,7 @@ from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from streams.explain import remedies, timeline, when
 from tests.commands.program import answers, case, lines, run
-from tests.stories.telling import clean_client, in_order, offer
+from tests.stories.telling import arrived, clean_client, complaint, contacted, in_order, offer, referred, relationship
 
 DIFFERENT = "What would have had to be different"
 
@@ -113,6 +113,27 @@ def test_json_prints_the_answers_as_they_were_given(tmp_path: Path) -> None:
     path, all_answers = told("06", tmp_path)
     done = run("explain", all_answers[-1]["offer"], path, "--json")
     assert answers(done.stdout) == [a for a in all_answers if a["offer"] == all_answers[-1]["offer"]]
+
+
+def test_of_each_fact_is_told_what_decides(tmp_path: Path) -> None:
+    """By whose link he came, what he replied to, what a complaint speaks for and of when, what a relationship became."""
+    sent = [
+        arrived(via="affiliate"),
+        referred(by="blogger", rewarded=True),
+        contacted("-2 h", content="service_notice", id="m1"),
+    ]
+    told = [clean_client(in_reply_to="m1"), sent, complaint(), relationship("suspended"), offer(at="2 h")]
+    path = tmp_path / "story.jsonl"
+    path.write_bytes(lines(in_order(told)))
+    page = explained(answers(run("decide", path).stdout)[-1]["decision"], path)
+    for words in (
+        "client arrived, affiliate",
+        "referral recorded, blogger, rewarded",
+        "btc, request, in reply to m1",
+        "complaint, supporting solicitation, solicited 1 March 2026 09:00 UTC",
+        "relationship changed, st-one, suspended",
+    ):
+        assert words in page, page
 
 
 def test_another_clients_event_of_the_same_id_is_no_proof(tmp_path: Path) -> None:
