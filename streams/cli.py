@@ -25,7 +25,7 @@ from streams.commands.serve import serve
 from streams.commands.topics import topics
 from streams.commands.watch import watch
 from streams.commands.worker import worker
-from streams.settings import misspelt
+from streams.settings import resembling
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(decide)
@@ -68,7 +68,7 @@ def program(
 ) -> None:
     """The gate of MiCA Art. 61: may this offer be sent to this client now?"""
     if context.invoked_subcommand in _WITHOUT_SETTINGS:
-        refuse_all(misspelt(os.environ))
+        refuse_all(resembling(os.environ))
     if context.invoked_subcommand in _ON_FILES and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader who has had enough ends the program, quietly.
 

@@ -129,15 +129,21 @@ def misspelt(environment: Mapping[str, str]) -> list[str]:
 
     Whatever begins like one is to be one, but for what Kubernetes says of services. Values are not said.
     """
-    found = []
-    for name, value in sorted(environment.items()):
-        if not name.startswith(_BEGIN) or _is_of_kubernetes(name, value):
-            continue
-        if name not in KNOWN:
-            found.append(f"{name} is no setting; {_meant(name)}")
-        elif not value.strip():
-            found.append(f"{name} is empty; give it a value, or take it out for the default")
-    return found
+    empty = [name for name in sorted(KNOWN & environment.keys()) if not environment[name].strip()]
+    return [
+        *(f"{name} is no setting; {_meant(name)}" for name in _unknown(environment)),
+        *(f"{name} is empty; give it a value, or take it out for the default" for name in empty),
+    ]
+
+
+def resembling(environment: Mapping[str, str]) -> list[str]:
+    """Names that are like a setting and are none: for commands on files, which look at one or at none."""
+    return [f"{name} is no setting; {_meant(name)}" for name in _unknown(environment) if _alike(name)]
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    begin = sorted(name for name in environment.keys() - KNOWN if name.startswith(_BEGIN))
+    return [name for name in begin if not _is_of_kubernetes(name, environment[name])]
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:
@@ -146,9 +152,13 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 def _meant(name: str) -> str:
     """What to do about it: settings that are alike, or share whole words, the most alike first."""
-    alike = {known: ratio for known in KNOWN if (ratio := _likeness(name, known))}
-    near = sorted(alike, key=lambda known: (-alike[known], known))[:_MEANT_AT_MOST]
+    near = _alike(name)
     return f"do you mean {' or '.join(near)}?" if near else "take it out, or see in README.md which there are"
+
+
+def _alike(name: str) -> list[str]:
+    alike = {known: ratio for known in KNOWN if (ratio := _likeness(name, known))}
+    return sorted(alike, key=lambda known: (-alike[known], known))[:_MEANT_AT_MOST]
 
 
 def _likeness(name: str, known: str) -> float:

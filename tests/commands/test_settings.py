@@ -183,7 +183,7 @@ def test_the_alerts_complain_of_everything_at_once(tmp_path: Path) -> None:
     wrong = {"GATE61_URL": "h:8061", "GATE61_KEYS": "/nope", "GATE61_ALERT": "x"}
     done = run("alerts", "--config", config, "--store", store, **wrong)
     said = done.stderr.decode()
-    for words in ("do you mean GATE61_ALERTS?", "GATE61_URL is no address", "`/nope`", "`a` is nothing", "no channel"):
+    for words in ("do you mean GATE61_ALERTS", "GATE61_URL is no address", "`/nope`", "`a` is nothing", "no channel"):
         assert said.count(words) == 1, said
     assert done.returncode == 2 and said.count("\n  - ") == 5 and not store.exists()
 
@@ -339,8 +339,15 @@ def test_whatever_is_no_setting_is_refused() -> None:
     for name in sorted(KNOWN):
         with pytest.raises(SettingsRefused, match=f"{name} is empty; give it a value, or take it out"):
             gate_of({"GATE61_URL": "http://h:1", name: " "})
-    done = run("keys", "list", GATE61_HISTORIES="3")
-    assert done.returncode == 2 and b"GATE61_HISTORIES is no setting" in done.stderr
+
+
+def test_commands_on_files_refuse_only_what_is_like_a_setting(tmp_path: Path) -> None:
+    """They look at the policy alone: what else is set on that machine is none of their business."""
+    file = tmp_path / "none.jsonl"
+    file.touch()
+    assert run("decide", file, GATE61_QUX="1", GATE61_KAFKA="", GATE61_POLICY="").returncode == 0
+    done = run("decide", file, GATE61_POLICY_FILE="firm.toml")
+    assert done.returncode == 2 and b"do you mean GATE61_POLICY?" in done.stderr
 
 
 def test_what_kubernetes_says_of_services_is_left_alone() -> None:
