@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CODE := gate state streams tests deploy/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev native parts demo test check bench bench-decide bench-stream prove mutants format schemas
+.PHONY: help setup dev native parts demo test lint check bench bench-decide bench-stream prove mutants format schemas
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,12 +38,15 @@ demo: setup  ## plays a month of a fictional platform through the gate (ARGS=--n
 
 test: check  ## runs everything
 
-check: parts native  ## format, lint, strict types, import directions, tests
+lint: dev  ## format, lint, strict types, import directions
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --explicit-package-bases deploy/native/translate.py deploy/native/build.py
 	$(BIN)/lint-imports
+
+check: dev  ## lint, and all tests
+	@$(MAKE) --no-print-directory -j2 native parts lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone" --durations=40 --durations-min=4
 	$(BIN)/pytest -m alone
 

@@ -101,7 +101,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_invented(
         arguments = [*configured(tmp_path, there), "--since", "1h"]
         environment = ENVIRONMENT | {"GATE61_URL": gate, "SIEM_KEY": SHARED}
         lines = [e for turn in zip(*(story(f"c-{n}") for n in range(CLIENTS)), strict=True) for e in turn]
-        kills = 12
+        kills = 8
         share = len(lines) // kills + 1
         for kill in range(kills):
             with running_alerts(arguments, environment, tmp_path) as running:

@@ -17,7 +17,7 @@ from streams.serve.app import Service
 from streams.web.access import Access
 from tests.desk.desks import PASSWORD, Office
 
-REQUESTS = int(os.environ.get("GATE61_REQUESTS", "25"))
+REQUESTS = int(os.environ.get("GATE61_REQUESTS", "12"))
 QUIET = settings(max_examples=REQUESTS, deadline=None, suppress_health_check=list(HealthCheck))
 """Requests for each route and role."""
 

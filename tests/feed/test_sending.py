@@ -43,11 +43,19 @@ async def test_state_that_holds_no_number_is_said(monkeypatch: pytest.MonkeyPatc
     sender = gate_of(where, publishes=True).sender()
     assert isinstance(sender, KafkaSender)
 
-    async def holds(*_: Any) -> bytes:
-        return b"spoiled"
+    class Spoiled:
+        async def look(self) -> None: ...
+
+        async def of(self, _: str) -> "Spoiled":
+            return self
+
+        async def hget(self, *_: Any) -> bytes:
+            return b"spoiled"
+
+        async def close(self) -> None: ...
 
     monkeypatch.setattr(sender, "_publish", lambda _: (3, 17))
-    monkeypatch.setattr(sender._redis, "hget", holds)
+    monkeypatch.setattr(sender, "_redis", Spoiled())
     receipt = await sender.send(EVENT)
     assert receipt.status == "unknown" and "gate61.client-actions.v1:3 holds `spoiled`" in receipt.said
     await sender.close()
