@@ -45,8 +45,8 @@ lint: dev  ## format, lint, strict types, import directions
 	$(BIN)/mypy --strict --explicit-package-bases deploy/native/translate.py deploy/native/build.py
 	$(BIN)/lint-imports
 
-check: dev  ## lint, and all tests
-	@$(MAKE) --no-print-directory -j2 native parts lint
+check: parts  ## lint, and all tests
+	@$(MAKE) --no-print-directory -j2 native lint
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone" --durations=40 --durations-min=4
 	$(BIN)/pytest -m alone
 
