@@ -39,6 +39,11 @@ class Out(Struct, frozen=True):
     number: int
     data: bytes
 
+    @property
+    def mark(self) -> str:
+        """See `mark_of`."""
+        return mark_of(self.data)
+
 
 class Taken(Struct, frozen=True):
     """One event that was taken, as a structured event, and when it was recorded; numbers grow."""
@@ -46,6 +51,11 @@ class Taken(Struct, frozen=True):
     number: int
     at: int
     data: bytes
+
+    @property
+    def mark(self) -> str:
+        """See `mark_of`."""
+        return mark_of(self.data)
 
 
 class Kept(Struct, frozen=True):
@@ -61,6 +71,11 @@ class Kept(Struct, frozen=True):
     raw: bytes
     number: int = 0
     times: int = 1
+
+    @property
+    def mark(self) -> str:
+        """See `mark_of`."""
+        return mark_of(self.raw)
 
 
 def mark_of(data: bytes) -> str:
@@ -105,7 +120,7 @@ class Journal(SqliteStore):
         if number == 0:
             return True
         row = self._db.execute(f"select {_BYTES[log]} from {log} where number = ?", (number,)).fetchone()
-        return row is not None and mark in (None, mark_of(row[0]))
+        return row is not None and (mark is None or mark == mark_of(row[0]))
 
     def last_about(self, about: str) -> Out | None:
         """What came out last about something."""

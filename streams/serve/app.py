@@ -12,11 +12,11 @@ from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gate.instants import moment
-from state.journal import Kept, Log, Out, Taken, mark_of
+from state.journal import Kept, Out, Taken
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, arrivals
-from streams.serve.intake import Intake, Result
+from streams.serve.intake import Intake, OtherLog, Result
 from streams.serve.metrics import Metrics
 from streams.serve.reader import EmbeddedReader
 from streams.web.access import Access
@@ -98,6 +98,8 @@ class Service:
         """Have the gate's thread do something; its store failing is no failure of the request."""
         try:
             return await asyncio.wrap_future(self._intake.run(work))
+        except OtherLog as other:
+            raise Problem(409, f"{other}: {_OTHER}") from None
         except sqlite3.Error as error:
             detail = f"the store cannot be used ({error}); nothing was taken, send it again. See to its disk"
             raise Problem(503, detail, {"Retry-After": "5"}) from None
@@ -144,17 +146,10 @@ class Service:
         if "text/event-stream" in request.headers.get("accept", ""):
             if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
                 after, mark = min(int(last_event_id[:19]), 2**62), None
-            await self._same("out", after, mark)
+            await self._do(lambda: self._intake.must_stand("out", after, mark))
             return StreamingResponse(self._stream(request, after), media_type="text/event-stream")
-        await self._same("out", after, mark)
-        found = await self._patiently(lambda: self._intake.out(after, limit), self._published, wait)
+        found = await self._patiently(lambda: self._intake.out(after, limit, mark), self._published, wait)
         return _page("events", found, _out, after, mark)
-
-    async def _same(self, log: Log, after: int, mark: str | None) -> None:
-        """Refused where the log is not the one that was read to there: its next entries would be passed over."""
-        if not await self._do(lambda: self._intake.journal.stands(log, after, mark)):
-            last = await self._do(lambda: self._intake.journal.last_number(log))
-            raise Problem(409, f"this is not the log that was read to number {after}; it ends at {last}: {_OTHER}")
 
     async def _patiently(self, look: Callable[[], Found[T]], bell: _Bell, seconds: float) -> Found[T]:
         """What there is, or after something came within that time; where the gate stops, nothing more is waited for."""
@@ -170,8 +165,7 @@ class Service:
 
     async def _taken(self, after: After = 0, limit: Limit = 100, wait: Wait = 0, mark: Mark = None) -> Response:
         """Waits up to `wait` seconds for something to be taken."""
-        await self._same("taken", after, mark)
-        found = await self._patiently(lambda: self._intake.taken(after, limit), self._took, wait)
+        found = await self._patiently(lambda: self._intake.taken(after, limit, mark), self._took, wait)
         return _page("events", found, _taken, after, mark)
 
     async def _stream(self, request: Request, after: int) -> AsyncIterator[bytes]:
@@ -193,8 +187,7 @@ class Service:
                     yield b": nothing new\n\n"
 
     async def _rejected(self, after: After = 0, limit: Limit = 100, mark: Mark = None) -> Response:
-        await self._same("rejected", after, mark)
-        found = await self._do(lambda: self._intake.rejected(after, limit))
+        found = await self._do(lambda: self._intake.rejected(after, limit, mark))
         return _page("rejected", found, _kept, after, mark)
 
 
@@ -207,8 +200,7 @@ def _page(
     """
     entries, last = found
     if entries:
-        last_of = entries[-1]
-        after, mark = last_of.number, mark_of(last_of.raw if isinstance(last_of, Kept) else last_of.data)
+        after, mark = entries[-1].number, entries[-1].mark
     body = {name: [tell(each) for each in entries], "next_after": after, "last": last}
     return Response(msgspec.json.encode(body | ({} if mark is None else {"mark": mark})), media_type=_JSON)
 

@@ -20,7 +20,7 @@ from gate.effects import Answer
 from gate.facts import Instant
 from gate.policy import Policy
 from state import Journal
-from state.journal import Kept, Out, Taken
+from state.journal import Kept, Log, Out, Taken
 from streams.embedded import Effect, Gate
 from streams.serve.bodies import Arrival, structured
 from streams.web.clock import Clock, now
@@ -34,6 +34,13 @@ _log = structlog.get_logger("gate61.serve")
 
 class InUse(Exception):
     """Another process has this store."""
+
+
+class OtherLog(Exception):
+    """What somebody has read of a log is not in it."""
+
+    def __init__(self, number: int, last: int) -> None:
+        super().__init__(f"this is not the log that was read to number {number}; it ends at {last}")
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
@@ -130,16 +137,24 @@ class Intake:
             self.trouble = ""
             _log.info("the store can be written again")
 
-    def out(self, after: int, limit: int) -> tuple[Sequence[Out], int]:
-        """What came out after that number, and the number of what came out last."""
+    def must_stand(self, log: Log, number: int, mark: str | None) -> None:
+        """Whether the log is the one that was read to there; raises `OtherLog`: what it says next would be passed over."""
+        if not self.journal.stands(log, number, mark):
+            raise OtherLog(number, self.journal.last_number(log))
+
+    def out(self, after: int, limit: int, mark: str | None = None) -> tuple[Sequence[Out], int]:
+        """What came out after that number, and the number of what came out last; raises as `must_stand`."""
+        self.must_stand("out", after, mark)
         return self.journal.published(after, limit), self.journal.last_number("out")
 
-    def taken(self, after: int, limit: int) -> tuple[Sequence[Taken], int]:
-        """What was taken after that number, and the number of what was taken last."""
+    def taken(self, after: int, limit: int, mark: str | None = None) -> tuple[Sequence[Taken], int]:
+        """What was taken after that number, and the number of what was taken last; raises likewise."""
+        self.must_stand("taken", after, mark)
         return self.journal.taken(after, limit), self.journal.last_number("taken")
 
-    def rejected(self, after: int, limit: int) -> tuple[Sequence[Kept], int]:
-        """What could not be taken after that number, and the number of what was rejected last."""
+    def rejected(self, after: int, limit: int, mark: str | None = None) -> tuple[Sequence[Kept], int]:
+        """What could not be taken after that number, and the number of what was rejected last; raises likewise."""
+        self.must_stand("rejected", after, mark)
         return self.journal.rejected(after, limit), self.journal.last_number("rejected")
 
     def _lasting(self, work: Callable[[], T]) -> T:

@@ -26,15 +26,15 @@ class Watched(Intake):
         super().__init__(POLICY, path, Clock(NOW))
         self.looks: Counter[str] = Counter()
 
-    def out(self, after: int, limit: int) -> list[Out]:
+    def out(self, after: int, limit: int, mark: str | None = None) -> list[Out]:
         """As the gate's."""
         self.looks["out"] += 1
-        return super().out(after, limit)
+        return super().out(after, limit, mark)
 
-    def taken(self, after: int, limit: int) -> list[Taken]:
+    def taken(self, after: int, limit: int, mark: str | None = None) -> list[Taken]:
         """As the gate's."""
         self.looks["taken"] += 1
-        return super().taken(after, limit)
+        return super().taken(after, limit, mark)
 
 
 def located(n: int) -> Event:
