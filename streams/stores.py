@@ -4,12 +4,15 @@ import os
 from collections.abc import Mapping, Sequence
 from errno import ENOENT
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+
+if TYPE_CHECKING:  # Commands that open a store alone load no feed.
+    from streams.feed import Told
 
 
 def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
@@ -85,6 +88,12 @@ def marks(engine: Engine, table: Table) -> dict[str, str]:
     """By log, the mark of what was read last; a log that was read before there were marks has none."""
     with engine.connect() as connection:
         return {row.log: row.mark for row in connection.execute(select(table))}
+
+
+def go_on(connection: Connection, position: Table, mark: Table, last: Mapping[str, "Told"]) -> None:
+    """Note by log what was read last, with the batch that it is of."""
+    put(connection, position, [{"log": log, "next": each.offset + 1} for log, each in last.items()])
+    put(connection, mark, [{"log": log, "mark": each.mark} for log, each in last.items()])
 
 
 def trouble(address: str, error: Exception, setting: str) -> str:

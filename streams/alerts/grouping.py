@@ -30,7 +30,7 @@ from streams.alerts.happened import (
     read,
 )
 from streams.feed import Told
-from streams.stores import positions_in, put
+from streams.stores import go_on, positions_in, put
 
 Row = dict[str, Any]
 HELD_AT_MOST: Final = 30 * DAY
@@ -52,8 +52,7 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
     """Take events in, all or none; says how many were taken, repeated, before the beginning, unreadable, or no matter."""
     counts: Counter[str] = Counter()
     with engine.begin() as connection:
-        known = positions_in(connection, t.position)
-        places = dict(known)
+        places = positions_in(connection, t.position)
         last: dict[str, Told] = {}
         news: list[Happened | Refusal] = []
         for each in told:
@@ -81,8 +80,7 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
         of_matter = [n for n in news if isinstance(n, Happened)]
         counts["taken"] += len(taken)
         counts["no matter"] += len(of_matter) - len(taken) + len(news) - len(of_matter)
-        put(connection, t.position, [{"log": log, "next": n} for log, n in places.items() if known.get(log) != n])
-        put(connection, t.mark, [{"log": log, "mark": each.mark} for log, each in last.items()])
+        go_on(connection, t.position, t.mark, last)
     return counts
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 from streams.desk import tables as t
 from streams.desk.acts import saw
 from streams.feed import Told
-from streams.stores import positions_in, put
+from streams.stores import go_on, positions_in
 from streams.wire import instant
 
 _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
@@ -21,16 +21,13 @@ _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
 
 def fold(engine: Engine, told: Sequence[Told]) -> None:
     """Take events in, all or none of them."""
-    last = {each.log: each for each in told}
     with engine.begin() as connection:
         known = positions_in(connection, t.position)
         fresh = [each for each in told if each.offset >= known.get(each.log, 0)]
         for kind, take in _FOLDS.items():
             take(connection, [each for each in fresh if each.kind in kind])
         saw(connection, fresh)
-        ahead = {log: each for log, each in last.items() if each.offset >= known.get(log, 0)}
-        put(connection, t.position, [{"log": log, "next": each.offset + 1} for log, each in ahead.items()])
-        put(connection, t.mark, [{"log": log, "mark": each.mark} for log, each in ahead.items()])
+        go_on(connection, t.position, t.mark, {each.log: each for each in fresh})
 
 
 def _came(connection: Connection, told: Sequence[Told]) -> None:

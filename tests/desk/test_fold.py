@@ -105,7 +105,7 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(
     def full(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("streams.desk.fold.put", full)
+    monkeypatch.setattr("streams.desk.fold.go_on", full)
     with pytest.raises(OSError, match="full"):
         fold(engine, month[50:150])
     monkeypatch.undo()
