@@ -13,7 +13,7 @@ import typer
 
 from gate.facts import Instant
 from gate.policy import Policy
-from streams.policy_file import PolicyRefused, load
+from streams.policy_file import PolicyRefused, load, read
 from streams.settings import Kafka, Settings, SettingsRefused, seconds, settings
 from streams.since import since
 from streams.terminal import plain_lines
@@ -68,8 +68,13 @@ def refuse(message: str, code: int = 2) -> typer.Exit:
 
 def policy_or_refuse(path: Path | None) -> Policy:
     """The policy of a file, the default without one."""
+    return read_or_refuse(path)[0]
+
+
+def read_or_refuse(path: Path | None) -> tuple[Policy, bytes]:
+    """The same, with the very text that says it."""
     try:
-        return load(path)
+        return read(path)
     except PolicyRefused as refused:
         raise refuse(str(refused)) from None
 

@@ -12,13 +12,13 @@ from gate.policy import Policy
 from streams.commands.common import (
     kafka_or_refuse,
     policy_or_refuse,
+    read_or_refuse,
     reading_kafka,
-    refuse,
     say,
     settings_or_refuse,
     warn,
 )
-from streams.policy_file import PolicyRefused, differences, parse, read
+from streams.policy_file import PolicyRefused, differences, parse
 from streams.terminal import plain
 
 policies = typer.Typer(no_args_is_help=True, help="Policy files.")
@@ -40,7 +40,7 @@ def check(file: File) -> None:
 def publish(file: File) -> None:
     """Put a policy in force: workers judge by it whatever is appended after it; earlier answers stay."""
     settings = settings_or_refuse(redis=False)
-    policy, text = _read_or_refuse(file)
+    policy, text = read_or_refuse(file)
     from kafka import KafkaProducer
 
     from streams.connection import connection
@@ -62,13 +62,6 @@ def publish(file: File) -> None:
         _show(policy, policy_or_refuse(None), "the default")
     else:
         _show(policy, before, f"what was in force, version {before.version}")
-
-
-def _read_or_refuse(file: Path) -> tuple[Policy, bytes]:
-    try:
-        return read(file)
-    except PolicyRefused as refused:
-        raise refuse(str(refused)) from None
 
 
 def _warn_of_countries(policy: Policy) -> None:
