@@ -70,27 +70,29 @@ def renew(redis: Redis | Servers) -> Finding | None:
     has of the transaction in the file, and its next start runs that together with the next one: every record of it would
     be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
     """
-    found = [*of_each(redis, lambda client: filter(None, [_renew(client)]))]
+    found = [*of_each(redis, _renewed)]
     return next((f for f in found if f.level is not Level.OK), found[0] if found else None)
 
 
-def _renew(client: Redis) -> Finding | None:
+def _renewed(client: Redis) -> Iterator[Finding]:
     info: Info = client.info("persistence")
     if not info["aof_enabled"] or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
-        return None
+        return
     failed = info["aof_last_bgrewrite_status"] != "ok"
     if info["aof_last_rewrite_time_sec"] >= 0 and not failed:  # Below 0 until this process has done it.
-        return None
+        return
     try:
         client.bgrewriteaof()
     except ResponseError as error:
-        if "in progress" in str(error):  # Another worker was faster.
-            return None
-        said = f"Redis does not write its append-only file anew: {reason(error)}"
-        return _warn(f"{said}; if it was cut by a crash, the next start of Redis may read a write twice", _RUN)
-    if failed:
-        return _warn("Redis could not write its append-only file anew", _FAILED)
-    return Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
+        if "in progress" not in str(error):  # Then another worker was faster.
+            said = f"Redis does not write its append-only file anew: {reason(error)}"
+            yield _warn(f"{said}; if it was cut by a crash, the next start of Redis may read a write twice", _RUN)
+    else:
+        yield (
+            _warn("Redis could not write its append-only file anew", _FAILED)
+            if failed
+            else Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
+        )
 
 
 def _server(info: Info) -> Iterator[Finding]:

@@ -62,6 +62,7 @@ def said(error: BaseException) -> str:
 
 
 _SECRETS = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
+_OTHER_WAY = "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there"
 _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?i)authentication failed[^()]*"), "{}", f"see {_SECRETS}"),
     (
@@ -74,15 +75,11 @@ _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "the broker knows no such way to sign in",
         "name one that it has in GATE61_KAFKA_MECHANISM",
     ),
-    (
-        re.compile(r"IllegalSaslState"),
-        "the broker signs nobody in on that port",
-        "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there",
-    ),
+    (re.compile(r"IllegalSaslState"), "the broker signs nobody in on that port", _OTHER_WAY),
     (
         re.compile(r"Handshake failed:.*(?:EOF|closed|reset)"),
         "the broker ends the handshake, as one does that speaks no TLS on that port",
-        "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there",
+        _OTHER_WAY,
     ),
     (
         re.compile(r"DNS lookup failed for ([^\s,]+)"),
