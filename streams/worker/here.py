@@ -66,7 +66,7 @@ class Here:
             self._since = None
 
     @property
-    def judging(self) -> Instant:
+    def at_it(self) -> Instant:
         """For how long the one thread has been at what it does, which is one partition's; others wait for it."""
         since = self._since  # That thread sets it meanwhile.
         return 0 if since is None else self.steady() - since

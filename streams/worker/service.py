@@ -63,7 +63,7 @@ BUSY_SECONDS = 10
 """A round takes less where not much is to be judged."""
 HANGS_SECONDS = 60
 """No round takes so long, but for what is judged,"""
-JUDGED_SECONDS = 300
+STUCK_SECONDS = 300
 """and no event takes so long to judge."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
@@ -531,7 +531,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self.loops) and now - since > DEAF and now - self._heard() < DEAF:
             return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
-        judges = self._world.judging <= JUDGED_SECONDS * SECOND
+        judges = self._world.at_it <= STUCK_SECONDS * SECOND
         late = {n: self._seconds_since(loop.beat) for n, loop in self.loops.items() if loop.goes and not loop.paused}
         return [
             f"partition {n} has not gone round for {seconds} s"

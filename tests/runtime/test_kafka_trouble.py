@@ -658,7 +658,7 @@ async def test_who_is_busy_judging_is_not_ready_and_is_left_alone(monkeypatch: p
     assert alive == [f"partition {n} has not gone round for 112 s" for n in (1, 2)]
     _, alive = await judged(301)
     assert alive == [f"partition {n} has not gone round for 413 s" for n in (0, 1, 2)]
-    assert keeper._world.judging == 0
+    assert keeper._world.at_it == 0
 
 
 @pytest.mark.parametrize("which", ["actions", "register"])
