@@ -10,6 +10,17 @@ from streams.embedded import Gate
 from streams.feed import FeedTrouble, Kind, SourceHealth, Told
 from streams.wire import Rejected, instant
 
+LOCATED = {
+    "specversion": "1.0",
+    "id": "desk-1",
+    "source": "//gate61/desk",
+    "type": "gate61.client.located.v1",
+    "subject": "c-1",
+    "time": "2026-03-02T12:00:00Z",
+    "data": {"indicator": "ip", "country": "DE"},
+}
+"""What a desk may publish."""
+
 
 class ListFeed:
     """A `Feed` over what was added; `trouble` makes it fail until it is empty again."""

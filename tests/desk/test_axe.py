@@ -6,13 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from streams.feed import FeedTrouble, Told
-from tests.desk.chromium import Listening, Person, chromium, listening
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
+from tests.desk.chromium import Listening, Person, listening
 
 
 @pytest.fixture(scope="module")

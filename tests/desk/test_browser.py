@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.desk.chromium import Listening, Person, chromium, listening
+from tests.desk.chromium import Listening, Person, listening
 from tests.desk.desks import PASSWORD
 from tests.desk.rows import fill
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

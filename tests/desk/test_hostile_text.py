@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser
 
-from tests.desk.chromium import Listening, Person, chromium, listening
+from tests.desk.chromium import Listening, Person, listening
 
 SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "\"><img src=x onerror='window.pwned=2'>"
@@ -26,12 +24,6 @@ LOOK = """() => ({
         ["href", "xlink:href", "src", "action", "hx-get", "hx-post"].map((n) => e.getAttribute(n)).filter(Boolean)),
     strange: document.querySelectorAll("img, iframe, object, embed, base, style, [style]").length,
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 async def hostile(desk: Listening) -> None:

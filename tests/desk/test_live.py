@@ -2,20 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from streams.desk.live import Live
-from tests.desk.desks import Office, office
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as opened:
-        await opened.held_offer()
-        yield opened
+from tests.desk.desks import Office
 
 
 async def test_taking_on_letting_go_and_withdrawing_are_heard(desk: Office) -> None:

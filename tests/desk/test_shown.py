@@ -1,20 +1,9 @@
 """How the pages show what they show: times, and what every field and button is called."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-
-from tests.desk.desks import Office, office
+from tests.desk.desks import Office
 from tests.desk.test_acts import decision_on
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as opened:
-        await opened.held_offer()
-        yield opened
 
 
 async def test_every_time_says_that_it_is_utc(desk: Office) -> None:

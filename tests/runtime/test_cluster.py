@@ -11,6 +11,7 @@ from state.redis_look import tag
 from streams.feed.opening import gate_of
 from streams.kafka_record import partition_of
 from tests.bench.load import mixed, register
+from tests.feeds import LOCATED
 from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
@@ -74,16 +75,7 @@ def _state(cluster: Cluster, prefix: str) -> set[bytes]:
 async def _acts_are_taken(environment: dict[str, str], between: Callable[[], None]) -> None:
     """As the desk publishes them, one before and one after."""
     sender = gate_of(environment, publishes=True).sender()
-    located = {
-        "specversion": "1.0",
-        "id": "desk-1",
-        "source": "//gate61/desk",
-        "type": "gate61.client.located.v1",
-        "subject": "c-1",
-        "time": "2026-03-02T12:00:00Z",
-        "data": {"indicator": "ip", "country": "DE"},
-    }
-    assert (await sender.send(located)).status == "taken"
+    assert (await sender.send(LOCATED)).status == "taken"
     between()
-    assert (await sender.send({**located, "id": "desk-2"})).status == "taken"
+    assert (await sender.send({**LOCATED, "id": "desk-2"})).status == "taken"
     await sender.close()

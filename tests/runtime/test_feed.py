@@ -17,6 +17,7 @@ from streams.feed.kafka import KafkaFeed
 from streams.feed.opening import gate_of
 from streams.kafka_record import partition_of
 from tests.bench.load import mixed, register
+from tests.feeds import LOCATED
 from tests.runtime.gate import CONTENT_TYPE, Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.redis import Redis
@@ -57,21 +58,12 @@ async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_w
     rest = await to_the_end(again)  # type: ignore[arg-type]
     assert {(t.log, t.offset) for t in told[:300]}.isdisjoint((t.log, t.offset) for t in rest)
     assert len(rest) == len(told) - 300
-    located = {
-        "specversion": "1.0",
-        "id": "desk-1",
-        "source": "//gate61/desk",
-        "type": "gate61.client.located.v1",
-        "subject": "c-1",
-        "time": "2026-03-02T12:00:00Z",
-        "data": {"indicator": "ip", "country": "DE"},
-    }
-    assert (await sender.send(located)).status == "taken"
+    assert (await sender.send(LOCATED)).status == "taken"
     assert [t.event["id"] for t in await feed.next(5)] == ["desk-1"]
-    refused = await sender.send({**located, "id": "desk-2", "data": {"indicator": "nose"}})
+    refused = await sender.send({**LOCATED, "id": "desk-2", "data": {"indicator": "nose"}})
     assert refused.status == "rejected" and "indicator" in refused.said
     worker.pause()
-    late = asyncio.create_task(sender.send({**located, "id": "desk-3"}))
+    late = asyncio.create_task(sender.send({**LOCATED, "id": "desk-3"}))
     await asyncio.sleep(1)
     assert not late.done()
     worker.resume()
