@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -41,8 +41,10 @@ class SettingsRefused(Exception):
     """Settings that cannot be used; `complaints` holds everything that is wrong with them."""
 
     def __init__(self, complaints: list[str]) -> None:
-        self.complaints = complaints
-        super().__init__("settings are refused:\n" + "\n".join(f"  - {plain(c)}" for c in complaints))
+        self.complaints = list(
+            dict.fromkeys(complaints)
+        )  # Who looks at some of them may be told what who looks at all is.
+        super().__init__("settings are refused:\n" + "\n".join(f"  - {plain(c)}" for c in self.complaints))
 
 
 class NoSecret(Exception):
@@ -131,19 +133,25 @@ def misspelt(environment: Mapping[str, str]) -> list[str]:
     """
     empty = [name for name in sorted(KNOWN & environment.keys()) if not environment[name].strip()]
     return [
-        *(f"{name} is no setting; {_meant(name)}" for name in _unknown(environment)),
+        *unknown(environment),
         *(f"{name} is empty; give it a value, or take it out for the default" for name in empty),
     ]
 
 
 def resembling(environment: Mapping[str, str]) -> list[str]:
     """Names that are like a setting and are none: for commands on files, which look at one or at none."""
-    return [f"{name} is no setting; {_meant(name)}" for name in _unknown(environment) if _alike(name)]
+    return [complaint for name, complaint in _unknown(environment) if _alike(name)]
 
 
-def _unknown(environment: Mapping[str, str]) -> list[str]:
-    begin = sorted(name for name in environment.keys() - KNOWN if name.startswith(_BEGIN))
-    return [name for name in begin if not _is_of_kubernetes(name, environment[name])]
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """What begins like a setting and is none, with what may be meant."""
+    return [complaint for _, complaint in _unknown(environment)]
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(environment.keys() - KNOWN):
+        if name.startswith(_BEGIN) and not _is_of_kubernetes(name, environment[name]):
+            yield name, f"{name} is no setting; {_meant(name)}"
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:

@@ -211,7 +211,6 @@ def _constant(text: str) -> Any:
     raise _Trouble("NOT_JSON", f"`{text}` is not JSON")
 
 
-_SECOND: Final = 1_000_000
 _MARK: Final = "\ufeff"
 _BLANK: Final = " \t\r\n"
 _strict: Final[Callable[[str], Any]] = json.JSONDecoder(
@@ -378,7 +377,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     at, recorded = _times(event, appended)
     when = recorded if recorded is not None else max(at, previous)
     if at > when + tolerance:
-        late, tolerated = -(-(at - when) // _SECOND), tolerance // _SECOND
+        late, tolerated = -(-(at - when) // SECOND), tolerance // SECOND
         said = f"`time` is {late} s later than when the event was recorded, and {tolerated} s are tolerated"
         raise _Trouble("FROM_THE_FUTURE", f"{said}; set the clock that says it, or send it when it has happened")
     return _digested(Fact(source, id, client, at, when, said), name, stated, recorded)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from streams.settings import OIDC, OIDC_BEGIN, NoSecret, secret_in
+from streams.settings import OIDC_BEGIN, NoSecret, secret_in, unknown
 from streams.web.access import is_loopback
 
 _PREFIX: Final = OIDC_BEGIN
@@ -49,9 +49,10 @@ def oidc_settings(environment: Mapping[str, str], desk: str | None, found: list[
 
     `desk` is where browsers find the desk (`GATE61_DESK_URL`); None where that is in `found` already.
     """
-    given = {n.removeprefix(_PREFIX): v for n, v in environment.items() if n.startswith(_PREFIX)}
+    own = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
+    given = {name.removeprefix(_PREFIX): value for name, value in own.items()}
     before = len(found)
-    found += [f"{_PREFIX}{n} is no setting; there are {', '.join(OIDC)}" for n in sorted(set(given) - set(OIDC))]
+    found += unknown(own)
     if not given:
         return None
     issuer = given.get("ISSUER", "")
