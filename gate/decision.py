@@ -10,7 +10,7 @@ from gate.dossier import Scope
 from gate.facts import Fact, Instant, Proposed, Thing
 from gate.known import Known
 from gate.law import SOLICITATION_CODES
-from gate.outcome import Outcome, Reason, ScopeView, Verdict, combine, view_of
+from gate.outcome import SHOWN_FACTS, Outcome, Reason, ScopeView, Verdict, combine, view_of
 from gate.policy import MINUTE, Policy
 from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
@@ -188,4 +188,4 @@ def _initiation(
         state = "contested"
     else:
         state = "exclusive" if grade in ("A", "B") else "under_review"
-    return (state, grade, tuple(f.evidence for f in filings[:8]))
+    return (state, grade, tuple(f.evidence for f in filings[:SHOWN_FACTS]))

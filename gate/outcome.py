@@ -25,7 +25,9 @@ class Verdict(IntEnum):
 
 _WORDS: Final = ("allow", "flag", "block")
 SHOWN_FACTS: Final = 8
+"""Ids that one reason names at most: a client may have any number of signs and papers."""
 SHOWN_SENTENCES: Final = 8
+"""Of one code, where an offer is of many things."""
 
 
 class Reason(Struct, frozen=True, array_like=True):

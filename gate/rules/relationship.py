@@ -6,7 +6,7 @@ Law: MiCA Art. 59(1); ESMA75-113276571-1710. Clock: event time of the change. A 
 from typing import Final
 
 from gate.dossier import Dossier
-from gate.outcome import Reason, Verdict
+from gate.outcome import SHOWN_FACTS, Reason, Verdict
 
 STRICTNESS: Final = {"exempt": 0, "suspended": 1, "exit_only": 2, "closed": 3}
 
@@ -20,4 +20,4 @@ def relationship_is_ending(dossier: Dossier) -> Reason | None:
         return None
     code = "SUSPENDED" if state == "suspended" else "EXIT_ONLY"
     sentence = f"the relationship is {state.replace('_', ' ')}: no offers, servicing and exit only"
-    return Reason(code, Verdict.BLOCK, sentence, tuple(facts[:8]))
+    return Reason(code, Verdict.BLOCK, sentence, tuple(facts[:SHOWN_FACTS]))

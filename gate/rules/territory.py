@@ -8,7 +8,7 @@ from typing import Final
 
 from gate.dossier import Dossier, Indication
 from gate.facts import Instant
-from gate.outcome import Reason, Verdict
+from gate.outcome import SHOWN_FACTS, Reason, Verdict
 from gate.register import Register
 
 STRONG: Final = frozenset(("kyc_residence", "registered_office", "tax_residence"))
@@ -54,7 +54,7 @@ def _is_strong(signs: list[_Sign]) -> bool:
 
 
 def _facts(signs: list[_Sign]) -> tuple[str, ...]:
-    return tuple(i.id for _, i in signs[:8])
+    return tuple(i.id for _, i in signs[:SHOWN_FACTS])
 
 
 def _countries(signs: list[_Sign]) -> str:

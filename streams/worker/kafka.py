@@ -242,7 +242,7 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         rebalance_timeout_ms=REBALANCE_MILLISECONDS,
         heartbeat_interval_ms=2_000,
         # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
-        # round is asked of its beat (`Gatekeeper.hanging`).
+        # round is asked of its beat (`Rounds.hanging`).
         max_poll_interval_ms=FOR_EVER,
         # A record that comes while a fetch for other partitions is under way waits for that fetch to end.
         fetch_max_wait_ms=10,

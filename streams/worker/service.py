@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import wraps
 from importlib.metadata import version as version_of
 from typing import Any, ClassVar, TypeVar
@@ -14,21 +14,17 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, UnknownError
 from mode import Service
 from redis.exceptions import RedisError
 
-from gate.facts import Instant
 from gate.policy import SECOND, Policy
-from state.finding import Finding, Level
-from state.redis_health import complaints, renew
-from state.redis_look import tag
 from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
-from streams.web.clock import ONE_SOURCE
 from streams.worker import kafka
 from streams.worker.following import Followed, made_anew, whole
 from streams.worker.here import Here
+from streams.worker.kafka_watch import KafkaWatch
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, UNREAD, PartitionLoop, unread
 from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
@@ -36,6 +32,8 @@ from streams.worker.outputs import Output
 from streams.worker.partition import Partition
 from streams.worker.progress import FIXED, OtherPartitions, same_spread
 from streams.worker.publishing import KafkaPublisher, Sender, producer
+from streams.worker.redis_watch import RedisWatch
+from streams.worker.rounds import Rounds
 
 log = structlog.get_logger("gate61.worker")
 STOP_SECONDS = 5.0
@@ -45,26 +43,8 @@ All partitions of the group wait for it, and after `kafka.REBALANCE_MILLISECONDS
 """
 REDIS_SECONDS = 5.0
 REACH_SECONDS = 2.0
-RENEWED_AGAIN = 60 * SECOND
-"""After so long Redis is asked again to write its append-only file anew, where it could not, or may not be asked."""
 INPUTS_SECONDS = 60.0
 """After so long it is asked again whether topics of inputs keep everything."""
-KAFKA_SECONDS = 5.0
-"""What Kafka gets to answer whoever only asks whether it is there."""
-STALLED_SECONDS = 30
-"""What is there and not read for so long, though the loop goes round, is held back by a transaction."""
-AWAITED_SECONDS = 5
-"""What Kafka does sooner than that where it is well, and what a round takes."""
-DEAF = 300 * SECOND
-"""Trouble with Kafka that another process might not have."""
-UNHEARD_SECONDS = 60
-"""After so long without an answer it is looked whether Kafka answers who comes to it anew."""
-BUSY_SECONDS = 10
-"""A round takes less where not much is to be judged."""
-HANGS_SECONDS = 60
-"""No round takes so long, but for what is judged,"""
-STUCK_SECONDS = 300
-"""and no event takes so long to judge."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
@@ -105,26 +85,18 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._running: dict[int, asyncio.Future[None]] = {}
         self._followed = Followed()
         self._names: Names = topics(self.settings.prefix)
-        self._world = Here(shown(self.settings.redis))
+        where = shown(self.settings.redis)
+        self._world = Here(where)
+        self._redis = Servers(self.settings.redis, REDIS_SECONDS)
+        self._redis_watch = RedisWatch(self._redis, self._world, where, f"{self._names.actions.name}:0")
+        self._kafka_watch = KafkaWatch(self.settings.kafka, self._names, self._world)
+        self._rounds = Rounds(self.loops, self._world, self._names.actions.name)
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
-        self._away: tuple[Instant, str] | None = None
-        """Since when Kafka has not answered, by the steady clock, and what came instead."""
-        self._ahead = False
-        """Whether it was said that this machine's clock is ahead."""
-        self._unrenewed: tuple[Instant, Finding] | None = None
-        """When Redis was last asked to write its append-only file anew, by the steady clock, and what keeps it from that."""
-        self._missing: list[str] = []
-        """Topics that Kafka does not have."""
-        self._stalled: dict[int, tuple[int, Instant]] = {}
-        """By partition that has more than it could look at: how far it looked, and since when by the steady clock."""
-        self._polled = (0, self._world.steady())
-        """When brokers said something of the register last, by Kafka's client; when that was seen, by the steady clock."""
 
     async def on_start(self) -> None:
         """Connect, waiting for whatever is not there yet; then take part in the group."""
         settings = self.settings
-        self._redis = Servers(settings.redis, REDIS_SECONDS)
         self._sender = Sender(lambda: producer(settings.kafka, settings.instance))
         self._follower = kafka.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
@@ -164,13 +136,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 wait = min(2 * wait, LONGEST_WAIT)
 
     async def _meet_redis(self) -> None:
-        wrong = await asyncio.to_thread(complaints, self._redis)
-        if wrong:
+        if wrong := await self._redis_watch.meet():
             raise CannotStart("; ".join(wrong))
-        await asyncio.to_thread(self._ask_time)  # Before any window is closed.
-
-    def _ask_time(self) -> None:
-        self._world.clock.ask(self._redis.of(tag(f"{self._names.actions.name}:0")))
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""
@@ -297,37 +264,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     @Service.timer(2.0)
     @harmless
     async def _examine(self) -> None:
-        """Redis may be changed while it runs: what it must be is asked again and again."""
-        try:
-            found = tuple(await asyncio.to_thread(complaints, self._redis))
-        except (RedisError, OSError):
-            return  # The loops meet that themselves.
-        with suppress(RedisError, OSError):
-            await asyncio.to_thread(self._ask_time)
-        if found != self._world.unfit:
-            log.warning("Redis is not fit to hold state" if found else "Redis is fit again", found=found)
-        self._world.unfit = found
-        self._compare_clocks()
-        with suppress(RedisError, OSError):
-            await self._renew()
-
-    async def _renew(self) -> None:
-        """Redis may have been started again, from a file that a crash cut."""
-        before = self._unrenewed
-        if before is not None and self._world.steady() - before[0] < RENEWED_AGAIN:
-            return
-        found = await asyncio.to_thread(renew, self._redis)
-        self._unrenewed = None if found is None or found.level is Level.OK else (self._world.steady(), found)
-        if found is not None and found.level is Level.OK:
-            log.info(f"Redis {found.what}")
-        elif found is not None and (before is None or before[1] != found):
-            log.warning(found.what, do=found.do)
-
-    def _compare_clocks(self) -> None:
-        ahead = bool(self._world.clock.ahead)
-        if ahead != self._ahead:
-            log.warning("clocks differ" if ahead else "clocks agree again", found=self._ahead_of_redis())
-        self._ahead = ahead
+        await self._redis_watch.look()
 
     @Service.timer(INPUTS_SECONDS)
     @harmless
@@ -352,50 +289,26 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     @harmless
     async def reach(self) -> None:
-        """Ask Kafka for its topics, which costs it nothing; say when it goes away, when it is back, and what it lacks."""
-        topics = [t.name for t in self._names if t != self._names.clock]
+        """Ask Kafka for its topics, which costs it nothing; end where another process would do better than this one."""
+        clients = (self._consumer, self._looker.consumer, self._asker, self._follower)
         try:
-            async with asyncio.timeout(KAFKA_SECONDS):
-                for client in (self._consumer, self._looker.consumer, self._asker, self._follower):
-                    found = await kafka.widths(client, topics)
+            found = await self._kafka_watch.ask(clients)
         except (KafkaError, TimeoutError, OSError) as error:
             if self.should_stop:
                 return  # Its clients were ended meanwhile.
-            if self._away is not None:
-                await self._listen(topics)
-            else:
-                why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
-                self._away = self._world.steady(), why
-                log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers(), error=why)
+            wrong = await self._kafka_watch.missed(error)
         else:
-            if self._away is not None:
-                log.warning("Kafka answers again", seconds=self._seconds_since(self._away[0]))
-            self._away = None
-            self._lacks([name for name, many in found.items() if not many])
-            if self.loops and (wider := self._wider(found)):
-                self._refuse("cannot go on", CannotStart(wider))
-
-    async def _listen(self, topics: list[str]) -> None:
-        """End where Kafka answers others: clients that know none of its brokers any more would wait for ever."""
-        away = self._away is not None and self._seconds_since(self._away[0]) > UNHEARD_SECONDS
-        if away and await kafka.answers_anew(self.settings.kafka, topics, KAFKA_SECONDS):
-            why = "Kafka answers who comes anew, and not this worker, which knows only brokers that are gone; start it again"
-            self._refuse("cannot go on", CannotStart(why))
-
-    def _lacks(self, topics: list[str]) -> None:
-        if topics != self._missing:
-            log.warning(missing(topics) if topics else "no topics are missing any more")
-        self._missing = topics
-
-    def _servers(self) -> str:
-        return ", ".join(self.settings.kafka.servers)
+            self._kafka_watch.answered(found)
+            wrong = self._wider(found) if self.loops else ""
+        if wrong:
+            self._refuse("cannot go on", CannotStart(wrong))
 
     @Service.timer(2.0)
     @harmless
     async def _watch(self) -> None:
         """A client of Kafka's that has died does not come back: whoever started the worker starts it again."""
         if self.loops:
-            self._heard()
+            self._kafka_watch.hear(self._follower)
         error = kafka.failed(self._consumer, self._follower, self._looker.consumer)
         if error is not None:
             # Kafka's client has no name for the error of a member whose instance another one has taken.
@@ -417,68 +330,21 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _measure(self) -> None:
         """Gauges that no batch moves."""
         self.metrics.register.set(self._followed.read[Log.REGISTER])
-        states: dict[str, int] = {}
         ends = await self._ends()
         for number, loop in self.loops.items():
             if number in ends and loop.partition.assumed:
-                self._saw(number, loop.partition.looked, ends[number])
+                looked, end = loop.partition.looked, ends[number]
+                self.metrics.lag.labels(number).set(max(0, end - looked))
+                self._rounds.saw(number, looked, end)
             self.metrics.beat.labels(number).set((self._world.steady() - loop.beat) / SECOND)
-            states[loop.state.partition(":")[0]] = states.get(loop.state.partition(":")[0], 0) + 1
         self.metrics.assigned.clear()
-        for state, count in states.items():
+        for state, count in Counter(loop.state.partition(":")[0] for loop in self.loops.values()).items():
             self.metrics.assigned.labels(state).set(count)
-
-    def _saw(self, number: int, looked: int, end: int) -> None:
-        """How far a partition has looked, and how far there is something."""
-        self.metrics.lag.labels(number).set(max(0, end - looked))
-        before = self._stalled.pop(number, None)
-        if looked < end and self._goes_round(number):
-            self._stalled[number] = before if before and before[0] == looked else (looked, self._world.steady())
-
-    def _goes_round(self, number: int) -> bool:
-        """Whether a partition reads on, again and again."""
-        loop = self.loops.get(number)
-        return loop is not None and loop.state == "running" and self._seconds_since(loop.beat) <= AWAITED_SECONDS
-
-    def _seconds_since(self, then: Instant) -> int:
-        return (self._world.steady() - then) // SECOND
-
-    def _awaiting(self) -> list[str]:
-        """Partitions that wait for Kafka longer than they do where it is well."""
-        waited = {
-            n: (loop.awaits[0], self._seconds_since(loop.awaits[1])) for n, loop in self.loops.items() if loop.awaits
-        }
-        return [
-            f"partition {n} has waited for {seconds} s for Kafka {what}; see `gate61 doctor`"
-            for n, (what, seconds) in waited.items()
-            if seconds > AWAITED_SECONDS
-        ]
-
-    def _busy(self) -> list[str]:
-        """Partitions whose round takes long for another reason: what comes meanwhile is not answered yet."""
-        late = {n: self._seconds_since(loop.beat) for n, loop in self.loops.items() if loop.goes and not loop.awaits}
-        return [
-            f"partition {n} is still judging what it took {seconds} s ago"
-            if self.loops[n].judging
-            else f"partition {n} has not gone round for {seconds} s"
-            for n, seconds in late.items()
-            if seconds > BUSY_SECONDS and self.loops[n].state == "running"
-        ]
-
-    def _unreadable(self) -> list[str]:
-        """Partitions that go round, and whose next record is there and does not come."""
-        waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
-        return [
-            f"nothing more of `{self._names.actions.name}:{n}` can be read for {seconds} s, though there is more: end the "
-            "transaction that somebody has open there"
-            for n, seconds in waited.items()
-            if seconds > STALLED_SECONDS
-        ]
 
     async def _ends(self) -> dict[int, int]:
         """The offset after the last record of each of this worker's partitions; of none while Kafka does not answer."""
         places = {TopicPartition(self._names.actions.name, number): number for number in self.loops}
-        if not places or self._away is not None:
+        if not places or self._kafka_watch.away:
             return {}
         try:
             async with asyncio.timeout(REACH_SECONDS):
@@ -487,54 +353,14 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             return {}
         return {places[place]: end for place, end in found.items()}
 
-    def _heard(self) -> Instant:
-        """When brokers said something of the register last, by the steady clock; Kafka's client notes it by another."""
-        polled = self._follower.last_poll_timestamp(TopicPartition(self._names.register.name, 0)) or 0
-        if polled != self._polled[0]:
-            self._polled = polled, self._world.steady()
-        return self._polled[1]
-
     def trouble(self) -> list[str]:
         """What keeps this worker from deciding, for `/readyz`."""
-        found = [self.ready] if self.ready else []
-        if self._away is not None:
-            since, why = self._away
-            seconds = self._seconds_since(since)
-            found.append(
-                f"Kafka at {self._servers()} has not answered for {seconds} s ({why}); see that it runs, and GATE61_KAFKA"
-            )
-        if self._missing:
-            found.append(missing(self._missing))
-        found += [*self._awaiting(), *self._busy(), *self._unreadable()]
-        return found + [f"partition {n} is {loop.state}" for n, loop in self.loops.items() if loop.state != "running"]
+        return [*([self.ready] if self.ready else []), *self._kafka_watch.trouble(), *self._rounds.trouble()]
 
     def warnings(self) -> list[str]:
         """What somebody should mend though offers are answered as ever, for `/readyz`."""
-        found = [self._unrenewed[1]] if self._unrenewed else []
-        return [*self._ahead_of_redis(), *(f"{f.what}; {f.do}" for f in found)]
-
-    def _ahead_of_redis(self) -> list[str]:
-        ahead = self._world.clock.ahead
-        where = f"Redis at {shown(self.settings.redis)}"
-        said = f"the clock of this machine is {ahead // SECOND} s ahead of that of {where}, by which windows are closed"
-        return [f"{said}; {ONE_SOURCE}"] if ahead else []
+        return self._redis_watch.warnings()
 
     def hanging(self) -> list[str]:
-        """Why the process should be started again, for `/livez`; trouble that is waited for is none.
-
-        Loops that did not go round for a minute although nothing is known to be wrong and nothing is judged, or one thing
-        for ever; and all of them where none got anything done with Kafka for long, though Kafka answers who follows the
-        register.
-        """
-        now = self._world.steady()
-        deaf = [loop for loop in self.loops.values() if isinstance(loop.trouble, KafkaError)]
-        since = max((loop.round for loop in deaf), default=now)
-        if len(deaf) == len(self.loops) and now - since > DEAF and now - self._heard() < DEAF:
-            return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
-        judges = self._world.at_it <= STUCK_SECONDS * SECOND
-        late = {n: self._seconds_since(loop.beat) for n, loop in self.loops.items() if loop.goes and not loop.paused}
-        return [
-            f"partition {n} has not gone round for {seconds} s"
-            for n, seconds in late.items()
-            if seconds > HANGS_SECONDS and not (self.loops[n].judging and judges)
-        ]
+        """Why the process should be started again, for `/livez`; trouble that is waited for is none."""
+        return self._rounds.hanging(self._kafka_watch.heard)

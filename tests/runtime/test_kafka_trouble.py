@@ -245,7 +245,7 @@ async def test_who_knows_only_brokers_that_are_gone_ends_when_kafka_answers_othe
     monkeypatch.setattr("streams.worker.kafka.answers_anew", answers_anew)
     for clock[0] in (0, 30, 59):
         await keeper.reach()
-    assert asked == 0 and keeper._away
+    assert asked == 0 and keeper._kafka_watch.away
     for clock[0] in (61, 3600):  # Nobody hears Kafka: another process would not either.
         await keeper.reach()
     assert asked == 2 and not ended
@@ -297,7 +297,7 @@ async def test_who_stops_in_order_says_so_and_complains_of_nobody(
     keeper._stopped.set()
     await keeper.on_stop()
     await keeper.reach()
-    assert capsys.readouterr().out.strip().endswith("stopped") and keeper._away is None
+    assert capsys.readouterr().out.strip().endswith("stopped") and not keeper._kafka_watch.away
 
 
 def test_a_topic_that_is_deleted_is_named_by_the_worker(setting: Setting) -> None:
@@ -339,7 +339,7 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
         (63, 9, False),
     ):
         now[0], loop.beat = seconds, seconds * SECOND
-        keeper._saw(1, looked, 9)
+        keeper._rounds.saw(1, looked, 9)
         assert bool(keeper.trouble()) is said, seconds
         if said:
             assert "nothing more of `gate61.client-actions.v1:1` can be read for 31 s" in keeper.trouble()[0]
@@ -354,14 +354,14 @@ def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypat
     loop = SimpleNamespace(state="running", beat=0, awaits=waited_for, goes=True, judging=False)
     keeper.loops[1] = loop  # type: ignore[assignment]
     for now[0] in range(0, 100, 5):
-        keeper._saw(1, 5, 9)
+        keeper._rounds.saw(1, 5, 9)
         said = f"partition 1 has waited for {now[0]} s for Kafka to keep what it publishes; see `gate61 doctor`"
         assert keeper.trouble() == ([said] if now[0] > 5 else [])
     loop.awaits = None
     for now[0] in range(100, 125, 5):  # It goes on, and what it has not read yet may come at once.
         loop.beat = now[0] * SECOND
         assert keeper.trouble() == []
-        keeper._saw(1, 5, 9)
+        keeper._rounds.saw(1, 5, 9)
 
 
 class Alone:
@@ -622,9 +622,11 @@ async def test_who_gets_nothing_done_though_kafka_answers_is_started_again(monke
         ([stuck._replace(round=now)], 1, False),
         ([], 1, False),
     ):
-        keeper.loops, keeper._follower = dict(enumerate(loops)), Follower()
-        keeper._follower.heard, clock[0] = heard, now - heard * SECOND
-        keeper._heard()
+        keeper.loops.clear()
+        keeper.loops.update(enumerate(loops))  # type: ignore[arg-type]
+        follower = Follower()
+        follower.heard, clock[0] = heard, now - heard * SECOND
+        keeper._kafka_watch.hear(follower)
         clock[0] = now
         assert bool(keeper.hanging()) is hangs, (loops, heard)
 
@@ -632,12 +634,12 @@ async def test_who_gets_nothing_done_though_kafka_answers_is_started_again(monke
 async def test_who_is_busy_judging_is_not_ready_and_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless it is the same for minutes: what hangs is started again, also where its last trouble is not over."""
     keeper, clock = Keeper(), [0]
-    keeper.ready, keeper._follower = "", Follower()
+    keeper.ready = ""
     monkeypatch.setattr(keeper._world.clock, "steady", lambda: clock[0] * SECOND)
     busy = Looping(None, 0, 0, "running", judging=True)
     others = busy._replace(judging=False), busy._replace(judging=False, state="waiting: KafkaError")
     apart = busy._replace(goes=False), busy._replace(judging=False, state="paused", paused=True)
-    keeper.loops = dict(enumerate((busy, *others, *apart)))  # type: ignore[arg-type]
+    keeper.loops.update(enumerate((busy, *others, *apart)))  # type: ignore[arg-type]
 
     async def judged(seconds: int) -> tuple[list[str], list[str]]:
         """What is said after so long of one partition's judging, in which the others wait for it."""
