@@ -14,6 +14,7 @@ from streams.alerts.config import Channel
 from streams.alerts.metrics import Metrics
 from streams.alerts.outbox import Attempt, Delivery
 from streams.alerts.receivers import Receiver
+from streams.faults import cause
 from streams.web.clock import Clock
 
 AT_ONCE: Final = 8
@@ -116,5 +117,5 @@ class Courier:
         try:
             return await self._to.send(delivery, self._clock())
         except Exception as error:  # Whatever a receiver makes us stumble over holds up no other message.
-            _log.error("a message could not be sent", channel=self._channel.name, cause=type(error).__name__)
+            _log.error("a message could not be sent", channel=self._channel.name, cause=cause(error))
             return Attempt(False, f"an error of ours ({type(error).__name__})")

@@ -25,6 +25,7 @@ from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
 from streams.alerts.speaking import speak
 from streams.alerts.tables import mark, position
+from streams.faults import cause
 from streams.feed import Feed, FeedTrouble, SourceHealth
 from streams.stores import marks, positions
 from streams.web.clock import Clock, now
@@ -103,7 +104,7 @@ class Alerts:
                 if self._trouble.pop(name, None):
                     _log.info("it goes on", what=name)
             except Exception as error:
-                said = str(error) if isinstance(error, FeedTrouble) else f"{_kind(error)} ({type(error).__name__})"
+                said = str(error) if isinstance(error, FeedTrouble) else f"{_kind(error)} ({cause(error)})"
                 if self._trouble.get(name) != said:
                     _log.error("it does not go on, and is tried again", what=name, trouble=said)
                 self._trouble[name] = said

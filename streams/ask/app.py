@@ -13,6 +13,7 @@ from state.redis_servers import AsyncServers
 from streams.ask.over_redis import OverRedis
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.ask.stream import KafkaStream
+from streams.faults import cause
 from streams.settings import Settings, shown
 from streams.topics import topics
 from streams.web.access import Access
@@ -27,7 +28,8 @@ _log = structlog.get_logger("gate61.ask")
 def _ended(following: "asyncio.Task[None]") -> None:
     """Nothing could be answered any more: whoever started the process starts it again."""
     if not following.cancelled():
-        _log.critical("the stream is followed no longer; the process ends", cause=repr(following.exception()))
+        error = following.exception()
+        _log.critical("the stream is followed no longer; the process ends", cause=error and cause(error))
         signal.raise_signal(signal.SIGTERM)
 
 

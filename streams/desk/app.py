@@ -30,6 +30,7 @@ from streams.desk.pages.evidence import evidence_pages
 from streams.desk.pages.overviews import overview_pages
 from streams.desk.pages.queue import queue_pages
 from streams.desk.pages.view import View
+from streams.faults import cause
 from streams.web.application import bare
 from streams.web.problems import Problem
 
@@ -141,7 +142,7 @@ def _troubles(app: FastAPI, view: View) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
-        _log.error("an error of the desk itself", cause=type(error).__name__)
+        _log.error("an error of the desk itself", cause=cause(error))
         what = "An error of the desk itself; what was done last may not be. Look before."
         answer = said(request, 500, "Our mistake", what)
         answer.headers.update(safe_headers(view.desk.door.secure))  # This answer is made outside of `SafeAnswers`.

@@ -13,6 +13,7 @@ from streams.desk.acts import Acts
 from streams.desk.fold import fold
 from streams.desk.live import Live
 from streams.desk.tables import mark, position
+from streams.faults import cause
 from streams.feed import Feed, FeedTrouble
 from streams.feed.sending import Sender
 from streams.stores import marks, positions
@@ -83,7 +84,7 @@ class Desk:
                     await self.acts.send(id)
                     self.live.ring()
             except Exception as error:
-                _log.warning("acts are not sent again now", cause=type(error).__name__)
+                _log.warning("acts are not sent again now", cause=cause(error))
             await asyncio.sleep(RESEND_SECONDS)
 
     async def close(self) -> None:
@@ -101,4 +102,4 @@ def _why(error: Exception) -> str:
         case SQLAlchemyError():
             return "the desk's own store cannot be written"
         case _:
-            return f"the logs hold what cannot be taken in ({type(error).__name__}); see who else writes to the topics"
+            return f"the logs hold what cannot be taken in ({cause(error)}); see who else writes to the topics"

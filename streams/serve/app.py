@@ -14,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from gate.instants import moment
 from state.journal import Kept, Out, Taken
 from streams.ask.routes import Budget, ask_routes, probes
+from streams.faults import cause
 from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, arrivals
 from streams.serve.intake import Intake, OtherLog, Result
@@ -92,7 +93,7 @@ class Service:
             try:
                 self._came_out(await self._do(self._intake.wake))
             except Exception as error:
-                _log.error("scopes could not be closed; it is tried again", cause=type(error).__name__)
+                _log.error("scopes could not be closed; it is tried again", cause=cause(error))
 
     async def _do(self, work: Callable[[], T]) -> T:
         """Have the gate's thread do something; its store failing is no failure of the request."""

@@ -22,6 +22,7 @@ from gate.policy import Policy
 from state import Journal
 from state.journal import Kept, Log, Out, Taken
 from streams.embedded import Effect, Gate
+from streams.faults import cause
 from streams.serve.bodies import Arrival, structured
 from streams.web.clock import Clock, now
 from streams.wire import Read, Rejected
@@ -163,10 +164,12 @@ class Intake:
             done = work()
             self.gate.commit()
         except BaseException as error:
-            _log.error("nothing was taken", cause=type(error).__name__, do="see that the disk can be written")
-            if isinstance(error, sqlite3.Error):
+            of_store = isinstance(error, sqlite3.Error)
+            if of_store:
                 self.trouble = str(error)
-            self._again()
+            self._again()  # Before anything else that might fail.
+            hint = {"do": "see that the disk can be written"} if of_store else {}
+            _log.error("nothing was taken", cause=cause(error), **hint)
             raise
         self._wrote()
         return done

@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -24,10 +25,31 @@ def log_to_stderr() -> None:
     """From now on, in this process."""
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), _renderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     quiet_kafka()
+
+
+class Unfailing:
+    """A stream whose lines are lost where it takes none: its disk is full, or who read it is gone.
+
+    Whoever logs is about to wait for something, or to begin anew, and would end instead, or go on half way.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write it if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Overheard(logging.Handler):

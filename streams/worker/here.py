@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from gate.facts import Instant
 from state import redis_errors
 from streams.connection import said
+from streams.faults import fault
 from streams.worker.clock import Clock
 
 WAITING_AT_ONCE = 8
@@ -77,7 +78,9 @@ class Here:
 
     def said(self, error: Exception) -> str:
         """See `Surroundings`."""
-        return redis_errors.said(error, self._redis) if isinstance(error, RedisError) else said(error)
+        if isinstance(error, RedisError):
+            return redis_errors.said(error, self._redis)
+        return fault(error) or said(error)
 
     def say(self, partition: int, what: str, **details: object) -> None:
         """A line of log; never what events hold."""

@@ -107,7 +107,10 @@ class KafkaSource:
         self._looker = looker
         self._asker = asker
         self._decisions = TopicPartition(names.decisions.name, number)
-        self._acknowledged = 0.0
+        self._acknowledged: tuple[int, int] | None = None
+        """What was noted last of both,"""
+        self._tried = 0.0
+        """and when that was tried."""
         self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
@@ -166,13 +169,15 @@ class KafkaSource:
                 raise made_anew(self._logs[log].topic, read[log])
         return ends
 
-    async def acknowledge(self, actions: int, between: int) -> None:
+    async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
         """See `Source`."""
-        if monotonic() < self._acknowledged + ACKNOWLEDGE_SECONDS:
+        place = actions, between
+        if place == self._acknowledged or (not at_once and monotonic() < self._tried + ACKNOWLEDGE_SECONDS):
             return
-        self._acknowledged = monotonic()
-        with suppress(KafkaError):  # A hint only; the next one is newer.
+        self._tried = monotonic()
+        with suppress(KafkaError):  # A hint only; it is tried again.
             await self._consumer.commit({self._actions: actions, self._between: between})
+            self._acknowledged = place
 
 
 async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, int]:

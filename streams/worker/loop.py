@@ -10,12 +10,14 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_store import Fenced
+from streams.faults import fault
 from streams.worker.merge import Ends, Log, LogLost
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
@@ -27,6 +29,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds before the partition is assumed again after an error, doubled up to the longest."""
 POLL = 0.25
 """Seconds that an idle partition waits for records before it looks at deadlines and the register."""
+LAST_SECONDS = 1.0
+"""What Kafka gets to note how far a partition came that is let go of."""
 VERIFY = 5 * SECOND
 """After so long an idle partition asks whether what it wrote is still there."""
 
@@ -88,8 +92,8 @@ class Source(Protocol):
         Raises `LogLost` if register or policies end before what was read of them.
         """
 
-    async def acknowledge(self, actions: int, between: int) -> None:
-        """Tell lag tools; may fail without harm."""
+    async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
+        """Tell lag tools, now and then if not at once; may fail without harm."""
 
 
 class Publisher(Protocol):
@@ -198,16 +202,24 @@ class PartitionLoop:
                 while not self.stopping:
                     await self._batch()
                 await self._world.aside(self.partition.part)
+                await self._acknowledge_last()
             except Exception as error:
                 self._trouble(error)
                 await self._rest(self._wait)
                 self._wait = min(2 * self._wait, LONGEST_WAIT)
 
+    async def _acknowledge_last(self) -> None:
+        """For as long as nobody reads on, lag tools see what was noted last."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._source.acknowledge(*self.partition.next, at_once=True)
+
     def _trouble(self, error: Exception) -> None:
+        what = self._world.said(error)
+        for_people = isinstance(error, LogLost) or fault(error)
+        kind = "fenced" if isinstance(error, Fenced) else "stopped" if for_people else "waiting"
         # Without its traceback, which knows this loop: so both, and all that is in memory, go when they are let go of.
         self.trouble, self.goes = error.with_traceback(None), False
-        what = self._world.said(error)
-        kind = "fenced" if isinstance(error, Fenced) else "stopped" if isinstance(error, LogLost) else "waiting"
         self.state = self._said = f"{kind}: {what}"
         self.partition.counts.clear()  # What was not remembered did not happen, and is counted when it does.
         self.partition.counts["trouble", kind] += 1
@@ -291,8 +303,8 @@ class PartitionLoop:
             self._have_all_answers(end)
             partition.kept(end)
             self._kept = partition.outbox
+        await self._kafka("to note how far it has come", self._source.acknowledge(*partition.next))
         if actions.records or between.records or outputs:
-            await self._kafka("to note how far it has come", self._source.acknowledge(*partition.next))
             self.seconds(perf_counter() - begun)
         else:
             await self._verify()

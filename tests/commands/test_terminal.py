@@ -1,6 +1,8 @@
 """What others wrote never steers the terminal of who reads it, nor is it taken for markup, whichever command shows it."""
 
 import ast
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from io import StringIO
@@ -124,6 +126,23 @@ def test_a_table_loses_nothing_of_what_it_shows_as_words(monkeypatch: pytest.Mon
     said = out.getvalue()
     assert SHOWN in said and SHOWN.replace(r"\x07", "") in said  # Of a `Text` rich itself drops the bell.
     assert "next" in said and "\x1b" not in said
+
+
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    """Who read it is gone, or its disk is full: what was to be waited for is waited for all the same."""
+    saying = """
+import structlog
+from streams.web import logs
+logs.log_to_stderr()
+for _ in range(9):
+    structlog.get_logger().warning("Redis does not answer", why="x" * 10_000)
+print("goes on")
+"""
+    gone, nobody = os.pipe()
+    os.close(gone)
+    done = subprocess.run([sys.executable, "-c", saying], stdout=subprocess.PIPE, stderr=nobody, check=False)
+    os.close(nobody)
+    assert done.stdout == b"goes on\n"
 
 
 def test_what_is_logged_cannot_steer_a_terminal() -> None:

@@ -27,7 +27,7 @@ from tests.player import POLICY
 from tests.promises.histories import history
 from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, process, serving
 from tests.serving.test_events import OFFER, TOLD
-from tests.stories.telling import country
+from tests.stories.telling import country, entity, offer
 
 MONTH = (Path(streams.demo.__file__ or "").parent / "month.jsonl").read_bytes().splitlines()
 
@@ -124,6 +124,29 @@ def test_a_store_that_cannot_be_written_takes_nothing_and_says_so(tmp_path: Path
         assert everything(client) == before
         (taken,) = post(client, OFFER)
         assert taken["status"] == "taken" and taken["out"]
+
+
+def test_what_was_not_taken_is_not_judged_on_though_the_log_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else fails beside the store: the gate first goes back to what was committed."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    asked = offer(by="sister")["data"] | {"client": "anna"}
+    with serving(tmp_path / "gate.db") as client:
+        post(client, *TOLD)
+        blocker = sqlite3.connect(tmp_path / "gate.db", isolation_level=None)
+        blocker.execute("begin immediate")
+        with monkeypatch.context() as failing:
+            failing.setattr("streams.serve.intake._log.error", broken)
+            sister = json.dumps(entity("sister", "eu_authorised", services=[asked["service"]]))
+            assert client.post("/v1/events", content=sister, headers=STRUCTURED).status_code >= 500
+        blocker.execute("rollback")
+        assert client.post("/v1/check", json=asked).json()["leading"] != "AUTHORISED_ENTITY"
+        post(client, sister)
+        assert client.post("/v1/check", json=asked).json()["leading"] == "AUTHORISED_ENTITY"
 
 
 def test_with_a_full_disk_it_is_not_ready_until_there_is_room(tmp_path: Path) -> None:

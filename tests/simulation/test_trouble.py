@@ -72,6 +72,18 @@ def loop(world: World, failing: Failing) -> PartitionLoop:
     return PartitionLoop(Partition(0, 1, followed, store, "0"), Source(world, 0), Publisher(world), failing)
 
 
+async def test_a_mistake_of_our_own_is_not_called_waiting(loop: PartitionLoop, failing: Failing, world: World) -> None:
+    """Nothing that is waited for mends it: whoever looks is to know, and where to look; never what a client is called."""
+
+    def broken() -> None:
+        raise KeyError("anna")
+
+    loop.partition.recall = broken  # type: ignore[method-assign]
+    await _states(loop, lambda: loop.trouble)
+    assert loop.state.startswith("stopped: KeyError") and "anna" not in loop.state
+    assert not [said for said in world.happened if "anna" in said]
+
+
 def _offers(world: World, many: int) -> None:
     for n in range(many):
         said = json.dumps(offer(who="anna", id=f"o{n}", offer=f"o{n}")).encode()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from gate.facts import Instant
 from state import redis_store
 from streams.connection import said
+from streams.faults import fault
 from streams.topics import Names
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Log
@@ -144,7 +145,7 @@ class Surroundings:
     aside = apart
 
     def said(self, error: Exception) -> str:
-        return said(error)
+        return fault(error) or said(error)
 
     def say(self, partition: int, what: str, **details: object) -> None:
         self.world.happened.append(f"{partition} {what} {details}")
@@ -156,6 +157,8 @@ class Source:
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number = world, number
         self.at = [0, 0]
+        self.acknowledged: tuple[int, int] | None = None
+        """What was acknowledged last, of both logs."""
 
     def _log(self, topic: int, partition: int | None = None) -> list[Record]:
         return self.world.logs.get((topic, self.number if partition is None else partition), [])
@@ -206,8 +209,10 @@ class Source:
         found: list[int] = await self.world.effect("ends", self._ends)
         return found
 
-    async def acknowledge(self, actions: int, between: int) -> None:
-        await self.world.effect("acknowledge", lambda: None)
+    async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
+        if (actions, between) != self.acknowledged:
+            await self.world.effect("acknowledge", lambda: None)
+            self.acknowledged = actions, between
 
 
 class Publisher:
