@@ -5,9 +5,11 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := gate state streams tests deploy/native
+LAW := tests/stories tests/promises
+BESIDE := -n 2 --dist loadgroup -m "not alone"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev native parts demo test lint check bench bench-decide bench-stream prove mutants format schemas
+.PHONY: help setup dev native parts demo test lint law check bench bench-decide bench-stream prove mutants format schemas
 
 help:  ## this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,9 +47,12 @@ lint: dev  ## format, lint, strict types, import directions
 	$(BIN)/mypy --strict --explicit-package-bases deploy/native/translate.py deploy/native/build.py
 	$(BIN)/lint-imports
 
+law: lint  ## lint, and the tests of the law alone, for which nothing is compiled
+	$(BIN)/pytest $(BESIDE) $(LAW)
+
 check: parts  ## lint, and all tests
-	@$(MAKE) --no-print-directory -j2 native lint
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone" --durations=40 --durations-min=4
+	@$(MAKE) --no-print-directory -j2 native law
+	$(BIN)/pytest $(BESIDE) $(LAW:%=--ignore=%) --durations=40 --durations-min=4
 	$(BIN)/pytest -m alone
 
 bench: bench-decide bench-stream  ## measures everything, some 30 minutes
