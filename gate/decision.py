@@ -52,14 +52,18 @@ def _ask(failed: list[Reason], offer: Fact, rule: Callable[[*Ts], Reason | None]
     try:
         return rule(*about)
     except Exception as error:
-        failed.append(rule_failed(offer, error))
+        failed.append(rule_failed(offer, _name(rule), error))
         return None
 
 
-def rule_failed(offer: Fact, error: Exception) -> Reason:
-    """A rule that cannot be evaluated, even by our own mistake, blocks."""
-    said = f"a rule could not be evaluated ({type(error).__name__}); nothing is sent until it can"
+def rule_failed(offer: Fact, rule: str, error: Exception) -> Reason:
+    """A rule that cannot be evaluated, even by our own mistake, blocks; its name is for whoever mends it."""
+    said = f"the rule `{rule}` could not be evaluated ({type(error).__name__}); nothing is sent until it can"
     return Reason("RULE_FAILED", Verdict.BLOCK, said, (offer.id,))
+
+
+def _name(rule: Callable[..., Reason | None]) -> str:
+    return str(getattr(rule, "__name__", "unnamed"))
 
 
 class _Judging:
@@ -79,7 +83,7 @@ class _Judging:
             try:
                 judged.append(self._softest(thing))
             except Exception as error:
-                failed.append(rule_failed(offer, error))
+                failed.append(rule_failed(offer, "softest_scope", error))
         for _, found in judged:
             late += found
         late += failed
@@ -153,7 +157,7 @@ class _Judging:
             try:
                 reason = rule(about)
             except Exception as error:
-                reason = rule_failed(self._offer, error)
+                reason = rule_failed(self._offer, _name(rule), error)
             if reason is not None:
                 reasons.append(reason)
         return reasons

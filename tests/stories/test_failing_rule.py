@@ -69,7 +69,8 @@ def test_the_reason_says_what_failed_and_not_with_what(monkeypatch: pytest.Monke
     break_(monkeypatch, "relationship_is_ending")
     (told,) = told_answers(clean_client(), offer())
     (reason,) = told["reasons"]
-    assert "ZeroDivisionError" in reason["said"] and "mistake of our own" not in reason["said"]
+    assert "`fails`" in reason["said"] and "ZeroDivisionError" in reason["said"]
+    assert "mistake of our own" not in reason["said"]
     assert reason["facts"] == ["offer-anna"]
 
 
