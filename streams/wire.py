@@ -372,7 +372,10 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     data = event.get("data")
     if not isinstance(data, dict):
         raise _Trouble("BAD_FIELD", "`data` must be a JSON object")
-    stated = _canonical(data)
+    for attribute, value in event.items():
+        if attribute != "data":
+            _canonical({attribute: value}, f"attribute {attribute[:64]!a}")
+    stated = _canonical(data, "`data`")
     said = _said(kind, data)
     at, recorded = _times(event, appended)
     when = recorded if recorded is not None else max(at, previous)
@@ -383,11 +386,16 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     return _digested(Fact(source, id, client, at, when, said), name, stated, recorded)
 
 
-def _canonical(data: dict[str, Any]) -> bytes:
+def _canonical(content: dict[str, Any], where: str) -> bytes:
+    """An object the same however it was written; `where` in the event it stands.
+
+    All of an event must have such a form, also what the gate does not look at: it is handed on as it came.
+    """
     try:
-        return _encode(data)
-    except (UnicodeEncodeError, msgspec.MsgspecError, ValueError, OverflowError):
-        raise _Trouble("BAD_FIELD", "`data` holds text that is not Unicode, or a number beyond 64 bits") from None
+        return _encode(content)
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        said = f"{where} holds text that is not Unicode (half of a surrogate pair): cut text between characters"
+        raise _Trouble("BAD_FIELD", said) from None
 
 
 def _times(event: dict[str, Any], appended: Instant | None) -> tuple[Instant, Instant | None]:

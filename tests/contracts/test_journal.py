@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gate.dossier import Dossier
@@ -49,6 +50,25 @@ def test_a_page_holds_so_many_bytes_and_one_entry_at_least(tmp_path: Path, monke
             pages.append([entry.number for entry in page])
         assert pages == [[1, 2], [3], [4], [5, 6]]
     assert [journal.last_number("out"), journal.last_number("taken"), journal.last_number("rejected")] == [6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (rb'{"a":"\ud83d"}', rb'{"a":"\ufffd"}'),
+        (rb'{"\uDE00\uD83D":[{"\ud83d\u0041":1}]}', rb'{"\ufffd\ufffd":[{"\ufffd\u0041":1}]}'),
+        (rb'{"a":"\ud83d\ud83d\ude00\ude00"}', rb'{"a":"\ufffd\ud83d\ude00\ufffd"}'),
+        (rb'{"a":"\\ud83d \\\ud83d \" \uD83D\uDE00"}', rb'{"a":"\\ud83d \\\ufffd \" \uD83D\uDE00"}'),
+    ],
+)
+def test_what_a_gate_of_before_took_can_be_read(tmp_path: Path, held: bytes, told: bytes) -> None:
+    """Half of a surrogate pair stands as a replacement character; who reads on knows the entry by what he read."""
+    journal = Journal(tmp_path / "gate.db")
+    journal.take(held, 5)
+    (entry,) = journal.taken(0, 9)
+    assert entry.data == told and msgspec.json.decode(told) is not None
+    known = [journal.stands("taken", 1, mark) for mark in (entry.mark, mark_of(held), mark_of(b"x"))]
+    assert known == [True, True, False]
 
 
 def test_all_of_it_lasts_together(tmp_path: Path) -> None:

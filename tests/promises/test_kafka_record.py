@@ -144,6 +144,7 @@ def test_a_structured_offer_beside_bad_headers_is_answered(headers: Headers, exp
         (b"[" * 501 + b"]" * 501, "NOT_JSON"),
         (b"9" * 4_301, "NOT_JSON"),
         (b'"\xff"', "NOT_UTF8"),
+        (b'"\\ud83d"', "BAD_FIELD"),
     ],
 )
 def test_an_offer_whose_client_and_offer_can_be_seen_is_answered_in_both_modes(filling: bytes, expected: str) -> None:
@@ -154,6 +155,15 @@ def test_an_offer_whose_client_and_offer_can_be_seen_is_answered_in_both_modes(f
         reject = refused(take(value.replace(b"61061", filling), headers))
         assert (reject.reason, reject.client, reject.offer) == (expected, "cl-1", "of-1")
         assert (reject.source, reject.id, reject.at) == (event["source"], event["id"], instant(event["time"]))
+
+
+def test_an_attribute_that_is_no_unicode_is_refused_where_it_can_be_written() -> None:
+    """Structured; what a header holds that is no UTF-8 is read with replacement characters."""
+    event = example("offer.proposed") | {"comment": "\ud83d"}
+    reject = refused(take(structured(event), AS_STRUCTURED))
+    assert (reject.reason, reject.client, reject.offer) == ("BAD_FIELD", "cl-1", "of-1")
+    value, headers = binary(example("offer.proposed"))
+    assert isinstance(take(value, [*headers, ("ce_comment", b"\xed\xa0\xbd")]), Read)
 
 
 @pytest.mark.parametrize(

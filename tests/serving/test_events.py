@@ -311,6 +311,20 @@ def test_what_is_wrong_with_one_event_of_a_batch_is_wrong_with_no_other(client: 
     assert results[-1]["out"][0]["event"]["data"]["leading"] == "WITHIN_WINDOW"
 
 
+@pytest.mark.parametrize("kind", [STRUCTURED, BATCH, LINES], ids=["structured", "batch", "lines"])
+def test_an_attribute_that_is_no_unicode_is_refused_in_every_kind_of_body(
+    client: TestClient, kind: dict[str, str]
+) -> None:
+    """As where data holds it, and its offer is answered."""
+    garbled = json.dumps({**OFFER, "comment": "cut within \ud83d"})
+    body = f"[{garbled}]" if kind is BATCH else garbled
+    (result,) = client.post("/v1/events", content=body, headers=kind).json()["results"]
+    assert result["reason"] == "BAD_FIELD" and "attribute 'comment'" in result["message"]
+    assert result["out"][0]["event"]["data"]["leading"] == "UNREADABLE_OFFER"
+    assert client.get("/v1/taken").json()["events"] == []
+    assert client.get("/v1/rejected").json()["rejected"][0]["raw"] == garbled
+
+
 def test_events_of_a_batch_are_told_apart_in_no_time() -> None:
     """Or not at all where there is too much between them."""
     lines = {**BATCH}
