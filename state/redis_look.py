@@ -13,6 +13,7 @@ _KEYS: Final[tuple[tuple[str, Any], ...]] = (
     ("notes", {}),
     ("dossiers", 0),
     ("outbox", b"none"),
+    ("making", None),
     ("seen", 0),
     ("seen", 0),
 )
@@ -65,6 +66,8 @@ class Look(NamedTuple):
     outbox: bool
     lost: str
     """Why nothing may be decided on it; empty where that is whole, or nothing."""
+    making: bytes = b""
+    """What `RedisStore.making` noted; empty where nothing is."""
 
     def noted(self, name: str) -> bytes | None:
         """What was kept beside the clients."""
@@ -138,20 +141,20 @@ def look(redis: Any, at: str) -> Look:
     """What there is of the partition whose keys begin so; nothing is written, and nobody is disturbed."""
     week = 0
     while True:
-        (meta, notes, clients, outbox, *ids), wrong = _found(redis, at, week)
+        (meta, notes, clients, outbox, making, *ids), wrong = _found(redis, at, week)
         noted = _readable(notes.get(b"week")) or 0
         if noted == week:
             break
         week = noted  # The ids of that week are to be counted in one moment with all else.
     next_, batch, *_ = meta
-    found = Look(_readable(next_), _readable(batch) or 0, clients, notes, outbox == b"string", wrong)
+    found = Look(_readable(next_), _readable(batch) or 0, clients, notes, outbox == b"string", wrong, making or b"")
     return found if wrong else found._replace(lost=_lost(redis, at, found, meta, (clients, len(notes), *ids)))
 
 
 def _found(redis: Any, at: str, week: int) -> tuple[list[Any], str]:
     """What each key holds, and which of them is not of its type."""
     asked = redis.pipeline(transaction=True)
-    asked.hmget(f"{at}meta", _META).hgetall(f"{at}notes").hlen(f"{at}dossiers").type(f"{at}outbox")
+    asked.hmget(f"{at}meta", _META).hgetall(f"{at}notes").hlen(f"{at}dossiers").type(f"{at}outbox").get(f"{at}making")
     for key in ids_of(at, week):
         asked.hlen(key)
     with unnamed():

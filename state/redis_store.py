@@ -14,6 +14,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:notes` | hash |
 | `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
 | `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
+| `{tag}:making` | how far it is to be made anew, from before the first key is removed until that is done |
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -415,10 +416,22 @@ class RedisStore:
         """How many clients are stored."""
         return int(self._redis.hlen(self._key("dossiers")))
 
+    def making(self, goal: bytes | None) -> None:
+        """Note how far the state is to be made anew; None when it is. Whoever finds the note finds the half of a state.
+
+        It is no part of the state: what is written, and `clear`, leaves it as it is.
+        """
+        if goal is None:
+            self._redis.unlink(self._key("making"))
+        else:
+            self._redis.set(self._key("making"), goal)
+
     def clear(self) -> None:
         """Remove everything; a second state below this one too."""
+        kept = self._key("making").encode()
         for key in self._redis.scan_iter(match=f"{self._tag}*", count=1000):
-            self._redis.unlink(key)
+            if key != kept:
+                self._redis.unlink(key)
         self.rollback()
 
     def differences(self, other: "RedisStore") -> Iterator[str]:

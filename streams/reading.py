@@ -7,8 +7,8 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from streams.codecs import unpack_every_codec
 from streams.connection import connection
+from streams.records import read_alike
 from streams.settings import Kafka
 
 SECONDS = 10.0
@@ -30,7 +30,7 @@ class Extent(Struct, frozen=True):
 
 def reader(kafka: Kafka, seconds: float = SECONDS) -> KafkaConsumer:
     """A consumer without a group; close it. Raises `KafkaError` if no broker answers in that time."""
-    unpack_every_codec()
+    read_alike()
     return KafkaConsumer(
         **connection(kafka),
         enable_auto_commit=False,

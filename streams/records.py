@@ -1,29 +1,37 @@
-"""Records whose header names are not UTF-8: aiokafka cannot read them, and one would stop its partition for good.
+"""What brokers hold, read alike by both of Kafka's clients, aiokafka and kafka-python: what one can read the other can.
 
-Brokers take any bytes as a header's name, and clients that are not of the JVM send them. Such a name is read with its bytes
-as escapes (`\\xff`); everything else of the record, and every other record, is read as ever.
+Brokers take any bytes as a header's name, and as a record's own attributes, which mean nothing yet; neither client can read
+all of them, and a record with such would stop its partition for good. A name that is not UTF-8 is read with its bytes as
+escapes (`\\xff`); all else as aiokafka does it, for kafka-python too, which has no codec but gzip by itself.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from struct import unpack_from
 from typing import Any
 
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint
+from kafka.errors import CorruptRecordError
+from kafka.record import default_records, legacy_records, memory_records
 
 _LENGTH_AT, _HEAD = 8, 12
 """Where a batch says how long it is, and what comes before that is counted, in bytes."""
 
 
-def tolerate_names() -> None:
-    """Let every consumer of this process read such records."""
+def read_alike() -> None:
+    """Let every consumer of this process, of either client, read whatever brokers hold."""
     fetcher.MemoryRecords = Records
+    memory_records.DefaultRecordBatch = _ForPython
+    memory_records.LegacyRecordBatch = _LegacyForPython
 
 
 class Records:
-    """What a broker sent of a partition, batch by batch, as the consumer asks for it."""
+    """What a broker sent of a partition, batch by batch, as aiokafka's consumer asks for it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -52,22 +60,31 @@ class _Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        count = 0
+        many = 0
         try:
             for record in self._batch:
                 yield record
-                count += 1
-        except UnicodeDecodeError:
-            yield from islice(_Tolerant(self._data), count, None)
+                many += 1
+        except (UnicodeDecodeError, CorruptRecordException):
+            yield from islice(_Tolerant(self._data), many, None)
 
 
 class _Tolerant(_DefaultRecordBatchPy):  # type: ignore[misc]
-    """A batch read without the compiled reader, which alone can be told how to read names."""
+    """A batch read without the compiled reader, which alone can be told how to read names and attributes."""
 
     def __iter__(self) -> "_Tolerant":
         self._maybe_uncompress()
         self._buffer: Any = _Buffer(self._buffer)
         return self
+
+    def _read_msg(self, *_: Any) -> Any:
+        parts = count()
+
+        def decoded(buffer: Any, at: int) -> tuple[int, int]:
+            """The next number; the second one, a record's attributes, is a byte and no number of any length."""
+            return (buffer[at], at + 1) if next(parts) == 1 else decode_varint(buffer, at)
+
+        return super()._read_msg(decoded)
 
 
 class _Buffer(bytearray):
@@ -79,3 +96,34 @@ class _Buffer(bytearray):
 class _Name(bytearray):
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return super().decode(encoding, "backslashreplace")
+
+
+class _ForPython(default_records.DefaultRecordBatch):  # type: ignore[misc]
+    """A batch as kafka-python's consumer asks for it; of a transaction's mark it asks for `next` alone."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        data = bytes(self._buffer)
+        return _handed_over(_Batch(DefaultRecordBatch(data), memoryview(data)))
+
+
+class _LegacyForPython(legacy_records.LegacyRecordBatch):  # type: ignore[misc]
+    """A batch from before Kafka 0.11, likewise."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return _handed_over(LegacyRecordBatch(bytes(self._buffer), self.magic))
+
+
+def _handed_over(batch: Any) -> Iterator[Any]:
+    """Records that aiokafka read, as kafka-python's; raises what that raises for a batch that is none."""
+    try:
+        for r in batch:
+            size = len(r.key or b"") + len(r.value or b"")
+            yield default_records.DefaultRecord(
+                size, r.offset, r.timestamp, r.timestamp_type, r.key, r.value, [*r.headers]
+            )
+    except KafkaError as error:
+        raise CorruptRecordError(str(error)) from None

@@ -79,6 +79,13 @@ def _refuse_unless_whole(done: Sequence["Rebuilt"]) -> None:
         raise refuse(
             f"{'; '.join(short)}: that topic was made anew or lost its end; give it back its log from a copy", 1
         )
+    half = [f"{d.partition} ({d.events} of {d.unfinished} events)" for d in done if d.unfinished]
+    if half:
+        raise refuse(
+            f"the state of partition {', '.join(half)} was left half made: make it anew without --check, to where it was; or "
+            "start a worker, which goes on from there and says the rest again, the same bytes",
+            1,
+        )
     lost = [str(d.partition) for d in done if d.lost]
     if lost:
         raise refuse(f"the state of partition {', '.join(lost)} cannot be used; make it anew without --check", 1)
@@ -115,7 +122,7 @@ def _progress(partition: int, done: int, all: int) -> None:
 
 
 def _record(done: "Rebuilt") -> dict[str, object]:
-    names = ("partition", "events", "wanted", "clients", "differs", "lost")
+    names = ("partition", "events", "wanted", "clients", "differs", "lost", "unfinished")
     return {name: getattr(done, name) for name in names}
 
 
@@ -126,6 +133,8 @@ def _said(done: "Rebuilt") -> str:
     said = f"partition {done.partition}: {done.events:,}{of} events, {done.clients:,} clients"
     if done.lost:
         said += f", its state {done.lost}"
+    if done.unfinished:
+        said += f", not finished, of {done.unfinished:,}"
     if done.differs is not None:
         said += (
             f", {len(done.differs)} differ: {', '.join(done.differs[:5])}" if done.differs else ", the same to the byte"

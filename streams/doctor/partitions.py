@@ -12,7 +12,7 @@ from state.redis_servers import Servers, server_of
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
-from streams.worker.progress import OtherPartitions, same_spread, unreadable
+from streams.worker.progress import OtherPartitions, same_spread, unfinished, unreadable
 
 MOST_PARTITIONS = 10_000
 SHOWN = 3
@@ -40,6 +40,7 @@ def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]
         *_elsewhere(redis, names.actions.name, actions.partitions),
     ]
     yield from wrong
+    yield from _half_made(stored)
     yield from _never_anew(names.actions, to_act, actions.bounds)
     yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
@@ -109,6 +110,23 @@ def _lost(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
         yield _wrong(
             f"state is not whole, in partition {_few(lost)}: something else than the gate changed it",
             "make the state anew: `gate61 rebuild`, and keep others and eviction away from this Redis",
+        )
+
+
+def _half_made(stored: Mapping[int, Look]) -> Iterator[Finding]:
+    """Partitions whose state somebody began to make anew and left, or is making now."""
+    goals = {number: unfinished(found) for number, found in stored.items()}
+    half = [
+        f"{number} ({stored[number].next or 0} of {goal.actions} events)"
+        for number, goal in goals.items()
+        if goal is not None
+    ]
+    if half:
+        yield Finding(
+            "state",
+            Level.WARN,
+            f"state is made anew and not finished, in partition {_few(half)}",
+            "let `gate61 rebuild` come to its end, or run it again; a worker goes on from there, too, and says the rest again",
         )
 
 

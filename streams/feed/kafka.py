@@ -13,13 +13,13 @@ from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
 from streams.kafka_record import read_record
 from streams.policy_file import load
+from streams.records import read_alike
 from streams.settings import Kafka
 from streams.topics import missing, topics
 from streams.wire import Rejected
 from streams.worker.following import Followed
 from streams.worker.kafka import widths
 from streams.worker.merge import Log, LogLost
-from streams.worker.records import tolerate_names
 
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0
@@ -81,7 +81,7 @@ class KafkaFeed:
         """The consumer, where it was or made anew, at the positions that were read to."""
         async with self._opening:
             if self._consumer is None:
-                tolerate_names()
+                read_alike()
                 make_no_topics()
                 consumer = AIOKafkaConsumer(
                     **connection(self._kafka),

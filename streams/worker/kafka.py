@@ -15,13 +15,13 @@ from kafka.errors import KafkaError as OtherKafkaError
 from gate.facts import Instant
 from streams.administration import administrator, compacted
 from streams.connection import connection, let_go, make_no_topics, said
+from streams.records import read_alike
 from streams.settings import Kafka
 from streams.topics import Names, inputs
 from streams.worker.following import Followed, made_anew, whole_keys
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Ends, Log
 from streams.worker.pins import Unknown
-from streams.worker.records import tolerate_names
 from streams.worker.taking import BATCH, appended, as_many_as_fit
 
 ACKNOWLEDGE_SECONDS = 1.0
@@ -231,7 +231,7 @@ def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
 
 def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
     """The consumer of all partitions of a worker, with static membership and no forgiveness for missing offsets."""
-    tolerate_names()
+    read_alike()
     make_no_topics()
     return AIOKafkaConsumer(
         **connection(kafka),
@@ -270,7 +270,7 @@ def asker(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
 
 
 def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:
-    tolerate_names()
+    read_alike()
     make_no_topics()
     return AIOKafkaConsumer(
         **connection(kafka),

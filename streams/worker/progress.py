@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Instant
-from state.redis_look import StateLost, as_number
+from state.redis_look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
 from streams.worker.merge import Log
 from streams.worker.pins import written
@@ -31,6 +31,10 @@ class Place(NamedTuple):
     between: int
     actions: int
     walk: int
+
+
+NEVER: Final = 1 << 62
+"""An offset that is not reached: in the place to be reached, of a log that is taken as far as the others ask for."""
 
 
 class Noted(Protocol):
@@ -193,3 +197,29 @@ def place_of(notes: Noted, actions: int | None) -> Place | None:
         return None
     policy, register, between, walk = (n for n in noted if n is not None)
     return Place(policy, register, between, actions, int(walk >= 0))
+
+
+def goal_to_bytes(place: Place) -> bytes:
+    """A place as it is noted while state is made anew to it."""
+    return b".".join([b"%d" % part for part in place])
+
+
+def unfinished(found: Look) -> Place | None:
+    """The place to which a stored state was to be made anew and has not come; None for one that nobody left half made.
+
+    A worker that goes on with such a state passes that place some time.
+    """
+    parts = found.making.split(b".")
+    if len(parts) != len(Place._fields) or not all(part.isdigit() and len(part) < 20 for part in parts):
+        return None
+    policy, register, between, actions, walk = (int(part) for part in parts)
+    goal = Place(policy, register, between, actions, walk)
+    here: Place | None = None
+    with suppress(StateLost):
+        here = place_of(found, found.next)
+    return None if here is not None and reaches(here, goal) else goal
+
+
+def reaches(here: Place, goal: Place) -> bool:
+    """Whether one place lies at or behind another in every log that the other says something of."""
+    return all(at >= to or to == NEVER for at, to in zip(here[:4], goal[:4], strict=True))

@@ -3,6 +3,9 @@
 A partition whose Redis still knows how far it came is rebuilt to that very place. One that lost even that is rebuilt to
 what the group last acknowledged, all of whose outputs were kept; the worker goes on from there and says the rest again,
 the same bytes. What can be known to stand in the way is looked for before anything is removed.
+
+How far it is to come is noted before that, and until it is there: state that was left half made is a state that went back,
+which a worker may go on with, too, but no goal for who makes it again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,12 +33,19 @@ from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
-from streams.worker.progress import Place, place_of, same_spread, unreadable
+from streams.worker.progress import (
+    NEVER,
+    Place,
+    goal_to_bytes,
+    place_of,
+    reaches,
+    same_spread,
+    unfinished,
+    unreadable,
+)
 from streams.worker.taking import BATCH, as_many_as_fit
 
 LEAVE_SECONDS = 15.0
-NEVER = 1 << 62
-"""An offset that is not reached."""
 NOWHERE = (0,) * len(Log)
 
 T = TypeVar("T")
@@ -61,6 +71,8 @@ class Rebuilt(Struct, frozen=True):
     """Which logs end before the place that was to be reached; empty if none does."""
     lost: str = ""
     """Why what there was could not be used, if that was asked."""
+    unfinished: int = 0
+    """How many events the state was to be made of by who left it half made; 0 if nobody did, or that was not asked."""
 
 
 class Rebuild:
@@ -118,7 +130,7 @@ class Rebuild:
         places = [TopicPartition(t.name, n) for t in (self._names.actions, self._names.between) for n in numbers]
         with closing(reader(self._settings.kafka)) as consumer:
             _from_their_beginning(consumer.beginning_offsets(places))
-        untils = (_place(self._looks[n]) or self._acknowledged_place(n) for n in numbers)
+        untils = (self._goal(n, self._looks[n]) for n in numbers)
         if not all(map(_nothing, untils)) and not any(
             isinstance(arrival.event, Policy) for arrival in self._followed.policies
         ):
@@ -151,20 +163,28 @@ class Rebuild:
             finally:
                 beside.clear()
         _stood_still(number, found, store.look(), place, differs)
-        short = self._short(reached, until)
-        return Rebuilt(number, reached.actions, clients, place, until.actions, differs, short, lost)
+        short, goal = self._short(reached, until), unfinished(found)
+        left = 0 if goal is None else goal.actions
+        return Rebuilt(number, reached.actions, clients, place, until.actions, differs, short, lost, left)
 
     def make(self, number: int) -> Rebuilt:
         """Remove the state of a partition and make it anew; raises `NotMade` where that came to no end."""
         self._wait_for_workers_to_leave()
         store = self._store(number)
-        place = _place(store.look())
-        until = place or self._acknowledged_place(number)
+        found = store.look()
+        place, until = _place(found), self._goal(number, found)
         with _said_of(number):
+            store.making(goal_to_bytes(until))
             store.clear()
             reached = self._replay(number, store, until)
+            store.making(None)
             short = self._short(reached, until)
             return Rebuilt(number, reached.actions, store.count(), place, until.actions, short=short)
+
+    def _goal(self, number: int, found: Look) -> Place:
+        """How far state is to be made: as far as it was, or was to be made by who came to no end."""
+        here, goal = _place(found) or self._acknowledged_place(number), unfinished(found)
+        return here if goal is None or reaches(here, goal) else goal
 
     def _short(self, reached: Place, until: Place) -> str:
         """Which logs end before the place that was to be reached; empty if none does."""

@@ -31,7 +31,7 @@ from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
-from streams.worker.progress import FIXED, OtherPartitions, same_spread
+from streams.worker.progress import FIXED, OtherPartitions, same_spread, unfinished
 from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.redis_watch import RedisWatch
 from streams.worker.rounds import Rounds
@@ -159,6 +159,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """No partition's state may have been made with another number of them."""
         stores = [self._store(number) for number in range(self._partitions)]
         await asyncio.to_thread(same_spread, stores, self._partitions)
+        for number, store in enumerate(stores):
+            goal = unfinished(await asyncio.to_thread(store.look))
+            if goal is not None:
+                log.warning("state was left half made; it is gone on with", partition=number, of=goal.actions)
 
     async def _meet_logs(self) -> None:
         """Both one-partition topics must have all that was ever appended to them."""

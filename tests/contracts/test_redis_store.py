@@ -53,6 +53,26 @@ def test_a_batch_is_written_with_the_next_offset_and_the_outbox(store: RedisStor
     again.close()
 
 
+def test_how_far_state_is_made_anew_is_noted_until_it_is_there(store: RedisStore, redis: Redis, place: str) -> None:
+    """Beside the state: removing that leaves it, and nothing else; nor is it missed, or counted, where it is gone."""
+    beside = RedisStore(redis.client(), place, below="rebuild:")
+    beside.assign()
+    beside.commit(3)
+    beside.close()
+    store.note("between", b"5")
+    store.commit(42)
+    assert store.look().making == b""
+    store.making(b"1.2.3.4.0")
+    store.verify()
+    assert store.look().making == b"1.2.3.4.0" and store.look().lost == ""
+    store.clear()
+    assert [*_keys(redis, place)] == [f"{{{place}}}:making".encode()]
+    store.assign()
+    store.commit(7)
+    store.making(None)
+    assert (store.look().next, store.look().making, store.look().lost) == (7, b"", "")
+
+
 def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Redis, place: str) -> None:
     """A zombie wakes up and finds the door shut."""
     store.keep(Dossier("cl-1", horizon=3))

@@ -16,6 +16,7 @@ from state.redis_look import tag
 from state.redis_store import RedisStore
 from streams.cli import app
 from streams.kafka_record import partition_of
+from streams.policy_file import DEFAULT
 from streams.settings import settings
 from streams.worker.partition import Partition
 from streams.worker.rebuild import NotMade, Rebuild
@@ -23,7 +24,7 @@ from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
-from tests.runtime.test_worker import page, run
+from tests.runtime.test_worker import NotUtf8, page, run
 from tests.stories.telling import REGISTER, clean_client, offer
 
 ANNA = partition_of(b"anna", 2)
@@ -236,6 +237,104 @@ def test_nothing_is_decided_or_made_where_earlier_records_of_a_key_are_removed(
     wait_until(lambda: not worker.alive, 30)
     assert "cannot start" in worker.said() and f"`{topic}`: earlier records" in worker.said()
     assert _state(setting) == before
+
+
+class _Died(Exception):
+    """Whatever ends the making of state."""
+
+
+def _die_after(records: int) -> Callable[[], None]:
+    """To be told of each record; raises with the last."""
+    told = iter(range(records - 1))
+
+    def hear() -> None:
+        if next(told, None) is None:
+            raise _Died
+
+    return hear
+
+
+def _half_made(setting: Setting, monkeypatch: pytest.MonkeyPatch, records: int) -> None:
+    with monkeypatch.context() as here, pytest.raises(_Died):
+        _rebuild(setting, here, _die_after(records)).make(ANNA)
+
+
+def _says_half_made(setting: Setting, worker: Worker, made: int) -> None:
+    """Who checks it, and the doctor; both touch nothing."""
+    before, of = _state(setting), f"{made} of {setting.ends()[ANNA]} events"
+    checked = run(worker, "rebuild", "--check")
+    assert checked.returncode == 1 and f"partition {ANNA} ({of}) was left half made" in checked.stderr, checked
+    (told,) = [json.loads(line) for line in run(worker, "rebuild", "--check", "--json").stdout.splitlines()][ANNA:][:1]
+    assert (told["events"], told["unfinished"]) == (made, setting.ends()[ANNA])
+    assert f"made anew and not finished, in partition {ANNA} ({of})" in run(worker, "doctor").stdout
+    assert _state(setting) == before
+
+
+def test_what_was_left_half_made_is_no_goal_but_is_finished(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often, and wherever it ended: right after the first key was removed, too."""
+    whole, end = _state(setting), setting.ends()[ANNA]
+    _half_made(setting, monkeypatch, 3)
+    assert setting.stored()[ANNA] == 3
+    _says_half_made(setting, worker, 3)
+    _half_made(setting, monkeypatch, 2)
+    _says_half_made(setting, worker, 2)
+    with monkeypatch.context() as here, pytest.raises(_Died):
+        here.setattr(RedisStore, "clear", _died)
+        _rebuild(setting, here, lambda: None).make(ANNA)
+    with setting.redis.client() as client:
+        for key in ("meta", "dossiers", "outbox"):
+            client.delete(_key(setting, key))
+    made = run(worker, "rebuild", "--yes")
+    assert made.returncode == 0 and f"partition {ANNA}: {end} events" in made.stdout, made
+    assert run(worker, "rebuild", "--check").returncode == 0
+    assert "not finished" not in run(worker, "doctor").stdout
+    hers = _key(setting, "").encode()
+    kept, found = ({key for key in state if key.startswith(hers)} for state in (whole, _state(setting)))
+    assert found == kept
+
+
+def _died(_: RedisStore) -> None:
+    raise _Died
+
+
+def test_a_worker_goes_on_with_what_was_left_half_made(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is like a state that went back: the rest is judged and said again, the same bytes; the worker says so."""
+    _half_made(setting, monkeypatch, 3)
+    worker.start()
+    setting.caught_up()
+    assert "state was left half made" in worker.said()
+    assert worker.stop() == 0 and setting.differences() == []
+    checked = run(worker, "rebuild", "--check")
+    assert checked.returncode == 0 and "not finished" not in checked.stdout, checked
+    setting.publish([offer(who="anna", id="later")])
+    worker.start()
+    setting.caught_up()
+    assert worker.stop() == 0
+    made = run(worker, "rebuild", "--yes")
+    assert made.returncode == 0 and f"partition {ANNA}: {setting.ends()[ANNA]} events" in made.stdout, made
+
+
+def test_records_that_the_worker_reads_are_read_by_every_command(setting: Setting, worker: Worker) -> None:
+    """A header's name that is not UTF-8, among what happens around clients and among the policies."""
+    headers = [(NotUtf8("\\xffname"), b"1"), CONTENT_TYPE]
+    names = setting.names
+    setting.producer.send(names.actions.name, b"{no json", b"x", headers, partition=ANNA).get(30)
+    worker.start()
+    setting.publish([offer(who="anna", id="behind")])
+    setting.caught_up()
+    assert worker.stop() == 0
+    setting.producer.send(names.policy.name, DEFAULT.read_bytes(), headers=headers, partition=0).get(30)
+    for words in ("--check", "--yes", "--check"):
+        done = run(worker, "rebuild", words)
+        assert done.returncode == 0, done
+    assert setting.stored() == setting.ends()
+    assert "in force is version" in run(worker, "doctor").stdout
+    assert "the same as what was in force" in run(worker, "policy", "publish", str(DEFAULT)).stdout
+    assert "xffname" in run(worker, "dlq", "show", f"{ANNA}:0").stdout
 
 
 def test_who_interrupts_it_is_told_which_partition_is_not_finished(

@@ -9,13 +9,14 @@ import pytest
 from gate.history import Record
 from gate.packing import packed
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.redis_look import Look
 from state.redis_store import RedisStore
 from streams.worker.following import Followed
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS
 from streams.worker.partition import Partition
 from streams.worker.pins import Unknown, reached
-from streams.worker.progress import Place
+from streams.worker.progress import NEVER, Place, goal_to_bytes, unfinished
 from tests.simulation.run import PARTITIONS
 from tests.simulation.test_simulation import CLOCKS, with_clocks
 from tests.simulation.world import ACTIONS, POLICY, REGISTER, FakeRedis, World
@@ -27,6 +28,29 @@ def _followed(world: World) -> Followed:
         for record in world.logs[topic, 0]:
             followed.add(log, record)
     return followed
+
+
+def _look(making: bytes, *place: int, lost: bool = False) -> Look:
+    """State that has come to that place, or lost it."""
+    names = () if lost else ("policy", "register", "between", "walk")
+    notes = {name.encode(): b"%d" % at for name, at in zip(names, (*place[:3], -1), strict=False)}
+    return Look(None if lost else place[3], 1, 1, notes, True, "", making)
+
+
+def test_state_is_half_made_until_it_has_come_as_far_as_it_was_to() -> None:
+    """In every log that is named; one that lost its place has not; what nobody began, or nobody can read, is whole."""
+    goal = Place(1, 5, 2, 8, 0)
+    noted = goal_to_bytes(goal)
+    for here in ((1, 5, 2, 7), (1, 4, 2, 8), (0, 0, 0, 0)):
+        assert unfinished(_look(noted, *here)) == goal
+    assert unfinished(_look(noted, lost=True)) == goal
+    for here in ((1, 5, 2, 8), (2, 9, 3, 20)):
+        assert unfinished(_look(noted, *here)) is None
+    acknowledged = Place(NEVER, NEVER, NEVER, 8, 1)
+    assert unfinished(_look(goal_to_bytes(acknowledged), 1, 5, 2, 7)) == acknowledged
+    assert unfinished(_look(goal_to_bytes(acknowledged), 1, 5, 2, 8)) is None
+    for garbage in (b"", b"1.2.3", b"a.b.c.d.e", b"1.2.3.4.-1", b"1.2.3.4." + b"9" * 5_000):
+        assert unfinished(_look(garbage, 0, 0, 0, 0)) is None
 
 
 def _rebuilt(world: World, number: int) -> RedisStore:
