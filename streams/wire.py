@@ -31,7 +31,8 @@ DEPTH_LIMIT: Final = 500
 Half of what Python's own reader takes: where that stops depends on who calls it, and the same bytes must end the same.
 """
 DIGITS_LIMIT: Final = 4_300
-"""Of a whole number: as many as Python reads. Its environment may say otherwise; the program sees to it."""
+"""Of a whole number, a minus among them: as many as Python and msgspec read. Python's environment may say otherwise; the
+program sees to it."""
 REASONS: Final = (
     "NOT_UTF8",
     "TOO_LARGE",
@@ -201,7 +202,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int:
-    digits = len(text.removeprefix("-"))
+    digits = len(text)
     if digits > DIGITS_LIMIT:
         raise ValueError(f"a number of {digits} digits; at most {DIGITS_LIMIT} are read")
     return int(text)

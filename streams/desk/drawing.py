@@ -14,6 +14,8 @@ _CLIENT = frozenset(
 )
 _SOLICITS = frozenset(("firm.contacted", "referral.recorded"))
 _TONES = (Tone.HELD, Tone.BLOCKED, Tone.RELEASED, Tone.ALLOWED)
+_DEPTH = 4
+"""How many lists and objects in one another are told: what the contract names is less deep."""
 
 
 class Drawing(Struct, frozen=True):
@@ -44,13 +46,15 @@ def _said(data: dict[str, Any]) -> str:
     return ", ".join(f"{name} {_value(value)}" for name, value in data.items() if value not in (None, [], ""))[:300]
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, room: int = _DEPTH) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | dict) and not room:
+        return "…"
     if isinstance(value, list):
-        return " ".join(_value(each) for each in value)
+        return " ".join(_value(each, room - 1) for each in value)
     if isinstance(value, dict):
-        return "(" + " ".join(_value(each) for each in value.values()) + ")"
+        return "(" + " ".join(_value(each, room - 1) for each in value.values()) + ")"
     return str(value)
 
 

@@ -1,5 +1,6 @@
 """The embedded gate as a source: its three logs over HTTP, read on by number."""
 
+import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -139,15 +140,24 @@ class EmbeddedFeed:
         await self._http.aclose()
 
 
+def _event(raw: msgspec.Raw) -> dict[str, Any]:
+    """What stands in a log; a gate of before took numbers that msgspec does not read, which stand as text then."""
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        read: dict[str, Any] = json.loads(bytes(raw), parse_int=str)
+        return read
+
+
 def _out(numbered: _Numbered) -> Told:
-    event = msgspec.json.decode(numbered.event, type=dict[str, Any])
+    event = _event(numbered.event)
     kind = kind_of(event)
     assert kind is not None, "an embedded gate says only what the contract names"
     return Told("out", numbered.number, kind, instant(event["time"]), event, bytes(numbered.event))
 
 
 def _taken(numbered: _Numbered) -> Told:
-    event = msgspec.json.decode(numbered.event, type=dict[str, Any])
+    event = _event(numbered.event)
     kind = kind_of(event)
     assert kind is not None and numbered.recorded_at is not None, "what was taken is one of the contract's events"
     return Told("taken", numbered.number, kind, instant(numbered.recorded_at), event, bytes(numbered.event))

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from tests.desk.chromium import Listening, Person, listening
+from tests.desk.desks import Office
 
 SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "\"><img src=x onerror='window.pwned=2'>"
@@ -64,6 +65,19 @@ def seen(person: Person, path: str) -> str:
     assert all(where.startswith("/static/") and not text for where, text in found["scripts"]), (path, found["scripts"])
     assert all(re.match(r"[/#?]", link) for link in found["links"]), (path, found["links"])
     return person.page.locator("body").inner_text()
+
+
+async def test_a_file_is_shown_however_deep_and_long_what_it_holds_is(tmp_path: Path) -> None:
+    """In fields that nobody knows, and up to what an event may have."""
+    deep: Any = 10**4_299
+    for _ in range(248):
+        deep = [{"a": deep}]
+    desk = Office(tmp_path)
+    await desk.happens("client.located", {"indicator": "ip", "country": "DE", "x": deep})
+    await desk.hears()
+    page = await (await desk.signed_in("rita")).http.get("/clients/cl-1")
+    desk.close()
+    assert page.status_code == 200 and "x ((…))" in page.text
 
 
 def test_nothing_runs_whatever_a_field_holds(browser: Browser, tmp_path: Path) -> None:

@@ -123,22 +123,24 @@ async def test_a_binary_event_is_told_as_one_object(tmp_path: Path) -> None:
 
 
 async def test_what_a_gate_of_before_took_stops_nobody(tmp_path: Path) -> None:
-    """Half of a surrogate pair in an attribute, which is not taken any more: it is passed, also by who begins anew there."""
+    """Half of a surrogate pair, or a number that long, which is not taken any more: it is told, also who begins anew there."""
     path = tmp_path / "g.db"
     journal = Journal(path)
     journal.take(json.dumps(event("client.located", "1", LOCATED, comment="\ud83d")).encode(), instant(NOW))
+    long = json.dumps(event("client.located", "2", LOCATED, count="0")).replace('"0"', f"-{'9' * 4_300}")
+    journal.take(long.encode(), instant(NOW))
     journal.commit()
     journal.close()
     door = app(path)
     feed, sender = EmbeddedFeed(HERE, transport=door), EmbeddedSender(HERE, transport=door)
     await feed.start({})
-    (first,) = await feed.next(0)
-    assert first.event["comment"] == "\ufffd"
-    await sender.send(event("client.located", "2", LOCATED))
+    first, second = await feed.next(0)
+    assert first.event["comment"] == "\ufffd" and second.event["count"] == f"-{'9' * 4_300}"
+    await sender.send(event("client.located", "3", LOCATED))
     again = EmbeddedFeed(HERE, transport=door)
     await again.start({"taken": 2}, {"taken": first.mark})
-    for reading in (feed, again):
-        assert [t.event["id"] for t in await reading.next(0)] == ["2"]
+    for reading, told in ((feed, ["3"]), (again, ["2", "3"])):
+        assert [t.event["id"] for t in await reading.next(0)] == told
 
 
 async def test_who_waits_hears_at_once(tmp_path: Path) -> None:

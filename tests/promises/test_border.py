@@ -82,6 +82,7 @@ def line(**changes: Any) -> bytes:
         (line(**{"\ud83d": 1}), "BAD_FIELD"),
         (line(datacontenttype="\udc00\ud83d"), "BAD_FIELD"),
         (line(recordedtime="\ud83d"), "BAD_FIELD"),
+        (line(count=61_061).replace(b"61061", b"-" + b"9" * 4_300), "NOT_JSON"),
         (line(time=None), "BAD_TIME"),
         (line(time="2026-03-02T10:00:00"), "BAD_TIME"),
         (line(time="2026-02-30T10:00:00Z"), "BAD_TIME"),
@@ -119,6 +120,7 @@ def test_what_nobody_sees_is_named() -> None:
         line(time="2026-03-02t10:00:00.1234567+01:00"),
         line(traceparent="00-abc"),
         line(comment="\U0001f600 \\ud83d", count=2**70, x={"a\u0000": 1.7976931348623157e308}),
+        line(count=61_061).replace(b"61061", b"-" + b"9" * 4_299),
     ],
 )
 def test_what_can_be_taken_is_taken(good: bytes) -> None:
