@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, KafkaAdminClient, OffsetSpec
 from kafka.errors import for_code
 from msgspec import Struct
 
-from streams.connection import connection
+from streams.connection import connection, opened
 from streams.settings import Kafka, Settings
 from streams.topics import FOREVER, Topic, topics
 
@@ -93,7 +93,7 @@ class NotApplied(Exception):
 def administrator(kafka: Kafka) -> KafkaAdminClient:
     """A client to ask and change the cluster with; close it. Raises `KafkaError` if no broker answers."""
     limit = SECONDS * 1000
-    return KafkaAdminClient(**connection(kafka), bootstrap_timeout_ms=limit, request_timeout_ms=limit)
+    return opened(KafkaAdminClient, **connection(kafka), bootstrap_timeout_ms=limit, request_timeout_ms=limit)
 
 
 def plan(admin: KafkaAdminClient, settings: Settings) -> list[Planned]:

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from functools import partial
 from ssl import create_default_context
-from typing import Any
+from typing import Any, TypeVar
 
 from streams.settings import Kafka
 
 METADATA_MILLISECONDS = 10_000
 """After so long it is asked again which topics and brokers there are: topics may have been made anew, or got more
 partitions, and who knows no broker that is left is deaf."""
+C = TypeVar("C")
 
 
 def connection(kafka: Kafka) -> dict[str, Any]:
@@ -24,6 +26,25 @@ def connection(kafka: Kafka) -> dict[str, Any]:
         found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
         found["sasl_plain_password"] = kafka.password
     return found
+
+
+def opened(kind: Callable[..., C], **options: Any) -> C:
+    """A client of kafka-python's, which connects as it is made; where no broker answers, nothing of it is left.
+
+    Consumers and administrators start a thread before they connect; it would run on, with its sockets, after they raised.
+    """
+    made: list[Any] = []
+
+    def kept(**given: Any) -> Any:
+        made.append(kind.DEFAULT_CONFIG["kafka_client"](**given))  # type: ignore[attr-defined]
+        return made[-1]
+
+    try:
+        return kind(**options, kafka_client=kept)
+    except BaseException:
+        for client in made:
+            client.close()
+        raise
 
 
 def make_no_topics() -> None:

@@ -22,6 +22,7 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
+from streams.connection import opened
 from streams.envelope import NESTED
 from streams.kafka_record import STRUCTURED
 from streams.topics import topics
@@ -120,7 +121,8 @@ class Publisher:
         self._failed: list[Sent] = []
         self._closed = False
         try:
-            self._producer = KafkaProducer(
+            self._producer = opened(
+                KafkaProducer,
                 bootstrap_servers=servers,
                 enable_idempotence=True,
                 acks="all",

@@ -7,7 +7,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from streams.connection import connection
+from streams.connection import connection, opened
 from streams.records import read_alike
 from streams.settings import Kafka
 
@@ -31,7 +31,8 @@ class Extent(Struct, frozen=True):
 def reader(kafka: Kafka, seconds: float = SECONDS) -> KafkaConsumer:
     """A consumer without a group; close it. Raises `KafkaError` if no broker answers in that time."""
     read_alike()
-    return KafkaConsumer(
+    return opened(
+        KafkaConsumer,
         **connection(kafka),
         enable_auto_commit=False,
         auto_offset_reset="none",

@@ -43,7 +43,7 @@ def publish(file: File) -> None:
     policy, text = read_or_refuse(file)
     from kafka import KafkaProducer
 
-    from streams.connection import connection
+    from streams.connection import connection, opened
     from streams.reading import extent, records
     from streams.topics import topics
 
@@ -51,7 +51,7 @@ def publish(file: File) -> None:
     with reading_kafka(settings) as consumer:
         before = _latest(records(consumer, extent(consumer, name)))
     with kafka_or_refuse(settings):
-        producer = KafkaProducer(**connection(settings.kafka), acks="all", allow_auto_create_topics=False)
+        producer = opened(KafkaProducer, **connection(settings.kafka), acks="all", allow_auto_create_topics=False)
         try:
             kept = producer.send(name, value=text, partition=0).get(timeout=30)
         finally:

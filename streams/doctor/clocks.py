@@ -13,7 +13,7 @@ from redis import Redis
 from gate.policy import Policy
 from state.finding import Finding, Level
 from streams.administration import SECONDS, Planned
-from streams.connection import connection
+from streams.connection import connection, opened
 from streams.policy_file import load
 from streams.settings import Settings
 from streams.topics import topics
@@ -32,8 +32,12 @@ def of_broker(
     if any(p.found is None for p in planned if p.topic.name == name):
         return  # That it is missing has been told.
     limit = SECONDS * 1_000
-    producer = KafkaProducer(
-        **connection(settings.kafka), max_block_ms=limit, request_timeout_ms=limit, allow_auto_create_topics=False
+    producer = opened(
+        KafkaProducer,
+        **connection(settings.kafka),
+        max_block_ms=limit,
+        request_timeout_ms=limit,
+        allow_auto_create_topics=False,
     )
     try:
         producer.send(name, b"", partition=0).get(SECONDS)  # The first one also connects.

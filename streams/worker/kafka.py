@@ -208,11 +208,15 @@ async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> b
 async def never_compacted(kafka: Kafka, names: Names) -> None:
     """Whether the inputs have all that was ever appended to them; raises `LogLost`, or `KafkaError` if no broker says."""
     try:
-        with closing(await to_thread(administrator, kafka)) as admin:
-            found = await to_thread(compacted, admin, inputs(names))
+        found = await to_thread(_compacted, kafka, names)
     except OtherKafkaError as error:
         raise KafkaConnectionError(said(error)) from None
     whole_keys(found)
+
+
+def _compacted(kafka: Kafka, names: Names) -> list[str]:
+    with closing(administrator(kafka)) as admin:
+        return compacted(admin, inputs(names))
 
 
 def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:

@@ -272,10 +272,13 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         await self._redis_watch.look()
 
     @Service.timer(INPUTS_SECONDS)
-    @harmless
     async def _look_after_inputs(self) -> None:
+        await self.look_after_inputs()
+
+    @harmless
+    async def look_after_inputs(self) -> None:
         """Topics may be configured otherwise while it runs."""
-        if not self._met:
+        if not self._met or self._kafka_watch.away:
             return
         try:
             await self._meet_inputs()

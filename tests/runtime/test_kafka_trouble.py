@@ -1,7 +1,11 @@
 """What Kafka and its client do to a worker: it says so, goes on by itself or ends, and allows nothing meanwhile."""
 
 import asyncio
+import gc
 import json
+import logging
+import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +18,20 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError, ProducerClosed
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
+from kafka.errors import KafkaError as OtherKafkaError
 from msgspec import structs
 from redis import Redis as Client
 
 from gate.policy import SECOND
+from streams import administration
 from streams.connection import let_go
 from streams.policy_file import DEFAULT
+from streams.publisher import Publisher
+from streams.reading import reader
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.kafka import Looker, answers_anew, asker, consumer, failed, follower, widths
+from streams.worker.kafka import Looker, answers_anew, asker, consumer, failed, follower, never_compacted, widths
 from streams.worker.loop import PartitionLoop
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import DECISIONS, NOTICES, Output
@@ -32,7 +40,7 @@ from streams.worker.service import Gatekeeper, harmless
 from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import APPEND_TIME, Kafka
-from tests.runtime.process import wait_until
+from tests.runtime.process import free_port, wait_until
 from tests.runtime.redis import Redis
 from tests.runtime.test_worker import page as page_of
 from tests.runtime.test_worker import run
@@ -271,6 +279,54 @@ async def test_kafka_is_known_to_answer_others_by_coming_to_it_anew(kafka: Kafka
         assert not await answers_anew(Servers(("127.0.0.1:1",)), ["t"], 10)
     finally:
         await let_go(client)
+
+
+def _left() -> tuple[int, int]:
+    """Threads of Kafka's clients, and open files that nothing lets go of by itself."""
+    gc.collect()
+    return sum(t.name.startswith("kafka") for t in threading.enumerate()), len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(
+    "meet",
+    [
+        lambda servers: asyncio.run(never_compacted(servers, topics(""))),
+        lambda servers: reader(servers, 0.2),
+        lambda servers: Publisher([*servers.servers], "//x", bootstrap_timeout_ms=200),
+    ],
+    ids=["who asks", "who reads", "who publishes"],
+)
+def test_a_client_that_meets_no_broker_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, meet: Callable[[Servers], object]
+) -> None:
+    """No thread, no open file: a worker asks every minute, and Kafka may be away for days."""
+    monkeypatch.setattr(administration, "SECONDS", 0.2)
+    servers, before = Servers((f"127.0.0.1:{free_port()}",)), _left()
+    logging.disable()  # What is caught of it holds the sockets that it tells of.
+    try:
+        for _ in range(3):
+            with pytest.raises((KafkaError, OtherKafkaError, ConnectionError)):
+                meet(servers)
+        assert _left() == before
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+async def test_inputs_are_not_asked_for_while_kafka_is_known_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, silent, asked = Keeper(), Silent(), 0
+    keeper._met = True
+    _with_clients(keeper)
+
+    async def meet_inputs() -> None:
+        nonlocal asked
+        asked += 1
+
+    monkeypatch.setattr(keeper, "_meet_inputs", meet_inputs)
+    monkeypatch.setattr("streams.worker.kafka.widths", silent.widths)
+    for silent.there in (False, True):
+        await keeper.reach()
+        await keeper.look_after_inputs()
+    assert asked == 1
 
 
 async def test_every_client_of_kafkas_hears_of_new_brokers_within_seconds() -> None:
