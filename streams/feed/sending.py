@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from threading import Lock
-from time import monotonic
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal, Protocol
 
 import httpx
@@ -25,6 +24,8 @@ SOURCE: Final = "//gate61/desk"
 """Who publishes what people do at the desk."""
 SECONDS: Final = 10.0
 """How long the gate may take before the sender is told that it is not known what became of the event."""
+EACH_SECONDS: Final = 5.0
+"""How long Kafka, and then Redis, may: less, so that the one that does not answer is named."""
 _LOOK_SECONDS: Final = 0.02
 _HEADERS: Final = {"content-type": "application/cloudevents+json"}
 
@@ -98,17 +99,25 @@ class KafkaSender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._redis = AsyncServers(settings.redis, SECONDS)
+        self._redis = AsyncServers(settings.redis, EACH_SECONDS)
         self._actions = topics(settings.prefix).actions.name
         self._publisher: Publisher | None = None
-        self._alone = Lock()
-        """What one has sent and not flushed yet, another one's flush would complain about."""
+        self._thread = ThreadPoolExecutor(1, "publisher")
+        """One of its own, that waits for Kafka while the pages go on; and one alone, since what one act has sent and not
+        flushed yet another one's flush would complain about."""
 
     async def send(self, event: Mapping[str, Any]) -> Receipt:
         """See `Sender`. An id used before with other content is not found out here; it stands among the rejects."""
+        loop, value = asyncio.get_running_loop(), msgspec.json.encode(event)
+        late = "Kafka has not taken it; send it again, it counts once"
         try:
-            place = await asyncio.to_thread(self._publish, msgspec.json.encode(event))
-            return await self._taken(*place)
+            async with asyncio.timeout(SECONDS):
+                place = await loop.run_in_executor(self._thread, self._publish, value)
+                late = "no worker is known to have come to it; it is kept, and will be taken when one does"
+                await self._remembered(*place)
+            return Receipt("taken")
+        except TimeoutError:
+            return Receipt("unknown", f"within {SECONDS:g} s {late}")
         except Refused as refused:
             return Receipt("rejected", str(refused))
         except (NotAcknowledged, KafkaError, ConnectionError, StateLost) as error:
@@ -120,31 +129,30 @@ class KafkaSender:
             )
 
     def _publish(self, value: bytes) -> tuple[int, int]:
-        with self._alone:
-            if self._publisher is None:
-                keywords = connection(self._settings.kafka)
-                servers = keywords.pop("bootstrap_servers")
-                self._publisher = Publisher(servers, SOURCE, prefix=self._settings.prefix, **keywords)
-            sent = self._publisher.send(value)
-            self._publisher.flush(SECONDS)
-            there = sent.get(0)
-            return there.partition, there.offset
+        if self._publisher is None:
+            keywords, limit = connection(self._settings.kafka), int(EACH_SECONDS * 1000)
+            servers = keywords.pop("bootstrap_servers")
+            keywords |= {"bootstrap_timeout_ms": limit, "max_block_ms": limit}
+            self._publisher = Publisher(servers, SOURCE, prefix=self._settings.prefix, **keywords)
+        sent = self._publisher.send(value)
+        self._publisher.flush(EACH_SECONDS)
+        there = sent.get(0)
+        return there.partition, there.offset
 
-    async def _taken(self, partition: int, offset: int) -> Receipt:
-        until, where = monotonic() + SECONDS, f"{self._actions}:{partition}"
+    async def _remembered(self, partition: int, offset: int) -> None:
+        """Returns when a worker has remembered what stands there."""
+        where = f"{self._actions}:{partition}"
         await self._redis.look()  # Its slot may have moved since it was asked for the last time.
         server = await self._redis.of(tag(where))
-        while monotonic() < until:
+        while True:
             found = as_number(where, "next", await server.hget(f"{tag(where)}meta", "next"))
             if found is not None and found > offset:
-                return Receipt("taken")
+                return
             await asyncio.sleep(_LOOK_SECONDS)
-        return Receipt(
-            "unknown", f"no worker has come to it within {SECONDS:g} s; it is kept, and will be taken when one does"
-        )
 
     async def close(self) -> None:
         """See `Sender`."""
         await self._redis.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.close, 1)
