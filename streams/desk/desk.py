@@ -102,4 +102,4 @@ def _why(error: Exception) -> str:
         case SQLAlchemyError():
             return "the desk's own store cannot be written"
         case _:
-            return f"the logs hold what cannot be taken in ({cause(error)}); see who else writes to the topics"
+            return f"the logs hold what cannot be taken in ({cause(error)}); see who else writes there"

@@ -2,13 +2,14 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
 
 from gate.facts import Instant
+from state.journal import mark_of
 from streams.feed.events import kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
 from streams.keys import bearer
@@ -21,6 +22,7 @@ OTHER_STORE: Final = (
     "another store than was read so far, or an older copy of it: what it says now would be passed over. Put the right "
     "store back (--state, GATE61_STATE), or begin anew with another store of one's own (--store; alerts: --since)"
 )
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError)
 _PATHS: Final = {"taken": "/v1/taken", "out": "/v1/out", "rejected": "/v1/rejected"}
 
 
@@ -28,6 +30,11 @@ class _Numbered(msgspec.Struct):
     number: int
     event: msgspec.Raw
     recorded_at: str | None = None
+
+    @property
+    def data(self) -> bytes:
+        """As it stands in its log."""
+        return bytes(self.event)
 
 
 class _Kept(msgspec.Struct):
@@ -40,15 +47,15 @@ class _Kept(msgspec.Struct):
     raw: str | None = None
     raw_base64: str | None = None
 
+    @property
+    def data(self) -> bytes:
+        """As it came."""
+        return self.raw.encode() if self.raw is not None else b64decode(self.raw_base64 or "")
+
 
 class _Page(msgspec.Struct, kw_only=True):
-    next_after: int = 0
     last: int = 0
-
-    @property
-    def more(self) -> bool:
-        """Whether the log goes on behind it."""
-        return self.next_after < self.last
+    """Of the whole log."""
 
 
 class _Events(_Page):
@@ -59,7 +66,9 @@ class _Rejects(_Page):
     rejected: list[_Kept]
 
 
+_PAGES: Final[Mapping[str, type[_Page]]] = {"taken": _Events, "out": _Events, "rejected": _Rejects}
 P = TypeVar("P", bound=_Page)
+E = TypeVar("E", _Numbered, _Kept)
 
 
 class EmbeddedFeed:
@@ -80,28 +89,44 @@ class EmbeddedFeed:
 
     async def next(self, seconds: float) -> Sequence[Told]:
         """See `Feed`; what came in stands before what was said of it."""
-        found, _ = await self._found()
-        if not found and seconds > 0:
-            await self._page("taken", _Events, wait=seconds)
-            found, _ = await self._found()
+        found, ends = await self._found()
+        if not ends and seconds > 0:
+            await self._page("taken", _Events, 1, wait=seconds)
+            found, ends = await self._found()
+        for log, (number, mark) in ends.items():
+            self._after[log], self._marks[log] = number, mark
         for told in found:
-            self._after[told.log], self._marks[told.log] = told.offset, told.mark
             self._last = max(self._last or told.at, told.at)
         return found
 
-    async def _found(self) -> tuple[list[Told], bool]:
-        """A page of each log, and whether there is more."""
+    async def _found(self) -> tuple[list[Told], dict[str, tuple[int, str]]]:
+        """A page of each log; by log that has more, the number and the mark of the last entry there."""
         # What came out is asked first: all that it follows from has come in by then.
-        out = await self._page("out", _Events)
-        rejects = await self._page("rejected", _Rejects)
-        taken = await self._page("taken", _Events)
-        told = [_taken(e) for e in taken.events]
-        told += [_out(o) for o in out.events]
-        told += [_rejected(k) for k in rejects.rejected]
-        return told, out.more or rejects.more or taken.more
+        out = (await self._page("out", _Events)).events
+        rejects = (await self._page("rejected", _Rejects)).rejected
+        taken = (await self._page("taken", _Events)).events
+        told = [*self._read("taken", taken, _taken), *self._read("out", out, _out)]
+        told += self._read("rejected", rejects, _rejected)
+        last: dict[str, Sequence[_Numbered | _Kept]] = {"taken": taken[-1:], "out": out[-1:], "rejected": rejects[-1:]}
+        return told, {log: (entry.number, mark_of(entry.data)) for log, entries in last.items() for entry in entries}
 
-    async def _page(self, log: str, kind: type[P], wait: float = 0.0) -> P:
-        asked: dict[str, Any] = {"after": self._after[log], "limit": AT_ONCE}
+    def _read(self, log: str, entries: Sequence[E], tell: Callable[[E], Told | None]) -> list[Told]:
+        """The entries that are of the contract; what a newer gate says besides is passed over."""
+        found = []
+        for entry in entries:
+            try:
+                told = tell(entry)
+            except _UNREADABLE as error:
+                raise FeedTrouble(
+                    f"number {entry.number} of {_PATHS[log]} at {self._url} cannot be read ({type(error).__name__}); see "
+                    "that the gate there is of the same version, and what stands before it"
+                ) from None
+            if told is not None:
+                found.append(told)
+        return found
+
+    async def _page(self, log: str, kind: type[P], limit: int | None = None, wait: float = 0.0) -> P:
+        asked: dict[str, Any] = {"after": self._after[log], "limit": limit or AT_ONCE}
         if log in self._marks:
             asked["mark"] = self._marks[log]
         if wait:
@@ -126,49 +151,47 @@ class EmbeddedFeed:
         return page
 
     async def health(self) -> Sequence[SourceHealth]:
-        """See `Feed`; of each log a page at most is counted as not read yet."""
+        """See `Feed`."""
+        behind = 0
         try:
-            unread, more = await self._found()
+            for log, kind in _PAGES.items():
+                behind += (await self._page(log, kind, 1)).last - self._after[log]
         except FeedTrouble as trouble:
             return [SourceHealth("the embedded gate", False, 0, self._last, str(trouble))]
-        count = len(unread)
-        how = f"{count}{' or more' if more else ''} events are not read yet" if count else "is read to its end"
-        return [SourceHealth("the embedded gate", True, count, self._last, f"answers, and {how}")]
+        how = f"{behind} events are not read yet" if behind else "is read to its end"
+        return [SourceHealth("the embedded gate", True, behind, self._last, f"answers, and {how}")]
 
     async def close(self) -> None:
         """See `Feed`."""
         await self._http.aclose()
 
 
-def _event(raw: msgspec.Raw) -> dict[str, Any]:
+def _event(raw: bytes) -> dict[str, Any]:
     """What stands in a log; a gate of before took numbers that msgspec does not read, which stand as text then."""
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.MsgspecError:
-        read: dict[str, Any] = json.loads(bytes(raw), parse_int=str)
+        read: dict[str, Any] = json.loads(raw, parse_int=str)
         return read
 
 
-def _out(numbered: _Numbered) -> Told:
-    event = _event(numbered.event)
+def _out(numbered: _Numbered) -> Told | None:
+    event = _event(numbered.data)
     kind = kind_of(event)
-    assert kind is not None, "an embedded gate says only what the contract names"
-    return Told("out", numbered.number, kind, instant(event["time"]), event, bytes(numbered.event))
+    return None if kind is None else Told("out", numbered.number, kind, instant(event["time"]), event, numbered.data)
 
 
-def _taken(numbered: _Numbered) -> Told:
-    event = _event(numbered.event)
-    kind = kind_of(event)
-    assert kind is not None and numbered.recorded_at is not None, "what was taken is one of the contract's events"
-    return Told("taken", numbered.number, kind, instant(numbered.recorded_at), event, bytes(numbered.event))
+def _taken(numbered: _Numbered) -> Told | None:
+    event = _event(numbered.data)
+    kind, at = kind_of(event), instant(numbered.recorded_at)
+    return None if kind is None else Told("taken", numbered.number, kind, at, event, numbered.data)
 
 
 def _rejected(kept: _Kept) -> Told:
-    data = kept.raw.encode() if kept.raw is not None else b64decode(kept.raw_base64 or "")
-    raw = data.decode(errors="backslashreplace")
+    raw = kept.data.decode(errors="backslashreplace")
     event = {"reason": kept.reason, "message": kept.message, "source": kept.source, "id": kept.id, "raw": raw}
     told = {name: value for name, value in event.items() if value is not None}
-    return Told("rejected", kept.number, "rejected", instant(kept.received_at), told, data)
+    return Told("rejected", kept.number, "rejected", instant(kept.received_at), told, kept.data)
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -21,12 +21,13 @@ _SAID: Final[dict[str, Kind]] = {
     "relationship.suspended": "notice",
 }
 _TAKEN: Final[dict[str, Kind]] = {n: "register" if said in OF_REGISTER else "action" for n, said in TYPES.items()}
-_KINDS: Final[dict[object, Kind]] = {f"gate61.{name}.v1": kind for name, kind in (_SAID | _TAKEN).items()}
+_KINDS: Final[dict[str, Kind]] = {f"gate61.{name}.v1": kind for name, kind in (_SAID | _TAKEN).items()}
 
 
 def kind_of(event: dict[str, Any]) -> Kind | None:
     """What an event is; None for none of the contract's."""
-    return _KINDS.get(event.get("type"))
+    kind = event.get("type")
+    return _KINDS.get(kind) if isinstance(kind, str) else None
 
 
 def event_of(data: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) -> dict[str, Any] | None:

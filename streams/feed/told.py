@@ -44,7 +44,7 @@ class SourceHealth(Struct, frozen=True):
     name: str
     reachable: bool
     behind: int
-    """Events that are there and not read yet; where they are many, at least so many are."""
+    """Events that are there and not read yet."""
     last: Instant | None
     """When the latest event that was read was recorded."""
     said: str

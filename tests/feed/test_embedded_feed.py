@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -79,7 +80,28 @@ async def test_what_is_not_read_yet_is_said_of_every_log(tmp_path: Path, monkeyp
     for n in range(3, 8):
         await sender.send(event("client.located", str(n), LOCATED))
     (health,) = await feed.health()
-    assert (health.behind, health.said) == (3, "answers, and 3 or more events are not read yet")
+    assert (health.behind, health.said) == (5, "answers, and 5 events are not read yet")
+
+
+async def test_who_waits_or_counts_asks_for_no_page_that_is_thrown_away(tmp_path: Path) -> None:
+    """A page may be 8 MB; how much there is its numbers say."""
+    door, asked = app(tmp_path / "g.db"), list[httpx.QueryParams]()
+    await EmbeddedSender(HERE, transport=door).send(event("client.located", "1", LOCATED))
+    feed = EmbeddedFeed(HERE, transport=door)
+    feed._http.event_hooks = {"request": [_noting(asked)]}
+    await feed.health()
+    assert [a["limit"] for a in asked] == ["1"] * 3
+    await feed.next(0)
+    asked.clear()
+    await feed.next(0.01)
+    assert [a["limit"] for a in asked if "wait" in a] == ["1"]
+
+
+def _noting(asked: list[httpx.QueryParams]) -> Callable[[httpx.Request], Awaitable[None]]:
+    async def note(request: httpx.Request) -> None:
+        asked.append(request.url.params)
+
+    return note
 
 
 async def test_large_rejects_are_read_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +113,7 @@ async def test_large_rejects_are_read_page_by_page(tmp_path: Path, monkeypatch: 
         await sender.send(event("client.nothing", str(n), {"note": "x" * 700}))
     await feed.start({})
     (health,) = await feed.health()
-    assert health.said == "answers, and 2 or more events are not read yet"
+    assert health.said == "answers, and 5 events are not read yet"
     pages = [[t.offset for t in await feed.next(0)] for _ in range(4)]
     assert pages == [[1, 2], [3, 4], [5], []]
 
@@ -174,6 +196,41 @@ async def test_something_else_in_its_place_is_said(body: bytes) -> None:
     with pytest.raises(FeedTrouble, match="is not the gate"):
         await feed.next(0)
     assert [h.reachable for h in await feed.health()] == [False]
+
+
+def gate_that_says(*events: object) -> httpx.MockTransport:
+    """Under the numbers from 1 on, among what came out."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        of = events if request.url.path == "/v1/out" else ()
+        after = int(request.url.params["after"])
+        body = [{"number": n, "event": each} for n, each in enumerate(of, 1) if n > after]
+        return httpx.Response(200, json={"events": body, "rejected": [], "next_after": len(of), "last": len(of)})
+
+    return httpx.MockTransport(answer)
+
+
+async def test_what_a_newer_gate_says_besides_is_passed_over() -> None:
+    """Desk and alerts go on: what they do not know they do not show, as over Kafka."""
+    known = {**event("scope.closed", "2", {}), "source": "//gate61"}
+    newer = event("offer.expired", "1", {})
+    feed = EmbeddedFeed(HERE, transport=gate_that_says(newer, known, {**newer, "type": ["a list"]}, {}))
+    await feed.start({})
+    assert [(t.offset, t.kind) for t in await feed.next(0)] == [(2, "notice")]
+    assert await feed.next(0) == []
+    (health,) = await feed.health()
+    assert health.said == "answers, and is read to its end"
+
+
+@pytest.mark.parametrize("said", [7, {"type": "gate61.scope.closed.v1"}, {**event("scope.closed", "1", {}), "time": 7}])
+async def test_what_is_no_event_is_trouble_that_names_its_place(said: object) -> None:
+    """And nothing behind it is passed over."""
+    feed = EmbeddedFeed(HERE, transport=gate_that_says(event("offer.expired", "1", {}), said))
+    await feed.start({})
+    for _ in range(2):
+        with pytest.raises(FeedTrouble, match=r"number 2 of /v1/out at http.* cannot be read"):
+            await feed.next(0)
+    assert [h.reachable for h in await feed.health()] == [True]
 
 
 def test_which_gate_is_said_or_asked_for() -> None:

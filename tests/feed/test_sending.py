@@ -51,8 +51,8 @@ def over_kafka(port: int = 9) -> KafkaSender:
 
 async def test_acts_that_wait_for_kafka_hold_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every page asks the store for its session in the threads that all share; each act is told in time, not in turn."""
-    monkeypatch.setattr("streams.feed.sending.SECONDS", 1.0)
-    monkeypatch.setattr("streams.feed.sending.EACH_SECONDS", 0.8)
+    monkeypatch.setattr("streams.feed.sending.SECONDS", 2.0)
+    monkeypatch.setattr("streams.feed.sending.EACH_SECONDS", 1.5)
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)
     sender, clock = over_kafka(free_port()), asyncio.get_running_loop().time
     begun = clock()
@@ -60,11 +60,11 @@ async def test_acts_that_wait_for_kafka_hold_up_no_page(monkeypatch: pytest.Monk
     await asyncio.sleep(0.1)
     asked = clock()
     await asyncio.to_thread(lambda: None)
-    assert clock() - asked < 0.4
+    assert clock() - asked < 1
     receipts = await asyncio.gather(*acts)
-    assert clock() - begun < 1.5
+    assert clock() - begun < 6
     assert {receipt.status for receipt in receipts} == {"unknown"}
-    assert "does not answer" in receipts[0].said and "within 1 s Kafka has not taken it" in receipts[-1].said
+    assert "does not answer" in receipts[0].said and "within 2 s Kafka has not taken it" in receipts[-1].said
     await sender.close()
 
 
