@@ -92,10 +92,10 @@ class Gate:
         """Whether scopes are to be closed by then."""
         return self._clients.due(now)
 
-    def wake(self, now: Instant) -> list[Effect]:
+    def wake(self, now: Instant) -> list[Notice]:
         """Close the scopes that are due although nothing arrives."""
         self._recorded = max(self._recorded, now)
-        return [*self._close_due(self._recorded)]
+        return self._close_due(self._recorded)
 
     def commit(self) -> None:
         """Make everything taken so far last."""

@@ -91,7 +91,8 @@ class Service:
         while True:
             await asyncio.sleep(WAKE_SECONDS)
             try:
-                self._came_out(await self._do(self._intake.wake))
+                if await self._do(self._intake.wake):
+                    self._published.ring()
             except Exception as error:
                 _log.error("scopes could not be closed; it is tried again", cause=cause(error))
 
@@ -104,11 +105,6 @@ class Service:
         except sqlite3.Error as error:
             detail = f"the store cannot be used ({error}); nothing was taken, send it again. See to its disk"
             raise Problem(503, detail, {"Retry-After": "5"}) from None
-
-    def _came_out(self, outs: list[Out]) -> None:
-        if outs:
-            self._metrics.published(out.data for out in outs)
-            self._published.ring()
 
     def _routes(self) -> None:
         app, needs = self.app, self._access.needs
@@ -127,7 +123,8 @@ class Service:
             found = arrivals(request, await body_of(request, BODY_LIMIT))
             results = await self._do(lambda: self._intake.take(found))
         self._metrics.received(results)
-        self._came_out([out for result in results if not result.again for out in result.out])
+        if any(result.out and not result.again for result in results):
+            self._published.ring()
         if any(result.status == "taken" for result in results):
             self._took.ring()
         rejected = sum(r.status == "rejected" for r in results)

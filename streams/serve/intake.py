@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from gate.effects import Answer
 from gate.facts import Instant
+from gate.outcome import Verdict
 from gate.policy import Policy
 from state import Journal
 from state.journal import Kept, Log, Out, Taken
@@ -30,6 +31,8 @@ from streams.wire import Read, Rejected
 T = TypeVar("T")
 CLOSED_AT_ONCE: Final = 1_000
 """Scopes that one request or one tick of the timer closes: what many clients began together nobody waits for."""
+_BLOCK: Final = (Verdict.BLOCK.word, "UNREADABLE_OFFER")
+"""What every offer that cannot be read is answered."""
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -59,6 +62,8 @@ class Result(Struct, frozen=True, omit_defaults=True):
     """What came out; of a repeated offer the answer that stands."""
     again: bool = False
     """Whether what stands in `out` had come out before."""
+    answers: tuple[tuple[str, str], ...] = ()
+    """Verdict and leading reason of each answer that came out now."""
 
 
 class Intake:
@@ -197,9 +202,11 @@ class Intake:
             stands = self.journal.last_about(_of_event(event))
             return Result("duplicate", fact.source, fact.id, out=(stands,) if stands else (), again=True)
         self.journal.take(structured(arrival), fact.recorded)
-        return Result("taken", fact.source, fact.id, fact.recorded, out=tuple(self._published(followed)))
+        answers = tuple((e.outcome.verdict.word, e.outcome.leading) for e in followed if isinstance(e, Answer))
+        out = tuple(self._published(followed))
+        return Result("taken", fact.source, fact.id, fact.recorded, out=out, answers=answers)
 
-    def _published(self, effects: list[Effect]) -> list[Out]:
+    def _published(self, effects: Sequence[Effect]) -> list[Out]:
         return [self.journal.publish(self.gate.line_of(e), _about(e)) for e in effects]
 
     def _reject(self, arrival: Arrival, reject: Rejected) -> Result:
@@ -207,8 +214,9 @@ class Intake:
         kept = Kept(at, reject.reason, reject.message, reject.source, reject.id, arrival.headers, arrival.raw)
         number = self.journal.reject(kept)
         out, again = self._answer(reject, arrival)
-        told = (out,) if out else ()
-        return Result("rejected", reject.source, reject.id, None, reject.reason, reject.message, number, told, again)
+        told, answers = (out,) if out else (), (_BLOCK,) if out and not again else ()
+        why = reject.reason, reject.message
+        return Result("rejected", reject.source, reject.id, None, *why, number, told, again, answers)
 
     def _answer(self, reject: Rejected, arrival: Arrival) -> tuple[Out | None, bool]:
         """The block of an offer that cannot be read, also where it was given before."""

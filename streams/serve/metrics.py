@@ -1,6 +1,5 @@
 """Metrics of an embedded gate (Prometheus): those of every gate, and of what it is asked."""
 
-import json
 from collections.abc import Iterable
 
 from streams.counting import Became, Judged
@@ -19,13 +18,8 @@ class Metrics(metrics.Metrics):
         self._judged = Judged(self.registry)
 
     def received(self, results: Iterable[Result]) -> None:
-        """Events came with a request."""
+        """Events came with a request, and answers out."""
         for result in results:
             self._judged.came(_BECAME[result.status], result.reason or "")
-
-    def published(self, lines: Iterable[bytes]) -> None:
-        """Events came out."""
-        for line in lines:
-            if b'"type":"gate61.offer.decided.v1"' in line:
-                data = json.loads(line)["data"]
-                self._judged.answered(data["verdict"], data["leading"])
+            for verdict, leading in result.answers:
+                self._judged.answered(verdict, leading)

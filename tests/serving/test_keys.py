@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from streams.web.problems import say_problems
 from tests.commands.program import run
 from tests.desk.desks import Office
 from tests.player import POLICY
-from tests.serving.service import HERE, LINES, Clock, post, process, serving
+from tests.serving.service import HERE, LINES, Clock, everything, post, process, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
+from tests.stories.telling import complaint
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -293,6 +295,19 @@ def test_metrics_name_nobody(tmp_path: Path) -> None:
     assert 'gate61_checks_total{leading="WITHIN_WINDOW",verdict="allow"} 1.0' in page
     assert 'gate61_http_seconds_count{route="/v1/clients/{client:path}/may-send",status="200"} 1.0' in page
     assert not [word for word in ("anna", "of-anna", "shop-key", OFFER["id"], key["authorization"]) if word in page]
+
+
+def test_metrics_count_each_answer_once(tmp_path: Path) -> None:
+    """Those to offers that cannot be read, and those that take the place of others, among them; no repetition."""
+    misspelt = json.dumps({**OFFER, "id": "of-misspelt", "data": {**OFFER["data"], "offer": "of-2", "content": "?"}})
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        results = post(client, *TOLD, OFFER, misspelt, OFFER, misspelt, complaint(at="1 h"))
+        said = [e["data"] for e in everything(client) if e["type"] == "gate61.offer.decided.v1"]
+        page = client.get("/metrics").text
+    assert [r["status"] for r in results[-5:]] == ["taken", "rejected", "duplicate", "rejected", "taken"], results
+    for (verdict, leading), count in Counter((d["verdict"], d["leading"]) for d in said).items():
+        assert f'gate61_decisions_total{{leading="{leading}",verdict="{verdict}"}} {count}.0' in page
+    assert len(said) == 3 and {d["leading"] for d in said} >= {"UNREADABLE_OFFER", "WITHIN_WINDOW"}
 
 
 def test_metrics_count_what_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
