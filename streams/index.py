@@ -14,14 +14,17 @@ from gate.dossier import BEFORE_EVERYTHING, Dossier
 from gate.effects import Deadline
 from gate.facts import Instant
 from gate.instants import LATEST
-from gate.policy import HOUR
 
 LEANINGS = 1_000_000
 """So many of all clients are kept: some 50 megabytes."""
 
 
 class Index:
-    """All clients of one runtime. Open scopes are held by country and hour, so that their number costs no room."""
+    """All clients of one runtime.
+
+    Of scopes the first and the last are held that opened in a country within one hard limit: with ten days 37 pairs a
+    year and country, however many scopes there are. They are never let go of: a campaign may be told of years later.
+    """
 
     def __init__(self, hard_limit: Instant) -> None:
         self._hard_limit = hard_limit
@@ -35,7 +38,7 @@ class Index:
         self.closes: Instant = LATEST + 1
         """When the next scope closes."""
         self._opened: dict[str, dict[int, tuple[Instant, Instant]]] = {}
-        self._hours: dict[str, list[int]] = {}
+        self._spans: dict[str, list[int]] = {}
 
     def saw(self, dossier: Dossier) -> None:
         """A client's dossier changed."""
@@ -84,27 +87,31 @@ class Index:
 
     def opened(self, countries: Iterable[str], at: Instant) -> None:
         """A client who was ever located in these countries opened a scope."""
-        hour = at // HOUR
+        span = at // self._hard_limit
         for country in countries:
             there = self._opened.setdefault(country, {})
-            known = there.get(hour)
+            known = there.get(span)
             if known is None:
-                insort(self._hours.setdefault(country, []), hour)
+                insort(self._spans.setdefault(country, []), span)
                 known = (at, at)
-            there[hour] = (min(known[0], at), max(known[1], at))
+            there[span] = (min(known[0], at), max(known[1], at))
 
     def countries(self) -> list[str]:
         """Wherever clients with scopes were located."""
         return list(self._opened)
 
     def any_open(self, country: str, at: Instant) -> bool:
-        """Whether a client who was ever located there has a scope open at that time, opened before it."""
-        there, hours, after = self._opened.get(country), self._hours.get(country), at - self._hard_limit
-        if there is None or hours is None:
+        """Whether a client who was ever located there has a scope open at that time, opened before it.
+
+        Of what opened within less than one hard limit the first and the last tell: were the one shut by then and the
+        other not yet open, they would lie further apart.
+        """
+        there, spans, after = self._opened.get(country), self._spans.get(country), at - self._hard_limit
+        if there is None or spans is None:
             return False
-        first = bisect_left(hours, after // HOUR)
-        for hour in hours[first:]:
-            earliest, latest = there[hour]
+        first = bisect_left(spans, after // self._hard_limit)
+        for span in spans[first : first + 2]:
+            earliest, latest = there[span]
             if earliest >= at:
                 return False
             if latest > after:

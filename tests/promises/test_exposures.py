@@ -1,13 +1,17 @@
 """One case a campaign that fell into open scopes (judging section 6): in any order, and costing what is told anew."""
 
 import json
+import tracemalloc
 from itertools import permutations
+from random import Random
 
 import pytest
 
 from gate.effects import Case
+from gate.policy import DAY, HOUR
 from state import MemoryStore
 from streams.embedded import Gate
+from streams.index import Index
 from tests.player import POLICY, play
 from tests.promises.working import calls
 from tests.stories.telling import Event, asks, campaign, country, entity, located, offer
@@ -88,3 +92,29 @@ def test_a_case_is_opened_once_by_whoever_takes_the_store_over() -> None:
     later = [effect for event in again for effect in second.take(json.dumps(event).encode())]
     said = [[e.facts for e in effects if isinstance(e, Case)] for effects in (found, later)]
     assert said == [[(told[-1]["id"],)], [(again[-1]["id"],)]]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whether_a_scope_is_open_is_known_to_the_microsecond_of_any_time(seed: int) -> None:
+    """Though of many only the first and the last are held; limits and scopes that lie just so among them."""
+    random = Random(seed)
+    limit = random.choice([1, 2, 7, 50])
+    index, opened = Index(limit), sorted(random.randrange(-100, 100) for _ in range(random.choice([1, 5, 40])))
+    for at in random.sample(opened, len(opened)):
+        index.opened(["DE"], at)
+    for at in range(-160, 160):
+        assert index.any_open("DE", at) == any(scope < at < scope + limit for scope in opened), (limit, opened, at)
+    assert not index.any_open("FR", 0)
+
+
+def test_scopes_that_closed_long_ago_cost_next_to_nothing() -> None:
+    """A year in every country, one an hour: a worker runs for years, and may be told of a campaign of any day."""
+    index, countries = Index(10 * DAY), [f"C{n}" for n in range(30)]
+    tracemalloc.start()
+    try:
+        for hour in range(24 * 365):
+            index.opened(countries, hour * HOUR + 5)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 500_000 and index.any_open("C7", 5 * HOUR)
