@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 from weakref import ref
 
 import pytest
@@ -14,30 +14,30 @@ import pytest
 from state.redis_store import Fenced, RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
-from streams.worker.loop import PartitionLoop
+from streams.worker.loop import Fetched, PartitionLoop
 from streams.worker.merge import Log
 from streams.worker.outputs import Output, outbox_from_bytes
 from streams.worker.partition import Partition
 from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, Trouble, World
 
 
-async def _for_ever() -> Any:
+async def _for_ever() -> NoReturn:
     await asyncio.Event().wait()
+    raise AssertionError
 
 
 class Waiting(Source):
     """Kafka's client waits until the group is divided anew."""
 
-    async def read(self, seconds: float) -> Any:
-        return await _for_ever()
+    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+        await _for_ever()
 
 
 class Silent(Publisher):
     """The brokers do not answer."""
 
     async def publish(self, outputs: Sequence[Output]) -> int | None:
-        assert await _for_ever()
-        return None
+        await _for_ever()
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ async def test_a_loop_that_waits_for_records_ends_at_once(world: World) -> None:
     await asyncio.sleep(0.01)
     loop.stop()
     await asyncio.wait_for(running, 1)
+    assert loop.trouble is None, "what it waited for was the records"
 
 
 async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_next(world: World) -> None:
