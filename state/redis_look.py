@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
+from state.notes import WEEK_OF_IDS
 from state.redis_errors import unnamed
 
 _META: Final = ("next", "batch", "clients", "notes", "ids")
@@ -142,7 +143,7 @@ def look(redis: Any, at: str) -> Look:
     week = 0
     while True:
         (meta, notes, clients, outbox, making, *ids), wrong = _found(redis, at, week)
-        noted = _readable(notes.get(b"week")) or 0
+        noted = _readable(notes.get(WEEK_OF_IDS.encode())) or 0
         if noted == week:
             break
         week = noted  # The ids of that week are to be counted in one moment with all else.
@@ -177,7 +178,7 @@ def _readable(stored: bytes | None) -> int | None:
 def _lost(redis: Any, at: str, found: Look, meta: Sequence[bytes | None], there: Sequence[int]) -> str:
     next_, batch, *written = meta
     try:
-        for name, stored in (("next", next_), ("batch", batch), ("week", found.noted("week"))):
+        for name, stored in (("next", next_), ("batch", batch), (WEEK_OF_IDS, found.noted(WEEK_OF_IDS))):
             as_number(at, name, stored)
         others = not found.batch and any_ids(redis, at)
         examine(at, Written(found.batch, written, there, found.outbox, others))

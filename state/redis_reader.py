@@ -11,6 +11,7 @@ from gate.facts import Instant
 from gate.history import Record
 from gate.policy import SECOND
 from state.codec import record_from_bytes
+from state.notes import LOOKED, PARTITIONS, RECORDED
 from state.redis_errors import unnamed
 from state.redis_look import StateLost, all_records, looked_to, tag
 from state.redis_servers import AsyncServers
@@ -117,7 +118,7 @@ class RedisReader:
 async def _places(server: Any, tags: Iterable[str]) -> list[Place]:
     asked = server.pipeline(transaction=False)
     for at in tags:
-        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", ("recorded", "partitions", "looked"))
+        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED))
     with unnamed():
         found = await asked.execute()
     places = []

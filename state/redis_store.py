@@ -30,6 +30,7 @@ from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
+from state.notes import WEEK_OF_IDS
 from state.redis_errors import unnamed
 from state.redis_look import (
     Look,
@@ -167,7 +168,8 @@ class RedisStore:
         assign = self._redis.register_script(_ASSIGN)
         outbox, (next_, batch, *written), *there = assign(keys=self._fixed(), args=[self._token])
         self._next, self._batch = as_number(self._tag, "next", next_), as_number(self._tag, "batch", batch) or 0
-        self._week = as_number(self._tag, "week", self._redis.hget(self._key("notes"), "week")) or 0
+        week = self._redis.hget(self._key("notes"), WEEK_OF_IDS)
+        self._week = as_number(self._tag, WEEK_OF_IDS, week) or 0
         there += map(self._redis.hlen, self._ids_of(self._week))
         others = not self._batch and any_ids(self._redis, self._tag)
         examine(self._tag, Written(self._batch, written, there, outbox is not None, others))
@@ -334,7 +336,7 @@ class RedisStore:
             self._own()
         then = self._next if next_offset is None else next_offset
         if self._now != self._week:
-            self.note("week", str(self._now).encode())
+            self.note(WEEK_OF_IDS, str(self._now).encode())
         meta, _, dossiers, notes = self._fixed()
         questions: list[Command] = [(b"HMGET", meta, *_MARKS), *((b"HLEN", key) for key in self._counted())]
         try:

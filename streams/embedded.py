@@ -15,6 +15,7 @@ from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
 from state import Store
+from state.notes import CLOSED, FORMER_LIMITS, RECORDED
 from streams import publish
 from streams.clients import Clients
 from streams.clients import Effect as OfClients
@@ -23,7 +24,8 @@ from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
 Beside = Sequence[tuple[str, bytes]]
-_RECORDED, _CLOSED, _HARD, _FORMER = "recorded", "closed", "hard", "limits"
+_HARD = "hard"
+"""The note of the hard limit in force."""
 
 
 class Gate:
@@ -35,9 +37,9 @@ class Gate:
         self._at_once = self._room = at_once
         self.register = Register(policy)
         self.store = store
-        noted = store.noted(_RECORDED)
+        noted = store.noted(RECORDED)
         self._recorded: Instant = int(noted) if noted else BEFORE_EVERYTHING
-        noted = store.noted(_CLOSED) or noted
+        noted = store.noted(CLOSED) or noted
         self._closed: Instant = int(noted) if noted else BEFORE_EVERYTHING
         """Up to when scopes are closed: later than what was recorded last where a line says an earlier time."""
         self.last: Fact | None = None
@@ -46,7 +48,7 @@ class Gate:
             self.register.learn(fact)
         self._hard = int(store.noted(_HARD) or policy.hard_limit)
         """The hard limit by which scopes are closed up to then; another one than the policy's until all are by that."""
-        closings = Closings(self._closed, limits_from_bytes(store.noted(_FORMER)))
+        closings = Closings(self._closed, limits_from_bytes(store.noted(FORMER_LIMITS)))
         self._closings = closings.under(policy.hard_limit, self._hard)
         self._clients = Clients(policy, self.register, store, self._closings)
 
@@ -99,11 +101,11 @@ class Gate:
 
     def commit(self) -> None:
         """Make everything taken so far last."""
-        self.store.note(_RECORDED, str(self._recorded).encode())
-        self.store.note(_CLOSED, str(self._closed).encode())
+        self.store.note(RECORDED, str(self._recorded).encode())
+        self.store.note(CLOSED, str(self._closed).encode())
         if self._hard != self.policy.hard_limit and not self._clients.due(self._closed):
             self._hard = self.policy.hard_limit
-            self.store.note(_FORMER, limits_to_bytes(self._closings.former))
+            self.store.note(FORMER_LIMITS, limits_to_bytes(self._closings.former))
         self.store.note(_HARD, str(self._hard).encode())
         self.store.commit()
         self._room = self._at_once

@@ -21,6 +21,7 @@ from gate.policy import Policy
 from gate.register import Register
 from state import redis_errors
 from state.codec import UnknownLayout
+from state.notes import LOOKED, RECORDED, REGISTER, WALK
 from state.redis_look import StateLost, looked_to
 from state.redis_reader import Held, RedisReader, Remembered
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions, require_clock
@@ -33,7 +34,7 @@ AT_ONCE: Final = 100
 """Clients whose dossiers one transaction reads."""
 HISTORIES_AT_ONCE: Final = 10
 """Of histories fewer: each may be long."""
-_NOTES = ("recorded", "register", "walk", "looked")
+_NOTES: Final = (RECORDED, REGISTER, WALK, LOOKED)
 """What a worker notes of a partition: the last recorded time, the register's next offset, what it is walking behind."""
 
 
@@ -138,7 +139,7 @@ class OverRedis:
         self._current()
         before = self._stream.furthest(number)
         held = await self._state.read_many(number, clients, _NOTES, whole)
-        looked = looked_to(held.next, held.notes.get("looked"))
+        looked = looked_to(held.next, held.notes.get(LOOKED))
         if (looked or 0) < before:
             raise Unreadable(
                 f"partition {number} is not as far as it was: Redis lost its last seconds; see to it, and to the worker"
@@ -152,7 +153,7 @@ class OverRedis:
         register = self._current()
         if not whole and self._is_pending(found, register):
             return None
-        recorded = found.notes.get("recorded", BEFORE_EVERYTHING)
+        recorded = found.notes.get(RECORDED, BEFORE_EVERYTHING)
         require_clock(recorded - self._clock(), register.policy)
         read = ReadUpTo(number, found.next or 0, recorded if recorded > BEFORE_EVERYTHING else None)
         policy: Policy = register.policy
@@ -160,7 +161,7 @@ class OverRedis:
 
     def _is_pending(self, found: Remembered, register: Register) -> bool:
         """Whether a change of the register concerns the client behind which he may not have been judged again yet."""
-        applied, walking = found.notes.get("register", 0), found.notes.get("walk", -1)
+        applied, walking = found.notes.get(REGISTER, 0), found.notes.get(WALK, -1)
         followed = self._stream.followed
         arrivals, _ = followed.since(Log.REGISTER, applied if walking < 0 else min(applied, walking))
         facts = [followed.fact(arrival.offset) for arrival in arrivals]

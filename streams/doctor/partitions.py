@@ -6,6 +6,7 @@ from contextlib import suppress
 from redis import Redis
 
 from state.finding import Finding, Level
+from state.notes import BETWEEN, LOOKED
 from state.redis_errors import unnamed
 from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from state.redis_servers import Servers, server_of
@@ -31,7 +32,7 @@ def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]
     tags = {n: tag(f"{names.actions.name}:{n}") for n in range(actions.partitions)}
     stored = {n: look(server_of(redis, at), at) for n, at in tags.items()}
     to_act = {n: s.next for n, s in stored.items()}
-    to_greet = {n: _readable(s, "between") for n, s in stored.items()}
+    to_greet = {n: _readable(s, BETWEEN) for n, s in stored.items()}
     wrong = [
         *_outside(names.actions, to_act, actions.bounds),
         *_outside(names.between, to_greet, between.bounds if between else {}),
@@ -45,7 +46,7 @@ def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]
     yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
         known = [n for n, next_ in to_act.items() if next_ is not None]
-        looked = {n: looked_to(s.next, _readable(s, "looked")) or 0 for n, s in stored.items()}
+        looked = {n: looked_to(s.next, _readable(s, LOOKED)) or 0 for n, s in stored.items()}
         behind = sum(end - max(first, looked[n]) for n, (first, end) in actions.bounds.items())
         said = f"{len(known)} of {actions.partitions} partitions have state; {behind} records are to be read"
         yield Finding("state", Level.OK, said)

@@ -6,18 +6,29 @@ from typing import Final, NamedTuple, Protocol
 
 from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Instant
+from state.notes import (
+    ACTED,
+    ANSWERS,
+    BETWEEN,
+    BORN,
+    CLOSED,
+    FORMER_LIMITS,
+    GREETED,
+    LEARNT,
+    LOOKED,
+    PARTITIONS,
+    POLICY,
+    RECORDED,
+    REGISTER,
+    WALK,
+)
 from state.redis_look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
 from streams.worker.merge import Log
 from streams.worker.pins import written
 
-_CAME: Final = {Log.BETWEEN: "greeted", Log.ACTIONS: "acted"}
+_CAME: Final = {Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
 """The notes of the times of what was applied last of each log."""
-_SPREAD: Final = "partitions"
-"""The note of how many partitions clients were spread over."""
-
-_FORMER: Final = "limits"
-"""The note of hard limits that were in force before."""
 
 Applied = tuple[int, int, int, int]
 """By `Log`, the offset after what was applied."""
@@ -74,7 +85,7 @@ def same_spread(stores: Iterable[Noted], partitions: int) -> None:
     """
     for notes in stores:
         with suppress(StateLost):  # That partition stops by itself; the others say how many there are.
-            spread_alike(_number(notes, _SPREAD), partitions)
+            spread_alike(_number(notes, PARTITIONS), partitions)
 
 
 def spread_alike(found: int | None, partitions: int) -> None:
@@ -98,30 +109,30 @@ class Progress:
             found = _number(notes, name)
             return default if found is None else found
 
-        spread_alike(_number(notes, _SPREAD), partitions)
+        spread_alike(_number(notes, PARTITIONS), partitions)
         self._partitions = partitions
         self.actions = actions
-        self.between = noted("between", 0)
-        self.register = noted("register", 0)
-        self.policy = noted("policy", 0)
-        self.answers = noted("answers", 0)
+        self.between = noted(BETWEEN, 0)
+        self.register = noted(REGISTER, 0)
+        self.policy = noted(POLICY, 0)
+        self.answers = noted(ANSWERS, 0)
         """The offset of their log before which this state has every answer that was published."""
-        self.recorded: Instant = noted("recorded", BEFORE_EVERYTHING)
+        self.recorded: Instant = noted(RECORDED, BEFORE_EVERYTHING)
         """The append time of what was applied last, of any log."""
-        self.closed: Instant = noted("closed", self.recorded)
+        self.closed: Instant = noted(CLOSED, self.recorded)
         """Up to when scopes are closed; less than that where those that are due are closed in portions."""
-        self.former = _limits(notes.noted(_FORMER))
+        self.former = _limits(notes.noted(FORMER_LIMITS))
         """Hard limits of policies before the one in force."""
-        self.born: Instant = noted("born", self.recorded)
+        self.born: Instant = noted(BORN, self.recorded)
         """When the first record was appended."""
         self.came: dict[Log, Instant] = {log: noted(name, BEFORE_EVERYTHING) for log, name in _CAME.items()}
         """When what was applied last was appended, by log: what else was applied must not move the times of what is
         read again."""
-        self.looked = max(actions, noted("looked", actions))
+        self.looked = max(actions, noted(LOOKED, actions))
         """The offset up to which what happens around clients was looked at: transactions leave marks that are no records."""
-        self.walked = noted("walk", -1)
+        self.walked = noted(WALK, -1)
         """The offset of the register's record behind which clients were still to be reopened; -1 for none."""
-        self.learnt: Applied = _applied(notes.noted("learnt"), self.applied)
+        self.learnt: Applied = _applied(notes.noted(LEARNT), self.applied)
         """How far the logs were applied when the register changed last."""
 
     @property
@@ -139,22 +150,22 @@ class Progress:
     def note(self, notes: Notes, walking: bool) -> None:
         """Keep it with the next commit; `walking` if clients are still to be reopened behind the register."""
         for name, value in (
-            ("between", self.between),
-            ("answers", self.answers),
-            ("register", self.register),
-            ("policy", self.policy),
-            ("recorded", self.recorded),
-            ("closed", self.closed),
-            ("looked", self.looked),
-            (_SPREAD, self._partitions),
-            ("born", self.born),
-            ("walk", self.register - 1 if walking else -1),
+            (BETWEEN, self.between),
+            (ANSWERS, self.answers),
+            (REGISTER, self.register),
+            (POLICY, self.policy),
+            (RECORDED, self.recorded),
+            (CLOSED, self.closed),
+            (LOOKED, self.looked),
+            (PARTITIONS, self._partitions),
+            (BORN, self.born),
+            (WALK, self.register - 1 if walking else -1),
             *((name, self.came[log]) for log, name in _CAME.items()),
         ):
             notes.note(name, b"%d" % value)
-        notes.note("learnt", written(self.learnt))
+        notes.note(LEARNT, written(self.learnt))
         if self.former:
-            notes.note(_FORMER, limits_to_bytes(self.former))
+            notes.note(FORMER_LIMITS, limits_to_bytes(self.former))
 
 
 def _limits(stored: bytes | None) -> tuple[Limit, ...]:
@@ -162,16 +173,16 @@ def _limits(stored: bytes | None) -> tuple[Limit, ...]:
     try:
         return limits_from_bytes(stored)
     except (ValueError, TypeError):
-        raise StateLost("the state", "holds other than limits as `limits`") from None
+        raise StateLost("the state", f"holds other than limits as `{FORMER_LIMITS}`") from None
 
 
 def _applied(stored: bytes | None, default: Applied) -> Applied:
     """Offsets by log as they are noted; raises `StateLost`."""
     if not stored:
         return default
-    parts = [as_number("the state", "learnt", part or b" ") for part in stored.split(b".")]
+    parts = [as_number("the state", LEARNT, part or b" ") for part in stored.split(b".")]
     if len(parts) != len(Log):
-        raise StateLost("the state", "holds other than four offsets as `learnt`")
+        raise StateLost("the state", f"holds other than four offsets as `{LEARNT}`")
     policy, register, between, actions = (part or 0 for part in parts)
     return policy, register, between, actions
 
@@ -192,7 +203,7 @@ def place_of(notes: Noted, actions: int | None) -> Place | None:
 
     Raises `StateLost` where that cannot be read.
     """
-    noted = [_number(notes, name) for name in ("policy", "register", "between", "walk")]
+    noted = [_number(notes, name) for name in (POLICY, REGISTER, BETWEEN, WALK)]
     if actions is None or any(n is None for n in noted):
         return None
     policy, register, between, walk = (n for n in noted if n is not None)

@@ -10,8 +10,12 @@ from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from gate.policy import DAY
-from state.redis_look import StateLost
+from state.notes import BETWEEN
+from state.redis_look import StateLost, look, tag
+from state.redis_reader import Place, RedisReader
+from state.redis_servers import AsyncServers
 from state.redis_store import Fenced, Moved, RedisStore
+from streams.worker.progress import OtherPartitions, Progress, same_spread
 from tests.runtime.redis import Redis
 
 
@@ -71,6 +75,26 @@ def test_how_far_state_is_made_anew_is_noted_until_it_is_there(store: RedisStore
     store.commit(7)
     store.making(None)
     assert (store.look().next, store.look().making, store.look().lost) == (7, b"", "")
+
+
+async def test_who_only_reads_finds_what_a_worker_noted(
+    store: RedisStore, redis: Redis, place: str, prefix: str
+) -> None:
+    """How far it has come, and over how many partitions its clients are spread: the same for all who ask."""
+    progress = Progress(store, 0, 4)
+    progress.actions, progress.looked, progress.recorded, progress.between = 42, 45, 17, 9
+    progress.note(store, walking=False)
+    store.commit(42)
+    reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
+    try:
+        assert (await reader.places(4))[3] == Place(45, 17, 4)
+    finally:
+        await reader.close()
+    with redis.client() as client:
+        found = look(client, tag(place))
+    with pytest.raises(OtherPartitions, match="spread over 4 partitions, and the topic has 5"):
+        same_spread([found], 5)
+    assert found.noted(BETWEEN) == b"9"
 
 
 def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Redis, place: str) -> None:
