@@ -112,9 +112,12 @@ def counting_for_nothing(changes: Sequence[Fact], register: Register) -> list[Fa
     return found
 
 
-def releasable(outcome: Outcome) -> bool:
-    """Whether people may release such an answer: a flag, or a block of TYPE_UNCLASSIFIED alone."""
-    return outcome.verdict is Verdict.FLAG or outcome.codes == ["TYPE_UNCLASSIFIED"]
+def releasable(verdict: str, codes: Sequence[str]) -> bool:
+    """Whether people may release such an answer: a flag, or a block of TYPE_UNCLASSIFIED alone.
+
+    `verdict` and `codes` are as on the wire, so that it is also asked of answers that were given and read again.
+    """
+    return verdict == Verdict.FLAG.word or list(codes) == ["TYPE_UNCLASSIFIED"]
 
 
 def refusal(standing: Standing | None, said: Released, at: Instant, policy: Policy) -> str | None:

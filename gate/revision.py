@@ -50,7 +50,7 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, told
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
         outcome.scope.hard_until if outcome.scope else None,
-        people.releasable(outcome),
+        people.releasable(outcome.verdict.word, outcome.codes),
         names=names_of(known, offer),
         by=said.by,
     )

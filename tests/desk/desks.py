@@ -105,13 +105,17 @@ class Office:
             if positions(self.engine, t.position) == before:
                 return
 
-    async def held_offer(self, client: str = "cl-1", offer: str = "of-1") -> None:
-        """A client of Germany asked a day and a half ago, on good proof; what he is offered now is held."""
-        asked = "2026-03-02T00:00:00Z"
+    async def held_offer(
+        self, client: str = "cl-1", offer: str = "of-1", asked: str = "2026-03-02T00:00:00Z", **of: str
+    ) -> None:
+        """A client of Germany asked a day and a half ago, on good proof; what he is offered now is held.
+
+        `asked` is another midnight; `of` is what request and offer say besides, such as an asset.
+        """
         await self.happens(
             "client.located", {"indicator": "kyc_residence", "country": "DE"}, at="2026-03-01T00:00:00Z", client=client
         )
-        request = {"service": "custody", "transaction": "tx", "channel": "call", "kind": "request"}
+        request = {"service": "custody", "transaction": "tx", "channel": "call", "kind": "request", **of}
         id = await self.happens("client.requested", request, at=asked, client=client)
         channels = [
             "email",
@@ -131,11 +135,21 @@ class Office:
         ):
             name = f"{evidence}-{client}"
             filed = {"evidence": name, "request": id, "by": "st-intake", **more}
-            await self.happens("evidence.filed", filed, at="2026-03-02T00:01:00Z", client=client)
+            await self.happens("evidence.filed", filed, at=asked.replace("T00:00", "T00:01"), client=client)
             await self.happens(
-                "evidence.approved", {"evidence": name, "by": "st-lead"}, at="2026-03-02T00:02:00Z", client=client
+                "evidence.approved",
+                {"evidence": name, "by": "st-lead"},
+                at=asked.replace("T00:00", "T00:02"),
+                client=client,
             )
-        proposal = {"offer": offer, "service": "custody", "channel": "email", "content": "offer", "transaction": "tx"}
+        proposal = {
+            "offer": offer,
+            "service": "custody",
+            "channel": "email",
+            "content": "offer",
+            "transaction": "tx",
+            **of,
+        }
         await self.happens("offer.proposed", proposal, client=client)
         await self.hears()
 

@@ -106,6 +106,24 @@ async def test_of_a_held_answer_whose_window_has_shut_it_is_said_that_nobody_can
     assert "nobody can release it any more" in page and "Ask for release" not in page
 
 
+@pytest.mark.parametrize(
+    ("asked", "codes"),
+    [
+        ("2026-03-03T00:00:00Z", ["TYPE_UNCLASSIFIED"]),
+        ("2026-03-02T00:00:00Z", ["TYPE_UNCLASSIFIED", "WINDOW_SOFT_LIMIT"]),
+    ],
+)
+async def test_a_block_can_be_released_where_only_an_asset_is_unclassified(
+    desk: Office, asked: str, codes: list[str]
+) -> None:
+    """The gate takes such a release, and no other of a block: so no other is asked for."""
+    await desk.held_offer("cl-2", "of-2", asked, asset="new")
+    answer = (await desk.decisions())[-1]
+    assert (answer["verdict"], [r["code"] for r in answer["reasons"]]) == ("block", codes)
+    page = await (await desk.signed_in("rita")).see(f"/decisions/{answer['decision']}")
+    assert ("Ask for release" in page) == (len(codes) == 1)
+
+
 async def test_of_two_who_sign_at_once_one_does(desk: Office) -> None:
     rita = await desk.signed_in("rita")
     page = f"/decisions/{decision_on(await rita.see('/'))}"

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from gate.people import releasable
 from gate.policy import HOUR
 from streams.desk import files
 from streams.desk.access.door import form_of
@@ -80,7 +81,7 @@ def decision_pages(view: View) -> APIRouter:
     def _releasable(found: files.Answer) -> bool:
         codes = [r["code"] for r in found.data["reasons"]]
         shut = found.row.hard_until is not None and found.row.hard_until <= desk.clock()
-        return found.held and not shut and (found.row.verdict == "flag" or codes == ["TYPE_UNCLASSIFIED"])
+        return found.held and not shut and releasable(found.row.verdict, codes)
 
     def _may(found: files.Answer, person: Person) -> dict[str, Any]:
         return {
