@@ -24,6 +24,8 @@ SEEDS = int(os.environ.get("GATE61_SIMULATIONS", "500"))
 FAULTS = 0.02
 _OF_PEOPLE = ("gate61.review.released.v1", "gate61.offer.delivered.v1")
 VERDICTS = ("allow", "flag", "block")
+WATCHED = ("flag", "block")
+"""What goes to those who watch, too (contract section 4)."""
 
 
 def _published(world: World, *topics: int) -> dict[str, bytes]:
@@ -35,6 +37,16 @@ def _published(world: World, *topics: int) -> dict[str, bytes]:
                 id = json.loads(record.value or b"")["id"]
                 assert found.setdefault(id, record.value or b"") == record.value, "copies are identical"
     return found
+
+
+def _places(world: World, topic: int, *verdicts: str) -> set[tuple[int, bytes | None, bytes | None]]:
+    """Partition, key and value of what a topic holds: answers of these verdicts, or all that there is."""
+    return {
+        (partition, record.key, record.value)
+        for partition in range(PARTITIONS)
+        for record in world.logs.get((topic, partition), [])
+        if not verdicts or json.loads(record.value or b"")["data"]["verdict"] in verdicts
+    }
 
 
 def _by_id(lines: list[bytes], *kinds: str) -> dict[str, bytes]:
@@ -58,7 +70,7 @@ def test_no_trouble_changes_an_answer(chunk: int) -> None:
         world = asyncio.run(simulate(seed, planned, FAULTS if seed % 10 else 0.0))
         answers = _published(world, DECISIONS)
         assert answers == _by_id(said, "gate61.offer"), f"seed {seed}"
-        assert _published(world, FLAGGED).keys() <= answers.keys()
+        assert _places(world, FLAGGED) == _places(world, DECISIONS, *WATCHED), f"seed {seed}"
         notices, expected = _published(world, NOTICES), _by_id(said, "gate61.scope", "gate61.relationship")
         # The clock closes windows too, where the embedded gate needs an event that can be taken.
         extra = [json.loads(line) for id, line in notices.items() if id not in expected]
@@ -73,6 +85,7 @@ def test_what_cannot_be_taken_is_kept_whatever_goes_wrong() -> None:
         planned, said = plan([e for e in history(seed, 60) if e["type"] != "gate61.client.merged.v1"])
         world = asyncio.run(simulate(seed, with_poison(seed, planned), 2 * FAULTS))
         assert _published(world, DECISIONS) == _by_id(said, "gate61.offer"), f"seed {seed}"
+        assert _places(world, FLAGGED) == _places(world, DECISIONS, *WATCHED), f"seed {seed}"
         for (topic, number), log in [*world.logs.items()]:
             if topic not in (ACTIONS, REGISTER):
                 continue
@@ -212,5 +225,6 @@ def test_each_error_of_each_effect_fails_closed() -> None:
         for kind in KINDS:
             world = asyncio.run(simulate(1, planned, 0.0, (number, kind)))
             assert _published(world, DECISIONS) == expected, f"{kind} at {name}, effect {number}"
+            assert _places(world, FLAGGED) == _places(world, DECISIONS, *WATCHED), f"{kind} at {name}, effect {number}"
             tried += 1
     assert tried > 200
