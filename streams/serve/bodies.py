@@ -23,6 +23,10 @@ BATCH: Final = "application/cloudevents-batch+json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 SIGNS_LIMIT: Final = 250_000
 """Brackets, commas and quotes of a batch that is no JSON as a whole: it is looked through, some 0.1 seconds for so many."""
+_Elements = msgspec.defstruct(
+    "_Elements", [(f"event_{n}", msgspec.Raw, msgspec.Raw()) for n in range(EVENT_LIMIT + 1)], array_like=True
+)
+"""The elements of an array up to one too many; the rest are read over, as each would take memory of its own."""
 _BLANK: Final = b" \t\r\n"
 _SIGNS: Final = (b"[", b"{", b",", b'"')
 _SIGN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},"]', re.DOTALL)
@@ -52,33 +56,46 @@ def structured(arrival: Arrival) -> bytes:
 
 
 def arrivals(request: Request, body: bytes) -> list[Arrival]:
-    """The events of a request in its order; what is no event is one that will be rejected, and kept."""
+    """The events of a request in its order; what is no event is one that will be rejected, and kept.
+
+    More than `EVENT_LIMIT` of them, or another content type, are a Problem.
+    """
     kind = media_of(request.headers.get("content-type", ""))
     if kind == STRUCTURED:
         return [Arrival(body)]
     if kind == BATCH:
-        found = _batch(body)
-    elif kind in LINES:
-        lines = body.split(b"\n")
-        found = [Arrival(line) for line in (lines if lines[-1] else lines[:-1])]
-    elif any(name.startswith("ce-") for name in request.headers):
+        return _batch(body)
+    if kind in LINES:
+        return [Arrival(line) for line in _lines(body)]
+    if any(name.startswith("ce-") for name in request.headers):
         return [_binary(request, body)]
-    else:
-        taken = ", ".join((STRUCTURED, BATCH, LINES[0]))
-        raise Problem(415, f"send {taken}, or a binary CloudEvent with `ce-` headers", {"Accept": taken})
-    if len(found) > EVENT_LIMIT:
-        raise Problem(413, f"{len(found)} events at once; send at most {EVENT_LIMIT}. Nothing was taken")
-    return found
+    taken = ", ".join((STRUCTURED, BATCH, LINES[0]))
+    raise Problem(415, f"send {taken}, or a binary CloudEvent with `ce-` headers", {"Accept": taken})
+
+
+def _require_few(events: int) -> None:
+    """Before anything is made of each of them."""
+    if events > EVENT_LIMIT:
+        raise Problem(413, f"more than {EVENT_LIMIT} events at once; send them in several requests. Nothing was taken")
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """A newline at the end begins no further line; a blank one is a line."""
+    whole = body.removesuffix(b"\n")
+    _require_few(whole.count(b"\n") + 1)
+    return whole.split(b"\n") if body else []
 
 
 def _batch(body: bytes) -> list[Arrival]:
     try:
-        events = msgspec.json.decode(body, type=list[msgspec.Raw])
+        found = msgspec.json.decode(body, type=_Elements)
     except (msgspec.MsgspecError, RecursionError):
         # What is wrong with one event is no reason to take none.
         apart = _apart(body)
         return [Arrival(body, refused=_no_batch(body))] if apart is None else [Arrival(event) for event in apart]
-    return [Arrival(bytes(event)) for event in events]
+    events = [bytes(event) for event in msgspec.structs.astuple(found) if len(event)]
+    _require_few(len(events))
+    return [Arrival(event) for event in events]
 
 
 def _apart(body: bytes) -> list[bytes] | None:
@@ -99,6 +116,7 @@ def _apart(body: bytes) -> list[bytes] | None:
             return None
         if depth == 0 or (depth == 1 and kind == b","):
             found.append(text[begin : sign.start()].strip(_BLANK))
+            _require_few(len(found))
             begin = sign.end()
     return found if depth == 0 else None
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from streams.publish import unreadable_id
-from streams.serve.bodies import EVENT_LIMIT, arrivals
+from streams.serve.bodies import BODY_LIMIT, EVENT_LIMIT, arrivals
+from streams.web.problems import Problem
 from streams.wire import SIZE_LIMIT
 from tests.player import POLICY
 from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, serving
@@ -338,6 +340,36 @@ def test_events_of_a_batch_are_told_apart_in_no_time() -> None:
     for none in (b"[1]]", b"[[1]", b'["1]', b"[1][NaN]", b"[1],[NaN]"):
         (arrival,) = arrivals(request, none)
         assert arrival.refused is not None and arrival.raw == none
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (LINES, b"\n" * BODY_LIMIT),
+        (BATCH, b"[" + b"1," * (BODY_LIMIT // 2 - 1) + b"1]"),
+        (BATCH, b"[" + b"1," * 200_000 + b"NaN]"),
+    ],
+    ids=["lines", "batch", "batch that is no JSON"],
+)
+def test_nothing_is_made_of_each_of_too_many_events(kind: dict[str, str], body: bytes) -> None:
+    """A byte can be an event, and to hold it takes a hundred: they are counted first."""
+    request = Request({"type": "http", "headers": [(k.encode(), v.encode()) for k, v in kind.items()]})
+    tracemalloc.start()
+    try:
+        with pytest.raises(Problem) as refused:
+            arrivals(request, body)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.status == 413 and "Nothing was taken" in refused.value.detail
+    assert most < len(body) + 2**20
+
+
+def test_as_many_events_as_are_taken_at_once_are_taken() -> None:
+    """Not one less, in either kind of body, also where one of them is no JSON."""
+    for kind, body in ((LINES, b"{}\n" * EVENT_LIMIT), (BATCH, b"[" + b"1," * (EVENT_LIMIT - 1) + b"NaN]")):
+        request = Request({"type": "http", "headers": [(k.encode(), v.encode()) for k, v in kind.items()]})
+        assert len(arrivals(request, body)) == len(arrivals(request, body.replace(b"NaN", b"1"))) == EVENT_LIMIT
 
 
 def test_a_binary_event_is_as_large_as_its_headers_and_its_body(client: TestClient) -> None:
