@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -33,6 +34,10 @@ CLOSED_AT_ONCE: Final = 1_000
 """Scopes that one request or one tick of the timer closes: what many clients began together nobody waits for."""
 _BLOCK: Final = (Verdict.BLOCK.word, "UNREADABLE_OFFER")
 """What every offer that cannot be read is answered."""
+_MOVED_WAL: Final = (
+    "`{}` beside it, which holds what was taken last, was replaced or is gone; put it back, or stop the gate (SIGTERM "
+    "saves what it holds) and start it again"
+)
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -94,6 +99,7 @@ class Intake:
             journal.close()
             raise
         self.journal = journal
+        self._wal = _file(_wal_of(self._path))
 
     def _begun(self, journal: Journal) -> Gate:
         """Where recorded times are trusted, the rules of files hold wholly."""
@@ -116,12 +122,30 @@ class Intake:
 
     def take(self, arrivals: list[Arrival]) -> list[Result]:
         """Everything of one request, or nothing of it."""
+        self._require_place()
         return self._lasting(lambda: [self._one(arrival) for arrival in arrivals])
+
+    def _require_place(self) -> None:
+        """What is written to files that nobody finds under their names any more is lost with this process."""
+        if not self.journal.is_open():
+            return  # It is looked at when it is opened again.
+        try:
+            _see_that_it_is(self._path, self._locks[0])
+            if _file(_wal_of(self._path)) != self._wal:
+                raise sqlite3.OperationalError(_MOVED_WAL.format(_wal_of(self._path).name))
+        except sqlite3.Error as moved:
+            if self.trouble != str(moved):
+                self.trouble = str(moved)
+                _log.error("no events are taken", cause=self.trouble)
+            raise
 
     def wake(self) -> list[Out]:
         """Close the scopes whose hard limit passed while nothing came. Trusted recorded times are the only clock."""
         if self.trouble or not self.journal.is_open():
             self._try_writing()
+        else:
+            with suppress(sqlite3.Error):
+                self._require_place()
         at = self._clock()
         if self.trouble or self._trust or not self.gate.due(at):
             return []
@@ -132,6 +156,7 @@ class Intake:
         try:
             if not self.journal.is_open():
                 self._open()
+            self._require_place()
             self.journal.try_writing()
         except sqlite3.Error as error:
             self.trouble = str(error)
@@ -269,3 +294,18 @@ def _see_that_it_is(path: Path, lock: int) -> None:
         same = False
     if not same:
         raise sqlite3.OperationalError("another file is in its place, or none; put it back, or start the gate again")
+
+
+def _wal_of(path: Path) -> Path:
+    """SQLite's write-ahead log, which it keeps beside the database itself, whatever link leads there."""
+    real = path.resolve()
+    return real.with_name(real.name + "-wal")
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file stands under a name; None where none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

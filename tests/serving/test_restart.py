@@ -187,6 +187,44 @@ def test_a_store_that_was_closed_is_opened_again_though_nothing_comes(tmp_path: 
     intake.close()
 
 
+@pytest.mark.parametrize("name", ["gate.db", "gate.db-wal"])
+def test_a_store_that_was_replaced_takes_nothing_until_it_is_put_back(tmp_path: Path, name: str) -> None:
+    """What is answered is kept: nobody would find again what goes on into a file that is not there by its name."""
+    file, away = tmp_path / name, tmp_path / "away"
+    with serving(tmp_path / "gate.db") as client:
+        post(client, *TOLD)
+        before = everything(client)
+        file.rename(away)
+        for replaced in (False, True):
+            if replaced:
+                file.write_bytes(away.read_bytes())
+            refused = client.post("/v1/events", content=json.dumps(OFFER), headers=STRUCTURED)
+            assert refused.status_code == 503 and "nothing was taken" in refused.json()["detail"]
+            ready = client.get("/readyz")
+            assert ready.status_code == 503 and "put it back" in ready.json()["detail"]
+        away.rename(file)
+        (taken,) = post(client, OFFER)
+        assert taken["status"] == "taken" and client.get("/readyz").status_code == 200
+    with serving(tmp_path / "gate.db") as client:
+        assert everything(client) == [*before, *(out["event"] for out in taken["out"])]
+
+
+def test_that_the_store_was_replaced_is_noticed_though_nothing_comes(tmp_path: Path) -> None:
+    """And that it is back: it is not ready between the two."""
+    path, away = tmp_path / "gate.db", tmp_path / "away"
+    intake = Intake(POLICY, path)
+    try:
+        path.rename(away)
+        for _ in range(2):
+            intake.run(intake.wake).result()
+            assert "another file is in its place" in intake.trouble
+        away.rename(path)
+        intake.run(intake.wake).result()
+        assert intake.trouble == ""
+    finally:
+        intake.close()
+
+
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), ValueError("no dossier")])
 def test_what_was_not_taken_is_answered_from_by_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
