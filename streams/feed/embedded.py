@@ -171,7 +171,9 @@ def _event(raw: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.MsgspecError:
-        read: dict[str, Any] = json.loads(raw, parse_int=str)
+        read = json.loads(raw, parse_int=str)
+        if not isinstance(read, dict):
+            raise TypeError("an event is an object") from None
         return read
 
 
