@@ -11,7 +11,7 @@ from gate.facts import Instant
 from gate.history import Record
 from gate.policy import SECOND
 from state.codec import record_from_bytes
-from state.notes import LOOKED, PARTITIONS, RECORDED
+from state.notes import KAFKA, LOOKED, PARTITIONS, RECORDED
 from state.redis_errors import unnamed
 from state.redis_look import StateLost, all_records, looked_to, tag
 from state.redis_servers import AsyncServers
@@ -27,6 +27,8 @@ class Place(NamedTuple):
     """When its last record was recorded."""
     spread: int | None
     """Over how many partitions clients were spread when its state was made."""
+    kafka: bytes | None
+    """The id of the Kafka cluster that its state was made from, where that is noted."""
 
 
 class Remembered(NamedTuple):
@@ -118,11 +120,12 @@ class RedisReader:
 async def _places(server: Any, tags: Iterable[str]) -> list[Place]:
     asked = server.pipeline(transaction=False)
     for at in tags:
-        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED))
+        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED, KAFKA))
     with unnamed():
         found = await asked.execute()
     places = []
     for next_, notes in zip(*[iter(found)] * 2, strict=True):
-        to, recorded, spread, looked = (int(v) if v else None for v in (next_, *notes))
-        places.append(Place(looked_to(to, looked), recorded, spread))
+        *numbers, kafka = notes
+        to, recorded, spread, looked = (int(v) if v else None for v in (next_, *numbers))
+        places.append(Place(looked_to(to, looked), recorded, spread, kafka))
     return places

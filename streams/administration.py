@@ -96,6 +96,11 @@ def administrator(kafka: Kafka) -> KafkaAdminClient:
     return opened(KafkaAdminClient, **connection(kafka), bootstrap_timeout_ms=limit, request_timeout_ms=limit)
 
 
+def cluster(admin: KafkaAdminClient) -> str:
+    """The id of the Kafka cluster; empty if it says none. Raises `KafkaError`."""
+    return admin.describe_cluster().get("cluster_id") or ""
+
+
 def plan(admin: KafkaAdminClient, settings: Settings) -> list[Planned]:
     """Each topic of the gate: what it is and what it must become. Changes nothing; raises `KafkaError`."""
     wanted = topics(settings.prefix)

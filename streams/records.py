@@ -1,5 +1,8 @@
 """What brokers hold, read alike by both of Kafka's clients, aiokafka and kafka-python: what one can read the other can.
 
+Of aiokafka's the epoch is known, too: whoever comes to lead a partition begins another one, and each batch says in which it
+was appended. That tells records of a log that lost its end from those that stood there before (`streams.worker.standing`).
+
 Brokers take any bytes as a header's name, and as a record's own attributes, which mean nothing yet; neither client can read
 all of them, and a record with such would stop its partition for good. A name that is not UTF-8 is read with its bytes as
 escapes (`\\xff`); all else as aiokafka does it, for kafka-python too, which has no codec but gzip by itself.
@@ -11,6 +14,7 @@ from struct import unpack_from
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.legacy_records import LegacyRecordBatch
@@ -18,16 +22,59 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 from kafka.errors import CorruptRecordError
 from kafka.record import default_records, legacy_records, memory_records
+from msgspec import Struct
 
 _LENGTH_AT, _HEAD = 8, 12
 """Where a batch says how long it is, and what comes before that is counted, in bytes."""
+_EPOCH_AT = 12
+"""Where it says in whose time it was appended, and then in which format it is;"""
+_WITH_EPOCH = 2
+"""formats before that one do not say the former."""
+NO_EPOCH = -1
 
 
 def read_alike() -> None:
     """Let every consumer of this process, of either client, read whatever brokers hold."""
-    fetcher.MemoryRecords = Records
+    fetcher.MemoryRecords, fetcher.PartitionRecords = Records, OfPartition
     memory_records.DefaultRecordBatch = _ForPython
     memory_records.LegacyRecordBatch = _LegacyForPython
+
+
+class Record(Struct, frozen=True):
+    """A record, with the names that aiokafka gives; times in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    serialized_key_size: int
+    serialized_value_size: int
+    headers: tuple[tuple[str, bytes | None], ...]
+    leader_epoch: int
+    """Which of those who led the partition, one after the other, appended it; `NO_EPOCH` where the batch does not say."""
+
+
+class OfPartition(PartitionRecords):  # type: ignore[misc]
+    """The records of one answer of a broker's."""
+
+    def _consumer_record(self, tp: Any, record: Any) -> Record:
+        key, value = record.key, record.value
+        return Record(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.timestamp_type,
+            key,
+            value,
+            -1 if key is None else len(key),
+            -1 if value is None else len(value),
+            tuple(record.headers),
+            self._records.epoch,
+        )
 
 
 class Records:
@@ -36,6 +83,8 @@ class Records:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
         self._at = 0
+        self.epoch = NO_EPOCH
+        """Of the batch that was given last."""
         self._records = MemoryRecords(data)
         self.has_next = self._records.has_next
         self.size_in_bytes = self._records.size_in_bytes
@@ -45,6 +94,8 @@ class Records:
         begun = self._at
         batch = self._records.next_batch()
         self._at += _HEAD + int(unpack_from(">i", self._data, begun + _LENGTH_AT)[0])
+        epoch, form = unpack_from(">ib", self._data, begun + _EPOCH_AT)
+        self.epoch = epoch if form >= _WITH_EPOCH else NO_EPOCH
         return _Batch(batch, self._data[begun : self._at])
 
 

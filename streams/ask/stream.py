@@ -23,9 +23,10 @@ from streams.settings import Settings, shown
 from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock, ahead
 from streams.worker.following import Followed
-from streams.worker.kafka import asker, followed_logs, follower, never_compacted, widths
+from streams.worker.kafka import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.worker.merge import LogLost
-from streams.worker.progress import OtherPartitions, spread_alike
+from streams.worker.progress import OtherPartitions, kafka_alike, spread_alike
+from streams.worker.standing import Standing
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5
@@ -112,6 +113,8 @@ class KafkaStream:
         self._behind = Behind()
         self._looked = float("-inf")
         self._why = "the stream was not read yet"
+        self._kafka = ""
+        """The id of the cluster that is followed."""
 
     def trouble(self) -> str:
         """See `Stream`."""
@@ -167,23 +170,28 @@ class KafkaStream:
     async def _attempt(self) -> None:
         name = f"{self._settings.instance}-ask"
         consumer, ends = follower(self._settings.kafka, name), asker(self._settings.kafka, name)
+        looker = Looker(follower(self._settings.kafka, f"{name}-looks"))
+        clients = (consumer, ends, looker.consumer)
         try:
-            await consumer.start()
-            await ends.start()
-            await self._meet(consumer)
-            await self._follow(consumer, ends)
+            for client in clients:
+                await client.start()
+            await self._follow(consumer, ends, await self._meet(consumer, looker))
         finally:
-            await let_go(consumer)
-            await let_go(ends)
+            for client in clients:
+                await let_go(client)
 
-    async def _meet(self, consumer: AIOKafkaConsumer) -> None:
-        """Where to read the two logs on, once all topics are there."""
+    async def _meet(self, consumer: AIOKafkaConsumer, looker: Looker) -> Standing:
+        """Where to read the two logs on, once all topics are there, and what that follows on."""
         self.partitions = await self._count(consumer)
+        self._kafka = await cluster(consumer, self._names.actions.name)
         await never_compacted(self._settings.kafka, self._names)
-        logs = followed_logs(self._names)
+        logs, read = followed_logs(self._names), standing(consumer, looker)
         consumer.assign([*logs])
         for place, log in logs.items():
             consumer.seek(place, self.followed.read[log])
+            if (last := self.followed.last(log)) is not None:
+                read.resume(place, last.record)
+        return read
 
     async def _count(self, consumer: AIOKafkaConsumer) -> int:
         """How many partitions clients are spread over."""
@@ -192,7 +200,7 @@ class KafkaStream:
             raise Missing(missing(lacking))
         return found[self._names.actions.name]
 
-    async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer, read: Standing) -> None:
         logs, next_look = followed_logs(self._names), 0.0
         next_count = monotonic() + METADATA_SECONDS
         actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
@@ -201,25 +209,30 @@ class KafkaStream:
                 next_count = monotonic() + METADATA_SECONDS
                 if (many := await self._count(consumer)) != self.partitions:
                     raise OtherPartitions(self.partitions, many)
-            for place, records in (await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))).items():
+            found = await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))
+            await read.follows(found)
+            for place, records in found.items():
                 for record in records:
                     self.followed.add(logs[place], record)
+                read.took(place, records)
             for place, log in logs.items():
                 self.followed.read[log] = max(self.followed.read[log], await consumer.position(place))
             if monotonic() >= next_look:
                 next_look = monotonic() + LOOK_SECONDS
-                await self._look(asker, actions)
+                await self._look(asker, actions, read)
 
-    async def _look(self, asker: AIOKafkaConsumer, actions: list[TopicPartition]) -> None:
+    async def _look(self, asker: AIOKafkaConsumer, actions: list[TopicPartition], read: Standing) -> None:
         """One look at all ends: what is asked from now on leans on it."""
         began, logs = monotonic(), followed_logs(self._names)
         await self._same_time()
         ends = await asker.end_offsets([*actions, *logs])
+        await read.stand(logs, by_now=True)
         places = await self._state.places(self.partitions)
         for place in places:
             spread_alike(place.spread, self.partitions)
+            kafka_alike(place.kafka, self._kafka)
         await self._not_beyond(asker, actions, places, ends)
-        for number, (next_offset, recorded, _) in enumerate(places):
+        for number, (next_offset, recorded, *_) in enumerate(places):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / SECOND
             self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
         if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):

@@ -11,7 +11,7 @@ from gate.policy import Policy
 from state import redis_errors, redis_health
 from state.finding import Finding, Level
 from state.redis_servers import Servers
-from streams.administration import Planned, administrator, plan
+from streams.administration import Planned, administrator, cluster, plan
 from streams.connection import Overheard
 from streams.doctor import brokers, clocks, partitions, policies
 from streams.settings import Settings, SettingsRefused, settings, shown
@@ -34,16 +34,20 @@ def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield Finding("settings", Level.OK, f"topics `{found.prefix}gate61.*` at {', '.join(found.kafka.servers)}")
     own = yield from policies.own(found)
-    planned = yield from _kafka(found, own, heard)
-    yield from _redis(found, own, planned)
+    planned, kafka = yield from _kafka(found, own, heard)
+    yield from _redis(found, own, planned, kafka)
 
 
-def _kafka(settings: Settings, own: Policy | None, heard: Overheard) -> Generator[Finding, None, list[Planned]]:
-    """What Kafka has; the topics, none if they could not be asked."""
+def _kafka(
+    settings: Settings, own: Policy | None, heard: Overheard
+) -> Generator[Finding, None, tuple[list[Planned], str]]:
+    """What Kafka has; the topics, none if they could not be asked, and the id of its cluster."""
     planned: list[Planned] = []
+    id = ""
     try:
         with closing(administrator(settings.kafka)) as admin:
             yield from brokers.cluster(admin)
+            id = cluster(admin)
             planned = plan(admin, settings)
             yield from brokers.topics(planned)
             yield from policies.in_force(settings, planned, own)
@@ -51,10 +55,10 @@ def _kafka(settings: Settings, own: Policy | None, heard: Overheard) -> Generato
     except (KafkaError, OSError) as error:
         what, do = heard.found(error)
         yield Finding("Kafka", Level.WRONG, f"Kafka at {', '.join(settings.kafka.servers)}: {what}", do)
-    return planned
+    return planned, id
 
 
-def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> Iterator[Finding]:
+def _redis(settings: Settings, own: Policy | None, planned: list[Planned], kafka: str) -> Iterator[Finding]:
     def of_server(client: Redis) -> Iterator[Finding]:
         client.ping()  # Who is not let in is told that, and not what he may not ask.
         yield from redis_health.findings(client)
@@ -64,6 +68,6 @@ def _redis(settings: Settings, own: Policy | None, planned: list[Planned]) -> It
     try:
         with closing(Servers(settings.redis, REDIS_SECONDS)) as redis:
             yield from redis_health.of_each(redis, of_server)
-            yield from partitions.state(redis, settings, planned)
+            yield from partitions.state(redis, settings, planned, kafka)
     except (RedisError, OSError, ValueError) as error:
         yield redis_errors.finding(error, shown(settings.redis))

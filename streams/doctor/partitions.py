@@ -13,7 +13,14 @@ from state.redis_servers import Servers, server_of
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
-from streams.worker.progress import OtherPartitions, same_spread, unfinished, unreadable
+from streams.worker.progress import (
+    OtherKafka,
+    OtherPartitions,
+    same_kafka,
+    same_spread,
+    unfinished,
+    unreadable,
+)
 
 MOST_PARTITIONS = 10_000
 SHOWN = 3
@@ -22,8 +29,11 @@ SHOWN = 3
 Bounds = Mapping[int, tuple[int, int]]
 
 
-def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]) -> Iterator[Finding]:
-    """By partition: what must be read next is still, or soon, to be had."""
+def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned], kafka: str = "") -> Iterator[Finding]:
+    """By partition: what must be read next is still, or soon, to be had.
+
+    `kafka` is the id of the cluster that was asked for `planned`; empty if it is not known.
+    """
     names = topics(settings.prefix)
     found = {p.topic.name: p.found for p in planned}
     actions, between = found.get(names.actions.name), found.get(names.between.name)
@@ -38,6 +48,7 @@ def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]
         *_outside(names.between, to_greet, between.bounds if between else {}),
         *_lost(stored, actions.partitions),
         *_spread(stored, actions.partitions),
+        *_foreign(stored, kafka),
         *_elsewhere(redis, names.actions.name, actions.partitions),
     ]
     yield from wrong
@@ -137,6 +148,13 @@ def _spread(stored: Mapping[int, Look], partitions: int) -> Iterator[Finding]:
     except OtherPartitions as error:
         what, _, do = str(error).partition(". ")
         yield _wrong(what, do)
+
+
+def _foreign(stored: Mapping[int, Look], kafka: str) -> Iterator[Finding]:
+    try:
+        same_kafka(stored.values(), kafka)
+    except OtherKafka as error:
+        yield _wrong(f"state {error.what}", error.do)
 
 
 def _elsewhere(redis: Redis | Servers, topic: str, partitions: int) -> Iterator[Finding]:

@@ -78,6 +78,11 @@ class Followed:
         arrivals.append(Arrival(at, log, record.offset, record, event))
         self.read[log] = record.offset + 1
 
+    def last(self, log: Log) -> Arrival | None:
+        """What was read last of a log."""
+        arrivals = self.policies if log is Log.POLICY else self.register
+        return arrivals[-1] if arrivals else None
+
     def since(self, log: Log, offset: int) -> tuple[list[Arrival], int]:
         """What was read of a log from an offset on, and the offset after it."""
         read = self.read[log]

@@ -12,7 +12,6 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.errors import KafkaError as OtherKafkaError
 
-from gate.facts import Instant
 from streams.administration import administrator, compacted
 from streams.connection import connection, let_go, make_no_topics, said
 from streams.records import read_alike
@@ -20,13 +19,15 @@ from streams.settings import Kafka
 from streams.topics import Names, inputs
 from streams.worker.following import Followed, made_anew, whole_keys
 from streams.worker.loop import Answered, Bounds, Fetched
-from streams.worker.merge import Ends, Log
+from streams.worker.merge import GIVE_BACK, Ends, Log, other_record
 from streams.worker.pins import Unknown
+from streams.worker.progress import Came
+from streams.worker.standing import Standing
 from streams.worker.taking import BATCH, appended, as_many_as_fit
 
 ACKNOWLEDGE_SECONDS = 1.0
 LOOK_MILLISECONDS = 5_000
-"""Waited for answers that are there; other partitions wait with it."""
+"""Waited for records that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
 REBALANCE_MILLISECONDS = 10_000
@@ -45,25 +46,31 @@ class NotAssigned(Exception):
 
 
 class Looker:
-    """Looks at the end of a log; the worker's partitions share it, one after the other."""
+    """Looks at the end of a log; all who read logs in this process share it, one after the other."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self.consumer = consumer
         self._alone = Lock()
 
-    async def appended(self, places: Mapping[TopicPartition, int]) -> dict[TopicPartition, Instant]:
-        """When the first record from that offset on was appended to each log; raises `LogLost` if nobody knows."""
-        found: dict[TopicPartition, Instant] = {}
+    async def records(self, places: Mapping[TopicPartition, int], many: int = 1) -> dict[TopicPartition, list[Any]]:
+        """By log, its first so many records, or more, from that offset on; none of one that begins behind it.
+
+        Raises `KafkaError` where they do not come.
+        """
         async with self._alone:
-            self.consumer.assign([*places])
-            for log, offset in places.items():
-                self.consumer.seek(log, offset)
-            while missing := [log for log in places if log not in found]:
-                came = await self.consumer.getmany(*missing, timeout_ms=LOOK_MILLISECONDS, max_records=1)
+            first = await self.consumer.beginning_offsets([*places])
+            found: dict[TopicPartition, list[Any]] = {log: [] for log in places if first[log] <= places[log]}
+            if found:
+                self.consumer.assign([*found])
+            for log in found:
+                self.consumer.seek(log, places[log])
+            while missing := [log for log, records in found.items() if len(records) < many]:
+                came = await self.consumer.getmany(*missing, timeout_ms=LOOK_MILLISECONDS, max_records=many)
                 if not came:
                     where = ", ".join(f"{log.topic}:{log.partition}" for log in missing)
                     raise KafkaTimeoutError(f"nothing came of what was taken last of {where}")
-                found |= {log: appended(records[0]) for log, records in came.items()}
+                for log, records in came.items():
+                    found[log] += records
         return found
 
     async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> Answered:
@@ -99,10 +106,11 @@ class KafkaSource:
         looker: Looker,
         asker: AIOKafkaConsumer,
         followed: Followed,
+        of_followed: Standing,
         names: Names,
         number: int,
     ) -> None:
-        """`asker` is asked where logs end, see there."""
+        """`asker` is asked where logs end, see there; `of_followed` knows what was read last of register and policies."""
         self._consumer = consumer
         self._looker = looker
         self._asker = asker
@@ -115,8 +123,14 @@ class KafkaSource:
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
         self._followed = followed
+        self._of_followed = of_followed
+        self._standing = standing(consumer, looker)
         self._logs = [*followed_logs(names), self._between, self._actions]
         """By `Log`."""
+
+    async def kafka(self) -> str:
+        """See `Source`."""
+        return await cluster(self._asker, self._actions.topic)
 
     async def bounds(self) -> Sequence[Bounds]:
         """See `Source`."""
@@ -125,11 +139,19 @@ class KafkaSource:
         first, end = await self._consumer.beginning_offsets(self._logs), await self._consumer.end_offsets(self._logs)
         return [Bounds(first[log], end[log]) for log in self._logs]
 
-    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
+    async def came(self, actions: int, between: int) -> tuple[Came | None, Came | None]:
         """See `Source`."""
-        asked = {log: at for log, at in ((self._actions, actions), (self._between, between)) if at >= 0}
-        found = await self._looker.appended(asked) if asked else {}
-        return found.get(self._actions), found.get(self._between)
+        places = {self._actions: actions, self._between: between}
+        asked = {log: at for log, at in places.items() if at >= 0}
+        found = await self._looker.records(asked) if asked else {}
+        last = {log: records[0] for log, records in found.items()}
+        for log, record in last.items():
+            if record.offset != places[log]:
+                raise other_record(f"`{log.topic}:{log.partition}`", places[log])
+        for log in places:
+            self._standing.begin(log, last.get(log))
+        stood = {log: Came(appended(record), record.leader_epoch) for log, record in last.items()}
+        return stood.get(self._actions), stood.get(self._between)
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
@@ -146,6 +168,7 @@ class KafkaSource:
         asked = both if actions else both[1:]
         found = await self._consumer.getmany(*asked, timeout_ms=int(seconds * 1000), max_records=BATCH)
         self._fetched = monotonic()
+        await self._standing.follows({p: found.get(p, ()) for p in both})
         of_actions, of_between = [await self._taken(p, found.get(p, ())) for p in both]
         return of_actions, of_between
 
@@ -154,6 +177,7 @@ class KafkaSource:
         fit = as_many_as_fit(records)
         if fit < len(records):
             self._consumer.seek(log, records[fit].offset)
+        self._standing.took(log, records[:fit])
         return Fetched(records[:fit], await self._consumer.position(log))
 
     async def ends(self) -> Ends:
@@ -167,6 +191,8 @@ class KafkaSource:
         for log in (Log.POLICY, Log.REGISTER):
             if ends[log] < read[log]:
                 raise made_anew(self._logs[log].topic, read[log])
+        # One that lost its end and was written on may reach just as far as before: who follows it would never know.
+        await self._of_followed.stand(self._logs[: Log.REGISTER + 1], by_now=True)
         return ends
 
     async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
@@ -180,12 +206,41 @@ class KafkaSource:
             self._acknowledged = place
 
 
+def standing(consumer: AIOKafkaConsumer, looker: Looker, do: str = GIVE_BACK) -> Standing:
+    """What that consumer read last of its logs, looked for by another client."""
+
+    def heard(log: TopicPartition) -> int | None:
+        return consumer.last_poll_timestamp(log) if log in consumer.assignment() else None
+
+    return Standing(heard, looker.records, do)
+
+
 async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, int]:
     """How many partitions each topic has, asked now; 0 of one that is missing. Raises `KafkaError` if no broker says."""
-    found = ClusterMetadata()
+    found = await _described(client, topics)
+    return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
+
+
+async def cluster(client: AIOKafkaConsumer, topic: str) -> str:
+    """The id of the Kafka cluster that has the topic, asked now; empty if it says none. Raises `KafkaError`."""
+    return (await _described(client, [topic])).id
+
+
+async def _described(client: AIOKafkaConsumer, topics: Sequence[str]) -> "_Cluster":
+    found = _Cluster()
     if not await client._client._metadata_update(found, [*topics]):
         raise KafkaConnectionError("no broker says which topics there are")
-    return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
+    return found
+
+
+class _Cluster(ClusterMetadata):  # type: ignore[misc]
+    """What a broker says of the cluster, with the id that aiokafka passes over."""
+
+    id = ""
+
+    def update_metadata(self, metadata: Any) -> None:
+        self.id = getattr(metadata, "cluster_id", None) or ""
+        super().update_metadata(metadata)
 
 
 async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> bool:

@@ -18,11 +18,11 @@ from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_store import Fenced
 from streams.faults import fault
-from streams.worker.merge import Ends, Log, LogLost
+from streams.worker.merge import CALLED, Ends, Log, LogLost, other_record
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin
-from streams.worker.progress import Place
+from streams.worker.progress import Came, Place, another
 from streams.worker.storm import Storm
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
@@ -67,13 +67,17 @@ class Answered(NamedTuple):
 class Source(Protocol):
     """The logs of one partition."""
 
+    async def kafka(self) -> str:
+        """The id of the Kafka cluster that has them; empty if it says none."""
+
     async def bounds(self) -> Sequence[Bounds]:
         """By `Log`; raises if the partition is not ours."""
 
-    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
-        """When the first records from these offsets on were appended; None where there is none.
+    async def came(self, actions: int, between: int) -> tuple[Came | None, Came | None]:
+        """What stands at these offsets; None where none is asked for, or none is left to be had.
 
-        Both offsets are within the bounds, or the end, or negative, from where on there is none either.
+        Both offsets are within the bounds, or negative, which asks for none. From then on what is read follows on these
+        records. Raises `LogLost` where others stand there.
         """
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
@@ -83,13 +87,16 @@ class Source(Protocol):
         """Read on from there; what was fetched before is dropped."""
 
     async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
-        """The next records of both, as soon as there are some; without `actions` only messages between merged clients."""
+        """The next records of both, as soon as there are some; without `actions` only messages between merged clients.
+
+        Raises `LogLost` where they do not follow on what was read before, see `streams.worker.standing`.
+        """
 
     async def ends(self) -> Ends:
         """By `Log`: the offset after the last record, asked now, and a millisecond or more after the last `read` ended.
 
         So whatever is appended after this was asked has a later append time than all that was read, in milliseconds.
-        Raises `LogLost` if register or policies end before what was read of them.
+        Raises `LogLost` if register or policies do not hold what was read of them.
         """
 
     async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
@@ -230,7 +237,7 @@ class PartitionLoop:
     async def _assume(self) -> bool:
         """Become the owner, publish what may not be published yet, read on from the stored offset; True."""
         bounds = await self._source.bounds()
-        assumed = await self._world.aside(self.partition.assume)
+        assumed = await self._world.aside(self.partition.assume, await self._source.kafka())
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)
@@ -264,14 +271,9 @@ class PartitionLoop:
         place, logs = self.partition.place, (Log.ACTIONS, Log.BETWEEN)
         # Of a log whose beginning was deleted up to there nothing is left to compare.
         last = [place[log] - 1 if place[log] > bounds[log].first else -1 for log in logs]
-        for log, appended in zip(logs, await self._source.appended(*last), strict=True):
-            if appended is not None and appended > self.partition.came(log):
-                raise LogLost(
-                    f"the log {_CALLED[log]} holds another record at offset {place[log] - 1} than was taken from there: it "
-                    "was made anew, or lost its end and has grown since; stop the workers and give its state back the log it "
-                    "was made from, or make the state anew with `gate61 rebuild`: offers before that offset that were never "
-                    "answered stay so, which is no permission"
-                )
+        for log, there in zip(logs, await self._source.came(*last), strict=True):
+            if there is not None and another(there, self.partition.came(log)):
+                raise other_record(f"the log {CALLED[log]}", place[log] - 1)
 
     async def _batch(self) -> None:
         """One round."""
@@ -396,22 +398,16 @@ _NOTHING: Ends = (0, 0, 0, 0)
 NOWHERE = Place(0, 0, 0, 0, 0)
 _KEEP = "to keep what it publishes"
 _RESTORE = "give the topic of answers back what it lost, or tell who reads it: they are not published again"
-_CALLED = {
-    Log.POLICY: "of policies",
-    Log.REGISTER: "of the register",
-    Log.BETWEEN: "between merged clients",
-    Log.ACTIONS: "of what happens around clients",
-}
 
 
 def unread(logs: Sequence[Log]) -> str:
     """What is to be said where logs are waited for longer than `UNREAD`."""
-    called = " and ".join(_CALLED[log] for log in logs)
+    called = " and ".join(CALLED[log] for log in logs)
     return f"the log {called} cannot be read to its end, as while somebody's transaction is open there"
 
 
 def _has(log: Log, bounds: Bounds, wanted: int, new: bool) -> None:
-    what = _CALLED[log]
+    what = CALLED[log]
     if bounds.first > wanted:
         raise LogLost(
             f"the log {what} begins at offset {bounds.first}, and {wanted} must be read next: records were deleted "

@@ -22,10 +22,10 @@ from streams.closings import Closings
 from streams.kafka_record import read_record
 from streams.wire import Read, Rejected, reused
 from streams.worker.following import Followed
-from streams.worker.merge import Arrival, Ends, Log, Merge
+from streams.worker.merge import CALLED, Arrival, Ends, Log, Merge, other_record
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.pins import Pin, reached
-from streams.worker.progress import Place, Progress
+from streams.worker.progress import Came, Place, Progress, another, same_kafka
 from streams.worker.reopening import HistoryStore, Reopening
 from streams.worker.taking import appended
 from streams.worker.telling import Telling
@@ -97,6 +97,8 @@ class Partition:
         self._store = store
         self._telling = Telling(number, partitions, version, self.counts, store)
         self._merge = Merge([0] * len(Log))
+        self._old = False
+        """Whether there was a state when it was taken over."""
         self._pins: deque[Pin] = deque()
         self._asked: list[str] = []
         self._ids: list[bytes] = []
@@ -107,16 +109,22 @@ class Partition:
         self._past_many = 0
         """and how many facts that is."""
 
-    def assume(self) -> Assumed:
-        """Take over from whoever had the partition: nobody else's writes go through any more."""
+    def assume(self, kafka: str) -> Assumed:
+        """Take over from whoever had the partition: nobody else's writes go through any more.
+
+        `kafka` is the id of the cluster that has its logs, empty if that is not known. Raises `OtherKafka`, without taking
+        anything from anybody, where the state is made from those of another one.
+        """
+        same_kafka([self._store], kafka)
         assigned = self._store.assign()
         self.outbox = _mark(assigned.outbox)
-        self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions)
+        self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions, kafka)
+        self._old = assigned.next is not None
         self.assumed = True
         self._clients: Clients | None = None
         self._reopening = Reopening(self._store, self._telling, self.counts)
         self._pins.clear()
-        self._clamped = dict(progress.came)
+        self._clamped = {log: progress.came[log].at for log in Log}
         self._merge = Merge(progress.applied)
         self._asked, self._ids, self._late = [], [], {}
         self._past, self._past_many = {}, 0
@@ -136,6 +144,8 @@ class Partition:
         progress, read = self._progress, self._followed.read
         if read[Log.POLICY] < progress.policy or read[Log.REGISTER] < progress.register:
             return False
+        self._same_followed(Log.POLICY, progress.policy)
+        self._same_followed(Log.REGISTER, progress.register)
         policies = self._followed.policies
         if progress.policy:
             policy = next((a.event for a in reversed(policies) if a.offset < progress.policy and _usable(a)), None)
@@ -152,6 +162,14 @@ class Partition:
             assert isinstance(fact, Fact)
             self._reopen_behind(fact)
         return True
+
+    def _same_followed(self, log: Log, next_: int) -> None:
+        """Whether what was applied last of register or policies still stands there; raises `LogLost`."""
+        applied = self._progress.came[log]
+        if next_ and applied.epoch is not None:
+            found, _ = self._followed.since(log, next_ - 1)
+            if not found or found[0].offset != next_ - 1 or another(_came(found[0]), applied):
+                raise other_record(f"the log {CALLED[log]}", next_ - 1)
 
     def _adopt(self, policy: Policy, closings: Closings) -> None:
         """Everything is judged by this policy from now on."""
@@ -271,7 +289,9 @@ class Partition:
 
     def remember(self, outputs: list[Output]) -> None:
         """Step 4: write all that followed from the batch, with what is to be published; after an error see `work`."""
-        if outputs or self.remembered != self.place or self._progress.looked < self.looked:
+        progress = self._progress
+        unnamed = self._old and not progress.noted_kafka
+        if outputs or unnamed or self.remembered != self.place or progress.looked < self.looked:
             self._write(outputs)
 
     def _write(self, outputs: list[Output]) -> None:
@@ -296,8 +316,8 @@ class Partition:
             self._pins.popleft()
         return self._pins[0] if self._pins else None
 
-    def came(self, log: Log) -> Instant:
-        """When what was taken last of what happens around clients, or between them, was appended."""
+    def came(self, log: Log) -> Came:
+        """What was applied last of a log."""
         return self._progress.came[log]
 
     @property
@@ -366,7 +386,7 @@ class Partition:
 
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)
-        self._progress.came_at(arrival.log, arrival.at)
+        self._progress.came_at(arrival.log, _came(arrival))
         self._store.recorded(self._progress.recorded)
         _TURNS[arrival.log](self, arrival, outputs)
 
@@ -512,6 +532,10 @@ _TURNS: Final = {
     Log.BETWEEN: Partition._greet,
     Log.ACTIONS: Partition._act,
 }
+
+
+def _came(arrival: Arrival) -> Came:
+    return Came(arrival.at, arrival.record.leader_epoch)
 
 
 def _mark(outbox: bytes) -> bytes:

@@ -13,25 +13,52 @@ from state.notes import (
     BORN,
     CLOSED,
     FORMER_LIMITS,
+    GOVERNED,
     GREETED,
+    IN,
+    KAFKA,
     LEARNT,
     LOOKED,
     PARTITIONS,
     POLICY,
     RECORDED,
     REGISTER,
+    TOLD,
     WALK,
 )
 from state.redis_look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
-from streams.worker.merge import Log
+from streams.worker.merge import Log, LogLost
 from streams.worker.pins import written
 
-_CAME: Final = {Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
-"""The notes of the times of what was applied last of each log."""
+_CAME: Final = {Log.POLICY: GOVERNED, Log.REGISTER: TOLD, Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
+"""The notes of the times of what was applied last of each log;"""
+_IN: Final = {log: f"{name}{IN}" for log, name in _CAME.items()}
+"""of the offset behind it and the epoch of whoever led the log then: a program of before that was noted leaves it as it is."""
+_SHOWN: Final = 64
+"""Bytes of the note of Kafka that are told."""
+_ALWAYS: Final = (Log.BETWEEN, Log.ACTIONS)
+"""The logs of which the time is noted also where nothing was applied of them."""
 
 Applied = tuple[int, int, int, int]
 """By `Log`, the offset after what was applied."""
+
+
+class Came(NamedTuple):
+    """A record by what tells it from another one at its offset."""
+
+    at: Instant
+    """When it was appended; of what was applied never before that of the record before it."""
+    epoch: int | None
+    """Of whoever led the partition then; None if that was not noted. A log has no two records of one epoch at one offset."""
+
+
+def another(there: Came, applied: Came) -> bool:
+    """Whether the record that stands at an offset is not the one that was applied from there.
+
+    Brokers give the time, so a log that was made anew gives a later one; a log that lost its end gives another epoch.
+    """
+    return there.at > applied.at or (applied.epoch is not None and there.epoch != applied.epoch)
 
 
 class Place(NamedTuple):
@@ -78,6 +105,34 @@ class OtherPartitions(Exception):
         )
 
 
+class OtherKafka(LogLost):
+    """State was made from the logs of another Kafka: what is applied of those says nothing of what stands in these."""
+
+    do = (
+        "let GATE61KAFKA, GATE61_REDIS and GATE61_PREFIX lead to one gate, each gate on one Redis having its own prefix; or "
+        "remove this state and make it from the topics of this Kafka: `gate61 rebuild`"
+    )
+
+    def __init__(self, made: str, here: str) -> None:
+        self.what = f"was made from another Kafka, cluster `{made}`, and GATE61KAFKA leads to cluster `{here}`"
+        super().__init__(f"the state {self.what}: {self.do}")
+
+
+def same_kafka(stores: Iterable[Noted], kafka: str) -> None:
+    """Whether no partition's state was made from another Kafka than that; raises `OtherKafka`.
+
+    State of before that was noted, and a Kafka that says no id, are taken for the right ones.
+    """
+    for notes in stores:
+        kafka_alike(notes.noted(KAFKA), kafka)
+
+
+def kafka_alike(made: bytes | None, kafka: str) -> None:
+    """Whether state says that it was made from that Kafka, or nothing of it; raises `OtherKafka`."""
+    if made and kafka and made != kafka.encode():
+        raise OtherKafka(made[:_SHOWN].decode(errors="backslashreplace"), kafka)
+
+
 def same_spread(stores: Iterable[Noted], partitions: int) -> None:
     """Whether no partition's state was made with another number of them; raises `OtherPartitions`.
 
@@ -102,8 +157,11 @@ def _number(notes: Noted, name: str) -> int | None:
 class Progress:
     """Offsets and times of one partition."""
 
-    def __init__(self, notes: Noted, actions: int, partitions: int) -> None:
-        """As noted. `actions` is the next offset as it is stored; raises `OtherPartitions` or `StateLost`."""
+    def __init__(self, notes: Noted, actions: int, partitions: int, kafka: str = "") -> None:
+        """As noted. `actions` is the next offset as it is stored; raises `OtherPartitions` or `StateLost`.
+
+        `kafka` is the id of the cluster whose logs are applied, to be noted; empty if it is not known.
+        """
 
         def noted(name: str, default: int) -> int:
             found = _number(notes, name)
@@ -111,6 +169,10 @@ class Progress:
 
         spread_alike(_number(notes, PARTITIONS), partitions)
         self._partitions = partitions
+        made = notes.noted(KAFKA) or b""
+        self._kafka = kafka.encode() or made
+        self.noted_kafka = self._kafka == made
+        """Whether the state says from which Kafka it is made."""
         self.actions = actions
         self.between = noted(BETWEEN, 0)
         self.register = noted(REGISTER, 0)
@@ -125,9 +187,10 @@ class Progress:
         """Hard limits of policies before the one in force."""
         self.born: Instant = noted(BORN, self.recorded)
         """When the first record was appended."""
-        self.came: dict[Log, Instant] = {log: noted(name, BEFORE_EVERYTHING) for log, name in _CAME.items()}
-        """When what was applied last was appended, by log: what else was applied must not move the times of what is
-        read again."""
+        self.came: dict[Log, Came] = {
+            log: Came(noted(_CAME[log], BEFORE_EVERYTHING), _epoch(notes, log, self.applied[log])) for log in Log
+        }
+        """What was applied last, by log: what else was applied must not move the times of what is read again."""
         self.looked = max(actions, noted(LOOKED, actions))
         """The offset up to which what happens around clients was looked at: transactions leave marks that are no records."""
         self.walked = noted(WALK, -1)
@@ -140,10 +203,10 @@ class Progress:
         """How far the logs were applied."""
         return self.policy, self.register, self.between, self.actions
 
-    def came_at(self, log: Log, at: Instant) -> None:
-        """A record of that log, appended then, is applied."""
-        self.came[log] = at
-        self.recorded = max(self.recorded, at)
+    def came_at(self, log: Log, came: Came) -> None:
+        """That record of that log is applied."""
+        self.came[log] = came
+        self.recorded = max(self.recorded, came.at)
         if self.born == BEFORE_EVERYTHING:
             self.born = self.recorded
 
@@ -160,12 +223,22 @@ class Progress:
             (PARTITIONS, self._partitions),
             (BORN, self.born),
             (WALK, self.register - 1 if walking else -1),
-            *((name, self.came[log]) for log, name in _CAME.items()),
         ):
             notes.note(name, b"%d" % value)
+        self._note_came(notes)
+        if self._kafka:
+            notes.note(KAFKA, self._kafka)
+            self.noted_kafka = True
         notes.note(LEARNT, written(self.learnt))
         if self.former:
             notes.note(FORMER_LIMITS, limits_to_bytes(self.former))
+
+    def _note_came(self, notes: Notes) -> None:
+        for log, came in self.came.items():
+            if came.epoch is not None or log in _ALWAYS:
+                notes.note(_CAME[log], b"%d" % came.at)
+            if came.epoch is not None:
+                notes.note(_IN[log], b"%d.%d" % (self.applied[log], came.epoch))
 
 
 def _limits(stored: bytes | None) -> tuple[Limit, ...]:
@@ -174,6 +247,12 @@ def _limits(stored: bytes | None) -> tuple[Limit, ...]:
         return limits_from_bytes(stored)
     except (ValueError, TypeError):
         raise StateLost("the state", f"holds other than limits as `{FORMER_LIMITS}`") from None
+
+
+def _epoch(notes: Noted, log: Log, applied: int) -> int | None:
+    """In which epoch the record before that offset was appended, where that is noted of it; raises `StateLost`."""
+    next_, _, epoch = (notes.noted(_IN[log]) or b"").partition(b".")
+    return as_number("the state", _IN[log], epoch) if as_number("the state", _IN[log], next_) == applied else None
 
 
 def _applied(stored: bytes | None, default: Applied) -> Applied:

@@ -24,7 +24,7 @@ from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
 from state.redis_servers import Servers
 from state.redis_store import Fenced, Moved, RedisStore
-from streams.administration import administrator, compacted
+from streams.administration import administrator, cluster, compacted
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Names, inputs, topics
@@ -35,10 +35,12 @@ from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
 from streams.worker.progress import (
     NEVER,
+    OtherKafka,
     Place,
     goal_to_bytes,
     place_of,
     reaches,
+    same_kafka,
     same_spread,
     unfinished,
     unreadable,
@@ -108,6 +110,7 @@ class Rebuild:
         with closing(administrator(self._settings.kafka)) as admin:
             kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
             whole_keys(compacted(admin, inputs(self._names)))
+            self._kafka = cluster(admin)
         self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
 
     def _follow(self, consumer: Any) -> None:
@@ -150,7 +153,7 @@ class Rebuild:
         """
         store = self._store(number)
         found = self._looks[number]
-        place, lost = _place(found), found.lost or unreadable(found, self._partitions)
+        place, lost = self._place(found), found.lost or self._foreign(found) or unreadable(found, self._partitions)
         until, beside = place or self._acknowledged_place(number), self._store(number, "rebuild:")
         if lost and place is None:
             return Rebuilt(number, 0, found.clients, None, until.actions, lost=lost)
@@ -172,7 +175,7 @@ class Rebuild:
         self._wait_for_workers_to_leave()
         store = self._store(number)
         found = store.look()
-        place, until = _place(found), self._goal(number, found)
+        place, until = self._place(found), self._goal(number, found)
         with _said_of(number):
             store.making(goal_to_bytes(until))
             store.clear()
@@ -183,8 +186,22 @@ class Rebuild:
 
     def _goal(self, number: int, found: Look) -> Place:
         """How far state is to be made: as far as it was, or was to be made by who came to no end."""
-        here, goal = _place(found) or self._acknowledged_place(number), unfinished(found)
+        here, goal = self._place(found) or self._acknowledged_place(number), unfinished(found)
         return here if goal is None or reaches(here, goal) else goal
+
+    def _place(self, found: Look) -> Place | None:
+        """The place to make state anew up to; without an outbox the last outputs may never have been published."""
+        with suppress(StateLost):
+            return place_of(found, found.next) if found.outbox and not self._foreign(found) else None
+        return None
+
+    def _foreign(self, found: Look) -> str:
+        """Why state says nothing of these logs; empty if it was made from them."""
+        try:
+            same_kafka([found], self._kafka)
+        except OtherKafka as error:
+            return error.what
+        return ""
 
     def _short(self, reached: Place, until: Place) -> str:
         """Which logs end before the place that was to be reached; empty if none does."""
@@ -216,7 +233,7 @@ class Rebuild:
         if _nothing(until):
             return until
         partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
-        partition.assume()
+        partition.assume(self._kafka)
         if not partition.open():
             raise NotMade(self._no_policy)
         with closing(reader(self._settings.kafka)) as consumer:
@@ -280,13 +297,6 @@ def _from_their_beginning(beginnings: Mapping[TopicPartition, int]) -> None:
                 "they forbid, so nothing was changed. Keep the state that there is, or bring it back from a copy of Redis' "
                 "files; or give the topic back its log from a copy. Keep this topic for good (`gate61 doctor`)"
             )
-
-
-def _place(found: Look) -> Place | None:
-    """The place to make state anew up to; without an outbox the last outputs may never have been published."""
-    with suppress(StateLost):
-        return place_of(found, found.next) if found.outbox else None
-    return None
 
 
 def _nothing(until: Place) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from importlib.metadata import version as version_of
 from typing import Any, ClassVar, TypeVar
@@ -31,7 +31,7 @@ from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
-from streams.worker.progress import FIXED, OtherPartitions, same_spread, unfinished
+from streams.worker.progress import FIXED, OtherPartitions, same_kafka, same_spread, unfinished
 from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.redis_watch import RedisWatch
 from streams.worker.rounds import Rounds
@@ -103,6 +103,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
         self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
         self._asker = kafka.asker(settings.kafka, settings.instance)
+        self._standing = kafka.standing(self._follower, self._looker)
         self.add_future(self._begin())
 
     async def _begin(self) -> None:
@@ -156,8 +157,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         await kafka.never_compacted(self.settings.kafka, self._names)
 
     async def _meet_state(self) -> None:
-        """No partition's state may have been made with another number of them."""
+        """No partition's state may have been made from another Kafka, or with another number of them."""
         stores = [self._store(number) for number in range(self._partitions)]
+        await asyncio.to_thread(same_kafka, stores, await kafka.cluster(self._asker, self._names.actions.name))
         await asyncio.to_thread(same_spread, stores, self._partitions)
         for number, store in enumerate(stores):
             goal = unfinished(await asyncio.to_thread(store.look))
@@ -189,10 +191,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             self._follower.seek(place, 0)
         while not self.should_stop:
             try:
-                found = await self._follower.getmany(timeout_ms=500)
-                for place, records in found.items():
+                for place, records in (await self._next(logs)).items():
                     for record in records:
                         self._followed.add(logs[place], record)
+                    self._standing.took(place, records)
                 for place, which in logs.items():
                     self._followed.read[which] = max(self._followed.read[which], await self._follower.position(place))
             except OffsetOutOfRangeError as error:
@@ -201,6 +203,18 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             except KafkaError as error:
                 log.warning("waiting for register", error=said(error))
                 await asyncio.sleep(1.0)
+
+    async def _next(self, logs: Iterable[TopicPartition]) -> Mapping[TopicPartition, Sequence[Any]]:
+        """What comes next of register and policies; raises `LogLost` where it does not follow on what was read of them."""
+        found: Mapping[TopicPartition, Sequence[Any]] = await self._follower.getmany(timeout_ms=500)
+        try:
+            await self._standing.follows(found)
+            await self._standing.stand(logs)
+        except KafkaError:
+            for place, records in found.items():
+                self._follower.seek(place, records[0].offset)
+            raise
+        return found
 
     async def _govern(self) -> None:
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
@@ -236,7 +250,9 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _run(self, number: int) -> None:
         partition = Partition(number, self._partitions, self._followed, self._store(number), version_of("gate61"))
-        source = kafka.KafkaSource(self._consumer, self._looker, self._asker, self._followed, self._names, number)
+        source = kafka.KafkaSource(
+            self._consumer, self._looker, self._asker, self._followed, self._standing, self._names, number
+        )
         loop = PartitionLoop(partition, source, KafkaPublisher(self._sender, self._names), self._world)
         loop.told = self.metrics.took
         loop.seconds = self.metrics.batch.observe

@@ -72,7 +72,7 @@ class Worker:
             for n in range(PARTITIONS)
         ]
         for partition in self._partitions:
-            partition.assume()
+            partition.assume("this")
             assert partition.open()
         self.work()
 

@@ -11,7 +11,7 @@ from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
 from streams.topics import Names, topics
 from streams.worker.following import Followed
-from streams.worker.kafka import KafkaSource, Looker, follower
+from streams.worker.kafka import KafkaSource, Looker, follower, standing
 from tests.runtime.kafka import APPEND_TIME, Kafka
 
 MANY = 200
@@ -61,7 +61,8 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
     places = [TopicPartition(t.name, 0) for t in (names.actions, names.between)]
     consumer.assign(places)
     await consumer.start()
-    source = KafkaSource(consumer, Looker(consumer), consumer, Followed(), names, 0)
+    looker = Looker(consumer)
+    source = KafkaSource(consumer, looker, consumer, Followed(), standing(consumer, looker), names, 0)
     portions: list[list[bytes]] = []
     try:
         await source.seek(0, 0)

@@ -498,7 +498,8 @@ async def test_a_loop_that_ends_by_itself_ends_the_worker(monkeypatch: pytest.Mo
     monkeypatch.setattr(PartitionLoop, "run", broken)
     keeper = Keeper()
     keeper._partitions, keeper._redis = 2, Client()
-    keeper._consumer = keeper._looker = keeper._asker = keeper._sender = None
+    keeper._consumer = keeper._asker = keeper._sender = keeper._standing = None
+    keeper._looker = Looker(None)
     keeper._run(0)
     await asyncio.wait_for(keeper._running[0], 5)
     assert keeper.crashed

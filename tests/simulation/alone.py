@@ -35,7 +35,7 @@ class Alone:
     def restart(self) -> None:
         """Another worker takes over."""
         self.partition = Partition(0, 1, self.followed, self.store, "0")
-        self.partition.assume()
+        self.partition.assume("this")
         assert self.partition.open()
 
     def govern(self, policy: bytes) -> None:

@@ -22,7 +22,18 @@ from streams.worker.outputs import CONTENT_TYPE, Headers
 from streams.worker.partition import Partition
 from tests.player import POLICY as GATE_POLICY
 from tests.player import fill
-from tests.simulation.world import ACTIONS, LONGEST, POLICY, REGISTER, Crash, Publisher, Source, Surroundings, World
+from tests.simulation.world import (
+    ACTIONS,
+    FOLLOWED,
+    LONGEST,
+    POLICY,
+    REGISTER,
+    Crash,
+    Publisher,
+    Source,
+    Surroundings,
+    World,
+)
 
 PARTITIONS = 2
 OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
@@ -99,6 +110,7 @@ class Process:
     def __init__(self, world: World) -> None:
         self.world = world
         self.followed = Followed()
+        self.standing = world.standing()
         self.loops = [self._loop(n) for n in range(PARTITIONS)]
         self.tasks = [asyncio.create_task(loop.run()) for loop in self.loops]
         self.tasks.append(asyncio.create_task(self._follow()))
@@ -106,14 +118,20 @@ class Process:
     def _loop(self, number: int) -> PartitionLoop:
         store = RedisStore(self.world.redis, f"t:{number}", cached=3)  # type: ignore[arg-type]
         partition = Partition(number, PARTITIONS, self.followed, store, "0")
-        return PartitionLoop(partition, Source(self.world, number), Publisher(self.world), Surroundings(self.world))
+        return PartitionLoop(
+            partition, Source(self.world, number, self.standing), Publisher(self.world), Surroundings(self.world)
+        )
 
     async def _follow(self) -> None:
         while True:
             for log, topic in ((Log.POLICY, POLICY), (Log.REGISTER, REGISTER)):
                 records = self.world.logs.get((topic, 0), [])
-                for record in records[self.followed.read[log] :][: self.world.rng.randrange(4)]:
+                new = records[self.followed.read[log] :][: self.world.rng.randrange(4)]
+                await self.standing.follows({FOLLOWED[log]: new})
+                await self.standing.stand([FOLLOWED[log]])
+                for record in new:
                     self.followed.add(log, record)
+                self.standing.took(FOLLOWED[log], new)
             await asyncio.sleep(0)
 
     @property

@@ -1,16 +1,17 @@
 """A log that was made anew, or lost its end and grew again, is found out though it reaches as far as the state does."""
 
 import asyncio
+import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from streams.worker.outputs import BETWEEN, CONTENT_TYPE, DECISIONS
 from tests.simulation.dense import dense
 from tests.simulation.run import PARTITIONS, Process, plan, simulate
-from tests.simulation.world import ACTIONS, Record, World
-from tests.stories.telling import clean_client, located, offer
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Record, World
+from tests.stories.telling import campaign, clean_client, located, offer
 
 HOUR = 3_600_000_000
 
@@ -45,6 +46,150 @@ def test_nothing_is_decided_on_a_log_that_is_another(topic: int, lost: str) -> N
     states = asyncio.run(_goes_on(world))
     assert all(state.startswith("stopped: LogLost") and "gate61 rebuild" in state for state in states), states
     assert answers == {n: world.logs.get((DECISIONS, n), []) for n in range(PARTITIONS)}
+
+
+def _caught_up() -> World:
+    """Everything is decided of both partitions, who have told each other things."""
+    planned, _ = plan([*dense(2), *clean_client("fritz"), *clean_client("gerd")])
+    return asyncio.run(simulate(2, planned, 0.0))
+
+
+def _answers(world: World) -> list[list[Record]]:
+    return [list(world.logs.get((DECISIONS, n), [])) for n in range(PARTITIONS)]
+
+
+def _ask(world: World) -> None:
+    """An offer to somebody of each partition."""
+    for n, who in enumerate(("anna", "ben")):
+        line = json.dumps(offer(who=who, id=f"more {n}")).encode()
+        world.append(ACTIONS, n, who.encode(), line, (CONTENT_TYPE,))
+
+
+async def _running(world: World, happens: Callable[[World], None]) -> tuple[list[str], bool]:
+    """What states the loops of a worker come to that has caught up when that happens; and whether it ended."""
+    process = Process(world)
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert process.idle()
+    happens(world)
+    for _ in range(300):
+        await asyncio.sleep(0)
+    states, dead = [loop.state for loop in process.loops], process.dead
+    for task in process.tasks:
+        task.cancel()
+    await asyncio.gather(*process.tasks, return_exceptions=True)
+    return states, dead
+
+
+def _loses(topic: int, numbers: Sequence[int], told_by: str) -> Callable[[World], None]:
+    """The broker comes back without the end of a log, platforms write on at once, and it is as long as before, or longer."""
+
+    def happens(world: World) -> None:
+        epoch, heard = world.epoch, world.heard
+        for n in numbers:
+            lost = world.logs[topic, n][-1]
+            world.lose_end(topic, n, 1)
+            world.epoch = epoch + 2 if told_by == "the epoch" else epoch
+            world.clock += 1_000
+            world.append(topic, n, lost.key, lost.value, lost.headers)
+            world.append(topic, n, lost.key, lost.value, lost.headers)
+        world.heard = world.heard if told_by == "the silence" else heard
+        _ask(world)
+
+    return happens
+
+
+@pytest.mark.parametrize("told_by", ["the epoch", "the silence"])
+@pytest.mark.parametrize("topic", [ACTIONS, BETWEEN])
+def test_a_running_worker_finds_out_that_a_log_lost_its_end_and_grew_past_its_place(topic: int, told_by: str) -> None:
+    """Between the cut and its place stands what it never read: it may be a solicitation."""
+    world = _caught_up()
+    answers = _answers(world)
+    states, _ = asyncio.run(_running(world, _loses(topic, range(PARTITIONS), told_by)))
+    assert all(state.startswith("stopped: LogLost") and "gate61 rebuild" in state for state in states), states
+    assert _answers(world) == answers
+
+
+@pytest.mark.parametrize(("topic", "more"), [(REGISTER, 0), (REGISTER, 2), (POLICY, 0), (POLICY, 2)])
+def test_a_running_worker_finds_out_that_register_or_policies_lost_their_end(topic: int, more: int) -> None:
+    """Also where they reach just as far as before, so that nothing new comes of them. It decides nothing, and ends."""
+    world = _caught_up()
+    answers = _answers(world)
+
+    def happens(world: World) -> None:
+        lost = world.logs[topic, 0][-1]
+        world.lose_end(topic, 0, 1)
+        for _ in range(1 + more):
+            world.append(topic, 0, lost.key, json.dumps(campaign()).encode(), (CONTENT_TYPE,))
+        _ask(world)
+
+    states, dead = asyncio.run(_running(world, happens))
+    assert dead and _answers(world) == answers, states
+
+
+def test_a_broker_that_comes_back_with_all_it_had_changes_nothing() -> None:
+    """Whoever leads now begins an epoch: what was read last is looked for, and found."""
+    world = _caught_up()
+    answers = [len(log) for log in _answers(world)]
+
+    def happens(world: World) -> None:
+        world.epoch, world.heard = 1, 10_000
+        world.append(REGISTER, 0, b"c", json.dumps(campaign(id="late")).encode(), (CONTENT_TYPE,))
+        _ask(world)
+
+    states, dead = asyncio.run(_running(world, happens))
+    assert states == ["running"] * PARTITIONS and not dead
+    assert all(len(log) > before for log, before in zip(_answers(world), answers, strict=True))
+
+
+@pytest.mark.parametrize("topic", [ACTIONS, BETWEEN, REGISTER])
+def test_a_log_is_another_too_where_the_new_brokers_clock_is_behind(topic: int) -> None:
+    """By its times it might be the one; nobody was running when it lost its end."""
+    world = _caught_up()
+    answers = _answers(world)
+    for n in range(PARTITIONS if topic != REGISTER else 1):
+        log = world.logs[topic, n]
+        log[-1] = log[-1]._replace(leader_epoch=2, timestamp=log[-1].timestamp - 1)
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all("holds another record at offset" in state for state in states), states
+    assert _answers(world) == answers
+
+
+def test_what_an_older_program_wrote_says_nothing_of_epochs() -> None:
+    """Its places went on, and what a newer one had noted of an earlier one stands there still."""
+    world = _caught_up()
+    for n in range(PARTITIONS):
+        notes = world.redis.data[b"{t:%d}:notes" % n]
+        notes |= {name: b"1.7" for name in notes if name.endswith(b"-in")}
+    _ask(world)
+    assert asyncio.run(_goes_on(world)) == ["running"] * PARTITIONS
+
+
+def test_state_that_was_made_from_another_kafka_is_left_to_it() -> None:
+    """Nothing is decided on it, what it would still publish is not published, and its own worker loses nothing."""
+    world = _caught_up()
+    answers, kept = _answers(world), copy.deepcopy(world.redis.data)
+    for n in range(PARTITIONS):
+        assert kept[b"{t:%d}:notes" % n][b"kafka"] == b"this"
+    world.kafka = "another"
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all(state.startswith("stopped: OtherKafka") for state in states)
+    assert all("`this`" in state and "`another`" in state and "GATE61_PREFIX" in state for state in states)
+    assert world.redis.data == kept and _answers(world) == answers
+
+
+def test_state_of_before_that_was_noted_is_of_the_kafka_that_it_is_found_with() -> None:
+    """As soon as it is taken over, though nothing new comes."""
+    world = _caught_up()
+    for n in range(PARTITIONS):
+        del world.redis.data[b"{t:%d}:notes" % n][b"kafka"]
+        meta = world.redis.data[b"{t:%d}:meta" % n]
+        meta[b"notes"] = b"%d" % (int(meta[b"notes"]) - 1)
+    world.kafka = "found with"
+    assert asyncio.run(_goes_on(world)) == ["running"] * PARTITIONS
+    assert {world.redis.data[b"{t:%d}:notes" % n][b"kafka"] for n in range(PARTITIONS)} == {b"found with"}
 
 
 def test_answers_that_their_log_lost_are_said() -> None:

@@ -65,7 +65,7 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     beside = RedisStore(FakeRedis(), f"t:{number}")  # type: ignore[arg-type]
     followed = _followed(world)
     partition = Partition(number, PARTITIONS, followed, beside, "0")
-    partition.assume()
+    partition.assume("this")
     assert partition.open()
     partition.pin([pin for pin in unknown.pins if reached(until, pin)])
     logs = [world.logs.get((topic, number), []) for topic in (ACTIONS, BETWEEN)]

@@ -112,7 +112,7 @@ async def test_a_loop_that_lost_its_partition_has_told_so_when_it_ends(world: Wo
     loop.told = took
     running = asyncio.create_task(loop.run())
     await _until(lambda: loop.state == "running")
-    _loop(world, Source(world, 0), Publisher(world)).partition.assume()
+    _loop(world, Source(world, 0), Publisher(world)).partition.assume("this")
     loop._trouble(_of(loop.partition.verify))
     loop.stop()
     await asyncio.wait_for(running, 1)

@@ -34,7 +34,7 @@ def test_of_what_a_partition_takes_whoever_reads_it(log: Log) -> None:
     followed = Followed()
     followed.add(Log.POLICY, _record("policies", DEFAULT.read_bytes()))
     partition = Partition(0, 1, followed, RedisStore(FakeRedis(), "t:0"), "0")  # type: ignore[arg-type]
-    partition.assume()
+    partition.assume("this")
     assert partition.open()
     both: list[list[Record]] = [[], []]
     both[log is Log.BETWEEN] = [_record("clients", b"{}"), _record("clients", b"{}", CHOSEN)]

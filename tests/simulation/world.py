@@ -3,10 +3,12 @@
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from random import Random
 from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
 
 from gate.facts import Instant
 from state import redis_store
@@ -17,10 +19,15 @@ from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
 from streams.worker.pins import Unknown
+from streams.worker.progress import Came
+from streams.worker.standing import Standing
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]
 
+
+FOLLOWED = {Log.POLICY: TopicPartition("policy", 0), Log.REGISTER: TopicPartition("register", 0)}
+"""The logs that everybody reads whole."""
 
 LONGEST = 60
 """How slow something may be, in turns of the event loop; who waits for quiet waits longer."""
@@ -47,6 +54,7 @@ class Record(NamedTuple):
     headers: Sequence[tuple[str, bytes]]
     timestamp_type: int = 1
     """The broker's."""
+    leader_epoch: int = 0
 
 
 class World:
@@ -63,6 +71,12 @@ class World:
         self.effects: list[str] = []
         self.behind: dict[int, Instant] = {}
         """By topic, how much the clock of its broker is behind."""
+        self.kafka = "this"
+        """The id of its Kafka."""
+        self.epoch = 0
+        """Of whoever leads all partitions."""
+        self.heard = 0
+        """When whoever reads logs heard of them last, in milliseconds: they do all the time, unless somebody sets this on."""
         self.planned: dict[int, str] = {}
         """By number of effect: what goes wrong there; instead of chance."""
 
@@ -76,7 +90,25 @@ class World:
         log = self.logs.setdefault((topic, partition), [])
         name = Names._fields[topic]
         at = self.clock - self.behind.get(topic, 0)
-        log.append(Record(name, partition, len(log), at // 1000, key, value, tuple(headers)))
+        log.append(Record(name, partition, len(log), at // 1000, key, value, tuple(headers), leader_epoch=self.epoch))
+
+    def lose_end(self, topic: int, partition: int, many: int) -> None:
+        """The broker comes back without the last so many records of a log."""
+        del self.logs[topic, partition][-many:]
+        self.epoch += 2
+        self.heard += 10_000
+
+    def standing(self) -> Standing:
+        """What somebody read last of the logs."""
+        return Standing(lambda _: self.heard, self._look, now=lambda: self.heard / 1000)
+
+    async def _look(self, places: Mapping[TopicPartition, int], many: int) -> dict[TopicPartition, list[Record]]:
+        def found() -> dict[TopicPartition, list[Record]]:
+            logs = {place: self.logs[PLACES[place.topic], place.partition] for place in places}
+            return {place: log[places[place] : places[place] + many] for place, log in logs.items()}
+
+        there: dict[TopicPartition, list[Record]] = await self.effect("look", found)
+        return there
 
     async def effect(self, name: str, done: Callable[[], Any]) -> Any:
         """Something that a process does to the world: it may crash before or after it, or be told that it failed."""
@@ -154,11 +186,15 @@ class Surroundings:
 class Source:
     """The logs of one partition."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: World, number: int, of_followed: Standing | None = None) -> None:
         self.world, self.number = world, number
         self.at = [0, 0]
+        self.standing, self.of_followed = world.standing(), of_followed or world.standing()
         self.acknowledged: tuple[int, int] | None = None
         """What was acknowledged last, of both logs."""
+
+    def _place(self, topic: int) -> TopicPartition:
+        return TopicPartition(Names._fields[topic], self.number)
 
     def _log(self, topic: int, partition: int | None = None) -> list[Record]:
         return self.world.logs.get((topic, self.number if partition is None else partition), [])
@@ -172,12 +208,18 @@ class Source:
         found: list[Bounds] = await self.world.effect("bounds", lambda: [Bounds(0, end) for end in self._ends()])
         return found
 
-    async def appended(self, actions: int, between: int) -> tuple[Instant | None, Instant | None]:
-        def asked() -> list[Instant | None]:
-            places = ((ACTIONS, actions), (BETWEEN, between))
-            return [self._log(topic)[at].timestamp * 1000 if at >= 0 else None for topic, at in places]
+    async def kafka(self) -> str:
+        found: str = await self.world.effect("kafka", lambda: self.world.kafka)
+        return found
 
-        of_actions, of_between = await self.world.effect("appended", asked)
+    async def came(self, actions: int, between: int) -> tuple[Came | None, Came | None]:
+        def asked() -> list[Record | None]:
+            return [self._log(t)[at] if at >= 0 else None for t, at in ((ACTIONS, actions), (BETWEEN, between))]
+
+        there = await self.world.effect("came", asked)
+        for topic, record in zip((ACTIONS, BETWEEN), there, strict=True):
+            self.standing.begin(self._place(topic), record)
+        of_actions, of_between = (Came(r.timestamp * 1000, r.leader_epoch) if r else None for r in there)
         return of_actions, of_between
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
@@ -203,10 +245,15 @@ class Source:
             return found[0], found[1]
 
         got: tuple[Fetched, Fetched] = await self.world.effect("read", fetched)
+        places = [self._place(topic) for topic in (ACTIONS, BETWEEN)]
+        await self.standing.follows({place: found.records for place, found in zip(places, got, strict=True)})
+        for place, found in zip(places, got, strict=True):
+            self.standing.took(place, found.records)
         return got
 
     async def ends(self) -> list[int]:
         found: list[int] = await self.world.effect("ends", self._ends)
+        await self.of_followed.stand(FOLLOWED.values(), by_now=True)
         return found
 
     async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
