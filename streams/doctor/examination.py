@@ -58,7 +58,7 @@ def _kafka(
     return planned, id
 
 
-def _redis(settings: Settings, own: Policy | None, planned: list[Planned], kafka: str) -> Iterator[Finding]:
+def _redis(settings: Settings, own: Policy | None, planned: list[Planned], kafka: str = "") -> Iterator[Finding]:
     def of_server(client: Redis) -> Iterator[Finding]:
         client.ping()  # Who is not let in is told that, and not what he may not ask.
         yield from redis_health.findings(client)

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from gate.facts import OF_REGISTER, Instant
+from state.journal import mark_of
 from streams.connection import connection, let_go, make_no_topics, said
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
@@ -18,8 +19,8 @@ from streams.settings import Kafka
 from streams.topics import missing, topics
 from streams.wire import Rejected
 from streams.worker.following import Followed
-from streams.worker.kafka import widths
-from streams.worker.merge import Log, LogLost
+from streams.worker.kafka import Looker, follower, standing, widths
+from streams.worker.merge import Log, LogLost, other_record
 
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0
@@ -27,6 +28,9 @@ LOOK_MILLISECONDS: Final = 500
 _ERRORS: Final = "gate61.errors."
 _TROUBLE: Final = (KafkaError, ConsumerStoppedError, LogLost, TimeoutError, OSError)
 """What keeps Kafka from being read; the consumer may be closed by whoever met it first."""
+_OTHER_LOG: Final = (
+    "give it back its log from a copy, or give desk and alerts a new store, too (`--store`, and `alerts --since`)"
+)
 
 
 class KafkaFeed:
@@ -50,11 +54,14 @@ class KafkaFeed:
         """In force while there is no other."""
         self._partitions = 0
         self._positions: dict[str, int] = {}
+        self._marks: dict[str, tuple[int, str]] = {}
+        """By log the offset of what was read last, and its mark."""
         self._last: Instant | None = None
 
     async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
-        """See `Feed`; Kafka is asked by the first `next`, and marks are for logs that may be put back from a copy."""
+        """See `Feed`; Kafka is asked by the first `next`."""
         self._positions = dict(positions)
+        self._marks = {log: (positions[log] - 1, mark) for log, mark in marks.items() if positions.get(log)}
         await self.close()
 
     async def next(self, seconds: float) -> Sequence[Told]:
@@ -63,6 +70,9 @@ class KafkaFeed:
             async with asyncio.timeout(seconds + ANSWER_SECONDS):
                 consumer = await self._ready()
                 found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
+                await self._standing.follows(found)
+                for place, records in found.items():
+                    self._standing.took(place, records)
                 self._govern(found.pop(self._policies, ()))
         except FeedTrouble:
             await self.close()
@@ -72,7 +82,9 @@ class KafkaFeed:
             raise FeedTrouble(f"Kafka at {self._where} cannot be read ({said(error)})") from error
         told = [self._told(record) for place in sorted(found) for record in found[place]]
         for place, records in found.items():
-            self._positions[self._log(place)] = records[-1].offset + 1
+            last = records[-1]
+            self._positions[self._log(place)] = last.offset + 1
+            self._marks[self._log(place)] = last.offset, mark_of(last.value or b"")
         seen = [t for t in told if t is not None]
         self._last = max((t.at for t in seen), default=self._last)
         return seen
@@ -91,16 +103,19 @@ class KafkaFeed:
                     isolation_level="read_committed",
                     fetch_max_wait_ms=100,
                 )
+                looker = Looker(follower(self._kafka, "feed"))
                 try:
                     await consumer.start()
-                    await self._meet(consumer)
+                    await looker.consumer.start()
+                    await self._meet(consumer, looker)
                 except BaseException:
                     await let_go(consumer)
+                    await let_go(looker.consumer)
                     raise
-                self._consumer = consumer
+                self._consumer, self._looker = consumer, looker
             return self._consumer
 
-    async def _meet(self, consumer: AIOKafkaConsumer) -> None:
+    async def _meet(self, consumer: AIOKafkaConsumer, looker: Looker) -> None:
         """Read all policies there are, and go where the other logs were read to."""
         found = await widths(consumer, [self._policies.topic, *self._topics])
         if lacking := [topic for topic, many in found.items() if not many]:
@@ -117,10 +132,27 @@ class KafkaFeed:
                     f"`{log}` begins at offset {first[place]} and {wanted} is to be read next: events are gone"
                 )
             consumer.seek(place, wanted)
+        self._standing = standing(consumer, looker, _OTHER_LOG)
+        await self._same_logs(consumer, looker, places)
         end = (await consumer.end_offsets([self._policies]))[self._policies]
         self._followed = Followed()
         while await consumer.position(self._policies) < end:
             self._govern((await consumer.getmany(self._policies, timeout_ms=LOOK_MILLISECONDS)).get(self._policies, ()))
+
+    async def _same_logs(self, consumer: AIOKafkaConsumer, looker: Looker, places: Sequence[TopicPartition]) -> None:
+        """Whether what was read last of each log still stands there; raises `LogLost`."""
+        read = {place: self._marks[self._log(place)] for place in places if self._log(place) in self._marks}
+        ends = await consumer.end_offsets([*read]) if read else {}
+        for place, (offset, _) in read.items():
+            if ends[place] <= offset:
+                raise LogLost(
+                    f"`{self._log(place)}` ends at offset {ends[place]}, and was read to {offset}: {_OTHER_LOG}"
+                )
+        there = await looker.records({place: offset for place, (offset, _) in read.items()}) if read else {}
+        for place, records in there.items():
+            if (records[0].offset, mark_of(records[0].value or b"")) != read[place]:
+                raise other_record(f"`{self._log(place)}`", read[place][0], _OTHER_LOG)
+            self._standing.begin(place, records[0])
 
     def _govern(self, records: Sequence[Any]) -> None:
         """Policies say how far the clocks of platforms may be ahead."""
@@ -171,6 +203,7 @@ class KafkaFeed:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await let_go(consumer)
+            await let_go(self._looker.consumer)
 
 
 def _rejected(record: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Records of a partition come in their order; those of several partitions come mixed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from time import monotonic, sleep
 from typing import Any, Final, TypeVar
@@ -63,8 +63,11 @@ class Tail:
             elif monotonic() - self._heard > ASKED_SECONDS:
                 self._consumer.end_offsets(self._places, ANSWER_MILLISECONDS)
                 self._over()
-        except (OffsetOutOfRangeError, LogTruncationError):
-            self._go_on()
+        except LogTruncationError as error:
+            self._go_on({place: at.offset for place, at in error.divergent_offsets.items() if at is not None})
+            return []
+        except OffsetOutOfRangeError:
+            self._go_on({})
             return []
         except KafkaError as error:
             self._suffer(error)
@@ -73,13 +76,16 @@ class Tail:
             self._next[place] = records[-1].offset + 1
         return sorted((r for records in found.values() for r in records), key=attrgetter("timestamp"))
 
-    def _go_on(self) -> None:
-        """Records were removed before they were read, or a broker lost its last ones."""
+    def _go_on(self, same: Mapping[TopicPartition, int]) -> None:
+        """Records were removed before they were read, or a broker lost its last ones.
+
+        `same` is by partition up to where the log is the one that was read: what it has behind that has not been seen.
+        """
         consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
         first = self._patiently(lambda: consumer.beginning_offsets(places, limit))
         end = self._patiently(lambda: consumer.end_offsets(places, limit))
         for place in places:
-            there = min(max(self._next[place], first[place]), end[place])
+            there = min(max(same.get(place, self._next[place]), first[place]), end[place])
             if there != self._next[place]:
                 gone = f"partition {place.partition} has no record {self._next[place]} any more; going on at {there}"
                 self._tell(gone)

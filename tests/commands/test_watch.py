@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from kafka import TopicPartition
+from kafka.errors import LogTruncationError
+from kafka.structs import OffsetAndMetadata
 
 from gate.instants import text
 from gate.policy import SECOND
@@ -12,6 +15,7 @@ from state.journal import mark_of
 from streams.reading import NotRead
 from streams.watch.answers import DECIDED, Flagged, Wanted, Watched, read
 from streams.watch.sources import Arrived, GateSource, Start
+from streams.watch.tail import Tail
 from streams.watch.views import line_of
 from tests.commands.program import run
 
@@ -222,3 +226,38 @@ def test_a_gate_that_comes_back_with_another_store_is_not_watched_on() -> None:
         for _ in range(20):
             found += source.poll(1)
     assert [each.value for each in found] == [came] and asked[-1] == {"after": "3", "mark": mark_of(came)}
+
+
+class Cut:
+    """A consumer whose log lost what stood from offset 3 on, and has grown to 9 since; it was read to 5."""
+
+    def __init__(self) -> None:
+        self.sought: list[int] = []
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0}
+
+    def beginning_offsets(self, places: list[TopicPartition], limit: int) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    def end_offsets(self, places: list[TopicPartition], limit: int) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 9 if self.sought else 5)
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        pass
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.sought.append(offset)
+
+    def poll(self, limit: int) -> dict[TopicPartition, list[object]]:
+        raise LogTruncationError({TopicPartition("flagged", 0): OffsetAndMetadata(3, "", 0)})
+
+
+def test_what_stands_where_a_log_lost_its_end_is_seen_and_that_it_did_is_told() -> None:
+    """It has grown past what was seen of it: whoever read on from there would miss what came in between."""
+    told: list[str | None] = []
+    consumer = Cut()
+    tail = Tail(consumer, "flagged", told.append)  # type: ignore[arg-type]
+    tail.begin(None)
+    assert tail.poll(0.1) == []
+    assert consumer.sought == [5, 3] and told[-1] and "going on at 3" in told[-1]

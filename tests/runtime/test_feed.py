@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 from sqlalchemy import select
 
 from streams.desk.fold import fold
@@ -20,6 +22,7 @@ from tests.bench.load import mixed, register
 from tests.feeds import LOCATED
 from tests.runtime.gate import CONTENT_TYPE, Setting
 from tests.runtime.kafka import Kafka
+from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
 
 
@@ -128,3 +131,52 @@ async def test_a_broker_that_is_away_or_has_no_topics_is_said(setting: Setting) 
         await empty.next(0.1)
     with setting.kafka.admin() as admin:
         assert not [topic for topic in admin.list_topics() if topic.startswith("nobody.")], "asking makes none"
+
+
+async def test_a_log_that_is_another_is_read_no_further_however_far_it_has_come(setting: Setting) -> None:
+    """What it says at offsets that were read would be passed over: also by who had read on, or starts again."""
+    cases = setting.names.cases.name
+    for n in range(5):
+        setting.producer.send(cases, _case(n), b"anna", [CONTENT_TYPE], partition=0).get(20)
+    gate = gate_of({"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": setting.prefix})
+    feed, again = gate.feed(), gate.feed()
+    assert isinstance(feed, KafkaFeed) and isinstance(again, KafkaFeed)
+    await feed.start({})
+    told = (await to_the_end(feed))[-1]
+    places, marks = {told.log: told.offset + 1}, {told.log: told.mark}
+    await again.start(places, marks)
+    assert await to_the_end(again) == []
+    await again.start(places, {told.log: "another"})
+    with pytest.raises(FeedTrouble, match="holds another record at offset 4"):
+        await again.next(1)
+    await again.start({told.log: 9}, marks)
+    with pytest.raises(FeedTrouble, match="ends at offset 5"):
+        await again.next(1)
+    with setting.kafka.admin() as admin:
+        admin.delete_topics([cases])
+    wait_until(lambda: _made_anew(setting, cases), 30)
+    await asyncio.sleep(1.5)
+    producer = KafkaProducer(bootstrap_servers=setting.kafka.servers, acks="all")
+    for n in range(9):
+        producer.send(cases, _case(n + 100), b"anna", [CONTENT_TYPE], partition=0).get(20)
+    producer.close()
+    for what in ("cannot be read", "holds another record at offset 4"):  # It may first have met a log that was shorter.
+        with pytest.raises(FeedTrouble, match=what):
+            await to_the_end(feed)
+    for each in (feed, again):
+        await each.close()
+
+
+def _made_anew(setting: Setting, topic: str) -> bool:
+    """Brokers take a moment to remove a topic."""
+    try:
+        setting.kafka.create({topic: setting.partitions})
+    except KafkaError:
+        return False
+    return True
+
+
+def _case(n: int) -> bytes:
+    event = {"specversion": "1.0", "id": f"case-{n}", "source": "//gate", "type": "gate61.case.opened.v1"}
+    event |= {"subject": "anna", "time": "2026-03-02T09:00:00Z"}
+    return json.dumps({**event, "data": {"case": f"case-{n}", "why": "EXPOSURE", "said": "", "facts": []}}).encode()
