@@ -40,6 +40,8 @@ class Courier:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._failed: Exception | None = None
+        self._unnoted = False
+        """Whether the store did not take what came of a message, when it was tried last."""
 
     def wake(self) -> None:
         """There may be something to carry."""
@@ -99,8 +101,11 @@ class Courier:
                 state = await self._do(outbox.tried, self._engine, delivery, attempt, self._clock())
                 break
             except SQLAlchemyError as error:
-                _log.error("the store cannot be used; it is tried again", cause=type(error).__name__)
+                self._suffer(error)
                 await asyncio.sleep(LOOK_SECONDS)
+        if self._unnoted:
+            self._unnoted = False
+            _log.info("the store can be used again", channel=self.name)
         self._metrics.attempt(self._channel.name, state, attempt)
         if state != outbox.SENT:
             _log.warning(
@@ -110,6 +115,13 @@ class Courier:
                 status=attempt.status,
                 attempts=delivery.attempts + 1,
             )
+
+    def _suffer(self, error: SQLAlchemyError) -> None:
+        """Once for all messages that are under way, until it is over."""
+        if not self._unnoted:
+            cause = type(error).__name__
+            _log.error("what came of messages cannot be noted; it is tried again", channel=self.name, cause=cause)
+        self._unnoted = True
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
         if self._channel.kind == "pagerduty" and await self._do(outbox.overtaken, self._engine, delivery):

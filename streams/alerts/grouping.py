@@ -238,11 +238,11 @@ class _Batch:
         return self._groups[id]
 
 
-def change(group: Row, member: Mapping[str, Any], state: str) -> None:
-    """The member is in that state now; what the group counts as standing follows."""
+def change(group: Row, member: Row, state: str) -> None:
+    """Put the member into that state; what the group counts as standing follows."""
     if member["came"] and member["state"] in COLUMNS:
         group[COLUMNS[member["state"]]] -= 1
-    member["state"] = state  # type: ignore[index]
+    member["state"] = state
 
 
 def lapse(engine: Engine, config: Config, now: Instant) -> int:

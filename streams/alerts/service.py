@@ -8,6 +8,7 @@ and what is noted as told, one transaction; 4 send; 5 note what came of it. Kill
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gate.facts import Instant
 from gate.policy import HOUR
 from streams.alerts import outbox
+from streams.alerts.alone import NotAlone
 from streams.alerts.config import Channel, Config
 from streams.alerts.courier import Courier
 from streams.alerts.grouping import begun, fold, lapse
@@ -50,9 +52,12 @@ class Alerts:
         since: Instant | None = None,
         clock: Clock = now,
         poster: Poster | None = None,
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`alone` is whether nobody else carries the messages of this store, asked in the store's thread."""
         self._feed, self._engine, self._config, self._clock = feed, engine, config, clock
         self._since = clock() if since is None else since
+        self._alone = alone
         self.metrics = Metrics()
         self._thread = ThreadPoolExecutor(1, "store")
         self._poster = poster or Poster(config.allowed)
@@ -81,7 +86,7 @@ class Alerts:
         for name in sorted(left):
             _log.warning("messages wait for a channel that is not configured; they are kept", channel=name)
         loops = {"read": self._read, "speak": self._speak, "look": self._look}
-        loops |= {f"send {courier.name}": courier.round for courier in self._couriers}
+        loops |= {f"send {courier.name}": partial(self._send, courier) for courier in self._couriers}
         self._tasks = [asyncio.create_task(self._again(name, work)) for name, work in loops.items()]
         self._trouble.pop("start", None)
 
@@ -104,7 +109,8 @@ class Alerts:
                 if self._trouble.pop(name, None):
                     _log.info("it goes on", what=name)
             except Exception as error:
-                said = str(error) if isinstance(error, FeedTrouble) else f"{_kind(error)} ({cause(error)})"
+                told = isinstance(error, FeedTrouble | NotAlone)
+                said = str(error) if told else f"{_kind(error)} ({cause(error)})"
                 if self._trouble.get(name) != said:
                     _log.error("it does not go on, and is tried again", what=name, trouble=said)
                 self._trouble[name] = said
@@ -123,6 +129,7 @@ class Alerts:
         told = await self._feed.next(READ_SECONDS)
         if not told:
             return
+        await self.do(self._must_be_alone)
         counts = await self.do(fold, self._engine, self._config, told, self._clock(), self._since)
         self.metrics.took(counts)
         if counts["unreadable"]:
@@ -136,6 +143,7 @@ class Alerts:
 
     async def tick(self) -> None:
         """Let go of what has lapsed, let groups speak that are due, and wake who carries."""
+        await self.do(self._must_be_alone)
         at = self._clock()
         await self.do(lapse, self._engine, self._config, at)
         said = await self.do(speak, self._engine, self._config, at)
@@ -144,6 +152,15 @@ class Alerts:
             await self.do(outbox.bury_gone, self._engine)
             for courier in self._couriers:
                 courier.wake()
+
+    async def _send(self, courier: Courier) -> None:
+        await self.do(self._must_be_alone)
+        await courier.round()
+
+    def _must_be_alone(self) -> None:
+        """Before anything is folded in, said or sent: two who do so would double it."""
+        if not self._alone():
+            raise NotAlone
 
     async def _look(self) -> None:
         health = await self._feed.health()

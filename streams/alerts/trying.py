@@ -52,10 +52,10 @@ async def send_again(
     there = {c for c in receivers if outbox.known(engine, c, config.channels[c].digest)}
     again = [each.id for each in named if each.channel in there]
     outbox.again(engine, again, now())
-    with alone(engine) as here:
-        if here:
-            await _carry(engine, config, again, poster or Poster(config.allowed))
-        else:
+    with alone(engine) as is_alone:
+        if is_alone():
+            await _carry(engine, config, again, poster or Poster(config.allowed), is_alone)
+        if not is_alone():
             await _wait(engine, again)
     return outbox.named(engine, ids)
 
@@ -70,13 +70,16 @@ async def _wait(engine: Engine, ids: Sequence[str]) -> None:
         await asyncio.sleep(0.2)
 
 
-async def _carry(engine: Engine, config: Config, ids: Sequence[str], poster: Poster) -> None:
+async def _carry(
+    engine: Engine, config: Config, ids: Sequence[str], poster: Poster, is_alone: Callable[[], bool]
+) -> None:
+    """One attempt of each, as long as nobody else carries."""
     metrics = Metrics()
     for name in sorted({each.channel for each in outbox.named(engine, ids)}):
         channel = config.channels[name]
         courier = Courier(engine, channel, receiver(channel, poster, config.allowed), _do, now, metrics)
         left = len(_untried(engine, ids))
-        while left:
+        while left and is_alone():
             await courier.carry()
             await courier.settled()
             before, left = left, len([e for e in _untried(engine, ids) if e.channel == name])

@@ -80,12 +80,13 @@ def run(
         raise refuse(str(refused)) from None
     engine = _engine(store, make=True)
     with alone(engine) as is_alone:
-        if not is_alone:
+        if not is_alone():
             where = shown(address_of(store))
             raise refuse(f"another `gate61 alerts` runs on the store `{where}`; each message would go out twice")
         log_to_stderr()
         try:
-            listen(application(Alerts(gate.feed(), engine, used, first), access), host, port, "the alerts")
+            running = Alerts(gate.feed(), engine, used, first, alone=is_alone)
+            listen(application(running, access), host, port, "the alerts")
         except ListeningRefused as refused:
             raise refuse(str(refused)) from None
 

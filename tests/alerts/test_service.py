@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from streams.alerts import outbox, service
+from streams.alerts import courier, outbox, service
 from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
 from streams.commands.alerts import _print
@@ -20,12 +20,12 @@ from tests.alerts.telling import channel, config, decided
 from tests.feeds import ListFeed
 
 
-def running(folder: Path, there: Receiver, feed: ListFeed, play: Callable[[Alerts], Any]) -> list[Any]:
+def running(folder: Path, there: Receiver, feed: ListFeed, play: Callable[[Alerts], Any], **more: Any) -> list[Any]:
     """Play while it runs; the logs."""
 
     async def go() -> None:
         engine = opened(f"sqlite:///{folder / 'alerts.db'}")
-        alerts = Alerts(feed, engine, config(channel(url=there.url), gather=0, update=0), since=0)
+        alerts = Alerts(feed, engine, config(channel(url=there.url), gather=0, update=0), since=0, **more)
         await alerts.start()
         try:
             await play(alerts)
@@ -104,6 +104,59 @@ def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: p
         logs = running(tmp_path, there, feed, play)
     assert there.said()[0]["data"]["counts"]["new"] == 1
     assert "d-1" not in str(logs) and "c-1" not in str(logs)
+
+
+def test_while_another_process_carries_this_one_does_not(tmp_path: Path) -> None:
+    """A database that was restarted may have let another one in: nothing is folded in, said or sent until it has gone."""
+    feed, mine = quiet(ListFeed()), [True]
+
+    async def play(alerts: Alerts) -> None:
+        feed.add("decision", decided("d-1"))
+        await until(lambda: there.taken)
+        mine[0] = False
+        await until(lambda: len(alerts.trouble()) == 2)
+        feed.add("decision", decided("d-2"))
+        await until(lambda: len(alerts.trouble()) == 3)
+        assert {t.partition(": ")[0] for t in alerts.trouble()} == {"read", "speak", "send siem"}
+        assert all("another process carries the messages of this store" in t for t in alerts.trouble())
+        assert len(there.taken) == 1
+        mine[0] = True
+        await until(lambda: len(there.taken) == 2 and not alerts.trouble())
+
+    with receiving() as there:
+        logs = running(tmp_path, there, feed, play, alone=lambda: mine[0])
+    assert len([e for e in logs if e["event"] == "it does not go on, and is tried again"]) == 3
+
+
+def test_a_store_that_is_away_while_messages_are_under_way_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are and however long it takes; and so is that it is back. None is sent again."""
+    feed, real, tried, away = quiet(ListFeed()), outbox.tried, [0], [True]
+    monkeypatch.setattr(courier, "LOOK_SECONDS", 0.02)
+
+    def tries(*given: Any) -> Any:
+        tried[0] += 1
+        if away[0]:
+            raise OperationalError("insert", {}, Exception("disk is full"))
+        return real(*given)
+
+    monkeypatch.setattr(outbox, "tried", tries)
+    for n in range(3):
+        feed.add("decision", decided(f"d-{n}", client=f"c-{n}"))
+
+    async def play(alerts: Alerts) -> None:
+        await until(lambda: tried[0] > 20)
+        away[0] = False
+        await until(lambda: not outbox.counts(alerts._engine))
+
+    with receiving() as there:
+        logs = running(tmp_path, there, feed, play)
+    assert len(there.taken) == 3
+    assert [e["event"] for e in logs] == [
+        "what came of messages cannot be noted; it is tried again",
+        "the store can be used again",
+    ]
 
 
 @pytest.mark.parametrize("what", ["due", "tried"])
