@@ -219,16 +219,24 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _govern(self) -> None:
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
         own, text = policy_file.read(self.settings.policy)
-        await self._read_policies()
-        known = [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
-        if not known:
-            first = Output(Names._fields.index("policy"), 0, None, text)
-            await KafkaPublisher(self._sender, self._names).publish([first])
-        elif self.settings.policy and known[-1].digest != own.digest:
+        known = await self._policies() or await self._put_first(own, text)
+        if self.settings.policy and known[-1].digest != own.digest:
             raise CannotStart(f"{policy_file.not_in_force(own, known[-1])}: {policy_file.PUT_IN_FORCE}")
 
-    async def _read_policies(self) -> None:
-        """Wait until the log of policies is read as far as it goes now, and say so where that takes long."""
+    async def _put_first(self, own: Policy, text: bytes) -> list[Policy]:
+        """Publish the worker's own where there is none; all that are there then, as others may do so at the same moment."""
+        await KafkaPublisher(self._sender, self._names).publish([Output(Names._fields.index("policy"), 0, None, text)])
+        known = await self._policies()
+        if self.settings.policy and known[0].digest != own.digest == known[-1].digest:
+            raise CannotStart(
+                f"another worker that started at the same moment put version {known[0].version} (digest {known[0].digest}) "
+                f"in force, and this one its own, {own.version} (digest {own.digest}), in that one's place: give all workers "
+                "one GATE61_POLICY, and see that it is in force (`gate61 policy publish FILE`)"
+            )
+        return known
+
+    async def _policies(self) -> list[Policy]:
+        """All that may be used, once the log of policies is read as far as it goes now; says so where that takes long."""
         place = TopicPartition(self._names.policy.name, 0)
         end = (await self._asker.end_offsets([place]))[place]
         begun, waiting = self._world.steady(), f"waiting: {unread([Log.POLICY])}"
@@ -237,6 +245,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 self.ready = waiting
                 log.warning("waiting for policy", why=unread([Log.POLICY]))
             await asyncio.sleep(0.02)
+        return [a.event for a in self._followed.policies if isinstance(a.event, Policy)]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Run a loop for each; a worker of a group has the same partitions of both topics."""

@@ -33,10 +33,11 @@ from streams.settings import Settings
 from streams.topics import topics
 from streams.worker.kafka import Looker, answers_anew, asker, consumer, failed, follower, never_compacted, widths
 from streams.worker.loop import PartitionLoop
+from streams.worker.merge import Log
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import DECISIONS, NOTICES, Output
 from streams.worker.publishing import KafkaPublisher, Sender, producer
-from streams.worker.service import Gatekeeper, harmless
+from streams.worker.service import CannotStart, Gatekeeper, harmless
 from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
 from tests.runtime.kafka import APPEND_TIME, Kafka
@@ -423,8 +424,9 @@ def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypat
 class Alone:
     """A producer that nobody else uses."""
 
-    def __init__(self, publishes: bool = True) -> None:
-        self.publishes, self.stopped = publishes, False
+    def __init__(self, publishes: bool = True, meanwhile: Callable[[list[bytes]], None] = lambda _: None) -> None:
+        """`meanwhile` is what others do to the topic behind what is published."""
+        self.publishes, self.stopped, self.meanwhile = publishes, False, meanwhile
         self.published: list[bytes] = []
 
     async def start(self) -> None:
@@ -443,6 +445,7 @@ class Alone:
         if not self.publishes:
             raise KafkaConnectionError("none of it is kept")
         self.published += batch.held
+        self.meanwhile(self.published)
         kept: asyncio.Future[Any] = asyncio.Future()
         kept.set_result(SimpleNamespace(offset=0))
         return kept
@@ -455,7 +458,12 @@ def _governed(policy: Path, asked: Callable[[], object], *producers: Alone) -> K
 
     async def end_offsets(places: list[TopicPartition]) -> dict[TopicPartition, int]:
         asked()
-        return dict.fromkeys(places, 0)
+        there, followed = producers[-1].published, keeper._followed
+        for offset in range(followed.read[Log.POLICY], len(there)):
+            record = SimpleNamespace(topic="gate61.policy.v1", offset=offset, timestamp=offset, timestamp_type=1)
+            record.value = there[offset]
+            followed.add(Log.POLICY, record)
+        return dict.fromkeys(places, len(there))
 
     keeper._asker = SimpleNamespace(end_offsets=end_offsets)
     keeper._sender = Sender(lambda: next(made))  # type: ignore[arg-type, return-value]
@@ -471,6 +479,27 @@ async def test_a_first_policy_that_could_not_be_published_is_by_another_producer
     assert failing.stopped and next_.published == []
     await keeper._govern()
     assert next_.published == [DEFAULT.read_bytes()]
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["came first", "came second"])
+async def test_of_two_workers_that_begin_at_once_with_two_policies_one_refuses_whichever_came_first(
+    place: int,
+) -> None:
+    """Each found the topic empty. With one policy both start."""
+    own = DEFAULT.read_bytes()
+    other = own.replace(b"soft_hours = 24", b"soft_hours = 23")
+    assert other != own
+    for theirs in (other, own):
+        keeper = _governed(
+            DEFAULT, lambda: None, Alone(meanwhile=lambda topic, they=theirs: topic.insert(1 - place, they))
+        )
+        if theirs == own:
+            await keeper._govern()
+        else:
+            with pytest.raises(CannotStart, match=r"in force.*`gate61 policy publish FILE`"):
+                await keeper._govern()
+            keeper.settings = structs.replace(keeper.settings, policy=None)
+            await keeper._govern()  # Who names no policy goes by the one that is in force.
 
 
 async def test_a_policy_that_is_saved_while_the_worker_starts_is_not_put_in_force_unread(tmp_path: Path) -> None:
