@@ -334,7 +334,7 @@ def test_records_that_the_worker_reads_are_read_by_every_command(setting: Settin
     assert setting.stored() == setting.ends()
     assert "in force is version" in run(worker, "doctor").stdout
     assert "the same as what was in force" in run(worker, "policy", "publish", str(DEFAULT)).stdout
-    assert "xffname" in run(worker, "dlq", "show", f"{ANNA}:0").stdout
+    assert "xffname" in run(worker, "dlq", "show", f"{ANNA}:1").stdout
 
 
 def test_who_interrupts_it_is_told_which_partition_is_not_finished(
