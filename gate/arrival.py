@@ -35,7 +35,7 @@ from gate.facts import (
 )
 from gate.forgotten import may_be_among, may_hold, signed
 from gate.history import Record, given
-from gate.known import Known
+from gate.known import Known, outdated
 from gate.policy import Policy
 from gate.solicitation import uncertain
 
@@ -59,7 +59,7 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if history is not None:
         return revision.arrive(known, fact, history)
     said, dossier = fact.said, known.dossier
-    if may_be_answered(dossier, fact):
+    if outdated(dossier, known.register) or may_be_answered(dossier, fact):
         return HISTORY_NEEDED
     if type(said) not in _OF_OFFERS_AND_PEOPLE:
         return _learn(known, fact)
@@ -81,10 +81,12 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     outcome = decide(known, fact, policy)
     standing = revision.standing_of(known, fact, fact, outcome)
     dossier.offers.append(standing)
+    if said.mixed:
+        dossier.concluded = known.register.concluding
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
     spoilt = notices.tainted_by(known, outcome)
-    trim(dossier, policy.hard_limit)
+    trim(dossier, policy.hard_limit, known.register.concluding)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = people.to_kin(dossier, fact, Record(fact))
     kept = given(standing, outcome, known.register.version)
@@ -148,7 +150,7 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     forwards = people.to_kin(dossier, fact, record) if dossier.greeted else ()
     kind = type(said)
     if kind in _GROWING:
-        trim(dossier, policy.hard_limit)
+        trim(dossier, policy.hard_limit, known.register.concluding)
     if kind not in notices.TELLING and not elsewhere:
         return Step(dossier, record, cases=alone, forwards=forwards)
     cases = alone + notices.cases_at(known, fact)

@@ -6,8 +6,9 @@ Doubt concerns. Source: judging section 1 (late facts), section 5 (promoters, cl
 from collections.abc import Iterator
 from typing import Final
 
-from gate.dossier import Dossier
+from gate.dossier import ANY, Dossier
 from gate.facts import AssetClassified, CampaignStarted, CountryScoped, EntityRegistered, Fact, ProductClassified, Thing
+from gate.known import outdated
 from gate.register import Register
 
 Leanings = tuple[str, ...]
@@ -21,12 +22,15 @@ _ENTITY: Final = ("o:", "p:", "r:", "d:")
 
 def concerns(dossier: Dossier, fact: Fact, register: Register) -> bool:
     """Whether an answer to this client, or what his dossier concluded, may lean on the register's fact."""
-    return is_partial(dossier) or Concern(fact, register).among(leanings(dossier))
+    return is_partial(dossier, register) or Concern(fact, register).among(leanings(dossier))
 
 
-def is_partial(dossier: Dossier) -> bool:
-    """Whether answers may lean on more than the dossier tells: what was cut, or was sent to who is the same person."""
-    return dossier.dropped > 0 or bool(dossier.kin)
+def is_partial(dossier: Dossier, register: Register) -> bool:
+    """Whether answers may lean on more than the dossier tells.
+
+    That is what was cut, was sent to who is the same person, or is concluded otherwise by now.
+    """
+    return dossier.dropped > 0 or bool(dossier.kin) or outdated(dossier, register)
 
 
 def leanings(dossier: Dossier) -> Leanings:
@@ -36,6 +40,7 @@ def leanings(dossier: Dossier) -> Leanings:
     found |= dict.fromkeys(own.touches)
     found |= dict.fromkeys(s.key for s in own.singles)
     found |= dict.fromkeys(f"o:{o.by}" for o in dossier.offers if o.by is not None)
+    found |= dict.fromkeys(f"a:{asset}" for asset in dossier.repeated)
     for thing in _things(dossier):
         if thing.asset is not None:
             found[f"a:{thing.asset}"] = None
@@ -79,7 +84,7 @@ def _names_of(fact: Fact) -> Leanings:
         case EntityRegistered() as said:
             return tuple(kind + said.entity for kind in _ENTITY)
         case AssetClassified() as said:
-            return (f"a:{said.asset}",)
+            return (f"a:{said.asset}", f"a:{ANY}")
         case ProductClassified() as said:
             return (f"s:{said.product}",)
         case CountryScoped() as said:

@@ -130,11 +130,12 @@ class _Judging:
         known = self._known
         if len(known.dossier.scopes) == 1:
             return
-        since = self._offer.at - self._policy.hard_limit
+        hard = self._policy.hard_limit
+        since = self._offer.at - hard
         others = [
             s
             for s in known.of_transaction(latest.service, self._said.transaction)
-            if s.opened > since and not s.prompts and s is not latest and s.id in known.dossier.filings
+            if s.opened > since and not s.prompted(hard) and s is not latest and s.id in known.dossier.filings
         ]
         yield from sorted(others, key=lambda s: s.rank, reverse=True)
 

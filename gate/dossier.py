@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from gate.facts import Instant, Thing
 from gate.forgotten import Forgotten, signed, with_names, with_person
 from gate.packing import replaced
-from gate.policy import REQUIRED_CHANNELS
+from gate.policy import HARD_LIMIT_REFUSED, REQUIRED_CHANNELS
 
 BEFORE_EVERYTHING: Final[Instant] = -(2**62)
 NEVER: Final[Instant] = BEFORE_EVERYTHING - 1
@@ -25,7 +25,15 @@ KEPT_TOUCHES = 4
 KEPT_SCOPES = 24
 KEPT_OWN_EVENTS = 48
 KEPT_OFFERS = 16
+KEPT_ASSETS = 48
+KEPT_PROMPTS: Final = 4
 NO_REQUEST: Final = ""
+FOR_EVER: Final[Instant] = 0
+"""How long ago of what prompts by any hard limit."""
+UNPROMPTED: Final[Instant] = HARD_LIMIT_REFUSED
+"""No policy's hard limit is so long."""
+ANY: Final = "*"
+"""No asset, and no mark of a policy: which one is not known."""
 
 
 class Touch(Struct, frozen=True, array_like=True, order=True):
@@ -146,6 +154,15 @@ class Reached(Struct, array_like=True):
     """The latest change to a milder state that one person signed alone; it counts for nothing."""
 
 
+class Prompt(Struct, frozen=True, array_like=True, order=True):
+    """What prompted a request: by every hard limit that is not shorter than it was ago."""
+
+    ago: Instant
+    """How long before the request it was sent; `FOR_EVER` of what prompts however long ago."""
+    id: str
+    """The event that was sent, or what the request replies to."""
+
+
 class Scope(Struct, array_like=True):
     """One request of kind request or order (judging section 4)."""
 
@@ -156,9 +173,14 @@ class Scope(Struct, array_like=True):
     product: str | None
     asset: str | None
     transaction: str
-    prompts: list[str]
+    prompts: list[Prompt]
+    """The latest first, as many as a reason names."""
     tainted: bool = False
     """Whether `scope.tainted` was said already."""
+
+    def prompted(self, hard_limit: Instant) -> list[str]:
+        """What prompted the request by this hard limit."""
+        return [p.id for p in self.prompts if p.ago <= hard_limit]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -211,8 +233,8 @@ class Dossier(Struct, array_like=True):
     filings: dict[str, list[Filing]] = field(default_factory=dict)
     """Evidence by the id of its request; what names none, save of solicitation, under `NO_REQUEST`."""
     declared: Touch | None = None
-    own_events: dict[str, tuple[Instant, bool]] = field(default_factory=dict)
-    """Own events that a request may reply to: time, and whether it was prompted itself."""
+    own_events: dict[str, tuple[Instant, Instant]] = field(default_factory=dict)
+    """Own events that a request may reply to: time, and the shortest hard limit by which it was prompted itself."""
     offers: list[Standing] = field(default_factory=list)
     horizon: Instant = NEVER
     """The latest time of a fact; an older offer is judged from the history."""
@@ -237,6 +259,11 @@ class Dossier(Struct, array_like=True):
     """The latest sending that was cut because it could prompt only what is late."""
     forgotten: Forgotten = field(default_factory=Forgotten)
     """Names of what was cut."""
+    repeated: list[str] = field(default_factory=list)
+    """Assets of requests that opened no scope; `ANY` where there were too many."""
+    concluded: str = ""
+    """The mark of the policy (`gate.policy.concluding`) by which scopes or sendings were cut, or by which it was found
+    what mixed notices name, which is where the client was to decide; empty where there was nothing of the kind."""
 
     def members(self) -> tuple[Reached, ...]:
         """Own first, then all who are the same person."""
@@ -294,10 +321,14 @@ def _branched(reached: Reached) -> Reached:
     return replaced(reached, touches=touches, singles=[*reached.singles], sent=dict(reached.sent))
 
 
-def trim(dossier: Dossier, hard_limit: Instant) -> None:
-    """Cut what grew past its bound; of scopes those go first that can carry no offer."""
+def trim(dossier: Dossier, hard_limit: Instant, concluding: str) -> None:
+    """Cut what grew past its bound; of scopes those go first that can carry no offer by the hard limit.
+
+    `concluding` is the mark of the policy with that limit.
+    """
     if len(dossier.scopes) > KEPT_SCOPES:
         _trim_scopes(dossier, hard_limit)
+        dossier.concluded = concluding
     if len(dossier.own_events) > KEPT_OWN_EVENTS:
         _trim_own_events(dossier)
     if len(dossier.offers) > KEPT_OFFERS:
@@ -309,8 +340,8 @@ def trim(dossier: Dossier, hard_limit: Instant) -> None:
     if len(dossier.waiting) > KEPT_OWN_EVENTS:
         dossier.waiting, dossier.waiting_cut = [], True
     for reached in dossier.members():
-        if len(reached.sent) > 2 * KEPT_SCOPES:
-            _trim_sent(dossier, reached, dossier.horizon - hard_limit)
+        if len(reached.sent) > 2 * KEPT_SCOPES and _trim_sent(dossier, reached, dossier.horizon - hard_limit):
+            dossier.concluded = concluding
 
 
 def _excess(many: int, bound: int) -> int:
@@ -378,7 +409,7 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
     now = dossier.horizon
 
     def worth(scope: Scope) -> int:
-        carries = not scope.prompts and scope.id in dossier.filings
+        carries = not scope.prompted(hard_limit) and scope.id in dossier.filings
         return 0 if scope.opened + hard_limit <= now else 2 if carries else 1
 
     latest = {s.service: s for s in sorted(dossier.scopes, key=lambda s: s.rank)}
@@ -426,9 +457,12 @@ def _drop_filings(dossier: Dossier, requests: Iterable[str]) -> None:
     _forget_evidence(dossier, cut, approvals)
 
 
-def _trim_sent(dossier: Dossier, reached: Reached, before: Instant) -> None:
+def _trim_sent(dossier: Dossier, reached: Reached, before: Instant) -> bool:
+    """Whether anything was cut of what prompts no request any more that is not late."""
+    cut = False
     for thing, sent in list(reached.sent.items()):
         if sent.ever is None and sent.let_go is not None and sent.let_go.at < before:
             del reached.sent[thing]
-            known = dossier.sent_cut
+            known, cut = dossier.sent_cut, True
             dossier.sent_cut = sent.let_go.at if known is None else max(known, sent.let_go.at)
+    return cut

@@ -10,12 +10,18 @@ from enum import Enum
 from typing import Any, Final
 
 from gate.dossier import (
+    ANY,
     BEFORE_EVERYTHING,
+    FOR_EVER,
+    KEPT_ASSETS,
+    KEPT_PROMPTS,
     NO_REQUEST,
+    UNPROMPTED,
     Dossier,
     Filing,
     Indication,
     Narrowing,
+    Prompt,
     Reached,
     Scope,
     Sent,
@@ -108,7 +114,7 @@ def _arrive(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     if said.campaign:
         _solicit(dossier, reached, f"t:{said.campaign}", touch_of(fact))
     if own:
-        _remember(dossier, fact, False)
+        _remember(dossier, fact, UNPROMPTED)
     return Reach.FORWARD
 
 
@@ -158,14 +164,23 @@ def _request(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     if not dossier.full and _must_look_back(dossier, fact, said, register.policy.hard_limit):
         return Reach.HISTORY
     prompts = _prompts(dossier, fact, said, register)
-    _remember(dossier, fact, bool(prompts))
+    _remember(dossier, fact, prompts[0].ago if prompts else UNPROMPTED)
     if said.kind == "recurring_execution":
+        if said.asset is not None:
+            _repeat(dossier, said.asset)
         return Reach.FORWARD
     scope = Scope(fact.at, fact.source, fact.id, said.service, said.product, said.asset, said.transaction, prompts)
     dossier.scopes.append(scope)
     first = touch_of(fact)
     dossier.first_scope = first if dossier.first_scope is None else min(dossier.first_scope, first)
     return Reach.FORWARD
+
+
+def _repeat(dossier: Dossier, asset: str) -> None:
+    """Note an asset of which nothing else says that he asked for it."""
+    known = dossier.repeated
+    if asset not in known and ANY not in known:
+        dossier.repeated = [*known, asset] if len(known) < KEPT_ASSETS else [ANY]
 
 
 def soliciting(acted: Iterable[str | None]) -> list[str]:
@@ -194,7 +209,7 @@ def _must_look_back(dossier: Dossier, fact: Fact, said: Requested, hard_limit: I
     """Whether what prompted a request, its papers or what it opens may stand in the history alone."""
     if said.in_reply_to is not None:
         replied = dossier.own_events.get(said.in_reply_to)
-        if may_hold(dossier.forgotten.words, said.in_reply_to) if replied is None else not replied[1]:
+        if may_hold(dossier.forgotten.words, said.in_reply_to) if replied is None else replied[1] > FOR_EVER:
             return True  # Cut, or perhaps the id of a message of the firm too.
     if fact.id not in dossier.filings and may_hold(dossier.forgotten.papers, fact.id):
         return True
@@ -229,42 +244,60 @@ def answerable_ids(fact: Fact) -> tuple[str, ...]:
 
 def overlay(dossier: Dossier, id: str) -> None:
     """Let an own event count for nothing as what a request replies to: something else has its id too."""
-    dossier.own_events[id] = (BEFORE_EVERYTHING, True)
+    dossier.own_events[id] = (BEFORE_EVERYTHING, FOR_EVER)
 
 
-def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) -> list[str]:
-    """What prompted the request: ids of sendings that named it, or of what it replies to (judging section 4)."""
-    found = []
-    if said.in_reply_to is not None:
-        replied = dossier.own_events.get(said.in_reply_to)
-        if replied is None or replied[1] or replied[0] > fact.at or said.in_reply_to == fact.id:
-            found.append(said.in_reply_to)
-            dossier.waiting.append(said.in_reply_to)
-        else:
-            dossier.forgotten.answered = with_names(dossier.forgotten.answered, [said.in_reply_to])
-    hard = register.policy.hard_limit
+def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) -> list[Prompt]:
+    """What prompted the request by any policy: sendings that named it, or what it replies to (judging section 4)."""
+    found = _replied_to(dossier, fact, said)
     for reached in dossier.members():
         for thing, sent in reached.sent.items():
             if thing.service not in (None, said.service) or thing.product != said.product:
                 continue
-            touch = sent.ever if sent.ever and sent.ever.at <= fact.at else None
-            if touch is None and sent.let_go and sent.let_go.at <= fact.at <= sent.let_go.at + hard:
-                touch = sent.let_go
-            if touch and agree(register, thing.asset, said.asset, fact.at):
-                found.append(touch.id)
-    return list(dict.fromkeys(found))[:4]
+            named = _prompting(sent, fact.at)
+            if named and agree(register, thing.asset, said.asset, fact.at):
+                found.append(named)
+    each: dict[str, Prompt] = {}
+    for prompt in sorted(found, key=lambda p: p.ago):
+        each.setdefault(prompt.id, prompt)
+    return list(each.values())[:KEPT_PROMPTS]
 
 
-def _remember(dossier: Dossier, fact: Fact, prompted: bool) -> None:
-    """Keep an own event that a request may reply to.
+def _replied_to(dossier: Dossier, fact: Fact, said: Requested) -> list[Prompt]:
+    """What the request replies to, if that prompts it by any policy."""
+    id = said.in_reply_to
+    if id is None:
+        return []
+    replied = dossier.own_events.get(id)
+    own = replied is not None and replied[0] <= fact.at and id != fact.id
+    ago = replied[1] if own and replied is not None else FOR_EVER
+    if ago > FOR_EVER:
+        dossier.forgotten.answered = with_names(dossier.forgotten.answered, [id])
+    if ago >= UNPROMPTED:
+        return []
+    dossier.waiting.append(id)
+    return [Prompt(ago, id)]
+
+
+def _prompting(sent: Sent, at: Instant) -> Prompt | None:
+    """Of the sendings of a thing that a request of that time may be prompted by, the one that prompts by most limits."""
+    if sent.ever and sent.ever.at <= at:
+        return Prompt(FOR_EVER, sent.ever.id)
+    if sent.let_go and sent.let_go.at <= at < sent.let_go.at + UNPROMPTED:
+        return Prompt(at - sent.let_go.at, sent.let_go.id)
+    return None
+
+
+def _remember(dossier: Dossier, fact: Fact, prompted: Instant) -> None:
+    """Keep an own event that a request may reply to, and the shortest hard limit by which it is prompted.
 
     Of several with one id, of several sources, it may reply to any: a replay keeps the worst by then. Where that is
-    not known in the order of time, an unprompted one sends the request to the history.
+    not known in the order of time, one that is not prompted for ever sends the request to the history.
     """
     known = dossier.own_events.get(fact.id)
     if known is not None and dossier.full:
-        prompted = prompted or known[1]
-    if known is None or dossier.full or not prompted:
+        prompted = min(prompted, known[1])
+    if known is None or dossier.full or prompted > FOR_EVER:
         dossier.own_events[fact.id] = (fact.at, prompted)
 
 
@@ -281,7 +314,7 @@ def _own_word(dossier: Dossier, reached: Reached, fact: Fact, register: Register
     if isinstance(fact.said, Declared):
         touch = touch_of(fact)
         dossier.declared = touch if dossier.declared is None else min(dossier.declared, touch)
-    _remember(dossier, fact, False)
+    _remember(dossier, fact, UNPROMPTED)
     return Reach.FORWARD
 
 

@@ -181,6 +181,11 @@ class Proposed(_Said, frozen=True, tag=9):
         return things if len(things) < 2 else tuple(dict.fromkeys(things))
 
     @property
+    def mixed(self) -> bool:
+        """Whether it is a notice, lesson or exit help that promotes something as well."""
+        return self.content != "offer" and bool(self.promotes)
+
+    @property
     def pure(self) -> bool:
         """Whether it ends at step 4: a notice, lesson or exit help with nothing promoted."""
         if self.content == "offer" or self.promotes:

@@ -8,6 +8,11 @@ from gate.policy import Policy
 from gate.register import Register
 
 
+def outdated(dossier: Dossier, register: Register) -> bool:
+    """Whether the dossier holds what another policy concluded otherwise, so that only the history can tell."""
+    return dossier.concluded != "" and dossier.concluded != register.concluding
+
+
 class Index:
     """Finds in a dossier from which nothing was cut what a short one is simply looked through for."""
 

@@ -78,7 +78,7 @@ def _opened(known: Known, fact: Fact, then: Known) -> tuple[Notice, ...]:
     if scope is None:
         return ()
     spoilt = tainted_scopes(known, fact)
-    if scope.prompts:
+    if scope.prompted(known.policy.hard_limit):
         return spoilt
     if _is_abroad(then, scope.opened):
         return spoilt
@@ -119,8 +119,13 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
 
 
 def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
-    """The same where an answer says so first: the register may tell only later whose tag it was, or what is in scope."""
-    if outcome.scope is None or outcome.scope.state != "tainted" or not may_turn(known):
+    """The same where an answer says so first.
+
+    The register may tell only later whose tag it was, or what is in scope; a later policy prompts by another hard limit.
+    """
+    if outcome.scope is None or outcome.scope.state != "tainted":
+        return ()
+    if not may_turn(known) and all(s.tainted or not s.prompts for s in known.dossier.scopes):
         return ()
     return tainted_scopes(known)
 

@@ -3,6 +3,7 @@
 A senseless policy is refused with all complaints at once (judging section 8). Reading TOML is the border's business.
 """
 
+from hashlib import blake2b
 from typing import Final
 
 from msgspec import Struct
@@ -58,6 +59,12 @@ class Policy(Struct, frozen=True):
     self_approving_kinds: frozenset[str]
     self_approving_filers: frozenset[str]
     countries: dict[str, Instant]
+
+
+def concluding(policy: Policy) -> str:
+    """A mark of all by which something is concluded that dossiers keep: by policies with one mark it is the same."""
+    leant_on = (policy.hard_limit, sorted(policy.countries.items()))
+    return blake2b(repr(leant_on).encode(), digest_size=8).hexdigest()
 
 
 def complaints(policy: Policy) -> list[str]:

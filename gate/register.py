@@ -26,7 +26,7 @@ from gate.facts import (
 )
 from gate.instants import LATEST
 from gate.packing import replaced
-from gate.policy import Policy
+from gate.policy import Policy, concluding
 
 _EARLIER: Final = 4
 """Earlier versions that are kept ready."""
@@ -124,6 +124,8 @@ class Register:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.concluding = concluding(policy)
+        """See there."""
         self.version = 0
         self.facts: list[Fact] = []
         self._entities: dict[str, list[Fact]] = {}

@@ -139,6 +139,8 @@ class _Replay:
                 self._quick.opened(scope)
 
     def _propose(self, record: Record, fact: Fact, said: Proposed) -> None:
+        if said.mixed:
+            self.dossier.concluded = self._register.concluding
         names = names_of(self._leant_on(every=False), fact)
         self._proposals.setdefault((record.of, said.offer), []).append((fact, names))
         if record.of is None:

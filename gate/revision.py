@@ -30,7 +30,7 @@ from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
-from gate.policy import Policy
+from gate.register import Register
 from gate.replaying import as_of, names_of, replay
 
 Key = tuple[str, str]
@@ -77,7 +77,7 @@ def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
         forwards = _greet(step.dossier, (said.other,), arrived, fact)
     opened = (*notices.notices_at(now, fact, _when_asked(known, fact, arrived)), *step.notices)
-    dossier, deadlines = _bounded(step.dossier, known.policy), notices.deadlines_at(fact, known.policy)
+    dossier, deadlines = _bounded(step.dossier, known.register), notices.deadlines_at(fact, known.policy)
     return Step(dossier, step.record, step.answers, opened, cases, deadlines, forwards)
 
 
@@ -125,7 +125,7 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
     forwards = _greet(step.dossier, newcomers, history, greeting.because)
     touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
     cases = (*step.cases, *(case for found in touched for case in found))
-    dossier = _bounded(step.dossier, known.policy)
+    dossier = _bounded(step.dossier, known.register)
     return Step(dossier, step.record, step.answers, step.notices, cases, (), forwards), fresh
 
 
@@ -136,7 +136,7 @@ def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record
     """
     step = _Revision(known, because, history).step(since)
     leant_on = leanings(step.dossier)
-    _bounded(step.dossier, known.policy)
+    _bounded(step.dossier, known.register)
     return step, leant_on
 
 
@@ -322,12 +322,12 @@ def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing]) -> None
         scope.tainted = said.get(scope.key, False)
 
 
-def _bounded(dossier: Dossier, policy: Policy) -> Dossier:
+def _bounded(dossier: Dossier, register: Register) -> Dossier:
     """The dossier of a replay, cut to what is stored."""
     for reached in dossier.members():
         for span in reached.touches.values():
             if len(span.entries) > 2 * KEPT_TOUCHES:
                 del span.entries[KEPT_TOUCHES:-KEPT_TOUCHES]
-    trim(dossier, policy.hard_limit)
+    trim(dossier, register.policy.hard_limit, register.concluding)
     dossier.full = False
     return dossier

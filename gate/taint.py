@@ -24,11 +24,13 @@ class Taints:
         ]
         self._turns = may_turn(known)
         self._latest = known.dossier.latest
+        self._hard_limit = known.policy.hard_limit
 
     def of(self, scope: Scope) -> str | None:
         """The first event that prompted the request or solicited the client before it, as known of its time or by now."""
-        if scope.prompts:
-            return scope.prompts[0]
+        prompted = scope.prompted(self._hard_limit)
+        if prompted:
+            return prompted[0]
         found = self._solicited(scope, scope.opened)
         if found is None and self._turns and self._latest > scope.opened:
             found = self._solicited(scope, self._latest)

@@ -3,25 +3,29 @@
 A layout is never changed under its number; golden files hold bytes of every version (tests/golden).
 """
 
-from typing import Final
+from typing import Any, Final
 from zlib import compress, decompress
 from zlib import error as zlib_error
 
 import msgspec
 
-from gate.dossier import Dossier
+from gate.dossier import ANY, FOR_EVER, UNPROMPTED, Dossier
 from gate.effects import Greeting
 from gate.forgotten import everything
 from gate.history import Record
 from gate.packing import decoder, packed
 
-VERSION: Final = b"\x04"
-_READ: Final = (VERSION, b"\x03", b"\x02", b"\x01")
+VERSION: Final = b"\x05"
+_READ: Final = (VERSION, b"\x04", b"\x03", b"\x02", b"\x01")
 """Layouts that are read: what older ones lack stands at the end and has a default."""
 _PAPERS_CUT: Final = 20
 """The place of a field that dossiers had up to layout 2."""
 _WITH_PAPERS_CUT: Final = 2
 """The last layout that had it."""
+_OF_UNKNOWN_NAMES: Final = 3
+"""The last layout that does not say which names were cut, or whose."""
+_SCOPES, _OWN_EVENTS, _PROMPTS = 3, 6, 7
+"""Places in a dossier and, the last one, in a scope of what says since layout 5 by which hard limits a request is prompted."""
 COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
@@ -48,14 +52,28 @@ def dossier_from_bytes(data: bytes | memoryview) -> Dossier:
 
 
 def _older_dossier(body: memoryview, layout: int) -> Dossier:
-    """From a layout that does not say which names were cut, or whose (3): any may have been."""
+    """From a layout that tells less: what it does not tell may be anything, and is asked of the history."""
     row = msgspec.msgpack.decode(body, type=list)
     if layout <= _WITH_PAPERS_CUT:
         del row[_PAPERS_CUT : _PAPERS_CUT + 1]
+    _prompted_for_ever(row)
     dossier = _dossier(_encode(row))
-    if dossier.dropped:
+    if layout <= _OF_UNKNOWN_NAMES and dossier.dropped:
         dossier.forgotten = everything()
+    if dossier.own_events:
+        dossier.repeated = [ANY]
+    if dossier.offers or dossier.dropped or any(reached.sent for reached in dossier.members()):
+        dossier.concluded = ANY
     return dossier
+
+
+def _prompted_for_ever(row: list[Any]) -> None:
+    """Up to layout 4 it is not said how long before a request it was sent what prompted it."""
+    for scope in row[_SCOPES] if len(row) > _SCOPES else ():
+        scope[_PROMPTS] = [(FOR_EVER, id) for id in scope[_PROMPTS]]
+    own = row[_OWN_EVENTS] if len(row) > _OWN_EVENTS else {}
+    for id, (at, prompted) in own.items():
+        own[id] = (at, FOR_EVER if prompted else UNPROMPTED)
 
 
 def record_to_bytes(record: Record) -> bytes:

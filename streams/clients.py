@@ -85,7 +85,7 @@ class Clients:
         known = self._index.leanings(client)
         if known is None:
             dossier = self.store.dossier(client)
-            if is_partial(dossier):
+            if is_partial(dossier, self.register):
                 return True
             known = leanings(dossier)
             self._index.leans(client, known)

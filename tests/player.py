@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gate.history import Record
@@ -59,9 +59,18 @@ def lines_of(gate: Gate, line: bytes) -> tuple[Rejected | None, list[bytes]]:
     return None, [gate.line_of(effect) for effect in taken]
 
 
-def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, policy: Policy = POLICY) -> Played:
-    """Feed events one by one; `@decision:ID#N` stands for the N-th answer to the offer event with that id."""
-    gate = Gate(policy, store or MemoryStore())
+def play(
+    given: Iterable[dict[str, Any] | str],
+    store: Store | None = None,
+    policy: Policy = POLICY,
+    then: Mapping[int, Policy] | None = None,
+) -> Played:
+    """Feed events one by one; `@decision:ID#N` stands for the N-th answer to the offer event with that id.
+
+    `then` is which policies are put in force later, each by the number of the first event that is judged by it.
+    """
+    store, then = store or MemoryStore(), then or {}
+    gate = Gate(policy, store)
     played = Played({}, [], [])
     by_id: dict[str, list[str]] = {}
     filled: dict[str, str] = {}  # A repeated event repeats its content, also where an answer came in between.
@@ -71,6 +80,9 @@ def play(given: Iterable[dict[str, Any] | str], store: Store | None = None, poli
         return known[int(match[2]) - 1] if 0 < int(match[2]) <= len(known) else "dec-none"
 
     for number, event in enumerate(given, 1):
+        if number in then:
+            gate.commit()
+            gate = Gate(then[number], store)
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         found = [*_PLACEHOLDER.finditer(text)]
         said = ""

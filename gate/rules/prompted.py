@@ -9,8 +9,9 @@ from gate.rules.question import Question
 
 def request_was_prompted(q: Question) -> Reason | None:
     """Block a scope whose request answers the firm or what was sent to the client."""
-    if not q.scope.prompts:
+    prompted = q.scope.prompted(q.policy.hard_limit)
+    if not prompted:
         return None
-    facts = tuple(dict.fromkeys([*q.scope.prompts, q.scope.id]))
+    facts = tuple(dict.fromkeys([*prompted, q.scope.id]))
     sentence = "the request answers something that was sent to the client"
     return Reason("SCOPE_TAINTED", Verdict.BLOCK, sentence, facts, (q.scope.id,))

@@ -11,7 +11,7 @@ from gate.decision import decide
 from gate.dossier import Dossier, Scope
 from gate.facts import Fact, Instant, Proposed, Service, Thing
 from gate.instants import moment
-from gate.known import Known
+from gate.known import Known, outdated
 from gate.law import DUTIES
 from gate.outcome import Outcome, Verdict
 from gate.policy import Policy
@@ -76,7 +76,8 @@ def _known(client: str, now: Instant, seen: Seen) -> Known | None:
     if seen.history is not None:
         return Known(as_of(client, seen.history, register, now), register)
     spilled = any(now < until for until in dossier.spilled.values())
-    return None if now < dossier.horizon or spilled or uncertain(dossier, register) else seen.known
+    cut = spilled or outdated(dossier, register) or uncertain(dossier, register)
+    return None if now < dossier.horizon or cut else seen.known
 
 
 def _anything(asking: _Asking) -> list[Entry]:

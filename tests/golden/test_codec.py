@@ -10,9 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gate.dossier import Dossier, Touch
+from gate.concern import concerns
+from gate.dossier import UNPROMPTED, Dossier, Sent, Touch
+from gate.facts import AssetClassified, Fact, Thing
 from gate.forgotten import SIZE, may_be_among, may_hold, with_names
-from gate.packing import decoder_of_many, packed
+from gate.known import outdated
+from gate.packing import decoder_of_many, packed, replaced
+from gate.policy import DAY
+from gate.register import Register
 from state import MemoryStore
 from state.codec import (
     VERSION,
@@ -22,7 +27,8 @@ from state.codec import (
     record_from_bytes,
     record_to_bytes,
 )
-from tests.player import play
+from tests.player import POLICY, play
+from tests.promises.histories import history
 
 HERE = Path(__file__).parent
 CASES = sorted((HERE.parent / "cases").glob("*.json"))[::4]
@@ -68,14 +74,49 @@ def test_every_layout_is_read(path: Path) -> None:
 def test_of_an_older_layout_any_name_may_be_forgotten(layout: int, dropped: int) -> None:
     """Up to layout 2 it was not said which names were cut, and in layout 3 not whose, only that something was."""
     row = msgspec.msgpack.decode(dossier_to_bytes(Dossier("anna", dropped=dropped))[1:])
-    row = [*row[:20], False, *row[20:-1]] if layout == 2 else [*row[:-1], row[-1][:5]]
+    row = [*row[:20], False, *row[20:23]] if layout == 2 else [*row[:23], row[23][:5]]
     found = dossier_from_bytes(bytes([layout]) + msgspec.msgpack.encode(row))
-    assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten)
+    assert found == Dossier("anna", dropped=dropped, forgotten=found.forgotten, concluded=found.concluded)
     kinds = ("words", "scopes", "papers", "evidence", "offers", "answered")
     assert {may_hold(getattr(found.forgotten, kind), "anything") for kind in kinds} == {bool(dropped)}
     people = (found.forgotten.filers, found.forgotten.approvers)
     assert {may_be_among(some, "anybody") for some in people} == {bool(dropped)}
     assert (found.forgotten.approved > 0) == bool(dropped)
+
+
+def as_layout_4(dossier: Dossier, hard_limit: int) -> Dossier:
+    """What is read of a dossier that a program stored which kept what was concluded by the hard limit of then."""
+    row = msgspec.msgpack.decode(dossier_to_bytes(dossier)[1:])
+    for scope in row[3]:
+        scope[7] = [id for ago, id in scope[7] if ago <= hard_limit]
+    row[6] = {id: (at, prompted <= hard_limit) for id, (at, prompted) in row[6].items()}
+    return dossier_from_bytes(b"\x04" + msgspec.msgpack.encode(row[:24]))
+
+
+def test_what_layout_4_does_not_tell_is_asked_of_the_history() -> None:
+    """By which hard limits requests are prompted, and what standing orders lean on: answers go on as without a change."""
+    day = replaced(POLICY, version="day", digest="sha256:day", soft_limit=0, hard_limit=DAY)
+    for seed in range(100):
+        events = history(seed)
+        first, then = events[:20], events[20:]
+        plain = play(first, kept := MemoryStore(), day), play(then, kept)
+        store = MemoryStore()
+        before = play(first, store, day)
+        for dossier in list(store.dossiers()):
+            store.keep(as_layout_4(dossier, DAY))
+        assert (before, play(then, store)) == plain, f"seed {seed}"
+
+
+def test_of_layout_4_only_what_may_be_wrong_is_asked_of_the_history() -> None:
+    """Somebody who was told nothing, or asked for nothing, is known as he was."""
+    register = Register(POLICY)
+    assert not outdated(as_layout_4(Dossier("anna"), POLICY.hard_limit), register)
+    told = Dossier("anna")
+    told.own.sent[Thing("custody")] = Sent(None, Touch(1, "sent"))
+    assert outdated(as_layout_4(told, POLICY.hard_limit), register)
+    asked = as_layout_4(Dossier("anna", own_events={"word": (1, UNPROMPTED)}), POLICY.hard_limit)
+    assert not outdated(asked, register) and asked.own_events == {"word": (1, UNPROMPTED)}
+    assert concerns(asked, Fact("//x", "1", "x", 1, 1, AssetClassified("btc", "other", "pow")), register)
 
 
 def test_many_values_in_one_go() -> None:
@@ -93,11 +134,11 @@ def test_a_name_has_its_bits_for_good() -> None:
 
 def test_a_newer_layout_is_refused_by_name() -> None:
     """A program never guesses at bytes that a newer one wrote, nor at what was never a layout."""
-    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 04: a newer gate61 wrote them"):
+    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 05: a newer gate61 wrote them"):
         dossier_from_bytes(b"\x1f\x80")
     for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
-        with pytest.raises(ValueError, match=f"layout {told}, this program knows 04$"):
+        with pytest.raises(ValueError, match=f"layout {told}, this program knows 05$"):
             record_from_bytes(data)
-    for data in (b"\x04\x80", b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
+    for data in (b"\x05\x80", b"\x04\x80", b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
         with pytest.raises(ValueError):
             dossier_from_bytes(data)

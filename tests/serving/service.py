@@ -13,6 +13,7 @@ import httpx
 from starlette.testclient import TestClient
 
 from gate.facts import Instant
+from gate.policy import Policy
 from streams.keys import Keys
 from streams.serve.app import Service
 from streams.serve.intake import Intake
@@ -45,11 +46,16 @@ class Clock:
 
 @contextmanager
 def serving(
-    path: Path, clock: Clock | None = None, trust: bool = False, keys: Keys | None = None, **more: Any
+    path: Path,
+    clock: Clock | None = None,
+    trust: bool = False,
+    keys: Keys | None = None,
+    policy: Policy = POLICY,
+    **more: Any,
 ) -> Iterator[TestClient]:
     """A service over one store, in this process."""
     read = clock or now
-    service = Service(Intake(POLICY, path, read, trust), Access(keys), read, **more)
+    service = Service(Intake(policy, path, read, trust), Access(keys), read, **more)
     with TestClient(service.app, base_url=HERE, raise_server_exceptions=False) as client:
         yield client
 

@@ -13,12 +13,15 @@ import httpx
 import pytest
 
 from gate.arrival import HISTORY_NEEDED
+from gate.packing import replaced
+from gate.policy import HOUR
 from streams.ask import check
 from streams.ask.routes import Budget
+from tests.player import POLICY
 from tests.promises.histories import ASSETS, PRODUCTS, SERVICES, History, history
 from tests.serving.service import Clock, Event, post, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
-from tests.stories.telling import arrived, clean_client, in_order, located, product
+from tests.stories.telling import HERE, arrived, asks, clean_client, in_order, located, product, proven
 
 SHAPE = {"decision", "synchronous", "read_up_to", "recorded_at", "supersedes", "because"}
 """What an answer to a question does not share with a decision."""
@@ -297,6 +300,25 @@ def test_an_empty_list_says_why(tmp_path: Path) -> None:
         post(client, *in_order([clean_client(), arrived(via="affiliate")]))
         listed = client.get("/v1/clients/anna/may-send").json()
         assert listed["may_send"] == [] and [w["leading"] for w in listed["why"]] == ["PERSON_CHAIN_SOLICITATION"]
+
+
+def test_what_another_policy_cut_is_listed_all_the_same(tmp_path: Path) -> None:
+    """Of sixty orders those that a longer window opens again, though no dossier keeps as many."""
+    orders = in_order(
+        [
+            HERE,
+            [[asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}"), *proven(f"r{n}", f"{n} min")] for n in range(60)],
+        ]
+    )
+    hour = replaced(POLICY, version="hour", digest="sha256:hour", soft_limit=HOUR // 2, hard_limit=HOUR // 2)
+    clock = Clock("2026-03-02T10:05:00Z")
+    with serving(tmp_path / "gate.db", clock, policy=hour) as client:
+        post(client, *orders)
+        listed = client.get("/v1/clients/anna/may-send").json()["may_send"]
+        assert {e["transaction"] for e in listed} <= {f"t{n}" for n in range(36, 60)}
+    with serving(tmp_path / "gate.db", clock) as client:
+        listed = client.get("/v1/clients/anna/may-send").json()["may_send"]
+        assert {e["transaction"] for e in listed} == {f"t{n}" for n in range(60)}
 
 
 def test_a_client_out_of_territory_may_be_offered_anything(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from gate.concern import leanings
+from gate.dossier import ANY
 from tests.player import Watched, play
 from tests.stories.telling import (
     HERE,
@@ -15,6 +17,7 @@ from tests.stories.telling import (
     campaign,
     clean_client,
     country,
+    delivered,
     ended,
     entity,
     held,
@@ -74,3 +77,26 @@ def test_nobody_else_is_judged_again(late: Event) -> None:
     played = play([*told, late], store := Watched())
     assert not played.rejected and len(played.answers["//story", "offer-anna"]) == 1
     assert store.asked == 0
+
+
+def test_a_standing_order_turns_out_to_be_what_was_sent_to_him() -> None:
+    """It opens no scope; what replies to it is as good as it is, also where its asset is said only later to be the same."""
+    differs = [HERE, asset("sol", technology="t-sol")]
+    sent = [asks(id="first"), *proven("first"), offer("30 min"), delivered("31 min")]
+    order = asks(at="1 h", id="monthly", kind="recurring_execution", asset="sol", transaction="t9")
+    reply = [asks("custody", at="2 h", id="reply", in_reply_to="monthly", transaction="t2"), *proven("reply", "2 h")]
+    own = offer("3 h", id="own", offer="own", service="custody", transaction="t2")
+    more = offer("4 h", id="more", offer="more", service="custody", transaction="t2")
+    same = asset("sol", at="-1 d", id="same")
+    played = play(in_order([differs, sent, order, reply, own, same, more]))
+    found = {id: [a["leading"] for a in given] for (_, id), given in played.answers.items()}
+    assert found["own"] == ["WITHIN_WINDOW", "SCOPE_TAINTED"] and found["more"] == ["SCOPE_TAINTED"]
+
+
+def test_of_many_standing_orders_it_may_be_any() -> None:
+    """More assets than are kept by name."""
+    orders = [asks(at=f"{n} min", id=f"plan-{n}", kind="recurring_execution", asset=f"a{n}") for n in range(50)]
+    store = Watched()
+    play(in_order([HERE, orders]), store)
+    assert store.dossier("anna").repeated == [ANY]
+    assert f"a:{ANY}" in leanings(store.dossier("anna"))
