@@ -27,11 +27,12 @@ def fill(event: dict[str, Any], decisions: dict[str, list[str]]) -> bytes:
 
 
 class Played(NamedTuple):
-    """What came out: answers by offer event, rejects as (line, id, reason), all events in order."""
+    """What came out: answers by offer event, rejects as (line, id, reason), all events in order, each of which line."""
 
     answers: dict[tuple[str, str], list[dict[str, Any]]]
     rejected: list[tuple[int, str | None, str]]
     out: list[dict[str, Any]]
+    lines: list[int]
 
     @property
     def cases(self) -> set[str]:
@@ -71,7 +72,7 @@ def play(
     """
     store, then = store or MemoryStore(), then or {}
     gate = Gate(policy, store)
-    played = Played({}, [], [])
+    played = Played({}, [], [], [])
     by_id: dict[str, list[str]] = {}
     filled: dict[str, str] = {}  # A repeated event repeats its content, also where an answer came in between.
 
@@ -99,6 +100,7 @@ def play(
             filled |= {f"{said} {mark}": id for mark, id in marks.items()}
         for out in map(json.loads, lines):
             played.out.append(out)
+            played.lines.append(number)
             if out["type"] == "gate61.offer.decided.v1":
                 told = out["data"]
                 played.answers.setdefault((told["event"]["source"], told["event"]["id"]), []).append(told)

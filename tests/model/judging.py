@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .facts import Event
-from .known import HARD_LIMIT, SOFT_LIMIT, Known, Thing, thing
+from .known import Known, Thing, thing
 from .law import (
     NOTICES,
     Solicitation,
@@ -23,9 +23,6 @@ from .law import (
 )
 
 GRAVITY = ("allow", "flag", "block")
-REQUIRED_CHANNELS = frozenset(
-    ["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"]
-)
 DECLARING = frozenset({"attestation", "tick_box", "terms_clause"})
 ROWS = [
     "LOCATION_UNKNOWN",
@@ -178,7 +175,7 @@ def _against(known: Known, offer: Event, offered: Thing, request: Event, solicit
         *_solicited(known, offer, offered, request, solicited),
         *_initiated(known, offer, request),
         *_typed(known, offer, offered, request),
-        *_timed(offer, request),
+        *_timed(known, offer, request),
     ]
 
 
@@ -218,7 +215,7 @@ def _initiated(known: Known, offer: Event, request: Event) -> Iterator[Reason]:
         yield Reason("ATTESTATION_ONLY" if declared else "EVIDENCE_ABSENT", "block")
     elif not any(known.approved(e, offer.time) for e in records):
         yield Reason("EVIDENCE_UNAPPROVED", "block")
-    elif not _searched(known, filed, offer.time) >= REQUIRED_CHANNELS:
+    elif not _searched(known, filed, offer.time) >= known.numbers.channels:
         yield Reason("CHANNELS_NOT_SEARCHED", "flag")
 
 
@@ -264,12 +261,12 @@ def _typed(known: Known, offer: Event, offered: Thing, request: Event) -> Iterat
         yield Reason(apart, "flag" if apart == "TYPE_NOT_ASSESSED" else "block", about)
 
 
-def _timed(offer: Event, request: Event) -> Iterator[Reason]:
+def _timed(known: Known, offer: Event, request: Event) -> Iterator[Reason]:
     """Step 8: the window and the transaction."""
     waited = offer.time - request.time
-    if waited >= HARD_LIMIT:
+    if waited >= known.numbers.hard:
         yield Reason("WINDOW_EXPIRED", "block")
-    elif waited >= SOFT_LIMIT:
+    elif waited >= known.numbers.soft:
         yield Reason("WINDOW_SOFT_LIMIT", "flag")
     if offer.data.get("transaction") != request.data["transaction"]:
         yield Reason("OUTSIDE_ORIGINAL_TRANSACTION", "block")

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 from .facts import REGISTER, Event, moment
 
 HOUR = 3_600_000_000
-SOFT_LIMIT = 24 * HOUR
-HARD_LIMIT = 240 * HOUR
 EVER = -(10**20)
 """Before everything."""
 
@@ -23,12 +21,29 @@ _DATED = dict.fromkeys(_TREATY.split(), "2024-12-30T00:00:00Z") | {
     "LI": "2025-02-01T00:00:00Z",
     "NO": "2025-07-01T00:00:00Z",
 }
-EEA_SINCE = {country: moment(date) or 0 for country, date in _DATED.items()}
+_LISTED = {country: moment(date) or 0 for country, date in _DATED.items()}
 """The policy's dated list ("law" 2.6)."""
+_CHANNELS = frozenset(["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"])
+
+
+class Numbers(NamedTuple):
+    """What is the firm's choice: the numbers and lists that "judging" gives as defaults of the policy."""
+
+    soft: int = 24 * HOUR
+    hard: int = 240 * HOUR
+    release: int = 24 * HOUR
+    close: float = 20
+    """Percent of a holding from which a promoter counts."""
+    since: dict[str, int] = _LISTED
+    """When countries come into scope."""
+    channels: frozenset[str] = _CHANNELS
+    """Channels that must be searched."""
+    approving: frozenset[str] = frozenset()
+    """Kinds of evidence, and filers, that approve themselves."""
+
 
 STRONG = frozenset({"kyc_residence", "registered_office", "tax_residence"})
 CHAIN = frozenset(["firm", "group", "agent", "affiliate", "influencer", "payment_partner", "eu_authorised"])
-CLOSE_HOLDING = 20
 STATES = ("exempt", "suspended", "exit_only", "closed")
 STANDINGS = ("firm", "chain", "unknown", "independent")
 """What a promoter's word is, the worst for the firm first."""
@@ -69,6 +84,8 @@ class Known:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.numbers = Numbers()
+        """Those in force."""
         self.let_go: dict[tuple[str, str], bool] = {}
         """Of each `offer.delivered`: whether it was let go, settled when it arrived."""
         self._by_client: dict[str, dict[str, list[Event]]] = {}
@@ -117,7 +134,7 @@ class Known:
     def in_scope(self, country: str, at: int) -> bool:
         """Whether a country is in scope; the policy's list is an entry at its own date."""
         scoped = latest(self.register("country.scoped", "country", country), at)
-        listed = EEA_SINCE.get(country)
+        listed = self.numbers.since.get(country)
         if listed is not None and listed <= at and all(e.time <= listed for e in scoped):
             return True
         return any(event.data["in_scope"] for event in scoped)
@@ -127,7 +144,7 @@ class Known:
         if entity is None:
             return "firm"
         versions = latest(self.register("entity.registered", "entity", entity), at)
-        found = {_standing(version.data, at) for version in versions} or {"unknown"}
+        found = {_standing(version.data, at, self.numbers.close) for version in versions} or {"unknown"}
         return min(found, key=STANDINGS.index)
 
     def authorised(self, entity: str | None, services: set[str], at: int) -> bool:
@@ -187,6 +204,8 @@ class Known:
 
         In the firm's favour he must have filed none of this evidence, also not for something else.
         """
+        if {filed.data["kind"], filed.data["by"]} & self.numbers.approving:
+            return True
         filers = {filed.data["by"]}
         if filed.data["supports"] != "solicitation":
             filers |= self.filers(filed, at)
@@ -285,10 +304,10 @@ def _over(data: dict[str, Any], at: int) -> bool:
     return until is not None and until <= at
 
 
-def _standing(data: dict[str, Any], at: int) -> str:
+def _standing(data: dict[str, Any], at: int, close_holding: float) -> str:
     if _over(data, at):
         return "unknown"
     if data["relation"] == "firm":
         return "firm"
-    close = data.get("holding_percent", 0) >= CLOSE_HOLDING or data.get("control", False)
+    close = data.get("holding_percent", 0) >= close_holding or data.get("control", False)
     return "chain" if data["relation"] in CHAIN or close else "independent"

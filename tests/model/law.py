@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from .facts import REGISTER, Event
 from .known import (
-    EEA_SINCE,
     EVER,
-    HARD_LIMIT,
     STANDINGS,
     STRONG,
     Known,
@@ -219,7 +217,7 @@ def _named_before(known: Known, request: Event, offer: Event) -> Iterator[Thing]
         for event in known.own(member, "offer.delivered"):
             if event.time > request.time or own_delivery(known, event, offer):
                 continue
-            if known.let_go[event.key] and request.time - event.time > HARD_LIMIT:
+            if known.let_go[event.key] and request.time - event.time > known.numbers.hard:
                 continue
             yield from named_by_delivery(known, event)
 
@@ -281,7 +279,7 @@ def _audience(known: Known, member: str, offer: Event) -> Iterator[Solicitation]
     ever = {e.data["country"] for e in known.own(member, "client.located") if e.time <= offer.time}
     ever = {country for country in ever if known.in_scope(country, offer.time)}
     for event in known.all_of("campaign.started"):
-        reached = {country for country in ever if _addresses(event, country)}
+        reached = {country for country in ever if _addresses(known, event, country)}
         if event.time > offer.time or not reached:
             continue
         weak = event.data["kind"] == "eu_feature" or all(_kept_out(event, c) for c in reached)
@@ -290,10 +288,10 @@ def _audience(known: Known, member: str, offer: Event) -> Iterator[Solicitation]
         yield Solicitation(event, member, "audience", event.time, standing, names, weak=weak)
 
 
-def _addresses(campaign: Event, country: str) -> bool:
+def _addresses(known: Known, campaign: Event, country: str) -> bool:
     countries = campaign.data["countries"]
     if countries == "EEA":
-        return country in EEA_SINCE
+        return country in known.numbers.since
     return countries == "*" or country in countries
 
 

@@ -6,16 +6,15 @@ arrivals is only what the text lets stand: the answers, whether a sending was le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .facts import REGISTER, Border, Data, Event, Reject, moment
 from .judging import GRAVITY, Judgement, judge
-from .known import EVER, HARD_LIMIT, SOFT_LIMIT, Known, milder, two_people
+from .known import EVER, Known, Numbers, milder, two_people
 from .law import scopes, solicitations
 
 Key = tuple[str, str]
-RELEASE_AT_MOST = 24 * 3_600_000_000
 REACHES_BACK = frozenset({"evidence.filed", "evidence.approved", "evidence.retracted", "client.merged"})
 Covered = dict[tuple[str, str], frozenset[str]]
 
@@ -31,6 +30,10 @@ class Answer:
     codes: frozenset[str]
     send_by: int | None
     superseding: bool = False
+    line: int = 0
+    """The number of the line that brought it."""
+    numbers: Numbers | None = None
+    """By which it was given."""
 
 
 @dataclass
@@ -49,16 +52,21 @@ class Standing:
     offer: Event
     answer: Answer
     judgement: Judgement
+    hard: int
+    """The hard limit by which it was given."""
     released_at: int | None = None
 
 
-def answers(lines: Sequence[str | Data], *, skip_hopeless: bool = True) -> Result:
+def answers(
+    lines: Sequence[str | Data], *, skip_hopeless: bool = True, then: Mapping[int, Numbers] | None = None
+) -> Result:
     """The answers to all offers of a history; lines in their order of arrival.
 
+    `then` is which numbers are put in force, by the number of the first line that is judged by them.
     `skip_hopeless` leaves offers alone that an arrival can't concern: those of unconnected
     clients, and those before it where its effective time is its `time`.
     """
-    return _Gate(skip_hopeless=skip_hopeless).run(lines)
+    return _Gate(skip_hopeless=skip_hopeless).run(lines, then or {})
 
 
 class _Gate:
@@ -72,9 +80,12 @@ class _Gate:
         self.by_decision: dict[str, Standing] = {}
         self.answered_bytes: set[str] = set()
         self.skip = skip_hopeless
+        self.line = 0
 
-    def run(self, lines: Sequence[str | Data]) -> Result:
+    def run(self, lines: Sequence[str | Data], then: Mapping[int, Numbers]) -> Result:
         for number, line in enumerate(lines, 1):
+            self.line = number
+            self.known.numbers = then.get(number, self.known.numbers)
             read = self.border.read(line)
             if isinstance(read, Reject):
                 self.result.rejected.append((number, read.reason))
@@ -122,7 +133,8 @@ class _Gate:
     ) -> Answer:
         given = self.result.offers.setdefault(event, [])
         decision = f"@decision:{event[1]}#{len(given) + 1}"
-        answer = Answer(decision, verdict, may_send, leading, codes, send_by, superseding)
+        at = self.line, self.known.numbers
+        answer = Answer(decision, verdict, may_send, leading, codes, send_by, superseding, *at)
         given.append(answer)
         self.result.cases |= codes & {"LOCATION_CONFLICT", "EVIDENCE_CONTRADICTED"}
         return answer
@@ -136,14 +148,14 @@ class _Gate:
             found.leading,
             frozenset(reason.code for reason in found.reasons),
             may_send=may,
-            send_by=found.opened + SOFT_LIMIT if may and found.opened is not None else None,
+            send_by=found.opened + self.known.numbers.soft if may and found.opened is not None else None,
             superseding=superseding,
         )
 
     def _first(self, offer: Event) -> None:
         found = judge(self.known, offer)
         answer = self._judged(offer, found, superseding=False)
-        self.standing[offer.key] = Standing(offer, answer, found)
+        self.standing[offer.key] = Standing(offer, answer, found, self.known.numbers.hard)
         self.by_decision[answer.decision] = self.standing[offer.key]
 
     def _again(self, standing: Standing) -> None:
@@ -157,6 +169,7 @@ class _Gate:
             return
         standing.answer = self._judged(standing.offer, found, superseding=True)
         standing.judgement, standing.released_at = found, None
+        standing.hard = self.known.numbers.hard
         self.by_decision[standing.answer.decision] = standing
         self.result.cases.add("LATE_EVIDENCE")
 
@@ -211,14 +224,15 @@ class _Gate:
     def _releasable(self, standing: Standing, event: Event, expires: int) -> bool:
         """Standing, held, in time, and nothing known by now that the decision did not say."""
         opened, codes = standing.judgement.opened, standing.answer.codes
-        now = judge(self.known, standing.offer)
+        now, numbers = judge(self.known, standing.offer), self.known.numbers
         return (
             event.data["decision"] == standing.answer.decision
             and standing.released_at is None
             and event.subject == standing.offer.subject
             and (standing.answer.verdict == "flag" or codes == {"TYPE_UNCLASSIFIED"})
-            and event.time < expires <= event.time + RELEASE_AT_MOST
-            and all(o is None or expires <= o + HARD_LIMIT for o in (opened, now.opened))
+            and event.time < expires <= event.time + numbers.release
+            and (opened is None or expires <= opened + standing.hard)
+            and (now.opened is None or expires <= now.opened + numbers.hard)
             and not exceeds(now, standing.judgement)
         )
 
@@ -289,7 +303,7 @@ def touches_open_scopes(known: Known) -> bool:
         now = Event("", "", "offer.proposed", client, end, {"offer": ""})
         for act in solicitations(known, now):
             if act.event.kind in ("campaign.started", "firm.contacted") and any(
-                at < act.since < at + HARD_LIMIT for at in opened
+                at < act.since < at + known.numbers.hard for at in opened
             ):
                 return True
     return False

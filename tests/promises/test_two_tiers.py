@@ -52,13 +52,18 @@ def from_history_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams.clients, "step", step)
 
 
+def cutting(monkeypatch: pytest.MonkeyPatch, kept: Sequence[int]) -> None:
+    """Make a dossier keep so much."""
+    for name, value in zip(KEPT, kept, strict=True):
+        monkeypatch.setattr(gate.dossier, name, value)
+
+
 def both(
     monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]], kept: Sequence[int], live: int
 ) -> tuple[Played, Played]:
     """What comes out of a dossier that keeps so much, and of the whole history."""
     with monkeypatch.context() as cut:
-        for name, value in zip(KEPT, kept, strict=True):
-            cut.setattr(gate.dossier, name, value)
+        cutting(cut, kept)
         bounded = play(events, MemoryStore(live=live))
     with monkeypatch.context() as whole:
         from_history_only(whole)
