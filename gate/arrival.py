@@ -114,8 +114,9 @@ def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     let_go = people.was_let_go(belongs, fact.at)
     names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
     deliver(dossier, dossier.own, fact, let_go, names, [o.by for o in belongs])
-    same = dossier.delivered[1] if dossier.delivered[0] == fact.at else []
-    dossier.delivered = (fact.at, [*same, said.offer]) if fact.at >= dossier.delivered[0] else dossier.delivered
+    latest, sent = dossier.delivered
+    if not sent or fact.at >= latest:  # Before the first one its time means nothing.
+        dossier.delivered = (fact.at, [*sent, said.offer] if fact.at == latest else [said.offer])
     record = Record(fact, let_go=let_go)
     return Step(
         dossier,

@@ -17,6 +17,7 @@ from tests.stories.telling import (
     contacted,
     delivered,
     entity,
+    event,
     held,
     located,
     narrowed,
@@ -110,6 +111,18 @@ def test_no_offer_is_judged_on_its_own_delivery() -> None:
     assert answers(others) == [held("EXPOSED_SINCE_REQUEST")]
     both = [*clean_client(), delivered(at="2 h", offer="of-other"), delivered(at="2 h"), offer(at="2 h")]
     assert answers(both) == [held("EXPOSED_SINCE_REQUEST")]
+
+
+def test_nor_on_its_own_delivery_before_1970() -> None:
+    """Times may be any of the years 1 to 9999."""
+    then = "-25000 d"
+    here = [event("country.scoped", "DE", "-26000 d", None, country="DE", in_scope=True), located(at="-26000 d")]
+    told = [*here, asks(at="-25001 d")]
+    alone = answer(told, offer(at=then))
+    assert alone.verdict == "block" and "EXPOSED_SINCE_REQUEST" not in alone.codes
+    assert answer(told, delivered(at=then), offer(at=then)) == alone
+    others = answer(told, delivered(at=then), delivered(at=then, offer="of-other"), offer(at=then))
+    assert "EXPOSED_SINCE_REQUEST" in others.codes
 
 
 def test_nor_on_its_own_delivery_that_was_narrowed_before() -> None:

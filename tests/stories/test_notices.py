@@ -5,6 +5,7 @@ import pytest
 from gate.effects import case_of
 from gate.facts import Asked, Fact
 from tests.stories.telling import (
+    ALLOWED,
     HERE,
     REGISTER,
     Event,
@@ -267,6 +268,14 @@ def test_a_contact_that_reached_an_open_scope_is_looked_at() -> None:
     assert cases(told, contacted(at="1 h", content="education", link=True)) == ["EXPOSURE"]
     assert cases(told, contacted(at="1 h", who="ben")) == []
     assert cases(told, referred(at="1 h", by="affiliate")) == []
+
+
+def test_who_reached_an_open_scope_does_not_matter_for_the_case() -> None:
+    """The register may say only later whose agent somebody is: a person is to look, also where nothing is held."""
+    told = [*clean_client(), entity("blogger", "independent", at="-1 d")]
+    for reached in (contacted(at="1 h", by="blogger"), campaign(at="1 h", by="blogger")):
+        assert cases(told, reached) == ["EXPOSURE"]
+        assert answer(told, reached, offer()) == ALLOWED
 
 
 def test_every_kind_of_case() -> None:
