@@ -60,7 +60,7 @@ class Case(Struct, frozen=True):
 
 
 class Deadline(Struct, frozen=True, array_like=True, order=True):
-    """When the hard limit of a scope passes, and what is said of it then."""
+    """When the hard limit of a scope passes, that of the policy in force then, and what is said of it then."""
 
     at: Instant
     client: str
@@ -69,6 +69,7 @@ class Deadline(Struct, frozen=True, array_like=True, order=True):
     """Source and id of the request."""
     service: str
     asset: str | None
+    opened: Instant
 
 
 class Greeting(Struct, frozen=True, array_like=True):

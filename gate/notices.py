@@ -20,6 +20,7 @@ from gate.facts import (
 from gate.history import Record
 from gate.known import Known
 from gate.outcome import Outcome, view_of
+from gate.packing import replaced
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.taint import Taints, may_turn
@@ -131,8 +132,10 @@ def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:
-    """The notice that the hard limit of a scope passed."""
-    view = view_of(due.service, due.asset, due.at - policy.hard_limit, "servicing_only", policy)
+    """The notice that the hard limit of a scope passed; another than the policy's where another was in force then."""
+    view = view_of(due.service, due.asset, due.opened, "servicing_only", policy)
+    if view.hard_until != due.at:
+        view = replaced(view, soft_until=min(view.soft_until, due.at), hard_until=due.at)
     id = derived_id("not", "scope.closed", due.client, due.source, due.id)
     return Notice("scope.closed", id, due.client, view, due.id)
 
@@ -143,11 +146,12 @@ def opens_scope(fact: Fact) -> bool:
 
 
 def deadlines_at(fact: Fact, policy: Policy) -> tuple[Deadline, ...]:
-    """When the scope that a request opens will close."""
+    """When the scope that a request opens will close, by the policy's limit."""
     said = fact.said
     if not isinstance(said, Requested) or not opens_scope(fact):
         return ()
-    return (Deadline(fact.at + policy.hard_limit, fact.client, fact.source, fact.id, said.service, said.asset),)
+    at = fact.at + policy.hard_limit
+    return (Deadline(at, fact.client, fact.source, fact.id, said.service, said.asset, fact.at),)
 
 
 def cases_of(dossier: Dossier, offer: Fact, outcome: Outcome, decision: str) -> tuple[Case, ...]:

@@ -17,6 +17,7 @@ from gate.history import Record
 from gate.instants import LATEST
 from gate.known import Known
 from gate.notices import closed, deadlines_at, opens_scope
+from gate.packing import replaced
 from gate.policy import Policy
 from gate.register import Register, Version
 from gate.revision import greeted, reopen
@@ -33,15 +34,16 @@ class Clients:
     """All clients of a store under one register; nothing lasts before the store commits."""
 
     def __init__(self, policy: Policy, register: Register, store: Store, closings: Closings) -> None:
-        """`closings` is which scopes are closed already."""
+        """`closings` is which scopes are closed already, and by which limits of before."""
         self.policy = policy
         self.register = register
         self.store = store
+        self._closings = closings
         self._index = Index(policy.hard_limit)
         self._told = {intern(name.removeprefix(_EXPOSED)) for name in store.noted_under(_EXPOSED)}
         """Campaigns whose case was opened."""
         for dossier in store.dossiers():
-            self._recall(dossier, closings)
+            self._recall(dossier)
 
     def govern(self, policy: Policy, register: Register) -> None:
         """Judge by another policy from now on, which has the same hard limit: so the same scopes are open, and close then."""
@@ -150,7 +152,7 @@ class Clients:
         now = _places(dossier)
         if len(now) > len(before):
             new = [c for c in now if c not in before]
-            opened = [due.at - self.policy.hard_limit for due in self._scopes(dossier)]
+            opened = [due.opened for due in self._scopes(dossier)]
             for at in opened:
                 self._index.opened(new, at)
             yield from self._exposed_while(opened, new)
@@ -175,15 +177,22 @@ class Clients:
         self.store.keep(done.dossier, *records)
         self._index.saw(done.dossier)
         for deadline in done.deadlines:
-            self._index.remind(deadline)
+            self._index.remind(self._in_time(deadline))
 
-    def _recall(self, dossier: Dossier, closings: Closings) -> None:
+    def _in_time(self, deadline: Deadline) -> Deadline:
+        """When a scope would have closed, had its request not come late: maybe by a limit that is in force no more.
+
+        It is said to be closed at once then. Nobody who starts again could tell it from those that were, at that time.
+        """
+        shut = self._closings.shut(deadline.opened)
+        return deadline if shut is None else replaced(deadline, at=shut)
+
+    def _recall(self, dossier: Dossier) -> None:
         """Take a stored client into the index."""
         self._index.saw(dossier)
         for due in self._scopes(dossier):
-            opened = due.at - self.policy.hard_limit
-            self._index.opened(_places(dossier), opened)
-            if not closings.told(opened, self.policy.hard_limit):
+            self._index.opened(_places(dossier), due.opened)
+            if not self._closings.told(due.opened, self.policy.hard_limit):
                 self._index.remind(due)
 
     def _scopes(self, dossier: Dossier) -> list[Deadline]:
@@ -191,7 +200,9 @@ class Clients:
         if not dossier.dropped:
             hard = self.policy.hard_limit
             client = intern(dossier.client)
-            return [Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset) for s in dossier.scopes]
+            return [
+                Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset, s.opened) for s in dossier.scopes
+            ]
         facts = [r.fact for r in self.store.history(dossier.client) if r.fact is not None and r.of is None]
         return [deadline for fact in facts for deadline in deadlines_at(fact, self.policy)]
 

@@ -116,7 +116,8 @@ class Gate:
         Where another hard limit was in force before, all are closed at once: half of them would be by neither.
         """
         room = self._room if self._hard == self.policy.hard_limit else None
-        due, self._closed = self._clients.close_due(now, self._closed, room)
+        until = max(now, self._closed)  # Up to then all are closed, whatever a line says of its time.
+        due, self._closed = self._clients.close_due(until, self._closed, room)
         if self._room is not None:
             self._room = max(0, self._room - len(due))
         return due

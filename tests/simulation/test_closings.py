@@ -40,10 +40,12 @@ def policy(hard_days: int, version: str) -> bytes:
 class Told(Protocol):
     """A gate to which time passes, over its restarts."""
 
-    def asks(self, id: str) -> None: ...
+    def asks(self, id: str, at: str | None = None) -> None: ...
     def later(self, days: int) -> None: ...
     def govern(self, policy: bytes) -> None: ...
     def closed(self) -> list[str]: ...
+    @property
+    def now(self) -> str: ...
 
 
 class OfWorker:
@@ -52,8 +54,12 @@ class OfWorker:
     def __init__(self, _: Path) -> None:
         self.alone = Alone()
 
-    def asks(self, id: str) -> None:
-        self.alone.act(asks(at=self.alone.now, id=id))
+    @property
+    def now(self) -> str:
+        return self.alone.now
+
+    def asks(self, id: str, at: str | None = None) -> None:
+        self.alone.act(asks(at=at or self.now, id=id))
 
     def later(self, days: int) -> None:
         self.alone.later(days=days)
@@ -76,8 +82,12 @@ class Embedded:
         self.path, self.clock, self.policy, self.count = folder / "gate.db", Alone(), DEFAULT.read_bytes(), 0
         self.lines: list[bytes] = []
 
-    def asks(self, id: str) -> None:
-        self.lines.append(json.dumps(asks(at=self.clock.now, id=id)).encode())
+    @property
+    def now(self) -> str:
+        return self.clock.now
+
+    def asks(self, id: str, at: str | None = None) -> None:
+        self.lines.append(json.dumps(asks(at=at or self.now, id=id)).encode())
 
     def later(self, days: int) -> None:
         self.clock.later(days=days)
@@ -139,6 +149,42 @@ def test_no_scope_is_said_to_be_closed_again(kind: Callable[[Path], Told], tmp_p
     assert "second" in gate.closed()
     gate.later(30)
     assert not {"first", "second"} & set(gate.closed())
+
+
+@pytest.mark.parametrize("kind", [OfWorker, Embedded])
+def test_what_a_limit_of_before_had_shut_closes_when_it_comes(kind: Callable[[Path], Told], tmp_path: Path) -> None:
+    """A request that comes late, under another policy: at once and once, whoever starts again or governs since."""
+    gate = kind(tmp_path)
+    gate.govern(policy(1, "short"))
+    assert gate.closed() == []
+    then = gate.now
+    gate.later(3)
+    gate.closed()
+    gate.govern(policy(10, "longer"))
+    gate.closed()
+    gate.asks("late", then)
+    assert gate.closed().count("late") == 1
+    gate.govern(policy(5, "between"))
+    for _ in range(2):
+        gate.later(20)
+        assert "late" not in gate.closed()
+
+
+def test_it_says_the_limit_that_had_shut_it() -> None:
+    """As if the request had come in time: its notice is of when that limit passed."""
+    alone = Alone()
+    alone.govern(policy(1, "short"))
+    alone.act(asks(at=alone.now, who="ben"))
+    alone.round(alone.actions)
+    then = instant(alone.now)
+    alone.later(days=3)
+    alone.govern(policy(10, "longer"))
+    alone.act(asks(at=text(then), id="late"))
+    told = [json.loads(o.value or b"") for o in alone.round(alone.actions[-1:])]
+    (notice,) = [e for e in told if e["data"].get("because") == "late" and e["type"] == "gate61.scope.closed.v1"]
+    scope = notice["data"]["scope"]
+    assert notice["time"] == scope["hard_until"] == scope["soft_until"] == text(then + DAY)
+    assert scope["opened_at"] == text(then)
 
 
 def _told_under_another(starts_again: bool) -> tuple[int, list[bytes | None]]:

@@ -33,6 +33,7 @@ from tests.stories.telling import (
     released,
     retracted,
     tell,
+    when,
 )
 
 OPENED = ("scope.opened", "asked-anna")
@@ -101,6 +102,12 @@ def test_a_scope_closes_when_its_hard_limit_passes() -> None:
 def test_a_request_that_arrives_after_its_window_closes_at_once() -> None:
     """It opens late, and closes."""
     assert notices(HERE, question("20 d"), asks(), question("21 d")) == [OPENED, CLOSED]
+
+
+def test_a_line_that_was_recorded_earlier_than_the_one_before_closes_no_later() -> None:
+    """Up to then all are closed: nobody who starts again would look for it."""
+    earlier = {**asks(at="5 d"), "recordedtime": when("12 d")}
+    assert notices(REGISTER, question(at="20 d", who="ben"), earlier) == [OPENED, CLOSED]
 
 
 def test_a_prompted_request_is_tainted_from_the_start() -> None:
