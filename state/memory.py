@@ -115,6 +115,10 @@ class MemoryStore:
         """See `Store`."""
         return self._seen.add(int.from_bytes(key, "little"), int.from_bytes(content, "little"))
 
+    def known(self, key: bytes, content: bytes) -> bool:
+        """See `Store`."""
+        return self._seen.holds(int.from_bytes(key, "little"), int.from_bytes(content, "little"))
+
     def commit(self) -> None:
         """See `Store`."""
 

@@ -312,16 +312,27 @@ class RedisStore:
 
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
+        before = self._content(key)
+        if before is None:
+            self._new_ids[key] = self._now, content
+            return None
+        return before == content
+
+    def known(self, key: bytes, content: bytes) -> bool:
+        """See `Store`."""
+        return self._content(key) == content
+
+    def _content(self, key: bytes) -> bytes | None:
+        """With what content an id was seen, looked up in this week and the last.
+
+        Wherever a batch ends: an older one may have been fetched or added with it.
+        """
         known = self._new_ids.get(key)
         if known is None:
             if key not in self._known_ids:
                 self.recall((), (key,))
             known = self._known_ids[key]
-        # Looked up in this week and the last, wherever a batch ends: an older one may have been fetched or added with it.
-        if known is None or known[0] < self._now - 1:
-            self._new_ids[key] = self._now, content
-            return None
-        return known[1] == content
+        return None if known is None or known[0] < self._now - 1 else known[1]
 
     def unsee(self, key: bytes) -> None:
         """Take back that an id was new: it is one of long ago, and what came now does not stand in its place."""

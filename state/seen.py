@@ -34,6 +34,17 @@ class Seen:
             place = (place + 1) & mask
         return self._contents[place] == content
 
+    def holds(self, key: int, content: int) -> bool:
+        """Whether the id was added with this content."""
+        key = key or 1
+        keys, mask = self._keys, self._mask
+        place = key & mask
+        while (there := keys[place]) != key:
+            if there == 0:
+                return False
+            place = (place + 1) & mask
+        return self._contents[place] == content
+
     def _grow(self) -> None:
         old_keys, old_contents = self._keys, self._contents
         size = 2 * (self._mask + 1)

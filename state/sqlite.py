@@ -87,11 +87,19 @@ class SqliteStore:
 
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """See `Store`."""
-        row = self._db.execute("select content from seen where key = ?", (key,)).fetchone()
-        if row is None:
+        before = self._content(key)
+        if before is None:
             self._write("insert into seen values (?, ?)", key, content)
             return None
-        return bool(row[0] == content)
+        return before == content
+
+    def known(self, key: bytes, content: bytes) -> bool:
+        """See `Store`."""
+        return self._content(key) == content
+
+    def _content(self, key: bytes) -> bytes | None:
+        row = self._db.execute("select content from seen where key = ?", (key,)).fetchone()
+        return row[0] if row else None
 
     def commit(self) -> None:
         """See `Store`."""

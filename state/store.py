@@ -47,6 +47,9 @@ class Store(Protocol):
     def seen(self, key: bytes, content: bytes) -> bool | None:
         """None if the id is new (it is remembered now), True for the same content, False for another."""
 
+    def known(self, key: bytes, content: bytes) -> bool:
+        """Whether the id was seen with this content; nothing is remembered by asking."""
+
     def commit(self) -> None:
         """Make every write since the last commit last."""
 

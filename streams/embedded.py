@@ -66,13 +66,18 @@ class Gate:
         """One line as an event; `attributes` are those that travelled beside its data.
 
         `received` is a clock's time of arrival, which counts instead of the event's own word. A clock that was set
-        back is not followed: recorded times never decrease.
+        back is not followed: recorded times never decrease. What was taken before is read whatever its time.
         """
         appended = None if received is None else max(received, self._recorded)
         previous, tolerance = appended or self._recorded, self.policy.clock_tolerance
         if attributes:
-            return read_parts(attributes, line, previous, tolerance, appended)
-        return read(line, previous, tolerance, appended)
+            event = read_parts(attributes, line, previous, tolerance, appended)
+        else:
+            event = read(line, previous, tolerance, appended)
+        if isinstance(event, Rejected) and event.ahead is not None:
+            ahead = event.ahead
+            return ahead if self.store.known(ahead.key, ahead.content) else event
+        return event
 
     def fold(self, event: Read) -> list[Effect] | Rejected | None:
         """Everything that follows from an event; None for a repetition, from which nothing does."""

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Final
 
 from gate.facts import Instant
+from gate.packing import replaced
 from streams.media import NO_JSON, holds_json, media_of
 from streams.media import STRUCTURED as OF_STRUCTURED
 from streams.wire import REASONS as OF_EVENTS
-from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large
+from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large, understood
 
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
@@ -42,24 +43,25 @@ def read_record(
         event = read(data, appended, tolerance, appended)
     else:
         event = _read_headers(data, headers, appended, tolerance)
-    if place is None or isinstance(event, Rejected):
+    said = understood(event)
+    wrong = None if place is None or said is None else _misplaced(said, key, place)
+    if wrong is None:
         return event
-    client = event.fact.client.encode()
-    if key != client:
-        return _misplaced(
-            event, "the record's key must be the subject's bytes, so that a client stays in one partition"
-        )
-    if partition_of(key, place[1]) != place[0]:
-        return _misplaced(
-            event,
-            f"the client belongs to partition {partition_of(key, place[1])} and the record lies in {place[0]}; partition "
-            "by murmur2 of the key, as Kafka's own clients do (librdkafka: partitioner=murmur2_random)",
-        )
-    return event
+    # What lies in the wrong place repeats nothing.
+    return replaced(event, ahead=None) if isinstance(event, Rejected) else event.refused("WRONG_PARTITION", wrong)
 
 
-def _misplaced(event: Read, message: str) -> Rejected:
-    return event.refused("WRONG_PARTITION", message)
+def _misplaced(event: Read, key: bytes | None, place: tuple[int, int]) -> str | None:
+    """What is wrong with where a record lies; None if nothing is."""
+    if key is None or key != event.fact.client.encode():
+        return "the record's key must be the subject's bytes, so that a client stays in one partition"
+    right = partition_of(key, place[1])
+    if right == place[0]:
+        return None
+    return (
+        f"the client belongs to partition {right} and the record lies in {place[0]}; partition "
+        "by murmur2 of the key, as Kafka's own clients do (librdkafka: partitioner=murmur2_random)"
+    )
 
 
 def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: Instant) -> Read | Rejected:

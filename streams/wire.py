@@ -17,7 +17,7 @@ import msgspec
 
 from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
-from gate.packing import shape, typed
+from gate.packing import replaced, shape, typed
 from gate.policy import DAY, SECOND
 from streams.complaints import IDENT_RULE, complaint
 from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
@@ -53,21 +53,6 @@ TIME: Final = re.compile(
 _BY_NAME: Final = {f"gate61.{name}.v1": said for name, said in TYPES.items()}
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """What can't be taken, with the reason and what can still be read of it."""
-
-    reason: str
-    message: str
-    source: str | None = None
-    id: str | None = None
-    client: str | None = None
-    offer: str | None = None
-    """Client and offer of an `offer.proposed` that must be answered all the same."""
-    at: Instant | None = None
-    recorded: Instant | None = None
-    """When it became known, where that is said."""
-
-
 class Read(msgspec.Struct, frozen=True):
     """An event that can be taken, with the digests of its id and its content."""
 
@@ -81,6 +66,23 @@ class Read(msgspec.Struct, frozen=True):
         fact = self.fact
         offer = fact.said.offer if isinstance(fact.said, Proposed) else None
         return Rejected(reason, message, fact.source, fact.id, fact.client, offer, fact.at, self.recorded)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """What can't be taken, with the reason and what can still be read of it."""
+
+    reason: str
+    message: str
+    source: str | None = None
+    id: str | None = None
+    client: str | None = None
+    offer: str | None = None
+    """Client and offer of an `offer.proposed` that must be answered all the same."""
+    at: Instant | None = None
+    recorded: Instant | None = None
+    """When it became known, where that is said."""
+    ahead: Read | None = None
+    """The event, where nothing but its time stands in the way: if it was taken before, it is a repetition all the same."""
 
 
 class _Trouble(Exception):
@@ -183,6 +185,11 @@ def _maybe(time: object) -> Instant | None:
         return instant(time)
     except ValueError:
         return None
+
+
+def understood(taken: Read | Rejected) -> Read | None:
+    """What an event says that can be taken, or could be had it come before: see `Rejected.ahead`."""
+    return taken if isinstance(taken, Read) else taken.ahead
 
 
 def reused(read: Read) -> Rejected:
@@ -351,7 +358,7 @@ def _lenient(data: bytes) -> object:
     return glance(data)
 
 
-def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read:
+def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant | None) -> Read | Rejected:
     if not isinstance(event, dict):
         raise _Trouble("NOT_A_CLOUDEVENT", "it is not a JSON object")
     if event.get("specversion") != "1.0":
@@ -380,11 +387,16 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
     said = _said(kind, data)
     at, recorded = _times(event, appended)
     when = recorded if recorded is not None else max(at, previous)
-    if at > when + tolerance:
-        late, tolerated = -(-(at - when) // SECOND), tolerance // SECOND
-        said = f"`time` is {late} s later than when the event was recorded, and {tolerated} s are tolerated"
-        raise _Trouble("FROM_THE_FUTURE", f"{said}; set the clock that says it, or send it when it has happened")
-    return _digested(Fact(source, id, client, at, when, said), name, stated, recorded)
+    found = _digested(Fact(source, id, client, at, when, said), name, stated, recorded)
+    return found if at <= when + tolerance else _from_the_future(found, tolerance)
+
+
+def _from_the_future(read: Read, tolerance: Instant) -> Rejected:
+    fact = read.fact
+    late, tolerated = -(-(fact.at - fact.recorded) // SECOND), tolerance // SECOND
+    said = f"`time` is {late} s later than when the event was recorded, and {tolerated} s are tolerated"
+    message = f"{said}; set the clock that says it, or send it when it has happened"
+    return replaced(read.refused("FROM_THE_FUTURE", message), ahead=read)
 
 
 def _canonical(content: dict[str, Any], where: str) -> bytes:

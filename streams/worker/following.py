@@ -13,7 +13,7 @@ from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from streams.kafka_record import read_record
 from streams.policy_file import PolicyRefused, parse
-from streams.wire import Rejected, reused
+from streams.wire import Rejected, reused, understood
 from streams.worker.merge import Arrival, Log, LogLost
 from streams.worker.taking import appended
 
@@ -114,16 +114,18 @@ class Followed:
             raise AssertionError("partitions wait for a policy before anything else")
         record = arrival.record
         event = read_record(record.value, None, record.headers, None, arrival.at, policy.clock_tolerance)
+        said = understood(event)
+        if said is not None and self._contents.get(said.key) == said.content:
+            return None
         if isinstance(event, Rejected):
             return event
         if type(event.fact.said) not in OF_REGISTER:
             message = "this topic holds the register; publish what happens around a client to its own"
             return event.refused("UNKNOWN_TYPE", message)
-        known = self._contents.get(event.key)
-        if known is None:
-            self._contents[event.key] = event.content
-            return event.fact
-        return None if known == event.content else reused(event)
+        if event.key in self._contents:
+            return reused(event)
+        self._contents[event.key] = event.content
+        return event.fact
 
 
 def _policy(record: Any) -> Policy | Rejected:

@@ -20,7 +20,7 @@ from state.codec import greeting_from_bytes
 from streams.clients import Clients, Effect
 from streams.closings import Closings
 from streams.kafka_record import read_record
-from streams.wire import Read, Rejected, reused
+from streams.wire import Read, Rejected, reused, understood
 from streams.worker.following import Followed
 from streams.worker.merge import CALLED, Arrival, Ends, Log, Merge, other_record
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
@@ -199,7 +199,7 @@ class Partition:
         merge.add(messages, max(merge.read[Log.BETWEEN], between_read), Log.BETWEEN)
         for log in (Log.POLICY, Log.REGISTER):
             merge.add(*self._followed.since(log, merge.read[log]), log)
-        events = [a.event for a in arrivals if isinstance(a.event, Read)]
+        events = [said for a in arrivals if (said := understood(a.event)) is not None]
         self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
         self._ids = [e.key for e in events]
         self._late = dict.fromkeys(e.fact.client for e in events if self._is_late(e.fact))
@@ -399,6 +399,8 @@ class Partition:
         """An event around a client."""
         self._progress.actions = arrival.offset + 1
         event = arrival.event
+        if isinstance(event, Rejected) and event.ahead is not None and self._repeats(event.ahead):
+            event = event.ahead
         if isinstance(event, Read):
             if type(event.fact.said) in OF_REGISTER:
                 event = event.refused("UNKNOWN_TYPE", "publish what is known beyond one client to the register's topic")
@@ -422,6 +424,14 @@ class Partition:
     def _known_clients(self) -> Clients:
         assert self._clients is not None
         return self._clients
+
+    def _repeats(self, event: Read) -> bool:
+        """Whether the event came before, with the same content; asking leaves no trace."""
+        fact = event.fact
+        if self._store.known(event.key, event.content):
+            return True
+        known = self._past_of(fact.client).get(fact.key) if self._is_late(fact) else None
+        return known is not None and known == replaced(fact, recorded=known.recorded)
 
     def _seen(self, event: Read) -> bool | None:
         """Whether the event came before: None if not, False with other content."""

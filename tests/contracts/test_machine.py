@@ -56,6 +56,7 @@ def _step(rng: Random, store: Store, naive: Naive, number: int) -> None:
             store.note(name, b"%d" % number)
         case 6:
             key, content = rng.randrange(6).to_bytes(8, "big"), rng.randrange(2).to_bytes(8, "big")
+            assert store.known(key, content) == (now["seen"].get(key) == content)
             known = now["seen"].setdefault(key, content)
             new = (key, content) not in naive.now.setdefault("asked", {}) and known == content
             answer = store.seen(key, content)

@@ -82,6 +82,9 @@ def test_an_id_is_seen_once(store: Store) -> None:
     assert store.seen(first, second) is None
     assert store.seen(first, second) is True
     assert store.seen(first, first) is False
+    asked = b"\x02" * 8
+    assert store.known(first, second) and not store.known(first, first) and not store.known(asked, second)
+    assert store.seen(asked, second) is None, "by asking nothing is remembered"
     ids = [(n * 2654435761).to_bytes(8, "little") for n in range(1, 9000)]
     assert all(store.seen(i, i) is None for i in ids[:200])
     if isinstance(store, MemoryStore):

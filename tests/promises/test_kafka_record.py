@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 
 from gate.facts import Fact
+from gate.policy import DAY
 from state import MemoryStore
 from streams.embedded import Gate
 from streams.kafka_record import REASONS, STRUCTURED, beside, dead_letter_headers, murmur2, partition_of, read_record
@@ -98,6 +99,18 @@ def test_what_happens_later_than_it_was_appended_is_from_the_future() -> None:
     assert isinstance(take(structured(event), AS_STRUCTURED, appended=at - MINUTE), Read)
     for value, headers in ((structured(event), AS_STRUCTURED), binary(event)):
         assert refused(take(value, headers, appended=at - MINUTE - 1)).reason == "FROM_THE_FUTURE"
+
+
+def test_what_is_ahead_may_be_a_repetition_where_it_lies_right() -> None:
+    """What the event says is in the reject, save where it lies in another's place."""
+    event = example("client.asked")
+    value, early = structured(event), instant(event["time"]) - DAY
+    right = refused(take(value, AS_STRUCTURED, appended=early))
+    known = take(value, AS_STRUCTURED)
+    assert isinstance(known, Read) and right.ahead is not None
+    assert (right.ahead.key, right.ahead.content) == (known.key, known.content)
+    wrong = refused(take(value, AS_STRUCTURED, key=b"somebody", appended=early))
+    assert (wrong.reason, wrong.ahead) == ("FROM_THE_FUTURE", None)
 
 
 @pytest.mark.parametrize(

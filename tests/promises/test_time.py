@@ -333,6 +333,19 @@ def test_no_event_happens_after_it_was_recorded(recorded: str, taken: bool) -> N
     assert bool(played.out) == taken
 
 
+def test_what_was_taken_before_is_a_repetition_whenever_it_says_it_was_recorded() -> None:
+    """Nothing follows from it, not a second answer either; the same id with other content is of the future still."""
+    told = [*REGISTER, located(), asks(), offer()]
+    earlier = [{**e, "recordedtime": "1999-01-01T00:00:00Z"} for e in told]
+    again = play([*told, *earlier])
+    assert again.rejected == [] and again.out == play(told).out
+    other = {**earlier[-1], "data": {**earlier[-1]["data"], "channel": "sms"}}
+    assert [why for *_, why in play([*told, other, *earlier]).rejected] == ["FROM_THE_FUTURE"]
+    first = play([*earlier, *told])
+    assert {why for *_, why in first.rejected} == {"FROM_THE_FUTURE"} and len(first.rejected) == len(told)
+    assert [o["id"] for o in first.out[1:]] == [o["id"] for o in again.out]
+
+
 def test_an_offer_from_the_future_is_blocked() -> None:
     """It is answered all the same, and a later one in good time is judged anew."""
     early = {**offer(), "recordedtime": "2026-03-02T10:58:59Z"}

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from gate.packing import replaced
+from gate.policy import HOUR
 from streams.publish import unreadable_id
 from streams.serve.bodies import BODY_LIMIT, EVENT_LIMIT, arrivals
 from streams.web.problems import Problem
@@ -128,6 +130,19 @@ def test_the_clock_of_receiving_is_the_recorded_time(tmp_path: Path) -> None:
         assert result["reason"] == "FROM_THE_FUTURE"
         assert result["out"][0]["event"]["data"]["leading"] == "UNREADABLE_OFFER"
         assert post(client, {**early, "time": "2026-03-02T12:01:00Z"})[0]["status"] == "taken"
+
+
+def test_what_was_taken_is_a_duplicate_also_where_less_is_tolerated_of_clocks_by_now(tmp_path: Path) -> None:
+    """A sender who lost the answer gets the one that stands, whatever policy has come since."""
+    ahead, clock = {**OFFER, "time": "2026-03-02T12:30:00Z"}, Clock(NOW)
+    with serving(tmp_path / "gate.db", clock, policy=replaced(POLICY, clock_tolerance=HOUR)) as client:
+        first = post(client, ahead)[0]
+    clock.set("2026-03-02T12:01:00Z")
+    with serving(tmp_path / "gate.db", clock) as client:
+        again = post(client, ahead)[0]
+        assert (first["status"], again["status"]) == ("taken", "duplicate") and first["out"] == again["out"]
+        other = post(client, {**ahead, "data": {**ahead["data"], "channel": "sms"}})[0]
+        assert other["reason"] == "FROM_THE_FUTURE"
 
 
 def test_trusted_recorded_times_are_those_of_the_events(tmp_path: Path) -> None:

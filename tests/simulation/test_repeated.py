@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gate.instants import text
-from streams.worker.outputs import DECISIONS, REJECTED, Output
+from streams.policy_file import DEFAULT
+from streams.worker.outputs import DECISIONS, REGISTER_REJECTED, REJECTED, Output
 from tests.simulation.alone import Alone
-from tests.stories.telling import Event, asks, located, offer, question
+from tests.stories.telling import Event, asks, entity, located, offer, question
 
 WEEK = 7 * 86_400_000
 
@@ -41,6 +42,34 @@ def test_an_offer_whose_time_was_ahead_is_known_again_once_its_week_is_let_go() 
     assert taken(alone, ahead) == []
     assert [o for o in taken(alone, ahead | {"data": ahead["data"] | {"channel": "sms"}}) if o["may_send"]] == []
     assert alone.partition.counts["rejected", "ID_REUSED"] == 1
+
+
+def tolerating(seconds: int) -> bytes:
+    """The default policy with another tolerance of clocks."""
+    changed = DEFAULT.read_text().replace("tolerance_seconds = 60", f"tolerance_seconds = {seconds}")
+    return changed.replace('version = "', f'version = "{seconds}-').encode()
+
+
+def test_what_was_taken_is_known_again_where_less_is_tolerated_of_clocks_by_now() -> None:
+    """An offer, weeks later too, and an entry of the register; the same id with other content is of the future."""
+    alone, weeks = Alone(), 3 * 7 * 86_400
+    alone.govern(tolerating(weeks))
+    ahead = text((alone._clock + 17 * 86_400_000) * 1000)
+    made, entry = offer(at=ahead, id="o1", offer="o1"), entity("pal", "affiliate", at=ahead)
+    alone.register(entry)
+    assert len(taken(alone, made)) == 1
+    alone.govern(tolerating(0))
+    alone.register(entry)
+    before = len(alone.actions)
+    alone.act(made, made, {**made, "data": {**made["data"], "channel": "sms"}})
+    outputs = alone.round(alone.actions[before:])
+    assert [a["leading"] for a in answers(outputs)] == ["UNREADABLE_OFFER"]
+    assert [o.topic for o in outputs if o.topic in (REJECTED, REGISTER_REJECTED)] == [REJECTED]
+    assert alone.partition.counts["repeated", ""] == 2 and alone.partition.counts["rejected", "FROM_THE_FUTURE"] == 1
+    alone.later(days=15)  # Its id is not looked up any more, and it is ahead still.
+    alone.restart()
+    assert taken(alone, made) == []
+    assert alone.partition.counts["repeated", ""] == 1
 
 
 def test_an_unreadable_offer_is_answered_once_however_long_ago() -> None:
