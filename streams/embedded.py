@@ -24,6 +24,8 @@ from streams.wire import Read, Rejected, read, read_parts, reused
 
 Effect = Answer | Notice | Case
 Beside = Sequence[tuple[str, bytes]]
+_NOTED = bytes(8)
+"""In place of an event's content, where it is noted that bytes were answered."""
 _HARD = "hard"
 """The note of the hard limit in force."""
 
@@ -135,7 +137,7 @@ class Gate:
         `beside` are the headers of a binary event.
         """
         decision = self.decision_on_reject(reject, line, beside)
-        if decision is None or self.store.seen(bytes.fromhex(decision[4:20]), bytes(8)) is not None:
+        if decision is None or self._answered(decision, line, beside):
             return None
         return publish.unreadable(reject, decision, self._known(reject, received), self.policy)
 
@@ -144,6 +146,11 @@ class Gate:
         if reject.client is None or reject.offer is None:
             return None
         return publish.unreadable_id(line, beside, self.policy)
+
+    def _answered(self, decision: str, line: bytes, beside: Beside) -> bool:
+        """Whether these bytes were answered; they are from now on. Stores of before have it by the answer's own id."""
+        mark = publish.unreadable_mark(line, beside)
+        return self.store.known(_digest(decision), _NOTED) or self.store.seen(_digest(mark), _NOTED) is not None
 
     def _known(self, reject: Rejected, received: Instant | None) -> Instant:
         """When that became known, as of an event that can be read; 1970 only where nothing ever said a time."""
@@ -185,3 +192,8 @@ class Gate:
             else:
                 effects.append(effect)
         return effects
+
+
+def _digest(id: str) -> bytes:
+    """Of a derived id, as long as that of an event's."""
+    return bytes.fromhex(id.partition("-")[2][:16])

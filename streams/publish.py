@@ -106,9 +106,17 @@ def unreadable_id(value: bytes, beside: Iterable[tuple[str, bytes]], policy: Pol
 
     `beside` are the headers that a binary event consists of, in any order; a structured one has none.
     """
+    return derived_id("dec", "unreadable", *_parts(value, beside), policy.digest)
+
+
+def unreadable_mark(value: bytes, beside: Iterable[tuple[str, bytes]]) -> str:
+    """By what it is noted that such an offer was answered: its bytes alone, since another policy answers it no more."""
+    return derived_id("bytes", *_parts(value, beside))
+
+
+def _parts(value: bytes, beside: Iterable[tuple[str, bytes]]) -> list[str]:
     headers = sorted((name.lower().encode(errors="backslashreplace"), content) for name, content in beside)
-    parts = (part.hex() for header in headers for part in header)
-    return derived_id("dec", "unreadable", value.hex(), *parts, policy.digest)
+    return [value.hex(), *(part.hex() for header in headers for part in header)]
 
 
 def unreadable(reject: Rejected, decision: str, recorded: int, policy: Policy) -> bytes:

@@ -25,6 +25,7 @@ from state import Journal
 from state.journal import Kept, Log, Out, Taken
 from streams.embedded import Effect, Gate
 from streams.faults import cause
+from streams.publish import unreadable_mark
 from streams.serve.bodies import Arrival, structured
 from streams.web.clock import Clock, now
 from streams.wire import Read, Rejected
@@ -250,10 +251,11 @@ class Intake:
             return None, False
         received = None if self._trust else self._clock()
         answer = self.gate.answer_to_reject(reject, arrival.raw, received, arrival.beside)
-        about = f"bytes {decision}"
+        about = f"bytes {unreadable_mark(arrival.raw, arrival.beside)}"
         if answer is not None:
             return self.journal.publish(answer, about), False
-        return self.journal.last_about(about), True
+        # Stores of before have it by the answer's own id.
+        return self.journal.last_about(about) or self.journal.last_about(f"bytes {decision}"), True
 
 
 def _of_event(event: Read) -> str:

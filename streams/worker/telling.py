@@ -64,9 +64,11 @@ class Telling:
         if reject.client is None or reject.offer is None:
             return
         record = arrival.record
-        decision = publish.unreadable_id(record.value or b"", beside(record.headers), policy)
-        answered = f"{_ANSWERED}{decision}"
-        if self._notes.noted(answered) is None:
+        value, around = record.value or b"", beside(record.headers)
+        decision = publish.unreadable_id(value, around, policy)
+        answered = f"{_ANSWERED}{publish.unreadable_mark(value, around)}"
+        # State of before has it by the answer's own id.
+        if self._notes.noted(answered) is None and self._notes.noted(f"{_ANSWERED}{decision}") is None:
             self._notes.note(answered, b"")
             line = publish.unreadable(reject, decision, arrival.at, policy)
             self._counts["block", "UNREADABLE_OFFER"] += 1

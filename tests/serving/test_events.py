@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from gate.packing import replaced
 from gate.policy import HOUR
+from state import Journal
 from streams.publish import unreadable_id
 from streams.serve.bodies import BODY_LIMIT, EVENT_LIMIT, arrivals
 from streams.web.problems import Problem
@@ -115,6 +116,26 @@ def test_an_offer_that_cannot_be_read_is_blocked_and_its_block_is_given_again(cl
     told = first["out"][0]["event"]["data"]
     assert (told["verdict"], told["leading"]) == ("block", "UNREADABLE_OFFER") and told["recorded_at"] == NOW
     assert len(everything(client)) == 1
+
+
+def test_nor_is_it_answered_again_under_another_policy(tmp_path: Path) -> None:
+    """The block that it had is given again; as it is where the store is of before, and has it by the answer's id."""
+    bad, other = ({**OFFER, "data": {**OFFER["data"], "service": name}} for name in ("gambling", "lottery"))
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        first = post(client, bad)[0]
+    with serving(tmp_path / "gate.db", Clock(NOW), policy=replaced(POLICY, digest="another")) as client:
+        again = post(client, bad)[0]
+        assert first["out"] == again["out"] and len(everything(client)) == 1
+    line = json.dumps(other).encode()
+    decision = unreadable_id(line, (), POLICY)
+    before = Journal(tmp_path / "gate.db")
+    before.seen(bytes.fromhex(decision[4:20]), bytes(8))
+    kept = before.publish(json.dumps({"id": decision}).encode(), f"bytes {decision}")
+    before.commit()
+    before.close()
+    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
+        (told,) = post(client, other)[0]["out"]
+        assert (told["number"], told["event"]) == (kept.number, {"id": decision})
 
 
 def test_the_clock_of_receiving_is_the_recorded_time(tmp_path: Path) -> None:

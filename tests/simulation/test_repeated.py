@@ -8,6 +8,7 @@ import pytest
 
 from gate.instants import text
 from streams.policy_file import DEFAULT
+from streams.publish import unreadable_id
 from streams.worker.outputs import DECISIONS, REGISTER_REJECTED, REJECTED, Output
 from tests.simulation.alone import Alone
 from tests.stories.telling import Event, asks, entity, located, offer, question
@@ -85,6 +86,20 @@ def test_an_unreadable_offer_is_answered_once_however_long_ago() -> None:
         assert taken(alone, bad) == []
     (other,) = taken(alone, offer(service="gamble"))
     assert other["decision"] != first["decision"]
+
+
+def test_nor_is_it_answered_again_under_another_policy() -> None:
+    """Nor where state of before has it by the id of the answer."""
+    alone, bad = Alone(), offer(service="gambling")
+    assert len(taken(alone, bad)) == 1
+    alone.govern(tolerating(30))
+    assert taken(alone, bad) == []
+    alone.restart()
+    assert taken(alone, bad) == []
+    other = offer(service="lottery")
+    decision = unreadable_id(json.dumps(other).encode(), (), alone.partition.policy)
+    alone.store.note(f"answered {decision}", b"")
+    assert taken(alone, other) == []
 
 
 def test_what_is_rejected_with_a_known_id_does_not_take_it_over_however_late() -> None:
