@@ -34,7 +34,7 @@ class Gate:
     """One gate over one store; `take` is called for one line after the other."""
 
     def __init__(self, policy: Policy, store: Store, at_once: int | None = None) -> None:
-        """Between two commits `at_once` scopes are closed at most, the next ones later; None closes all that are due."""
+        """From one `begin` to the next `at_once` scopes are closed at most; None closes all that are due."""
         self.policy = policy
         self._at_once = self._room = at_once
         self.register = Register(policy)
@@ -115,6 +115,9 @@ class Gate:
             self.store.note(FORMER_LIMITS, limits_to_bytes(self._closings.former))
         self.store.note(_HARD, str(self._hard).encode())
         self.store.commit()
+
+    def begin(self) -> None:
+        """Somebody else comes, with whom scopes are closed: `at_once` again, however often is committed meanwhile."""
         self._room = self._at_once
 
     def _close_due(self, now: Instant) -> list[Notice]:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from state.journal import Kept, Out, Taken
 from streams.ask.routes import Budget, ask_routes, probes
 from streams.faults import cause
 from streams.raw import field_of
-from streams.serve.bodies import BODY_LIMIT, arrivals
+from streams.serve.bodies import BODY_LIMIT, Arrival, arrivals
 from streams.serve.intake import Intake, OtherLog, Result
 from streams.serve.metrics import Metrics
 from streams.serve.reader import EmbeddedReader
@@ -40,6 +41,7 @@ Mark = Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 Wait = Annotated[float, Query(ge=0, le=60)]
 _JSON = "application/json"
+_NOTHING = "nothing was taken, send it again"
 _OTHER = "another store, or an older copy of it, stands here now; put the right one back, or read from 0 again"
 _log = structlog.get_logger("gate61.serve")
 
@@ -66,6 +68,8 @@ class Service:
         self._published, self._took = _Bell(), _Bell()
         self._over = False
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._turn = asyncio.Lock()
+        """Of one request to be judged: a question waits for one portion at most, however many requests there are."""
         self.app = bare(self._lifespan)
         say_problems(self.app)
         self._metrics.measure(self.app)
@@ -96,14 +100,17 @@ class Service:
             except Exception as error:
                 _log.error("scopes could not be closed; it is tried again", cause=cause(error))
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        """Have the gate's thread do something; its store failing is no failure of the request."""
+    async def _do(self, work: Callable[[], T], left: str = _NOTHING) -> T:
+        """Have the gate's thread do something; its store failing is no failure of the request.
+
+        `left` says then what is there of the request, and what to do.
+        """
         try:
             return await asyncio.wrap_future(self._intake.run(work))
         except OtherLog as other:
             raise Problem(409, f"{other}: {_OTHER}") from None
         except sqlite3.Error as error:
-            detail = f"the store cannot be used ({error}); nothing was taken, send it again. See to its disk"
+            detail = f"the store cannot be used ({error}); {left}. See to its disk"
             raise Problem(503, detail, {"Retry-After": "5"}) from None
 
     def _routes(self) -> None:
@@ -118,18 +125,31 @@ class Service:
         app.get("/metrics", dependencies=anybody)(self._metrics.page)
 
     async def _events(self, request: Request) -> Response:
-        """All events of a request are one transaction, which lasts before the answer is given."""
+        """What is said of an event lasts before the answer is given."""
         async with self._room:
             found = arrivals(request, await body_of(request, BODY_LIMIT))
-            results = await self._do(lambda: self._intake.take(found))
+            results = await self._judged(found)
+        rejected = sum(r.status == "rejected" for r in results)
+        status = 200 if not rejected else 422 if rejected == len(results) else 207
+        return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)
+
+    async def _judged(self, found: list[Arrival]) -> list[Result]:
+        """What became of each event of a request; others have their turn between two portions of it."""
+        results: list[Result] = []
+        while (done := len(results)) < len(found):
+            async with self._turn:
+                work = partial(self._intake.take, found[done:], goes_on=done > 0)
+                results += await self._do(work, _left(results, len(found)))
+            self._happened(results[done:])
+        return results
+
+    def _happened(self, results: list[Result]) -> None:
+        """Count what lasts from now on, and wake whoever waits for it."""
         self._metrics.received(results)
         if any(result.out and not result.again for result in results):
             self._published.ring()
         if any(result.status == "taken" for result in results):
             self._took.ring()
-        rejected = sum(r.status == "rejected" for r in results)
-        status = 200 if not rejected else 422 if rejected == len(results) else 207
-        return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)
 
     async def _out(
         self,
@@ -187,6 +207,17 @@ class Service:
     async def _rejected(self, after: After = 0, limit: Limit = 100, mark: Mark = None) -> Response:
         found = await self._do(lambda: self._intake.rejected(after, limit, mark))
         return _page("rejected", found, _kept, after, mark)
+
+
+def _left(done: list[Result], events: int) -> str:
+    """What is there of a request of so many events that could not be judged further, and what to do."""
+    if not done:
+        return _NOTHING
+    taken = sum(result.status != "rejected" for result in done)
+    return (
+        f"of {events} events {taken} were taken and {len(done) - taken} rejected, the others were not looked at; send all "
+        "of them again, what was taken counts once"
+    )
 
 
 def _page(

@@ -17,7 +17,7 @@ from streams.wire import SIZE_LIMIT, Rejected, read_strict, rejected, too_large
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one request."""
 EVENT_LIMIT: Final = 1_000
-"""Events of one request, which are one transaction."""
+"""Events of one request."""
 JSON: Final = "application/json"
 BATCH: Final = "application/cloudevents-batch+json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")

@@ -1,7 +1,8 @@
-"""The gate behind HTTP: one thread owns it and its store, one request is one transaction.
+"""The gate behind HTTP: one thread owns it and its store, and takes requests in portions, each one transaction.
 
 The numbered order of effects is that of `streams.embedded`; 5 commit stands before the answer, so whoever has the
-answer can rely on it, and whoever lost it sends the same again and gets the answer that stands.
+answer can rely on it, and whoever lost it sends the same again and gets the answer that stands. So does whoever is told
+that a request failed behind its first portion. What comes out does not depend on where a portion ends.
 It looks at the clock: what is received now is recorded now, as Kafka's append time would be.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Final, TypeVar
 
 import structlog
@@ -35,6 +37,9 @@ CLOSED_AT_ONCE: Final = 1_000
 """Scopes that one request or one tick of the timer closes: what many clients began together nobody waits for."""
 _BLOCK: Final = (Verdict.BLOCK.word, "UNREADABLE_OFFER")
 """What every offer that cannot be read is answered."""
+JUDGED_SECONDS = 0.5
+"""Of judging, after which a portion of a request ends: a late fact of a busy client may take half of that by itself, and
+whoever asks a question waits two seconds for all that is before him."""
 _MOVED_WAL: Final = (
     "`{}` beside it, which holds what was taken last, was replaced or is gone; put it back, or stop the gate (SIGTERM "
     "saves what it holds) and start it again"
@@ -121,10 +126,23 @@ class Intake:
         self._thread.shutdown()
         _let_go(self._locks)
 
-    def take(self, arrivals: list[Arrival]) -> list[Result]:
-        """Everything of one request, or nothing of it."""
+    def take(self, arrivals: list[Arrival], goes_on: bool = False) -> list[Result]:
+        """A portion of one request, from its first event on: all of the portion lasts, or nothing of it.
+
+        It ends after half a second of judging, with one event at least; what is left is for the next one, which `goes_on`.
+        """
         self._require_place()
-        return self._lasting(lambda: [self._one(arrival) for arrival in arrivals])
+        return self._lasting(lambda: self._portion(arrivals, goes_on))
+
+    def _portion(self, arrivals: list[Arrival], goes_on: bool) -> list[Result]:
+        if not goes_on:
+            self.gate.begin()
+        results, begun = list[Result](), perf_counter()
+        for arrival in arrivals:
+            results.append(self._one(arrival))
+            if perf_counter() - begun >= JUDGED_SECONDS:
+                break
+        return results
 
     def _require_place(self) -> None:
         """What is written to files that nobody finds under their names any more is lost with this process."""
@@ -150,7 +168,11 @@ class Intake:
         at = self._clock()
         if self.trouble or self._trust or not self.gate.due(at):
             return []
-        return self._lasting(lambda: self._published(self.gate.wake(at)))
+        return self._lasting(lambda: self._woken(at))
+
+    def _woken(self, at: Instant) -> list[Out]:
+        self.gate.begin()
+        return self._published(self.gate.wake(at))
 
     def _try_writing(self) -> None:
         """Whether events would be taken again, also where none comes."""
@@ -200,7 +222,7 @@ class Intake:
                 self.trouble = str(error)
             self._again()  # Before anything else that might fail.
             hint = {"do": "see that the disk can be written"} if of_store else {}
-            _log.error("nothing was taken", cause=cause(error), **hint)
+            _log.error("what was judged last was not taken", cause=cause(error), **hint)
             raise
         self._wrote()
         return done

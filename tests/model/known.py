@@ -23,7 +23,9 @@ _DATED = dict.fromkeys(_TREATY.split(), "2024-12-30T00:00:00Z") | {
 }
 _LISTED = {country: moment(date) or 0 for country, date in _DATED.items()}
 """The policy's dated list ("law" 2.6)."""
-_CHANNELS = frozenset(["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"])
+_CHANNELS = frozenset(
+    ["email", "push", "ads", "search", "social", "influencers", "affiliates", "sponsorship", "calls", "group"]
+)
 
 
 class Numbers(NamedTuple):
