@@ -12,6 +12,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.errors import KafkaError as OtherKafkaError
 
+from gate.facts import Instant
 from streams.administration import administrator, compacted
 from streams.connection import connection, let_go, make_no_topics, said
 from streams.records import read_alike
@@ -20,7 +21,7 @@ from streams.topics import Names, inputs
 from streams.worker.following import Followed, made_anew, whole_keys
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import GIVE_BACK, Ends, Log, other_record
-from streams.worker.pins import Unknown
+from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
 from streams.worker.standing import Standing
 from streams.worker.taking import BATCH, appended, as_many_as_fit
@@ -83,7 +84,7 @@ class Looker:
             begin = max(first, since) if since <= end else first
             unknown = Unknown(place)
             await self._read(log, begin, end, unknown)
-            return Answered(end, unknown.pins)
+            return Answered(end, unknown.pins, unknown.furthest)
 
     async def _read(self, log: TopicPartition, begin: int, end: int, unknown: Unknown) -> None:
         self.consumer.seek(log, begin)
@@ -91,7 +92,7 @@ class Looker:
         while position < end:
             found = await self.consumer.getmany(log, timeout_ms=LOOK_MILLISECONDS, max_records=BATCH)
             for record in found.get(log, ()):
-                unknown.add(record.headers)
+                unknown.add(record.headers, appended(record))
             before, position = position, await self.consumer.position(log)
             if position == before:
                 raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")
@@ -155,7 +156,20 @@ class KafkaSource:
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
-        return await self._looker.beyond(self._decisions, place, since)
+        found = await self._looker.beyond(self._decisions, place, since)
+        if found.furthest:
+            there = await self._appended({log: offset for log, (offset, _) in found.furthest.items()})
+            must_be_there(f"{self._decisions.topic}:{self._decisions.partition}", found.furthest, there)
+        return found
+
+    async def _appended(self, offsets: Mapping[Log, int]) -> Mapping[Log, Instant | None]:
+        """When the records at these offsets were appended; None of a log that ends before its own."""
+        ends = await self._asker.end_offsets([self._logs[log] for log in offsets])
+        reach = {log: at for log, at in offsets.items() if at < ends[self._logs[log]]}
+        found = await self._looker.records({self._logs[log]: at for log, at in reach.items()}) if reach else {}
+        first = {log: found[self._logs[log]][:1] for log in reach}
+        # Of a log whose beginning was deleted up to there nothing is left to compare.
+        return {log: (appended(first[log][0]) if first[log] else 0) if log in reach else None for log in offsets}
 
     async def seek(self, actions: int, between: int) -> None:
         """See `Source`."""

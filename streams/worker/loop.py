@@ -9,7 +9,7 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -58,10 +58,13 @@ class Fetched(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The offset after the last published answer, and what those beyond some place were given on, in order."""
+    """The offset after the last published answer, and what those beyond some place were given on."""
 
     end: int
     pins: Sequence[Pin]
+    """In order;"""
+    furthest: Mapping[Log, tuple[int, Instant]]
+    """and how far in each log, see `Unknown`."""
 
 
 class Source(Protocol):
@@ -81,7 +84,10 @@ class Source(Protocol):
         """
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
-        """What published answers beyond that place were given on; `since` is the offset to look from."""
+        """What published answers beyond that place were given on; `since` is the offset to look from.
+
+        Raises `LogLost` where that is gone.
+        """
 
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
@@ -248,7 +254,7 @@ class PartitionLoop:
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
-        end, pins = await self._source.answered(self.partition.place, self.partition.answers)
+        end, pins, _ = await self._source.answered(self.partition.place, self.partition.answers)
         self._have_all_answers(end)
         self.partition.pin(pins)
         self._from, self._until = self.partition.place, (bounds[Log.ACTIONS].end, bounds[Log.BETWEEN].end)

@@ -6,15 +6,20 @@ in the order of times it would change places, and the same answer would say some
 answer is reached, the logs are applied as far as the answers say, one after the other (design section 3, assignment).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from streams.worker.merge import Log
+from gate.facts import Instant
+from gate.policy import SECOND
+from streams.worker.merge import CALLED, Log, LogLost
 
 HEADER: Final = "gate61.read"
 """Header of an answer: by `Log`, the offset after what was applied when it was given, with dots between."""
 CAUSE: Final = "gate61.input"
 """Header of an answer: the record that it was given on, `PARTITION:OFFSET` or the log and the offset."""
+
+APART: Final = 2 * SECOND
+"""By how much brokers' clocks may differ: a record that was appended later than an answer to it by more is another one."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 _LOGS: Final = {log.name.lower().encode(): log for log in Log}
@@ -62,16 +67,42 @@ class Unknown:
         self._place = place
         self._first: dict[tuple[int, ...], Pin] = {}
         self._last: dict[tuple[int, ...], Pin] = {}
+        self.furthest: dict[Log, tuple[int, Instant]] = {}
+        """By log of which they were given on anything: the last offset, and when an answer on it was appended first."""
 
-    def add(self, headers: Headers) -> None:
-        """One more answer."""
+    def add(self, headers: Headers, at: Instant) -> None:
+        """One more answer, appended at that time."""
         pin = pin_of(headers)
         if pin is not None and not reached(self._place, pin):
             rest = pin[:3]
             self._first[rest] = min(pin, self._first.get(rest, pin))
             self._last[rest] = max(pin, self._last.get(rest, pin))
+            for log in Log:
+                if pin[log] - 1 > self.furthest.get(log, (-1, at))[0]:
+                    self.furthest[log] = pin[log] - 1, at
 
     @property
     def pins(self) -> list[Pin]:
         """What was said, in order."""
         return sorted({*self._first.values(), *self._last.values()})
+
+
+def must_be_there(
+    answers: str, furthest: Mapping[Log, tuple[int, Instant]], there: Mapping[Log, Instant | None]
+) -> None:
+    """Whether what `Unknown.furthest` says that answers were given on is there still; raises `LogLost`.
+
+    `there` says when the record at that offset was appended, by log; None where the log ends before it. Answers whose
+    records are gone would hold up register and policies, until the log is as long as it was: what came since would be
+    judged by the register as it was then.
+    """
+    for log, (offset, answered) in furthest.items():
+        appended = there[log]
+        if appended is None or appended > answered + APART:
+            what = "ends before it" if appended is None else "holds a later record there"
+            raise LogLost(
+                f"an answer in `{answers}` was given on what stood at offset {offset} of the log {CALLED[log]}, which {what}: "
+                "it was made anew, or lost its end. Give it back its log from a copy; if there is none, keep a copy of "
+                f"`{answers}` for your files, delete its records up to its end (kafka-delete-records.sh), and what was lost "
+                "stays lost"
+            )

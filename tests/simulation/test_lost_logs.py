@@ -156,6 +156,27 @@ def test_a_log_is_another_too_where_the_new_brokers_clock_is_behind(topic: int) 
     assert _answers(world) == answers
 
 
+@pytest.mark.parametrize("grown", [False, True])
+def test_answers_whose_records_are_gone_hold_up_no_campaign(grown: bool) -> None:
+    """The log was made anew, or lost its end, and so did the state: what they were given on would be waited for, and a
+    campaign that comes meanwhile not be applied. Nothing is decided, and what to do is said."""
+    world = _caught_up()
+    answers = _answers(world)
+    world.redis.data.clear()
+    world.clock += HOUR
+    for n in range(PARTITIONS):
+        log = world.logs[ACTIONS, n]
+        lost = log[1:]
+        del log[1:]
+        for record in lost if grown else ():
+            world.append(ACTIONS, n, record.key, b"another")
+    world.append(REGISTER, 0, b"c", json.dumps(campaign(id="late")).encode(), (CONTENT_TYPE,))
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all("was given on what stood at offset" in state for state in states), states
+    assert _answers(world) == answers
+
+
 def test_what_an_older_program_wrote_says_nothing_of_epochs() -> None:
     """Its places went on, and what a newer one had noted of an earlier one stands there still."""
     world = _caught_up()

@@ -18,7 +18,7 @@ from streams.topics import Names
 from streams.worker.loop import Answered, Bounds, Fetched
 from streams.worker.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
-from streams.worker.pins import Unknown
+from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
 from streams.worker.standing import Standing
 
@@ -226,8 +226,15 @@ class Source:
         log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS))
         unknown = Unknown(place)
         for record in log[since:]:
-            unknown.add(record.headers)
-        return Answered(len(log), unknown.pins)
+            unknown.add(record.headers, record.timestamp * 1000)
+        there = {place: self._appended(place, offset) for place, (offset, _) in unknown.furthest.items()}
+        must_be_there("answers", unknown.furthest, there)
+        return Answered(len(log), unknown.pins, unknown.furthest)
+
+    def _appended(self, log: Log, offset: int) -> Instant | None:
+        topic = {Log.POLICY: POLICY, Log.REGISTER: REGISTER, Log.BETWEEN: BETWEEN, Log.ACTIONS: ACTIONS}[log]
+        found = self._log(topic, 0 if topic in (POLICY, REGISTER) else None)
+        return found[offset].timestamp * 1000 if offset < len(found) else None
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
