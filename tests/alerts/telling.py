@@ -89,7 +89,7 @@ _KINDS: dict[str, tuple[Kind, str]] = {
 
 def channel(name: str = "siem", kind: str = "webhook", **more: Any) -> Channel:
     """A receiver that wants everything."""
-    given = {"url": "http://127.0.0.1:9/", "signer": Signer([SHARED])} | more
+    given: dict[str, Any] = {"url": "http://127.0.0.1:9/", "signer": Signer([SHARED])} | more
     return Channel(name, kind, **given)
 
 

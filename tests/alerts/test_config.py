@@ -176,7 +176,7 @@ def test_the_file_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
     (tmp_path / "alerts.toml").write_text(f"# Für Zoë.\n{CHANNEL}", "utf-8")
     (tmp_path / "key").write_text(SHARED)
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    done = run("alerts", "--config", tmp_path / "alerts.toml", "channels", **locale)
+    done = run("alerts", "--config", tmp_path / "alerts.toml", "channels", settings=locale)
     assert done.returncode == 0, done
 
 

@@ -150,7 +150,7 @@ def test_probes_metrics_and_a_clean_end(tmp_path: Path) -> None:
                 httpx.Client(base_url=here) as page,
             ):
                 assert page.get("/livez").status_code == page.get("/readyz").status_code == 200
-                second = run("alerts", *arguments, "--port", "0", **environment)
+                second = run("alerts", *arguments, "--port", "0", settings=environment)
                 assert second.returncode == 2 and b"another `gate61 alerts` runs" in second.stderr
                 body = "\n".join(json.dumps(e) for e in story("c-secret")).encode()
                 client.post("/v1/events", content=body, headers=LINES)

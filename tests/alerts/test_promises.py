@@ -80,7 +80,7 @@ def play(alerts: Telling, steps: list[Step]) -> None:
             left[0] = of
         elif what == "batch":
             told = alerts.told(*of)
-            _through(lambda told=told: fold(alerts.engine, alerts.config, told, alerts.now))  # type: ignore[misc]
+            _through(lambda told=told: fold(alerts.engine, alerts.config, told, alerts.now))
         else:
             alerts.now += of * 1_000_000
             _through(lambda: speak(alerts.engine, alerts.config, alerts.now))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from streams.alerts import courier, outbox, service
+from streams.alerts.grouping import fold
 from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
 from streams.commands.alerts import _print
@@ -86,7 +87,7 @@ def test_a_source_that_fails_is_said_and_waited_out(tmp_path: Path) -> None:
 
 def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails when a batch is folded in: the feed goes back to where the store stands."""
-    feed, real, fails = quiet(ListFeed()), service.fold, [3]
+    feed, real, fails = quiet(ListFeed()), fold, [3]
 
     def failing(*given: Any) -> Any:
         if fails[0]:

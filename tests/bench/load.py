@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -12,7 +12,7 @@ CHANNELS = ["email", "push", "ads", "search", "social", "influencers", "affiliat
 COUNTRIES = ["DE", "FR", "ES", "IT", "NL", "AT", "PL", "SE", "FI", "US", "SG"]
 
 
-def event(kind: str, id: str, subject: str, at: datetime, data: dict[str, object]) -> str:
+def event(kind: str, id: str, subject: str, at: datetime, data: Mapping[str, object]) -> str:
     """One structured CloudEvent as a line."""
     return json.dumps(
         {
@@ -50,7 +50,7 @@ def register(campaigns: int = 3, addressed: tuple[str, ...] = ("US", "GR")) -> I
         yield event("campaign.started", f"cps-{n}", f"cmp-{n}", begun, data)
 
 
-def client_month(n: int, random: Random) -> Iterator[tuple[datetime, str, str, dict[str, object]]]:
+def client_month(n: int, random: Random) -> Iterator[tuple[datetime, str, str, Mapping[str, object]]]:
     """Ten mixed events of one client: located, arrived, requested, proven, offered, sent, contacted."""
     at = START + timedelta(seconds=random.randrange(25 * 86_400), microseconds=random.randrange(1_000_000))
     asset = random.choice(["btc", "ltc", "doge"])

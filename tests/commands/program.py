@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +16,9 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("GATE61_"
 Done = subprocess.CompletedProcess[bytes]
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> Done:
-    """One run to its end."""
-    env = ENVIRONMENT | environment
+def run(*arguments: str | Path, stdin: bytes = b"", settings: Mapping[str, str] = {}, **environment: str) -> Done:
+    """One run to its end, with `settings` and more of its environment."""
+    env = {**ENVIRONMENT, **settings, **environment}
     return subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, env=env, timeout=60, check=False)
 
 
@@ -27,11 +27,12 @@ def on_terminal(
     program: str | Path = PROGRAM,
     out: IO[bytes] | None = None,
     err: IO[bytes] | None = None,
+    settings: Mapping[str, str] = {},
     **environment: str,
 ) -> bytes:
     """What a terminal shows of a run; with `out` or `err`, standard output or error goes there instead."""
     master, slave = pty.openpty()
-    env = ENVIRONMENT | environment
+    env = {**ENVIRONMENT, **settings, **environment}
     with subprocess.Popen([program, *arguments], stdout=out or slave, stderr=err or slave, env=env):
         os.close(slave)
         shown = bytearray()

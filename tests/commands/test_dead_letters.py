@@ -43,13 +43,13 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = (STRUCTURED,)
 
 
-def errors(**changed: object) -> tuple[tuple[str, bytes | None], ...]:
+def errors(**changed: Any) -> tuple[tuple[str, bytes | None], ...]:
     """What the worker adds."""
-    said: dict[str, object] = {"topic": NAMES.actions.name, "partition": 3, "offset": 5, "reason": "WRONG_PARTITION"}
+    said: dict[str, Any] = {"topic": NAMES.actions.name, "partition": 3, "offset": 5, "reason": "WRONG_PARTITION"}
     return tuple(dead_letter_headers(**{**said, "message": "elsewhere", **changed}))
 
 
-def letter(record: Record = Record(), register: bool = False, **changed: object) -> DeadLetter:
+def letter(record: Record = Record(), register: bool = False, **changed: Any) -> DeadLetter:
     """A dead letter."""
     found = read(record._replace(headers=(*record.headers, *errors(**changed))), register)
     assert isinstance(found, DeadLetter)
@@ -208,7 +208,7 @@ def test_register_and_policy_go_back_to_their_own_topics() -> None:
         ),
     ],
 )
-def test_what_would_be_refused_again_is_left(record: Record, changed: dict[str, object], why: str) -> None:
+def test_what_would_be_refused_again_is_left(record: Record, changed: dict[str, Any], why: str) -> None:
     """With the reason, so that no pile grows of itself."""
     left = INPUTS.target(letter(record, **changed), NOW)
     assert isinstance(left, Left) and why in left.why

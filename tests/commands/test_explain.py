@@ -9,7 +9,17 @@ from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
 from streams.explain import remedies, timeline, when
 from tests.commands.program import answers, case, lines, run
-from tests.stories.telling import arrived, clean_client, complaint, contacted, in_order, offer, referred, relationship
+from tests.stories.telling import (
+    Words,
+    arrived,
+    clean_client,
+    complaint,
+    contacted,
+    in_order,
+    offer,
+    referred,
+    relationship,
+)
 
 DIFFERENT = "What would have had to be different"
 
@@ -122,9 +132,9 @@ def test_of_each_fact_is_told_what_decides(tmp_path: Path) -> None:
         referred(by="blogger", rewarded=True),
         contacted("-2 h", content="service_notice", id="m1"),
     ]
-    told = [clean_client(in_reply_to="m1"), sent, complaint(), relationship("suspended"), offer(at="2 h")]
+    story: list[Words] = [clean_client(in_reply_to="m1"), sent, complaint(), relationship("suspended"), offer(at="2 h")]
     path = tmp_path / "story.jsonl"
-    path.write_bytes(lines(in_order(told)))
+    path.write_bytes(lines(in_order(story)))
     page = explained(answers(run("decide", path).stdout)[-1]["decision"], path)
     for words in (
         "client arrived, affiliate",

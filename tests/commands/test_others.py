@@ -140,7 +140,7 @@ def test_what_other_commands_ask_for_is_shown_whole_on_a_narrow_terminal(tmp_pat
 @pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_no_color_is_honoured_on_a_terminal(setting: dict[str, str], coloured: bool) -> None:
     """Without it help is coloured, with it no colour leaves the program."""
-    shown = on_terminal("decide", "--help", out=None, TERM="xterm-256color", **setting)
+    shown = on_terminal("decide", "--help", out=None, TERM="xterm-256color", settings=setting)
     assert (b"\x1b[1;3" in shown) is coloured
 
 
@@ -173,7 +173,7 @@ except Said:
 @pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
 def test_logs_of_services_have_colours_where_they_are_wanted(setting: dict[str, str], coloured: bool) -> None:
     """On a terminal, unless NO_COLOR says otherwise: what the gate logs, what its HTTP server does, and errors."""
-    shown = on_terminal("-c", _SAYING, program=sys.executable, TERM="xterm", **setting)
+    shown = on_terminal("-c", _SAYING, program=sys.executable, TERM="xterm", settings=setting)
     assert all(words in shown for words in (b"structlog speaks", b"uvicorn speaks", b"IndexError"))
     assert (b"\x1b[" in shown) is coloured
 

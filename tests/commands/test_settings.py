@@ -131,7 +131,7 @@ def test_a_service_complains_of_everything_at_once(tmp_path: Path) -> None:
         "GATE61_ASK_BUDGET": "y",
         "GATE61_STATE": str(tmp_path / "none" / "gate.db"),
     }
-    done = run("serve", "--embedded", **wrong)
+    done = run("serve", "--embedded", settings=wrong)
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 2 and lines[0] == "gate61: settings are refused:" and len(lines) == 6, lines
     said = ("GATE61_STATE", "none for the default", "gate61 keys add", "GATE61_ASK_BUDGET is `y`")
@@ -152,7 +152,7 @@ def test_the_ask_service_complains_of_everything_at_once() -> None:
         "GATE61_ASK_BUDGET": "nan",
         "GATE61_LIST_BUDGET": "301",
     }
-    done = run("ask", **wrong)
+    done = run("ask", settings=wrong)
     said = done.stderr.decode()
     assert done.returncode == 2 and said.count("\n  - ") == len(wrong) + 1, said
     for name in (*wrong.keys() - {"GATE61_KEYS"}, "GATE61_KAFKA", "/nope"):
@@ -167,7 +167,7 @@ def test_the_desk_complains_of_everything_at_once(tmp_path: Path) -> None:
         "GATE61_DESK_URL": "http://desk",
         "GATE61_DESK_OIDC_ISSUER": "https://login.example",
     }
-    done = run("desk", "--store", store, **wrong)
+    done = run("desk", "--store", store, settings=wrong)
     said = done.stderr.decode()
     for words in ("do you mean GATE61_KAFKA?", "neither GATE61_URL", "DESK_URL is `", "CLIENT is", "SECRET_FILE is"):
         assert said.count(words) == 1, said
@@ -181,7 +181,7 @@ def test_the_alerts_complain_of_everything_at_once(tmp_path: Path) -> None:
     config, store = tmp_path / "alerts.toml", tmp_path / "alerts.db"
     config.write_text("a = 1")
     wrong = {"GATE61_URL": "h:8061", "GATE61_KEYS": "/nope", "GATE61_ALERT": "x"}
-    done = run("alerts", "--config", config, "--store", store, **wrong)
+    done = run("alerts", "--config", config, "--store", store, settings=wrong)
     said = done.stderr.decode()
     for words in ("do you mean GATE61_ALERTS", "GATE61_URL is no address", "`/nope`", "`a` is nothing", "no channel"):
         assert said.count(words) == 1, said
@@ -191,7 +191,7 @@ def test_the_alerts_complain_of_everything_at_once(tmp_path: Path) -> None:
 def test_the_doctor_finds_every_setting_that_cannot_be_used() -> None:
     """Exit 1, a finding each with what to do."""
     wrong = {"GATE61_REDIS": "redis://[::1", "GATE61_HEALTH": "127.0.0.1:99999"}
-    done = run("doctor", "--json", **wrong)
+    done = run("doctor", "--json", settings=wrong)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (1, b"")
     assert [f["what"].split()[0] for f in found] == ["GATE61_KAFKA", "GATE61_REDIS", "GATE61_HEALTH"]
@@ -228,6 +228,7 @@ def _complaints(file: Path, folder: Path) -> list[str]:
     ):
         with pytest.raises((SettingsRefused, ConfigRefused)) as refused:
             read()
+        assert isinstance(refused.value, SettingsRefused | ConfigRefused)
         found += refused.value.complaints
     return found
 
@@ -395,7 +396,7 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
 
 
 def test_a_reason_that_no_dead_letter_has_is_refused() -> None:
-    done = run("dlq", "list", "--reason", "FOO", **GOOD)
+    done = run("dlq", "list", "--reason", "FOO", settings=GOOD)
     assert done.returncode == 2 and b"`FOO` is no reason of a dead letter; there are NOT_UTF8, " in done.stderr
 
 

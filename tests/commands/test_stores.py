@@ -46,7 +46,7 @@ def test_a_store_that_cannot_be_opened_is_named(tmp_path: Path, words: tuple[str
     """A file in a folder that is not there; what is no store; both in one line."""
     for path in (tmp_path / "none" / "store.db", _no_store(tmp_path)):
         settings = {"GATE61_DESK_STORE": str(path), "GATE61_ALERTS_STORE": str(path)}
-        done = run(*words, **settings)
+        done = run(*words, settings=settings)
         assert done.returncode == 2 and done.stderr.count(b"\n") == 1, done
         assert f"`{path}` cannot be used: ".encode() in done.stderr and b"_STORE" in done.stderr
         assert b"Error)" not in done.stderr
@@ -75,7 +75,7 @@ def test_what_makes_no_store_refuses_a_name_that_is_misspelt(tmp_path: Path, wor
     before = other.read_bytes()
     for path in (misspelt, other):
         where = {"GATE61_DESK_STORE": str(path), "GATE61_ALERTS_STORE": str(path), "GATE61_ALERTS": str(config)}
-        done = run(*words, stdin=b"four words for rita", **where, SIEM=f"whsec_{b64encode(bytes(32)).decode()}")
+        done = run(*words, stdin=b"four words for rita", settings=where, SIEM=f"whsec_{b64encode(bytes(32)).decode()}")
         assert done.returncode == 2 and done.stdout == b"", done
         said = f"the store `{path}` cannot be used: there is none, and this makes none; see --store and GATE61_"
         assert said.encode() in done.stderr and done.stderr.count(b"\n") == 1
@@ -88,13 +88,13 @@ def test_people_are_in_the_desks_store_wherever_it_is_named(tmp_path: Path) -> N
     setting = {"GATE61_DESK_STORE": third}
     word = b"four words nobody guesses"
     add = ("users", "add", "st-lead", "--role", "approver")
-    added = run("desk", "--store", first, *add, stdin=word, **setting)
+    added = run("desk", "--store", first, *add, stdin=word, settings=setting)
     assert added.returncode == 0, added.stderr
     assert [file.name for file in tmp_path.glob("*.db")] == ["first.db"]
     for words in (("--store", first, "users", "list"), ("--store", other, "users", "list", "--store", first)):
-        assert b"st-lead" in run("desk", *words, **setting).stdout
-    assert run("desk", *add, "--store", other, stdin=word, **setting).returncode == 0
-    assert run("desk", *add, stdin=word, **setting).returncode == 0
+        assert b"st-lead" in run("desk", *words, settings=setting).stdout
+    assert run("desk", *add, "--store", other, stdin=word, settings=setting).returncode == 0
+    assert run("desk", *add, stdin=word, settings=setting).returncode == 0
     assert {file.name for file in tmp_path.glob("*.db")} == {"first.db", "other.db", "third.db"}
 
 

@@ -257,7 +257,7 @@ def test_what_stands_where_a_log_lost_its_end_is_seen_and_that_it_did_is_told() 
     """It has grown past what was seen of it: whoever read on from there would miss what came in between."""
     told: list[str | None] = []
     consumer = Cut()
-    tail = Tail(consumer, "flagged", told.append)  # type: ignore[arg-type]
+    tail = Tail(consumer, "flagged", told.append)
     tail.begin(None)
     assert tail.poll(0.1) == []
     assert consumer.sought == [5, 3] and told[-1] and "going on at 3" in told[-1]

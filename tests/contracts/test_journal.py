@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gate.dossier import Dossier
-from state.journal import Journal, Kept, Out, mark_of
+from state.journal import Journal, Kept, Log, Out, mark_of
 
 
 def _kept(raw: bytes, headers: str | None = None) -> Kept:
@@ -96,6 +96,7 @@ def test_an_entry_stands_under_its_number_and_mark(tmp_path: Path) -> None:
     journal.publish(b"one")
     journal.take(b"two", 5)
     journal.reject(_kept(b"\xff"))
-    for log, data in (("out", b"one"), ("taken", b"two"), ("rejected", b"\xff")):
+    marks: tuple[tuple[Log, bytes], ...] = (("out", b"one"), ("taken", b"two"), ("rejected", b"\xff"))
+    for log, data in marks:
         found = [journal.stands(log, *place) for place in ((1,), (1, mark_of(data)), (1, mark_of(b"x")), (2,))]
         assert found == [True, True, False, False]

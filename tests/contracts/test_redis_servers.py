@@ -156,7 +156,12 @@ def test_a_slot_that_moves_while_batches_are_written_loses_and_doubles_nothing(
     cluster: Cluster, store: RedisStore, key: str
 ) -> None:
     """Each batch that was not said to be written is done again from where the state is."""
-    moving = Thread(target=lambda: [cluster.move(key, SLOW) for _ in range(3)])
+
+    def move() -> None:
+        for _ in range(3):
+            cluster.move(key, SLOW)
+
+    moving = Thread(target=move)
     moving.start()
     n, met = 1, set()
     while moving.is_alive() or n < 100:

@@ -38,7 +38,7 @@ def store(redis: Redis, place: str) -> Iterator[RedisStore]:
 
 def _keys(redis: Redis, place: str) -> dict[bytes, bytes]:
     with redis.client() as client:
-        return {key: client.dump(key) for key in client.scan_iter(match=f"{{{place}}}*")}  # type: ignore[misc]
+        return {key: client.dump(key) for key in client.scan_iter(match=f"{{{place}}}*")}
 
 
 def test_a_batch_is_written_with_the_next_offset_and_the_outbox(store: RedisStore, redis: Redis, place: str) -> None:
@@ -81,13 +81,13 @@ async def test_who_only_reads_finds_what_a_worker_noted(
     store: RedisStore, redis: Redis, place: str, prefix: str
 ) -> None:
     """How far it has come, and over how many partitions its clients are spread: the same for all who ask."""
-    progress = Progress(store, 0, 4)
+    progress = Progress(store, 0, 4, "here")
     progress.actions, progress.looked, progress.recorded, progress.between = 42, 45, 17, 9
     progress.note(store, walking=False)
     store.commit(42)
     reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
     try:
-        assert (await reader.places(4))[3] == Place(45, 17, 4)
+        assert (await reader.places(4))[3] == Place(45, 17, 4, b"here")
     finally:
         await reader.close()
     with redis.client() as client:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +55,7 @@ class Listening(Office):
         """The desk reads by itself; wait until it has read all."""
         logs = {"taken": self.intake.taken, "out": self.intake.out}
         for _ in range(1_000):
-            last = {log: self.intake.run(lambda page=page: page(0, 1)).result() for log, page in logs.items()}
+            last = {log: self.intake.run(partial(page, 0, 1)).result() for log, page in logs.items()}
             known = await asyncio.to_thread(positions, self.engine, position)
             if all(known.get(log, 1) > number for log, (_, number) in last.items()):
                 return

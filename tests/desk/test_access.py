@@ -32,7 +32,7 @@ def routes(desk: Office) -> Iterator[tuple[str, APIRoute]]:
     """Every method and route of the desk."""
     for route in desk.app.routes:
         if isinstance(route, APIRoute):
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield method, route
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
 from streams.serve.app import Service
@@ -37,6 +38,7 @@ def ask(app: Any, asked: Callable[[Any], None]) -> int:
     app.router.lifespan_context = _runs_already
     many = 0
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         QUIET(given(case=operation.as_strategy())(asked))()
         many += 1

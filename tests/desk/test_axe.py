@@ -135,4 +135,4 @@ async def trouble(desk: Listening) -> None:
 
 def chain(desk: Listening, offer: str) -> str:
     """The first answer to an offer."""
-    return next(d["decision"] for d in desk.do(desk.decisions()) if d["offer"] == offer)
+    return next(str(d["decision"]) for d in desk.do(desk.decisions()) if d["offer"] == offer)

@@ -240,7 +240,7 @@ def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told],
         key = "constraint said_key primary key (source, id)"
         connection.execute(text(f"create table said (source text, id text, kind text, client text, {key})"))
     desk_at(ListFeed(), Nowhere(), old, lambda: 1)
-    assert positions(old, t.position) == marks(old, t.mark) == {}
+    assert not positions(old, t.position) and not marks(old, t.mark)
     fold(old, month)
     assert not t.made_anew(old)
     with whole.begin() as connection:

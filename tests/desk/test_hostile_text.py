@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.desk.chromium import Listening, Person, listening
 from tests.desk.desks import Office
+from tests.stories.telling import Event
 
 SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "\"><img src=x onerror='window.pwned=2'>"
@@ -41,7 +42,8 @@ async def hostile(desk: Listening) -> None:
         ("firm.contacted", {"by": REFERENCE, "means": "email", "content": "education"}),
     ):
         await desk.happens(kind, data, at="2026-03-02T06:00:00Z", client=client)
-    for n, thing in enumerate(({"asset": REFERENCE}, {"product": REFERENCE}, {"asset": REFERENCE, "link": True})):
+    things: tuple[Event, ...] = ({"asset": REFERENCE}, {"product": REFERENCE}, {"asset": REFERENCE, "link": True})
+    for n, thing in enumerate(things):
         offer = {"offer": f"{REFERENCE}/{n}", "service": "custody", "channel": ALL, "content": "offer", **thing}
         await desk.happens("offer.proposed", offer, client=client)
     asset = {"asset": REFERENCE, "class": "other", "technology": ALL, "type_group": ALL, "dti": ALL}
@@ -49,8 +51,13 @@ async def hostile(desk: Listening) -> None:
     campaign = {"campaign": REFERENCE, "by": "firm", "kind": "press", "countries": "*", "languages": [ALL]}
     await desk.happens("campaign.started", campaign, client=REFERENCE)
     source = f"//x/{SCRIPT}".replace(" ", "")
-    for spoiled in ({"id": ALL, "data": {}}, {"type": ALL}, {"source": source, "data": {ALL: ALL, "offer": ALL}}):
-        event = {"specversion": "1.0", "id": "r1", "source": "//x", "type": "gate61.offer.proposed.v1"}
+    spoilt: tuple[Event, ...] = (
+        {"id": ALL, "data": {}},
+        {"type": ALL},
+        {"source": source, "data": {ALL: ALL, "offer": ALL}},
+    )
+    for spoiled in spoilt:
+        event: Event = {"specversion": "1.0", "id": "r1", "source": "//x", "type": "gate61.offer.proposed.v1"}
         event |= {"subject": client, "time": "2026-03-03T12:00:00Z", "data": {}, **spoiled}
         assert (await desk.sender.send(event)).status == "rejected"
     await desk.hears()

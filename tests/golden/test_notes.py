@@ -1,8 +1,9 @@
 """How far a partition has come, as it is noted with its state: a worker of any version finds what another one noted."""
 
+from gate.dossier import BEFORE_EVERYTHING
 from streams.closings import Limit
 from streams.worker.merge import Log
-from streams.worker.progress import Place, Progress, place_of
+from streams.worker.progress import Came, Place, Progress, place_of
 
 STORED = {
     "policy": b"1",
@@ -18,6 +19,10 @@ STORED = {
     "walk": b"8",
     "greeted": b"1772445300000000",
     "acted": b"1772445600000000",
+    "told": b"1772445200000000",
+    "told-in": b"9.4",
+    "acted-in": b"42.2",
+    "kafka": b"tPxGfBqBSy6zDFzLcKbFNA",
     "learnt": b"1.9.6.40",
 }
 """Names and values as they lie in Redis. What they are called, and how they are written, never changes."""
@@ -42,7 +47,12 @@ def test_what_was_noted_is_found_and_noted_again_as_it_was() -> None:
     assert (progress.answers, progress.looked, progress.walked) == (31, 45, 8)
     assert (progress.recorded, progress.closed) == (1772445600000000, 1772445500000000)
     assert progress.former == (Limit(864000000000, 1772445400000000),) and progress.born == 1772400000000000
-    assert progress.came == {Log.BETWEEN: 1772445300000000, Log.ACTIONS: 1772445600000000}
+    assert progress.came == {
+        Log.POLICY: Came(BEFORE_EVERYTHING, None),
+        Log.REGISTER: Came(1772445200000000, 4),
+        Log.BETWEEN: Came(1772445300000000, None),
+        Log.ACTIONS: Came(1772445600000000, 2),
+    }
     progress.note(again, walking=True)
     assert again == STORED
 

@@ -29,8 +29,11 @@ def given(path: Path) -> bytes:
 
 def said(**environment: str) -> dict[str, bytes]:
     """What `gate61 decide` prints for every case, each in a run of its own, and for the demo month."""
-    out = {path.stem: run("decide", "-", stdin=given(path), **environment).stdout for path in sorted(CASES.glob("*"))}
-    return out | {"the demo month": run("decide", str(MONTH), **environment).stdout}
+    out = {
+        path.stem: run("decide", "-", stdin=given(path), settings=environment).stdout
+        for path in sorted(CASES.glob("*"))
+    }
+    return out | {"the demo month": run("decide", str(MONTH), settings=environment).stdout}
 
 
 def test_the_wire_has_not_changed() -> None:

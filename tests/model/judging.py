@@ -221,9 +221,8 @@ def _initiated(known: Known, offer: Event, request: Event) -> Iterator[Reason]:
 
 def is_record(filed: Event) -> bool:
     """Whether evidence is an inbound record of a request."""
-    kind = filed.data["kind"]
-    inbound = kind.startswith("inbound_") or kind == "session_log"
-    return inbound and filed.data["supports"] == "initiation"
+    kind, supports = str(filed.data["kind"]), str(filed.data["supports"])
+    return supports == "initiation" and (kind.startswith("inbound_") or kind == "session_log")
 
 
 def _searched(known: Known, filed: list[Event], at: int) -> set[str]:
@@ -256,7 +255,7 @@ def _typed(known: Known, offer: Event, offered: Thing, request: Event) -> Iterat
     about = frozenset(f"asset {name}" for name in assets)
     if len(assets) == 1:
         yield Reason("ASSET_NOT_NAMED", "flag", about)
-    apart = compared(known, *assets, at) if len(assets) == 2 else None
+    apart = compared(known, assets[0], assets[1], at) if len(assets) == 2 else None
     if apart:
         yield Reason(apart, "flag" if apart == "TYPE_NOT_ASSESSED" else "block", about)
 

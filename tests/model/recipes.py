@@ -6,11 +6,13 @@ few and times lie on a coarse grid, so that ties, exact limits and coincidences 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Data = dict[str, Any]
 
 MINUTE = 60_000_000
@@ -101,7 +103,7 @@ class Plan:
         """True that often."""
         return self.rng.random() < chance
 
-    def pick(self, values: Any, *weights: int) -> Any:
+    def pick(self, values: Iterable[T], *weights: int) -> T:
         """One of some values."""
         return self.rng.choices(list(values), weights or None)[0]
 

@@ -1,4 +1,4 @@
-"""Checks the story cases against the oracle: `python3 run_cases.py [FOLDER]`."""
+"""Checks the story cases against the oracle: `python3 -m tests.model.run_cases [FOLDER]`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from model.facts import moment
-    from model.oracle import Answer, answers
-else:
-    from .facts import moment
-    from .oracle import Answer, answers
+from .facts import moment
+from .oracle import Answer, answers
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 

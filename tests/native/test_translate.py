@@ -1,6 +1,7 @@
 """What becomes of msgspec's classes when the gate is compiled; whatever is not known is refused, not guessed."""
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -85,7 +86,12 @@ def file(space: dict[str, Any], said: Any) -> Any:
 def test_rows_are_those_of_msgspec_and_come_back() -> None:
     """The same bytes are stored, whoever stores them; and both read them."""
     plain, native = both()
-    for told in (lambda s: s["Asked"]((s["Thing"](1, "a"),), ("w",)), lambda s: s["Asked"](), lambda s: s["Told"]("t")):
+    tellings: tuple[Callable[[dict[str, Any]], Any], ...] = (
+        lambda s: s["Asked"]((s["Thing"](1, "a"),), ("w",)),
+        lambda s: s["Asked"](),
+        lambda s: s["Told"]("t"),
+    )
+    for told in tellings:
         before, after = file(plain, told(plain)), file(native, told(native))
         stored = msgspec.msgpack.encode(before)
         assert msgspec.msgpack.encode(after.packed()) == stored

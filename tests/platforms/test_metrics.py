@@ -16,7 +16,12 @@ from streams.web.metrics import Metrics as OfAsk
 from streams.worker.metrics import Metrics as OfWorker
 from tests.desk.desks import Office
 
-SERVICES = {"worker": OfWorker, "serve": OfServe, "ask": OfAsk, "alerts": OfAlerts}
+SERVICES: dict[str, type[OfWorker | OfServe | OfAsk | OfAlerts]] = {
+    "worker": OfWorker,
+    "serve": OfServe,
+    "ask": OfAsk,
+    "alerts": OfAlerts,
+}
 Row = tuple[str, list[str], str]
 
 

@@ -316,7 +316,7 @@ async def test_all_that_a_replay_publishes_is_in_the_document() -> None:
     letter = DeadLetter(
         "3:4", names.rejected.name, 3, 4, AT, example("client.located")["subject"].encode(), value, headers, errors
     )
-    replay = Replay(Producer(), Inputs(names, {names.actions.name: 48}, MINUTE), {})  # type: ignore[arg-type]
+    replay = Replay(Producer(), Inputs(names, {names.actions.name: 48}, MINUTE), {})
     assert [done.what async for done in replay.run([letter], AT)] == ["sent"]
     by_address = {c["address"]: resolved(c["messages"]) for c in DOCUMENT["channels"].values()}
     for topic, said, payload in sent:

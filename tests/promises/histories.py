@@ -100,7 +100,7 @@ class History:
     def request(self, client: str, at: datetime) -> None:
         """A request, mostly proven, and offers that follow it."""
         pick = self.pick
-        asset, product = pick([*ASSETS, None]), pick([None] * 3 + PRODUCTS)
+        asset, product = pick([*ASSETS, None]), pick([None, None, None, *PRODUCTS])
         service, transaction = pick(SERVICES), pick(["t1", "t2"])
         kind = pick(["request", "order", "order", "recurring_execution"])
         reply = self.maybe(0.2, f"e{self.random.randrange(1, len(self.events) + 6)}")
@@ -147,7 +147,7 @@ class History:
                 service=pick(SERVICES),
                 asset=pick([*ASSETS, None]),
                 product=pick([*PRODUCTS, None, None]),
-                by=pick([None] * 3 + ENTITIES),
+                by=pick([None, None, None, *ENTITIES]),
                 transaction=pick(["t1", "t2", None]),
                 channel="x",
                 content=pick(["offer", "offer", "service_notice", "education", "exit_help"]),

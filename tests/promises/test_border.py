@@ -475,8 +475,22 @@ def test_both_readers_agree_on_any_value(name: str, value: Any) -> None:
         assert quick == strict and repr(quick) == repr(strict)
 
 
-_ODD = (None, "", "x y", "a" * 129, "DE", "eth", "2026-03-02T10:00:00.1234567+01:00", 5, 5.0, 1e3, True, {}, [])
-_ODD_LISTS = (
+_ODD: tuple[object, ...] = (
+    None,
+    "",
+    "x y",
+    "a" * 129,
+    "DE",
+    "eth",
+    "2026-03-02T10:00:00.1234567+01:00",
+    5,
+    5.0,
+    1e3,
+    True,
+    {},
+    [],
+)
+_ODD_LISTS: tuple[list[object], ...] = (
     ["a"],
     ["a", "a"],
     [None],

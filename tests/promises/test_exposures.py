@@ -10,8 +10,9 @@ import pytest
 from gate.effects import Case
 from gate.policy import DAY, HOUR
 from state import MemoryStore
-from streams.embedded import Gate
+from streams.embedded import Effect, Gate
 from streams.index import Index
+from streams.wire import Rejected
 from tests.player import POLICY, play
 from tests.promises.working import calls
 from tests.stories.telling import Event, asks, campaign, country, entity, located, offer
@@ -81,15 +82,22 @@ def test_between_his_scopes_a_campaign_exposes_nobody() -> None:
     assert told == [f"campaign `c{n}` reached clients with open scopes" for n in (1, 2, 4)]
 
 
+def taken(gate: Gate, event: Event) -> list[Effect]:
+    """What follows from an event that is taken."""
+    effects = gate.take(json.dumps(event).encode())
+    assert not isinstance(effects, Rejected)
+    return effects
+
+
 def test_a_case_is_opened_once_by_whoever_takes_the_store_over() -> None:
     """What was told is known from what was noted."""
     told = [entity("firm", "firm"), located(), asks(), campaign("ads", at="1 h")]
     store = MemoryStore()
     first = Gate(POLICY, store)
-    found = [effect for event in told for effect in first.take(json.dumps(event).encode())]
+    found = [effect for event in told for effect in taken(first, event)]
     second = Gate(POLICY, store)
     again = [campaign("ads", at="2 h", id="v2"), located("FR", "ip"), campaign("new", at="3 h", countries=["FR"])]
-    later = [effect for event in again for effect in second.take(json.dumps(event).encode())]
+    later = [effect for event in again for effect in taken(second, event)]
     said = [[e.facts for e in effects if isinstance(e, Case)] for effects in (found, later)]
     assert said == [[(told[-1]["id"],)], [(again[-1]["id"],)]]
 

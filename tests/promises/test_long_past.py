@@ -116,7 +116,7 @@ def _as_it_happens(seed: int) -> list[Event]:
     events.sort(key=lambda e: (e["time"], e["type"] == OFFERED))
     at, found = datetime(2026, 1, 1, tzinfo=UTC), list[Event]()
     for event in {(e["source"], e["id"]): e for e in events}.values():
-        before = found[-1] if event["type"] == OFFERED and found else {"type": ""}
+        before: Event = found[-1] if event["type"] == OFFERED and found else {"type": ""}
         if before["type"] not in AT_ONCE or before["data"].get("offer") == event["data"].get("offer"):
             at += timedelta(minutes=1)
         found.append({**event, "time": at.isoformat(), "recordedtime": "2026-12-31T00:00:00Z"})

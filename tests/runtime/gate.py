@@ -51,6 +51,12 @@ class Setting:
             kafka.create(wanted, APPEND_TIME if of_time else {"retention.ms": "-1", "max.message.bytes": "8388608"})
         self.producer = KafkaProducer(bootstrap_servers=kafka.servers, acks="all", linger_ms=5, max_request_size=2**22)
 
+    @property
+    def server(self) -> Redis:
+        """Its Redis, where that is one server and no cluster."""
+        assert isinstance(self.redis, Redis)
+        return self.redis
+
     def worker(self, name: str = "w1", interpreted: bool = False, **settings: str) -> "Worker":
         """A worker, not started yet; compiled as `make native` left it, or interpreted as where there is no compiler."""
         return Worker(self, name, settings, interpreted)
@@ -190,3 +196,5 @@ class Worker(Process):
         if interpreted:
             program = [sys.executable, "-c", "from streams.cli import main; main()"]
         super().__init__([*program, "worker"], setting.folder / name, name, environment)
+        self.settings = environment
+        """Its environment."""

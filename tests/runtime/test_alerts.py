@@ -23,7 +23,7 @@ def setting(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> Setting:
 def test_what_a_worker_holds_and_takes_back_is_told_once_by_meaning(setting: Setting, tmp_path: Path) -> None:
     worker = setting.worker()
     worker.start()
-    environment = {**worker.environment, "SIEM_KEY": SHARED}
+    environment = {**worker.settings, "SIEM_KEY": SHARED}
     turns = list(zip(*(story(f"c-{n}") for n in range(CLIENTS)), strict=True))
     with receiving() as there:
         arguments = [*configured(tmp_path, there), "--since", "1h"]

@@ -68,7 +68,7 @@ class Worker:
         self.now: Instant = 0
         self.put(Log.POLICY, DEFAULT.read_bytes())
         self._partitions = [
-            Partition(n, PARTITIONS, self.followed, RedisStore(client, f"{topic}:{n}", cached=2), "0")  # type: ignore[arg-type]
+            Partition(n, PARTITIONS, self.followed, RedisStore(client, f"{topic}:{n}", cached=2), "0")
             for n in range(PARTITIONS)
         ]
         for partition in self._partitions:

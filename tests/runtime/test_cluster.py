@@ -54,7 +54,7 @@ async def test_all_that_uses_redis_works_on_a_cluster_also_in_trouble(
         offer = {"client": "nobody", "service": "custody", "channel": "email", "content": "offer"}
         answer = client.post("/v1/check", json=offer)
         assert (answer.status_code, answer.json()["leading"]) == (200, "INITIATION_UNKNOWN")
-    await _acts_are_taken(worker.environment, lambda: cluster.move(tags[partition_of(b"c-1", 4)]))
+    await _acts_are_taken(worker.settings, lambda: cluster.move(tags[partition_of(b"c-1", 4)]))
     examined = run(worker, "doctor")
     assert {line.split()[1] for line in examined.stdout.splitlines() if line.startswith("wrong")} <= {"topics"}
     assert all(f"127.0.0.1:{server.port}: append-only file on" in examined.stdout for server in cluster.servers)

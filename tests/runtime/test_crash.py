@@ -44,13 +44,13 @@ class Trouble:
 
     def kill_redis(self) -> None:
         """kill -9; the append-only file has what was acknowledged."""
-        self.setting.redis.kill()
+        self.setting.server.kill()
         time.sleep(0.5)
         self.setting.redis.start()
 
     def rob_redis(self) -> None:
         """Power fails: the last kilobytes never reached the disk."""
-        redis = self.setting.redis
+        redis = self.setting.server
         redis.kill()
         size = redis.written.stat().st_size
         redis.truncate(max(0, size - 300_000))

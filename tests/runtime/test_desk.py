@@ -74,7 +74,7 @@ async def test_two_people_release_what_a_worker_holds(setting: Setting, tmp_path
     worker.start()
     setting.publish(events())
     setting.caught_up()
-    gate, engine = gate_of(worker.environment, publishes=True), store_at(f"sqlite:///{tmp_path}/desk.db")
+    gate, engine = gate_of(worker.settings, publishes=True), store_at(f"sqlite:///{tmp_path}/desk.db")
     desk = desk_at(gate.feed(), gate.sender(), engine, now)
     for id, role in (("rita", Role.REVIEWER), ("anna", Role.APPROVER)):
         People(engine, QUICK).add(id, id, frozenset((role,)), PASSWORD, now())

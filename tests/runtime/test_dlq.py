@@ -63,7 +63,7 @@ def dead(setting: Setting, client: str, reason: str = "WRONG_PARTITION", value: 
 def dlq(setting: Setting, *words: str, **environment: str) -> Done:
     """One run of the command."""
     where = {"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": setting.prefix}
-    return run("dlq", *words, **where, **environment)
+    return run("dlq", *words, settings=where | environment)
 
 
 def told(done: Done) -> list[dict[str, Any]]:

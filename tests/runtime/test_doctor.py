@@ -40,7 +40,7 @@ def environment(kafka: Kafka, redis: Redis, prefix: str) -> Environment:
 
 def _doctor(environment: Environment) -> tuple[int, list[Finding]]:
     """The exit code, and what was found that is not in order."""
-    done = run("doctor", "--json", **environment)
+    done = run("doctor", "--json", settings=environment)
     assert not done.stderr, done.stderr
     found = [Finding(**{**row, "level": Level(row["level"])}) for row in map(json.loads, done.stdout.splitlines())]
     return done.returncode, [f for f in found if f.level is not Level.OK and "one broker" not in f.what]
@@ -85,9 +85,9 @@ def _transactions(environment: Environment) -> Iterator[KafkaProducer]:
 def test_a_gate_in_order_is_said_to_be(environment: Environment) -> None:
     """Exit 0, also with the warning that one broker is few; colours only where they are wanted."""
     assert _doctor(environment) == (0, [])
-    shown = on_terminal("doctor", **environment)
+    shown = on_terminal("doctor", settings=environment)
     assert b"\x1b[32mok" in shown and b"0 wrong" in shown
-    assert b"\x1b[32m" not in on_terminal("doctor", NO_COLOR="1", **environment)
+    assert b"\x1b[32m" not in on_terminal("doctor", NO_COLOR="1", settings=environment)
 
 
 def test_a_gate_at_work_is_in_order(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:
@@ -95,12 +95,12 @@ def test_a_gate_at_work_is_in_order(kafka: Kafka, redis: Redis, prefix: str, tmp
     setting = Setting(kafka, redis, prefix, tmp_path)
     worker = setting.worker()
     environment = {k: v for k, v in (worker.environment or {}).items() if k.startswith("GATE61_")}
-    assert run("topics", "apply", **environment).returncode == 0
+    assert run("topics", "apply", settings=environment).returncode == 0
     worker.start()
     try:
         setting.publish(json.loads(line) for line in case("03").splitlines())
         setting.caught_up()
-        done = run("doctor", **environment)
+        done = run("doctor", settings=environment)
     finally:
         worker.stop()
     assert done.returncode == 0, done.stdout.decode()
@@ -383,7 +383,7 @@ def test_state_that_belongs_to_its_topics_is_in_order(environment: Environment, 
     """Behind is where a worker may be."""
     _put(environment, "client-actions.v1", b"1", b"2")
     _stored(environment, redis, 0, 1)
-    done = run("doctor", **environment)
+    done = run("doctor", settings=environment)
     assert done.returncode == 0
     assert b"1 of 3 partitions have state; 1 records are to be read" in done.stdout
 

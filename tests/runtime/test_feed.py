@@ -45,7 +45,7 @@ async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_w
     worker.start()
     setting.publish(line.encode() for line in [*register(), *mixed(50)])
     setting.caught_up()
-    gate = gate_of(worker.environment, publishes=True)
+    gate = gate_of(worker.settings, publishes=True)
     feed, sender = gate.feed(), gate.sender()
     assert isinstance(feed, KafkaFeed)
     await feed.start({})
@@ -71,8 +71,9 @@ async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_w
     assert not late.done()
     worker.resume()
     assert (await late).status == "taken"
-    for each in (feed, again, sender):
-        await each.close()  # type: ignore[attr-defined]
+    await feed.close()
+    await again.close()
+    await sender.close()
     assert worker.stop() == 0
 
 
@@ -105,7 +106,7 @@ async def test_what_the_gate_rejects_is_told_as_rejected_alone_and_a_desk_reads_
     for topic, value, key, partition, beside in sent:
         setting.producer.send(topic, value, key=key, partition=partition, headers=beside).get(30)
     setting.caught_up()
-    feed = gate_of(worker.environment).feed()
+    feed = gate_of(worker.settings).feed()
     engine = store_at(f"sqlite:///{setting.folder}/desk.db")
     await feed.start({})
     found = await to_the_end(feed)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -437,7 +438,11 @@ class Alone:
 
     def create_batch(self) -> Any:
         held: list[bytes] = []
-        append = lambda value, **_: held.append(value) or held  # noqa: E731
+
+        def append(value: bytes, **_: object) -> list[bytes]:
+            held.append(value)
+            return held
+
         return SimpleNamespace(append=append, record_count=lambda: len(held), held=held)
 
     async def send_batch(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
@@ -466,7 +471,7 @@ def _governed(policy: Path, asked: Callable[[], object], *producers: Alone) -> K
         return dict.fromkeys(places, len(there))
 
     keeper._asker = SimpleNamespace(end_offsets=end_offsets)
-    keeper._sender = Sender(lambda: next(made))  # type: ignore[arg-type, return-value]
+    keeper._sender = Sender(lambda: next(made))
     return keeper
 
 
@@ -481,6 +486,11 @@ async def test_a_first_policy_that_could_not_be_published_is_by_another_producer
     assert next_.published == [DEFAULT.read_bytes()]
 
 
+def _insert(place: int, theirs: bytes, topic: list[bytes]) -> None:
+    """What the other one published, before or behind ours."""
+    topic.insert(1 - place, theirs)
+
+
 @pytest.mark.parametrize("place", [0, 1], ids=["came first", "came second"])
 async def test_of_two_workers_that_begin_at_once_with_two_policies_one_refuses_whichever_came_first(
     place: int,
@@ -490,9 +500,7 @@ async def test_of_two_workers_that_begin_at_once_with_two_policies_one_refuses_w
     other = own.replace(b"soft_hours = 24", b"soft_hours = 23")
     assert other != own
     for theirs in (other, own):
-        keeper = _governed(
-            DEFAULT, lambda: None, Alone(meanwhile=lambda topic, they=theirs: topic.insert(1 - place, they))
-        )
+        keeper = _governed(DEFAULT, lambda: None, Alone(meanwhile=partial(_insert, place, theirs)))
         if theirs == own:
             await keeper._govern()
         else:
@@ -526,9 +534,11 @@ async def test_a_loop_that_ends_by_itself_ends_the_worker(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(PartitionLoop, "run", broken)
     keeper = Keeper()
-    keeper._partitions, keeper._redis = 2, Client()
-    keeper._consumer = keeper._asker = keeper._sender = keeper._standing = None
-    keeper._looker = Looker(None)
+    one: Any = Client()
+    absent: Any = None
+    keeper._partitions, keeper._redis = 2, one
+    keeper._consumer = keeper._asker = keeper._sender = keeper._standing = absent
+    keeper._looker = Looker(absent)
     keeper._run(0)
     await asyncio.wait_for(keeper._running[0], 5)
     assert keeper.crashed

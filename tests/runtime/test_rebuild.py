@@ -58,7 +58,7 @@ def _key(setting: Setting, name: str) -> str:
 def _state(setting: Setting) -> dict[bytes, bytes]:
     with setting.redis.client() as client:
         keys = client.scan_iter(match=f"{{{setting.prefix}*", count=1000)
-        return {key: client.dump(key) for key in keys}  # type: ignore[misc]
+        return {key: client.dump(key) for key in keys}
 
 
 @pytest.mark.parametrize("which", ["actions", "between"])
@@ -87,13 +87,17 @@ def test_all_partitions_are_looked_for_before_one_is_made(setting: Setting, work
     assert not refused.stdout and _state(setting) == before
 
 
-def _rebuild(setting: Setting, monkeypatch: pytest.MonkeyPatch, told: Callable[[], None]) -> Rebuild:
+def _rebuild(setting: Setting, monkeypatch: pytest.MonkeyPatch, told: Callable[[], object]) -> Rebuild:
     """In this process, a record at a time; `told` is called after each."""
     monkeypatch.setattr("streams.worker.taking.BATCH_MEMORY", 1)
     made = settings(
         {"GATE61_KAFKA": setting.kafka.servers, "GATE61_REDIS": setting.redis.url, "GATE61_PREFIX": setting.prefix}
     )
-    rebuild = Rebuild(made, setting.redis.client(), lambda *_: told())
+
+    def told_of(*_: int) -> None:
+        told()
+
+    rebuild = Rebuild(made, setting.server.client(), told_of)
     assert rebuild.begin(beside=True) == 2
     return rebuild
 

@@ -34,7 +34,7 @@ class Trouble:
     """What Redis can do to those who trust it."""
 
     def __init__(self, setting: Setting) -> None:
-        self.redis = setting.redis
+        self.redis = setting.server
 
     def down(self) -> None:
         self.redis.kill()
@@ -155,7 +155,7 @@ def test_what_redis_refuses_is_said_by_the_worker_with_what_to_do(setting: Setti
         setting.publish(lines[200:])
         where = f"Redis at {setting.redis.url} refuses: "
         wait_until(lambda: f"{where}WRONGTYPE Operation against a key" in page(worker, "readyz")[1], 20)
-        client.restore(dossiers, 0, whole, replace=True)  # type: ignore[arg-type]
+        client.restore(dossiers, 0, whole, replace=True)
         setting.caught_up()
         client.config_set("requirepass", "quiet")
         client.client_kill_filter(_type="normal", skipme=True)

@@ -53,11 +53,11 @@ def certificates(folder: Path) -> tuple[Path, Path, Path]:
             builder = builder.add_extension(alternative, critical=False)
         made.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    key = keys[1].private_bytes(serialization.Encoding.PEM, *plain)
+    secret = keys[1].private_bytes(serialization.Encoding.PEM, *plain)
     paths = folder / "ca.pem", folder / "server.pem", folder / "server.key"
-    for path, content in zip(paths, (made[0], made[1], key), strict=True):
+    for path, content in zip(paths, (made[0], made[1], secret), strict=True):
         path.write_bytes(content)
-    (folder / "store.pem").write_bytes(key + made[1] + made[0])
+    (folder / "store.pem").write_bytes(secret + made[1] + made[0])
     return paths
 
 

@@ -20,7 +20,7 @@ ALL = len(topics())
 
 def _topics(kafka: Kafka, prefix: str, *arguments: str, **environment: str) -> Done:
     settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix, "GATE61_PARTITIONS": "3"}
-    return run("topics", *arguments, **(settings | environment))
+    return run("topics", *arguments, settings=settings | environment)
 
 
 def _planned(kafka: Kafka, prefix: str, **environment: str) -> dict[str, dict[str, Any]]:
@@ -174,7 +174,7 @@ def test_without_topics_commands_say_at_once_what_to_do(kafka: Kafka, redis: Red
     settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix, "GATE61_REDIS": redis.url}
     for words in (("policy", "publish", "deploy/policy/default.toml"), ("rebuild", "--yes"), ("rebuild", "--check")):
         begun = monotonic()
-        done = run(*words, **settings)
+        done = run(*words, settings=settings)
         assert done.returncode == 1 and monotonic() - begun < 20, words
         assert b"there is no topic" in done.stderr and b"`gate61 topics apply` makes it" in done.stderr
 
@@ -185,9 +185,9 @@ def test_a_policy_is_compared_with_the_one_in_force(kafka: Kafka, prefix: str, t
     strict = tmp_path / "strict.toml"
     strict.write_text(DEFAULT.read_text().replace("soft_hours = 24", "soft_hours = 1"))
     settings = {"GATE61_KAFKA": kafka.servers, "GATE61_PREFIX": prefix}
-    first = run("policy", "publish", str(strict), **settings)
+    first = run("policy", "publish", str(strict), settings=settings)
     assert first.returncode == 0 and b"window.soft_hours: 24 -> 1" in first.stdout, first
-    again = run("policy", "publish", str(strict), **settings)
+    again = run("policy", "publish", str(strict), settings=settings)
     assert b"the same as what was in force" in again.stdout
-    back = run("policy", "publish", str(DEFAULT), **settings)
+    back = run("policy", "publish", str(DEFAULT), settings=settings)
     assert b"window.soft_hours: 1 -> 24" in back.stdout and b"a version of its own" in back.stderr

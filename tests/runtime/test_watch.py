@@ -159,7 +159,7 @@ def test_a_reader_who_has_had_enough_ends_it(setting: Setting) -> None:
     """Also while nothing is to be shown."""
     put(setting, event())
     env = ENVIRONMENT | {"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": setting.prefix}
-    words = [PROGRAM, "watch", "--from-start"]
+    words = [str(PROGRAM), "watch", "--from-start"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as program:
         assert program.stdout and program.stderr
         assert b"NEW_SERVICE_TYPE" in program.stdout.readline()
@@ -191,7 +191,7 @@ def test_on_a_terminal_there_is_a_screen(
         "TERM": "xterm-256color",
     }
     env = {k: v for k, v in env.items() if k != "NO_COLOR"} | setting_of_colour
-    words = [PROGRAM, "watch", "--from-start"]
+    words = [str(PROGRAM), "watch", "--from-start"]
     with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True) as program:
         os.close(slave)
         shown = _until(master, b"nobody asked")

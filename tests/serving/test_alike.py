@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate import same_type
 from gate.facts import AssetClassified, Fact, Instant, ProductClassified, RegisterSaid, Thing
 from gate.register import Register
 from gate.same_type import Pair, compare
@@ -92,7 +93,7 @@ def test_products_are_mapped_either_way() -> None:
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many comparisons were made."""
     made = [0]
-    between: Callable[..., object] = module.between
+    between: Callable[..., object] = same_type.between
 
     def counted(*given: object) -> object:
         made[0] += 1

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gate import arrival
 from gate.arrival import HISTORY_NEEDED
 from gate.packing import replaced
 from gate.policy import HOUR
@@ -21,7 +22,7 @@ from tests.player import POLICY
 from tests.promises.histories import ASSETS, PRODUCTS, SERVICES, History, history
 from tests.serving.service import Clock, Event, post, serving
 from tests.serving.test_events import NOW, OFFER, TOLD
-from tests.stories.telling import HERE, arrived, asks, clean_client, in_order, located, product, proven
+from tests.stories.telling import HERE, Words, arrived, asks, clean_client, in_order, located, product, proven
 
 SHAPE = {"decision", "synchronous", "read_up_to", "recorded_at", "supersedes", "because"}
 """What an answer to a question does not share with a decision."""
@@ -69,7 +70,7 @@ def test_the_question_is_answered_like_the_event(tmp_path: Path, seed: int, monk
     """Same verdict, sendability, limit, reasons, scope: at any point of any history, and the store is as before."""
     events, made, random = history(seed), History(seed, 40), Random(seed)
     path, verdicts, whole = tmp_path / "gate.db", Counter[str](), 0
-    step = check.step
+    step = arrival.step
 
     def counted(*given: Any) -> Any:
         nonlocal whole
@@ -282,7 +283,7 @@ def test_the_list_holds_what_was_asked_for_and_its_like(tmp_path: Path) -> None:
 
 def test_mapped_products_are_listed(tmp_path: Path) -> None:
     """Staking was asked for, and somebody mapped another product to it."""
-    words = [clean_client(product="staking"), product("earn", "staking"), product("margin")]
+    words: list[Words] = [clean_client(product="staking"), product("earn", "staking"), product("margin")]
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:
         post(client, *in_order(words))
         listed = client.get("/v1/clients/anna/may-send").json()["may_send"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from streams.web import listening, requests
 from tests.serving.service import everything, post, process, serving
@@ -139,7 +139,7 @@ def _part(slow: socket.socket) -> bytes:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[tuple[str, int]]:
+def served(app: ASGIApp) -> Iterator[tuple[str, int]]:
     """The application on a socket, in a thread of its own; its life is that of whoever made it."""
     server = uvicorn.Server(uvicorn.Config(app, http=listening.Prompt, lifespan="off", log_level="warning"))
     listener = socket.create_server(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ import json
 import tracemalloc
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 from fastapi import Request
@@ -480,5 +481,9 @@ def test_whoever_reads_on_from_a_place_that_another_store_has_not_is_told(tmp_pa
         assert client.get(f"/v1/{log}", params=place | {"mark": "none"}).status_code == 422
         if log == "out":
             events = {"accept": "text/event-stream"}
-            for sse in ({"headers": events, "params": beyond}, {"headers": events | {"last-event-id": "99"}}):
-                assert client.get("/v1/out", **sse).status_code == 409  # type: ignore[arg-type]
+            readers: tuple[dict[str, Any], ...] = (
+                {"headers": events, "params": beyond},
+                {"headers": events | {"last-event-id": "99"}},
+            )
+            for sse in readers:
+                assert client.get("/v1/out", **sse).status_code == 409

@@ -80,7 +80,7 @@ def test_every_route_asks_for_its_scope(tmp_path: Path) -> None:
     line = json.dumps(TOLD[0])
     check = {"client": "anna", **OFFER["data"]}
     with serving(tmp_path / "gate.db", Clock(NOW), keys=keys) as client:
-        routes = [
+        routes: list[tuple[str, str, str, dict[str, Any]]] = [
             ("publish", "POST", "/v1/events", {"content": line, "headers": LINES}),
             ("ask", "GET", "/v1/out", {}),
             ("ask", "GET", "/v1/rejected", {}),

@@ -4,12 +4,12 @@ import asyncio
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.testclient import TestClient
 
 from state import Journal
 from streams.serve.app import Service
@@ -113,7 +113,7 @@ def test_where_a_later_portion_fails_it_is_said_what_was_taken(tmp_path: Path, m
             raise sqlite3.OperationalError("database or disk is full")
         commit(journal)
 
-    told = ["{no", *TOLD, OFFER]
+    told: list[Event | str] = ["{no", *TOLD, OFFER]
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:
         with monkeypatch.context() as failing:
             failing.setattr(Journal, "commit", full)
@@ -132,6 +132,6 @@ def test_where_a_later_portion_fails_it_is_said_what_was_taken(tmp_path: Path, m
         assert everything(client) == said_again
 
 
-def _sent(client: TestClient, told: list[Event | str]) -> httpx.Response:
+def _sent(client: httpx.Client, told: Sequence[Event | str]) -> httpx.Response:
     lines = [line if isinstance(line, str) else json.dumps(line) for line in told]
     return client.post("/v1/events", content="\n".join(lines), headers=LINES)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -26,12 +27,12 @@ class Watched(Intake):
         super().__init__(POLICY, path, Clock(NOW))
         self.looks: Counter[str] = Counter()
 
-    def out(self, after: int, limit: int, mark: str | None = None) -> list[Out]:
+    def out(self, after: int, limit: int, mark: str | None = None) -> tuple[Sequence[Out], int]:
         """As the gate's."""
         self.looks["out"] += 1
         return super().out(after, limit, mark)
 
-    def taken(self, after: int, limit: int, mark: str | None = None) -> list[Taken]:
+    def taken(self, after: int, limit: int, mark: str | None = None) -> tuple[Sequence[Taken], int]:
         """As the gate's."""
         self.looks["taken"] += 1
         return super().taken(after, limit, mark)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from gate.facts import Instant
 from gate.instants import text
@@ -23,7 +23,7 @@ class Alone:
     """The partition, its logs and its Redis; each event is appended a millisecond after the one before."""
 
     def __init__(self, cached: int = 1000, redis: Any = None) -> None:
-        self.redis = redis or FakeRedis()
+        self.redis = cast(Any, redis or FakeRedis())
         self.followed = Followed()
         self.store = RedisStore(self.redis, "t:0", cached=cached)
         self.actions: list[Record] = []

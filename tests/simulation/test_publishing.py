@@ -120,15 +120,15 @@ async def test_who_waits_for_a_producer_that_was_replaced_publishes_by_the_next(
     silent, next_ = Silent(names.notices.name), Broker()
     made = iter([silent, next_])
     next_.start = silent.start  # type: ignore[attr-defined]
-    sender = Sender(lambda: next(made))  # type: ignore[arg-type, return-value]
+    sender = Sender(lambda: next(made))
     publisher = KafkaPublisher(sender, names)
     outbox = [output(DECISIONS, 1), output(NOTICES, 1)]
     waiting = create_task(publisher.publish(outbox))
     await sleep(0.05)
-    await sender.replace(silent)  # type: ignore[arg-type]
+    await sender.replace(silent)
     with pytest.raises(ProducerClosed):
         await wait_for(waiting, 5)
-    assert silent.stopped and sender.producer is next_  # type: ignore[comparison-overlap]
+    assert silent.stopped and sender.producer is next_
     await publisher.publish(outbox)
     assert next_.logs == {names.notices.name: [output(NOTICES, 1).value]}
 
@@ -139,7 +139,7 @@ async def test_no_publishing_lasts_for_ever(monkeypatch: pytest.MonkeyPatch) -> 
     names, next_ = topics(), Broker()
     made = iter([silent := Silent(names.notices.name), next_])
     next_.start = silent.start  # type: ignore[attr-defined]
-    publisher = KafkaPublisher(Sender(lambda: next(made)), names)  # type: ignore[arg-type, return-value]
+    publisher = KafkaPublisher(Sender(lambda: next(made)), names)
     with pytest.raises(KafkaTimeoutError, match="nothing says that what was published is kept"):
         await wait_for(publisher.publish([output(NOTICES, 1)]), 5)
     await publisher.publish([output(NOTICES, 1)])

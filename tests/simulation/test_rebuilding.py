@@ -125,7 +125,7 @@ def test_state_made_anew_is_the_same(clocks: str) -> None:
     for seed in range(20):
         world = with_clocks(seed, CLOCKS[clocks])
         for number in range(PARTITIONS):
-            made = _rebuilt(world, number)._redis.data  # type: ignore[attr-defined]
+            made = _rebuilt(world, number)._redis.data
             if _kept(made, number, near) != _kept(world.redis.data, number, near):
                 others.append(seed)
     assert len(others) <= (0 if near else 2), f"seeds {others}"

@@ -94,7 +94,7 @@ def test_portions_change_no_byte(monkeypatch: pytest.MonkeyPatch, bound: str, se
         world: World = asyncio.run(simulate(seed, planned, FAULTS if seed % 4 else 0.0))
         assert _published(world, DECISIONS) == _by_id(said, "gate61.offer"), f"seed {seed}"
         for number in range(PARTITIONS):
-            made = _rebuilt(world, number)._redis.data  # type: ignore[attr-defined]
+            made = _rebuilt(world, number)._redis.data
             assert _kept(made, number, True) == _kept(world.redis.data, number, True), f"seed {seed}"
 
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_taken_is_kept_whatever_goes_wrong() -> None:
 
 
 SECONDS, HOURS = 1_000_000, 3_600_000_000
-CLOCKS = {
+CLOCKS: dict[str, Mapping[int, float]] = {
     "register behind": {REGISTER: 1.5 * SECONDS, BETWEEN: 0.7 * SECONDS},
     "register ahead": {REGISTER: -1.5 * SECONDS, BETWEEN: -0.7 * SECONDS},
     "register far behind": {REGISTER: 3 * HOURS, BETWEEN: HOURS},
@@ -192,7 +192,7 @@ def test_what_merged_clients_tell_each_other_arrives() -> None:
         planned, _ = plan(events)
         world = asyncio.run(simulate(seed, planned, FAULTS))
         have = _stands(_published(world, DECISIONS))
-        for asked, answer in asked_again([json.loads(p.line) for p in planned]).items():
+        for asked, answer in asked_again([json.loads(p.line or b"") for p in planned]).items():
             assert VERDICTS.index(have[asked]) >= VERDICTS.index(answer["verdict"]), f"seed {seed}, {asked}"
 
 

@@ -66,7 +66,7 @@ class World:
         self.clock: Instant = 0
         self.logs: dict[tuple[int, int], list[Record]] = {}
         self.redis = FakeRedis()
-        self.copies: list[dict[str, Any]] = []
+        self.copies: list[dict[bytes, Any]] = []
         self.happened: list[str] = []
         self.effects: list[str] = []
         self.behind: dict[int, Instant] = {}

@@ -348,7 +348,8 @@ def test_a_narrowing_of_a_version_and_of_its_campaign() -> None:
         "CAMPAIGN_EXPOSURE"
     )
     assert answer(told, narrowed("v1", BTC, at="1 h"), narrowed("ads", at="90 min"), offer()) == ALLOWED
-    for leaves in (([], BTC), (BTC, [])):  # Of two at one time the one that leaves it to count.
+    orders: list[tuple[list[Event], list[Event]]] = [([], BTC), (BTC, [])]
+    for leaves in orders:  # Of two at one time the one that leaves it to count.
         both = [narrowed("ads", leaves[0]), narrowed("v1", leaves[1])]
         assert answer(told, both, offer()) == blocked("CAMPAIGN_EXPOSURE")
 

@@ -226,7 +226,7 @@ def test_who_filed_what_was_cut_may_not_approve_it_when_another_files_it_again()
         mail("last", "40 min", "st-c"),
         proven("last", "40 min")[1:],
     ]
-    told = [HERE, first, busy(1, 40), again]
+    told: list[Words] = [HERE, first, busy(1, 40), again]
     last = offer("1 h", transaction="tl")
     for by, expected, opened in (
         ("st-a", blocked("EVIDENCE_UNAPPROVED"), ["SAME_PERSON_TWICE"]),
@@ -266,7 +266,13 @@ def test_evidence_that_is_withdrawn_after_its_first_filing_was_cut() -> None:
     """It was filed again for another request since; the answer that leant on it is taken back."""
     first = [asks(id="r0", transaction="t0"), mail("r0", "0 h", "st-a"), approved("mail", "0 h"), search("r0", "0 h")]
     first += [approved("search-r0", "0 h"), offer("30 s", id="first", transaction="t0")]
-    told = [HERE, first, busy(1, 40), asks(at="40 min", id="last", transaction="tl"), mail("last", "40 min", "st-a")]
+    told: list[Words] = [
+        HERE,
+        first,
+        busy(1, 40),
+        asks(at="40 min", id="last", transaction="tl"),
+        mail("last", "40 min", "st-a"),
+    ]
     found = answers(*told, retracted("mail", "50 min"), of="first")
     assert found == [ALLOWED, blocked("EVIDENCE_ABSENT")]
 

@@ -186,7 +186,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # It retries what it complains of.
-    given = {"clients": clients, "rounds": rounds, "seconds": seconds}
+    given: dict[str, Any] = {"clients": clients, "rounds": rounds, "seconds": seconds}
     plan = (QUICK if quick else FULL)._replace(**{name: value for name, value in given.items() if value is not None})
     bench = Bench([r for r in RIVALS if not names or r.name in names], plan, parts, partitions)
     results = bench.run()

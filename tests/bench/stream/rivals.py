@@ -58,7 +58,7 @@ class Rival(NamedTuple):
                 "BENCH_COMMIT": str(run.commit_seconds),
             }
             paths = {"PATH": os.environ["PATH"], "HOME": str(run.folder)}
-            child = Process(self.command, run.folder, self.name, paths | given | self.environment)
+            child = Process(self.command, run.folder, self.name, {**paths, **given, **self.environment})
         child.start()
         return child
 
@@ -74,7 +74,7 @@ def _gate61(rival: Rival, run: Run) -> Process:
         "GATE61_INSTANCE": "bench",
         "GATE61_HEALTH": f"127.0.0.1:{free_port()}",
     }
-    return Process(rival.command, run.folder, rival.name, environment | rival.environment)
+    return Process(rival.command, run.folder, rival.name, {**environment, **rival.environment})
 
 
 class _Event(msgspec.Struct):
@@ -93,7 +93,8 @@ class _Theirs(msgspec.Struct):
     event: str
 
 
-_ours, _theirs, _copied = (msgspec.json.Decoder(kind) for kind in (_Ours, _Theirs, _Event))
+_ours, _theirs = msgspec.json.Decoder(_Ours), msgspec.json.Decoder(_Theirs)
+_copied = msgspec.json.Decoder(_Event)
 
 
 def answered(rival: Rival, value: bytes) -> str:

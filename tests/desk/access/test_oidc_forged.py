@@ -358,6 +358,7 @@ claims = st.dictionaries(
 def test_no_odd_claims_are_believed(odd: Claims) -> None:
     """Signed well or not: a nonce of ours is in none of them."""
     signed = f"{b64({'alg': 'RS256', 'kid': 'one'})}.{b64(odd)}"
+    assert KEY.private_key
     sign = KEY.private_key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     token = Token(f"{signed}.{b64(sign)}", "x")
     with pytest.raises(NotBelieved):
