@@ -3,6 +3,6 @@
 from state.journal import Journal
 from state.memory import MemoryStore
 from state.sqlite import SqliteStore
-from state.store import Store
+from state.store import RegisterStore, Store
 
-__all__ = ["Journal", "MemoryStore", "SqliteStore", "Store"]
+__all__ = ["Journal", "MemoryStore", "RegisterStore", "SqliteStore", "Store"]

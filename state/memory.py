@@ -92,11 +92,11 @@ class MemoryStore:
         return map(self.dossier, list(self._packed))
 
     def learn(self, fact: Fact) -> None:
-        """See `Store`."""
+        """See `RegisterStore`."""
         self._register.append(fact)
 
     def learnt(self) -> list[Fact]:
-        """See `Store`."""
+        """See `RegisterStore`."""
         return list(self._register)
 
     def note(self, name: str, data: bytes) -> None:

@@ -10,7 +10,6 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch`, how many `clients`, `notes` and `ids` there are |
 | `{tag}:dossiers` | hash: client to the number of his records and his dossier |
 | `{tag}:history:CLIENT` | list of records |
-| `{tag}:register` | list of register facts (of an embedded gate; a worker has them from their topic) |
 | `{tag}:notes` | hash |
 | `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
 | `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
@@ -26,7 +25,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from gate.dossier import Dossier
-from gate.facts import Fact, Instant
+from gate.facts import Instant
 from gate.history import Record
 from gate.policy import DAY
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
@@ -116,7 +115,10 @@ def unpacked(where: str, client: str, stored: bytes | None) -> tuple[Dossier, in
 
 
 class RedisStore:
-    """A `Store` over one partition. Nothing reaches Redis before `commit`; after a failure call `assign` again."""
+    """A `Store` over one partition, once `assign` was called. Nothing reaches Redis before `commit`.
+
+    After a failure call `assign` again.
+    """
 
     def __init__(self, client: Redis | Servers, partition: str, cached: int = CACHED_DOSSIERS, below: str = "") -> None:
         """`below` is for a second state of the same partition, kept beside the first."""
@@ -140,7 +142,6 @@ class RedisStore:
         self._dirty: dict[str, Dossier] = {}
         self._records: dict[str, list[bytes]] = {}
         self._ahead: dict[str, list[bytes]] = {}
-        self._register: list[bytes] = []
         self._notes: dict[str, bytes] = {}
         self._known_ids: dict[bytes, tuple[int, bytes] | None] = {}
         self._new_ids: dict[bytes, tuple[int, bytes]] = {}
@@ -153,15 +154,6 @@ class RedisStore:
     def assign(self) -> Assigned:
         """Become the owner: from now on nobody else's writes go through."""
         self.rollback()
-        self._now = self._week = 0  # Redis may have gone back: what it says counts, not what was known before.
-        return self._own()
-
-    @property
-    def _redis(self) -> Any:
-        """The server that has the partition's keys."""
-        return server_of(self._client, self._tag)
-
-    def _own(self) -> Assigned:
         if isinstance(self._client, Servers):
             self._client.look()  # The slot may have moved, which may be why the partition is assumed anew.
         self._token = token_hex(16)
@@ -173,9 +165,14 @@ class RedisStore:
         there += map(self._redis.hlen, self._ids_of(self._week))
         others = not self._batch and any_ids(self._redis, self._tag)
         examine(self._tag, Written(self._batch, written, there, outbox is not None, others))
-        self._now = max(self._now, self._week)
+        self._now = self._week  # Redis may have gone back: what it says counts, not what was known before.
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox or b"")
+
+    @property
+    def _redis(self) -> Any:
+        """The server that has the partition's keys."""
+        return server_of(self._client, self._tag)
 
     def _ids_of(self, week: int) -> list[bytes]:
         """The keys of the ids that are looked up in that week."""
@@ -246,8 +243,6 @@ class RedisStore:
             self._ahead = dict(zip(few, pipe.execute(), strict=True)) if few else {}
 
     def _weeks(self) -> list[int]:
-        if not self._token:
-            self._own()
         return sorted((w for w in self._buckets if w >= self._now - 1), reverse=True)
 
     def recorded(self, at: Instant) -> None:
@@ -284,15 +279,6 @@ class RedisStore:
             if client.decode() not in self._dirty:
                 yield unpacked(self._tag, client.decode(), packed)[0]
         yield from self._dirty.values()
-
-    def learn(self, fact: Fact) -> None:
-        """See `Store`."""
-        self._register.append(record_to_bytes(Record(fact)))
-
-    def learnt(self) -> list[Fact]:
-        """See `Store`."""
-        stored = (*self._redis.lrange(self._key("register"), 0, -1), *self._register)
-        return [fact for r in stored if (fact := record_from_bytes(r).fact)]
 
     def note(self, name: str, data: bytes) -> None:
         """See `Store`."""
@@ -341,10 +327,9 @@ class RedisStore:
     def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
         """See `Store`: all of it in one transaction, with the next offset and the outputs to publish.
 
-        Raises `Fenced`, `Moved` or `StateLost`; then, as after any other error, only `assign` helps.
+        Raises `Fenced`, `Moved` or `StateLost`; then, as after any other error, only `assign` helps. So does it where it
+        was not called yet: who does not own the partition may read what is there, and writes nothing.
         """
-        if not self._token:
-            self._own()
         then = self._next if next_offset is None else next_offset
         if self._now != self._week:
             self.note(WEEK_OF_IDS, str(self._now).encode())
@@ -376,8 +361,6 @@ class RedisStore:
         if self._dirty:
             pairs = [v for c, d in self._dirty.items() for v in (c.encode(), self._packed(c, d))]
             changes.append((b"HSET", dossiers, *pairs))
-        if self._register:
-            changes.append((b"RPUSH", self._key("register").encode(), *self._register))
         if self._notes:
             changes.append((b"HSET", notes, *(v for k, n in self._notes.items() for v in (k.encode(), n))))
         for week in self._weeks_added():
@@ -407,7 +390,7 @@ class RedisStore:
 
     def _settle(self) -> None:
         self._buckets = {w for w in self._buckets if w >= self._now - 1}.union(self._weeks_added())
-        self._dirty, self._records, self._register, self._notes = {}, {}, [], {}
+        self._dirty, self._records, self._notes = {}, {}, {}
         self._ahead = {}
         self._known_ids, self._new_ids = {}, {}
         self._trim(())

@@ -64,11 +64,11 @@ class SqliteStore:
         return (dossier_from_bytes(row[0]) for row in rows)
 
     def learn(self, fact: Fact) -> None:
-        """See `Store`."""
+        """See `RegisterStore`."""
         self._write("insert into register (data) values (?)", record_to_bytes(Record(fact)))
 
     def learnt(self) -> list[Fact]:
-        """See `Store`."""
+        """See `RegisterStore`."""
         rows = self._db.execute("select data from register order by number")
         return [fact for row in rows if (fact := record_from_bytes(row[0]).fact)]
 

@@ -1,4 +1,4 @@
-"""What a store must do: all that one gate remembers, whatever is behind it.
+"""What a store must do: all that one gate remembers of its clients, whatever is behind it.
 
 One contract suite runs over every store (tests/contracts).
 """
@@ -12,7 +12,7 @@ from gate.history import Record
 
 
 class Store(Protocol):
-    """Two tiers of memory, the register's facts, the ids seen.
+    """Two tiers of memory, notes, the ids seen.
 
     Writes are visible at once and last from `commit` on: all since the last `commit`, or none.
     """
@@ -28,12 +28,6 @@ class Store(Protocol):
 
     def dossiers(self) -> Iterator[Dossier]:
         """Every client's dossier, in any order; read them, change nothing meanwhile."""
-
-    def learn(self, fact: Fact) -> None:
-        """Append a fact to the register's."""
-
-    def learnt(self) -> list[Fact]:
-        """The register's facts in the order of arrival."""
 
     def note(self, name: str, data: bytes) -> None:
         """Replace a small value of the runtime's own."""
@@ -58,3 +52,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go; what was not committed is lost."""
+
+
+class RegisterStore(Store, Protocol):
+    """A store of all that an embedded gate remembers: the register's facts too, which a worker has from their topic."""
+
+    def learn(self, fact: Fact) -> None:
+        """Append a fact to the register's."""
+
+    def learnt(self) -> list[Fact]:
+        """The register's facts in the order of arrival."""

@@ -14,7 +14,7 @@ from gate.effects import Answer, Case, Greeting, Notice
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
-from state import Store
+from state import RegisterStore
 from state.notes import CLOSED, FORMER_LIMITS, RECORDED
 from streams import publish
 from streams.clients import Clients
@@ -33,7 +33,7 @@ _HARD = "hard"
 class Gate:
     """One gate over one store; `take` is called for one line after the other."""
 
-    def __init__(self, policy: Policy, store: Store, at_once: int | None = None) -> None:
+    def __init__(self, policy: Policy, store: RegisterStore, at_once: int | None = None) -> None:
         """From one `begin` to the next `at_once` scopes are closed at most; None closes all that are due."""
         self.policy = policy
         self._at_once = self._room = at_once

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gate.history import Record
 from gate.policy import Policy
-from state import MemoryStore, Store
+from state import MemoryStore, RegisterStore
 from streams.embedded import Gate
 from streams.policy_file import load
 from streams.wire import Rejected
@@ -62,7 +62,7 @@ def lines_of(gate: Gate, line: bytes) -> tuple[Rejected | None, list[bytes]]:
 
 def play(
     given: Iterable[dict[str, Any] | str],
-    store: Store | None = None,
+    store: RegisterStore | None = None,
     policy: Policy = POLICY,
     then: Mapping[int, Policy] | None = None,
 ) -> Played:

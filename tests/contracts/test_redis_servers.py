@@ -37,6 +37,12 @@ def _write(store: RedisStore, n: int, before: Callable[[], None] = lambda: None)
     store.commit(n, b"outputs %d" % n)
 
 
+def _owned(servers: Servers, place: str) -> RedisStore:
+    made = RedisStore(servers, place)
+    made.assign()
+    return made
+
+
 def _holds(store: RedisStore, n: int) -> bool:
     """Whether its partition holds the first n batches, each once, and nothing else."""
     held = store.assign() == (n, b"outputs %d" % n) and store.dossier("cl-1").horizon == n
@@ -64,8 +70,7 @@ def servers(cluster: Cluster) -> Iterator[Servers]:
 @pytest.fixture
 def store(servers: Servers, place: str) -> RedisStore:
     """With one batch written."""
-    made = RedisStore(servers, place)
-    made.assign()
+    made = _owned(servers, place)
     _write(made, 1)
     return made
 
@@ -73,7 +78,7 @@ def store(servers: Servers, place: str) -> RedisStore:
 def test_a_partition_lies_on_one_server_and_partitions_on_all(cluster: Cluster, servers: Servers, prefix: str) -> None:
     """Whichever of them is named."""
     for number in range(12):
-        _write(RedisStore(servers, f"{prefix}t:{number}"), 1)
+        _write(_owned(servers, f"{prefix}t:{number}"), 1)
     places = [cluster.holder(f"{{{prefix}t:{number}}}:") for number in range(12)]
     assert {server.port for server in places} == {server.port for server in cluster.servers}
     for number, server in enumerate(places):
@@ -184,7 +189,7 @@ def test_a_primary_that_is_killed_comes_back_with_all_that_it_said(
     """Its partitions wait, others go on; also where it is the one that was named."""
     killed = cluster.holder(key)
     beside = next(f"{prefix}t:{n}" for n in range(99) if cluster.holder(f"{{{prefix}t:{n}}}:") is not killed)
-    other = RedisStore(servers, beside)
+    other = _owned(servers, beside)
     _write(other, 1)
     killed.kill()
     for attempt in (lambda: _write(store, 2), store.assign):
@@ -203,7 +208,7 @@ def test_a_replica_takes_over_and_is_found(tmp_path: Path) -> None:
     alone = Cluster(tmp_path, servers=1)
     alone.start()
     replica = alone.replica(tmp_path / "replica")
-    store = RedisStore(Servers(alone.url, 5), "t:3")
+    store = _owned(Servers(alone.url, 5), "t:3")
     _write(store, 1)
     with alone.servers[0].client() as client:
         client.wait(1, 5000)
@@ -231,7 +236,7 @@ def test_a_connection_that_was_closed_in_between_writes_nothing(
     redis: Redis, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another one would be made without a word, on which nobody watches what was looked at."""
-    store = RedisStore(Servers(redis.url, 5), place)
+    store = _owned(Servers(redis.url, 5), place)
     _write(store, 1)
     judge = RedisStore._judge
 
@@ -249,7 +254,7 @@ def test_a_connection_that_was_closed_in_between_writes_nothing(
 async def test_who_only_reads_finds_each_partition_where_it_is(cluster: Cluster, servers: Servers, prefix: str) -> None:
     """Also when its slot has moved."""
     for number in range(6):
-        _write(RedisStore(servers, f"{prefix}t:{number}"), number + 1)
+        _write(_owned(servers, f"{prefix}t:{number}"), number + 1)
     reader = RedisReader(AsyncServers(cluster.url, 5), f"{prefix}t")
     try:
         assert [place.next for place in await reader.places(7)] == [1, 2, 3, 4, 5, 6, None]

@@ -111,6 +111,21 @@ def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Red
         assert newer.dossier("cl-1").horizon == 3
 
 
+def test_whoever_has_not_taken_the_partition_writes_nothing(store: RedisStore, redis: Redis, place: str) -> None:
+    """Neither where somebody else has it, nor where nobody ever had; what is there he may read."""
+    store.keep(Dossier("cl-1", horizon=3))
+    store.commit(1)
+    for where, told in ((place, Fenced), (f"{place}0", Moved)):
+        before = _keys(redis, where)
+        with RedisStoreOf(redis, where) as other:
+            assert other.dossier("cl-1").horizon == (3 if where == place else Dossier("cl-1").horizon)
+            other.note("between", b"5")
+            with pytest.raises(told):
+                other.commit(2)
+        assert _keys(redis, where) == before
+    store.commit(2)
+
+
 @pytest.mark.parametrize("what", ["takes over", "removes a dossier", "forgets the notes"])
 def test_whoever_writes_between_a_look_and_the_write_stops_it(
     store: RedisStore, redis: Redis, place: str, monkeypatch: pytest.MonkeyPatch, what: str

@@ -432,6 +432,7 @@ def test_state_with_which_a_worker_would_not_go_on_is_wrong(
     found, topic = settings(environment), f"{environment['GATE61_PREFIX']}gate61.client-actions.v1"
     with redis.client() as client:
         store = RedisStore(client, f"{topic}:0")
+        store.assign()
         store.recorded(2857 * 7 * DAY)
         store.seen(bytes(8), bytes(8))
         store.note("between", b"0")
