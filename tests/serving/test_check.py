@@ -312,7 +312,7 @@ def test_what_another_policy_cut_is_listed_all_the_same(tmp_path: Path) -> None:
         ]
     )
     hour = replaced(POLICY, version="hour", digest="sha256:hour", soft_limit=HOUR // 2, hard_limit=HOUR // 2)
-    clock = Clock("2026-03-02T10:05:00Z")
+    clock = Clock("2026-03-02T12:00:00Z")
     with serving(tmp_path / "gate.db", clock, policy=hour) as client:
         post(client, *orders)
         listed = client.get("/v1/clients/anna/may-send").json()["may_send"]
