@@ -17,8 +17,10 @@ from tests.stories import telling
 from tests.stories.telling import HERE, Event
 
 ASSETS = ("btc", "ltc", "sol", "dot")
+ORDERED = ("ada", "eos", "xlm", "xrp")
+"""Assets of standing orders alone."""
 SERVICES = ("exchange_funds", "custody")
-_DEEDS = {"ask": 6, "order": 3, "offer": 5, "send": 4, "write": 1, "classify": 4, "say": 1, "move": 1, "scope": 1}
+_DEEDS = {"ask": 6, "order": 5, "offer": 5, "send": 3, "write": 1, "classify": 5, "say": 1, "move": 1, "scope": 1}
 _LENGTHS = (HOUR, 6 * HOUR, DAY, 2 * DAY, 5 * DAY, 10 * DAY, 27 * DAY)
 
 
@@ -35,11 +37,12 @@ class _Life:
         """A service and an asset, seldom none."""
         return {"service": self.pick(SERVICES), "asset": self.pick([*ASSETS, *ASSETS, None])}
 
-    def _asked(self, at: str, kind: str) -> list[Event]:
+    def _asked(self, at: str, kind: str, **more: Any) -> list[Event]:
         id = f"r{len(self.words)}"
-        reply = {"in_reply_to": self.pick(self.words)} if self.words and self.random.random() < 0.4 else {}
+        reply = {"in_reply_to": self.pick(self.words[-3:])} if self.words and self.random.random() < 0.4 else {}
         self.words.append(id)
-        asked = telling.asks(**self.thing(), at=at, id=id, kind=kind, transaction=self.pick(["t1", "t2"]), **reply)
+        named = {**self.thing(), **more, **reply, "transaction": self.pick(["t1", "t2"])}
+        asked = telling.asks(**named, at=at, id=id, kind=kind)
         return [asked, *telling.proven(id, at)]
 
     def ask(self, at: str) -> list[Event]:
@@ -48,7 +51,7 @@ class _Life:
 
     def order(self, at: str) -> list[Event]:
         """An execution of a standing order, which opens no scope."""
-        return self._asked(at, "recurring_execution")
+        return self._asked(at, "recurring_execution", asset=self.pick(ORDERED))
 
     def offer(self, at: str) -> list[Event]:
         """An offer, or a notice that promotes something, mostly sent soon."""
@@ -74,11 +77,13 @@ class _Life:
 
     def classify(self, at: str) -> list[Event]:
         """What an asset is: like the others, unlike them, or two things at once."""
-        name, random = self.pick(ASSETS), self.random
+        name, random = self.pick([*ASSETS, *ORDERED, *ORDERED]), self.random
         since = f"{random.randrange(-30, 400)} h" if random.random() < 0.7 else at
         kinds = [f"t-{self.pick('ab')}" for _ in range(self.pick([1, 1, 1, 2]))]
         return [
-            telling.asset(name, at=since, id=f"a{random.randrange(10**6)}", technology=kind, type_group=self.pick("gh"))
+            telling.asset(
+                name, at=since, id=f"a{random.randrange(10**6)}", technology=kind, type_group=self.pick("ggh")
+            )
             for kind in kinds
         ]
 
@@ -101,7 +106,7 @@ def life(seed: int) -> list[Event]:
     """All that happens around one client; a third arrives in order of time, the others more or less late."""
     made = _Life(seed)
     sister = telling.entity("sister", "eu_authorised", services=list(SERVICES))
-    found = [*HERE, sister, *(telling.asset(name, technology=f"t-{n % 2}") for n, name in enumerate(ASSETS))]
+    found = [*HERE, sister, *(telling.asset(name, technology=f"t-{n % 2}") for n, name in enumerate(ASSETS + ORDERED))]
     late, hours = made.pick([0.0, 0.1, 0.3]), made.pick([1, 5, 12])
     deeds = [name for name, many in _DEEDS.items() for _ in range(many)]
     for n in range(made.pick([8, 15, 25])):
