@@ -18,7 +18,7 @@ from streams.web.access import Access
 from streams.web.clock import Clock
 from streams.web.metrics import Metrics
 from streams.web.problems import Problem, unanswered
-from streams.web.requests import body_of
+from streams.web.requests import Room, body_of
 from streams.wire import SIZE_LIMIT
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Budget(msgspec.Struct, frozen=True):
 def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, allowed: Budget) -> APIRouter:
     """Everything that is asked and changes nothing."""
     router = APIRouter(dependencies=[Depends(access.needs("ask"))])
-    room = asyncio.Semaphore(LISTS_AT_ONCE)
+    room, bodies = asyncio.Semaphore(LISTS_AT_ONCE), Room()
     budget = allowed.one
 
     async def asked(client: str, judge: Judge[T]) -> T:
@@ -72,10 +72,7 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
         metrics.checked(answer["verdict"], answer["leading"])
         return Response(msgspec.json.encode(answer), media_type=_JSON)
 
-    @router.post("/v1/suppress")
-    async def suppress(request: Request) -> Response:
-        """Who of these may be sent this, and who is to be left out? Changes nothing."""
-        body = await body_of(request, BODY_LIMIT)
+    async def listed(body: bytes) -> Response:
         now = clock()
         try:
             send = send_of(body, now)
@@ -91,6 +88,12 @@ def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, a
         metrics.unanswered(len(found.unanswered))
         told = found.told(now, f"the state could not be read within {allowed.many:g} s")
         return Response(msgspec.json.encode(told), media_type=_JSON)
+
+    @router.post("/v1/suppress")
+    async def suppress(request: Request) -> Response:
+        """Who of these may be sent this, and who is to be left out? Changes nothing."""
+        async with bodies.body_of(request, BODY_LIMIT) as body:
+            return await listed(body)
 
     @router.get("/v1/clients/{client:path}/may-send")
     async def lawful(client: ClientRef) -> Response:

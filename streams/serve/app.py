@@ -25,7 +25,7 @@ from streams.web.access import Access
 from streams.web.application import bare
 from streams.web.clock import Clock, now
 from streams.web.problems import Problem, say_problems
-from streams.web.requests import body_of
+from streams.web.requests import Room
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", Out, Taken, Kept)
@@ -33,8 +33,6 @@ Found = tuple[Sequence[T], int]
 """Of a log, and the number of its last entry."""
 WAKE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
-AT_ONCE = 32
-"""Requests whose bodies are held in memory at one time; others wait."""
 After = Annotated[int, Query(ge=0, le=2**62)]
 Mark = Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")]
 """Of the entry whose number is `after`, as a page said it."""
@@ -67,7 +65,7 @@ class Service:
         self._reader = EmbeddedReader(intake)
         self._published, self._took = _Bell(), _Bell()
         self._over = False
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = Room()
         self._turn = asyncio.Lock()
         """Of one request to be judged: a question waits for one portion at most, however many requests there are."""
         self.app = bare(self._lifespan)
@@ -126,9 +124,8 @@ class Service:
 
     async def _events(self, request: Request) -> Response:
         """What is said of an event lasts before the answer is given."""
-        async with self._room:
-            found = arrivals(request, await body_of(request, BODY_LIMIT))
-            results = await self._judged(found)
+        async with self._room.body_of(request, BODY_LIMIT) as body:
+            results = await self._judged(arrivals(request, body))
         rejected = sum(r.status == "rejected" for r in results)
         status = 200 if not rejected else 422 if rejected == len(results) else 207
         return Response(msgspec.json.encode({"results": [_result(r) for r in results]}), status, media_type=_JSON)

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from streams.web import listening, requests
-from tests.serving.service import everything, post, process, serving
+from tests.serving.service import LINES, everything, post, process, serving
 from tests.serving.test_events import TOLD
 
 
@@ -27,6 +27,45 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch
             slow.sendall(f"{head}Content-Length: 1000\r\n\r\n{json.dumps(TOLD[0])}\n".encode())
             assert slow.recv(4096).startswith(b"HTTP/1.1 408")
         assert everything(client) == [] and post(client, TOLD[0])[0]["status"] == "taken"
+
+
+def half_a_body(stack: ExitStack, where: tuple[str, int], path: str, sent: int) -> socket.socket:
+    """A connection on which so many bytes of a body came, and one is missing."""
+    slow = stack.enter_context(socket.create_connection(where, 10))
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nContent-Length: {sent + 1}"
+    )
+    slow.sendall(head.encode() + b"\r\n\r\n" + b"{" * sent)
+    return slow
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/suppress"])
+def test_any_number_of_bodies_that_do_not_come_keep_no_small_one_out(tmp_path: Path, path: str) -> None:
+    """What is small needs no place, and large ones have all of them here."""
+    with serving(tmp_path / "gate.db") as client, served(client.app) as (host, port), ExitStack() as stack:
+        for n in range(2 * requests.AT_ONCE):
+            half_a_body(stack, (host, port), path, 2 * requests.SMALL if n % 2 else 1)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        answer = httpx.post(f"http://{host}:{port}{path}", content=b"{", headers=LINES, timeout=30)
+        assert answer.status_code == 422 and time.monotonic() - begun < requests.BODY_SECONDS / 2
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/suppress"])
+def test_so_many_large_bodies_are_in_memory_at_one_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Others wait until one of them is answered, or was too slow."""
+    monkeypatch.setattr(requests, "AT_ONCE", 1)
+    monkeypatch.setattr(requests, "BODY_SECONDS", 2)
+    with serving(tmp_path / "gate.db") as client, served(client.app) as (host, port), ExitStack() as stack:
+        slow = half_a_body(stack, (host, port), path, 2 * requests.SMALL)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        large = b"{" * 2 * requests.SMALL
+        answer = httpx.post(f"http://{host}:{port}{path}", content=large, headers=LINES, timeout=30)
+        assert answer.status_code == 422 and time.monotonic() - begun > 0.7
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
 def test_more_heads_that_do_not_come_than_may_be_open_keep_nobody_out_for_long(tmp_path: Path) -> None:

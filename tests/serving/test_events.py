@@ -190,6 +190,13 @@ def test_what_is_no_event_is_refused_at_the_door(client: TestClient, headers: di
     assert client.get("/v1/rejected").json()["rejected"] == []
 
 
+def test_every_content_coding_that_is_named_must_be_none(client: TestClient) -> None:
+    """Also the second header of that name."""
+    for codings, status in ((("identity", "gzip"), 415), (("identity", "Identity"), 200)):
+        headers = [*STRUCTURED.items(), *(("content-encoding", coding) for coding in codings)]
+        assert client.post("/v1/events", content=json.dumps(TOLD[0]), headers=headers).status_code == status
+
+
 def test_too_much_at_once_is_refused_whole(client: TestClient) -> None:
     """Too many events, too many bytes: none of them is taken."""
     many = b"\n".join([json.dumps(TOLD[0]).encode()] * (EVENT_LIMIT + 1))
