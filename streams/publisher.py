@@ -68,7 +68,10 @@ class NotAcknowledged(Exception):
 
 
 def _unfit(value: object, where: str) -> Iterator[Refused]:
-    """What the encoder would write as something else: a number as null, bytes in base64, which is another client's name."""
+    """What the encoder would write as something else: a number as null, bytes in base64, which is another client's name.
+
+    So is a set, whose order is another one in the next process: the same published again would be another event.
+    """
     if isinstance(value, float) and not isfinite(value):
         yield Refused("NOT_JSON", f"`{where}` is a number that JSON has no word for (not a number, or infinite)")
     elif isinstance(value, bytes | bytearray | memoryview):
@@ -76,7 +79,9 @@ def _unfit(value: object, where: str) -> Iterator[Refused]:
     elif isinstance(value, Mapping):
         for name, each in value.items():
             yield from _unfit(each, f"{where}.{name}")
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, set | frozenset):
+        yield Refused("NOT_JSON", f"`{where}` is a set, which JSON has not: make it a list, in an order that stays")
+    elif isinstance(value, list | tuple):
         for each in value:
             yield from _unfit(each, f"{where}[]")
 
@@ -141,6 +146,8 @@ class Publisher:
         `id` is the same and `time` too (with zone) when the same is published again. Times in `data` may be datetimes.
         Returns kafka-python's future. Raises `Refused` or `NotAcknowledged`; the latter holds this event too.
         """
+        if not isinstance(name, str):
+            raise Refused("UNKNOWN_TYPE", f"the name of an event is text, not {type(name).__name__}; {_names('')}")
         event: dict[str, Any] = {"specversion": "1.0", "id": id, "source": self._source, "type": f"gate61.{name}.v1"}
         event |= {"subject": subject, "time": time, "datacontenttype": "application/json", "data": data}
         try:

@@ -146,11 +146,14 @@ HOLDING = {"entity": "x", "relation": "independent"}
         ),
         ("entity.registered", "x", {**HOLDING, "holding_percent": float("nan")}, AT, "NOT_JSON: "),
         ("offer.proposed", "cl-1", {**OFFER, "promotes": [{"asset": float("-inf")}]}, AT, "NOT_JSON: "),
+        ("campaign.started", "x", {"countries": {"DE", "FR"}}, AT, "NOT_JSON: `data.countries` is a set"),
+        ("offer.proposed", "cl-1", {**OFFER, "promotes": [{"x": frozenset("a")}]}, AT, "`data.promotes[].x` is a set"),
+        (None, "cl-1", OFFER, AT, "UNKNOWN_TYPE: the name of an event is text, not NoneType; there are "),
         ("asset.classified", "x", {"asset": "x", "kind": "other", "technology": "evm"}, AT, "`data.class` is missing"),
     ],
 )
 def test_what_the_gate_would_reject_or_overlook_is_not_sent(
-    gate: Publisher, name: str, subject: str, data: dict[str, Any], time: datetime, says: str
+    gate: Publisher, name: Any, subject: str, data: dict[str, Any], time: datetime, says: str
 ) -> None:
     """The error says why, where and what to do."""
     with pytest.raises(Refused) as refused:
