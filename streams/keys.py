@@ -105,8 +105,9 @@ class Keys:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two who change the file at once would lose a key."""
+        real = self._real()
         try:
-            lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+            lock = os.open(real.with_name(real.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise KeysRefused(f"`{self.path}` cannot be written: {error.strerror}") from None
         try:
@@ -115,16 +116,24 @@ class Keys:
         finally:
             os.close(lock)
 
+    def _real(self) -> Path:
+        """The file that a link leads to: to put another one in the link's place would leave that as it is, and served.
+
+        It is looked up each time, as a link may be changed to lead to another file.
+        """
+        return Path(os.path.realpath(self.path))
+
     def _write(self, keys: tuple[Key, ...]) -> None:
         """The whole file anew, or not at all."""
+        real = self._real()
         text = json.dumps(msgspec.to_builtins(_File(keys)), indent=1) + "\n"
-        new = self.path.with_name(self.path.name + ".new")
+        new = real.with_name(real.name + ".new")
         new.unlink(missing_ok=True)
         with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self.path)
+        new.replace(real)
         self._read = None
 
 

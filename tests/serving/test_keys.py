@@ -191,6 +191,24 @@ def test_a_revoked_key_opens_nothing_at_once_and_a_lost_file_lets_nobody_in(tmp_
         assert client.get("/v1/out", headers=bearer(other)).status_code == 503
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["made by its own name", "made through the link"])
+def test_a_key_is_revoked_by_whatever_name_its_file_is_called(tmp_path: Path, made: bool) -> None:
+    """A link stays one: what is served by the file's own name would go on letting everybody in."""
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "keys", tmp_path / "link"
+    link.symlink_to(file)
+    secret = Keys(file if made else link).add("shop", ("ask",))
+    served = Keys(file)
+    assert served.who(secret)
+    Keys(link).revoke("shop")
+    assert link.is_symlink() and served.who(secret) is None and served.all() == Keys(link).all() == ()
+    other = tmp_path / "other"
+    through, kept = Keys(link), Keys(other).add("shop", ("ask",))
+    link.unlink()
+    link.symlink_to(other)
+    assert through.who(kept), "the link leads to another file now"
+
+
 def test_without_keys_only_this_machine_by_its_own_address_is_answered(tmp_path: Path) -> None:
     """A page of a browser here that reaches the service by another name is not."""
     with serving(tmp_path / "gate.db") as client:
