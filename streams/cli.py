@@ -74,7 +74,14 @@ def program(
 
 
 def _closed() -> None:
-    """Whoever starts programs may have closed what they write to: that is said, as far as there is anywhere to."""
+    """Whoever starts programs may have closed what they write to: that is said, as far as there is anywhere to.
+
+    What is opened next has the lowest number that is free, and what is written to standard error by its number would go
+    into it: a store, or a connection.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if sys.stdout is None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,14 @@ def test_another_policy_answers_by_its_own_numbers_and_name(story: Path, tmp_pat
     assert {a["policy"]["version"] for a in answers(short.stdout)} == {"short"}
     assert "allow" in {a["verdict"] for a in answers(plain.stdout)}
     assert "allow" not in {a["verdict"] for a in answers(short.stdout)}
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_no_file_takes_the_place_of_a_stream_that_was_closed(closed: str) -> None:
+    """A store that is opened then would have what goes to standard error written into it."""
+    code = "import os; from streams.cli import _closed; _closed(); print(os.open(os.devnull, os.O_RDWR))"
+    done = subprocess.run(f"'{sys.executable}' -c '{code}' {closed}", shell=True, capture_output=True, check=True)
+    assert int(done.stdout) > 2
 
 
 def test_an_answer_comes_out_before_standard_input_is_closed() -> None:
