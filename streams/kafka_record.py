@@ -13,6 +13,7 @@ from gate.facts import Instant
 from gate.packing import replaced
 from streams.media import NO_JSON, holds_json, media_of
 from streams.media import STRUCTURED as OF_STRUCTURED
+from streams.raw import is_text
 from streams.wire import REASONS as OF_EVENTS
 from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large, understood
 
@@ -22,6 +23,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 STRUCTURED: Final = OF_STRUCTURED.encode()
 _MINE: Final = "content-type"
 _PREFIX: Final = "ce_"
+_REPLACED: Final = "\ufffd"
+"""Stands in for what is not UTF-8; or somebody has written it."""
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -67,7 +70,7 @@ def _misplaced(event: Read, key: bytes | None, place: tuple[int, int]) -> str | 
 def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: Instant) -> Read | Rejected:
     attributes: dict[str, object] = {}
     kind: bytes | None = None
-    repeated = None
+    repeated = garbled = None
     size = len(data)
     seen: set[str] = set()
     for name, content in headers:
@@ -80,12 +83,17 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
         if name == _MINE:
             kind = content
         else:
-            attributes[name.removeprefix(_PREFIX)] = (content or b"").decode(errors="replace")
+            said = (content or b"").decode(errors="replace")
+            attributes[name.removeprefix(_PREFIX)] = said
+            if _REPLACED in said and not is_text(content or b""):
+                garbled = name
     media = "" if kind is None else media_of(kind.decode("latin-1"))
     if media == OF_STRUCTURED:
         attributes = {}
     if size > SIZE_LIMIT:
         return rejected(*too_large(size), attributes, data)
+    if garbled is not None and media != OF_STRUCTURED:
+        return rejected("NOT_UTF8", f"the value of header {garbled[:64]!a} is not UTF-8", attributes, data)
     if repeated is not None:
         return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
     if media == OF_STRUCTURED:

@@ -16,7 +16,11 @@ def schemas() -> dict[str, Schema]:
     for name in TYPES:
         whole = inputs.event_schema(name, inputs.data_schema(name))
         found[f"in/{name}.v1.json"] = _titled(name, inputs.said_of(name), whole)
-        headers = _titled(name, f"{inputs.said_of(name)}; the headers of binary mode", inputs.headers_schema(name))
+        headers = _titled(
+            name,
+            f"{inputs.said_of(name)}; the headers of binary mode, their names in lower case",
+            inputs.headers_schema(name),
+        )
         found[f"in/{name}.v1.headers.json"] = headers
     for name, data in outputs.DATA.items():
         found[f"out/{name}.v1.json"] = _titled(name, outputs.SAID[name], outputs.event_schema(name, data))

@@ -94,11 +94,17 @@ REPLAYED: dict[str, Schema] = {
 """A header that copies of dead letters have in both modes."""
 
 
+_KIND = "application/json or another type that is JSON, or left out; with any other the event is BAD_FIELD."
+
+
 def headers_schema(name: str) -> Schema:
-    """The headers of the event in binary mode, whose value is the data; header values are UTF-8 text."""
+    """The headers of the event in binary mode, whose value is the data; header values are UTF-8 text.
+
+    A schema can only name a header in one case; the gate reads names in any.
+    """
     properties = event_schema(name, {})["properties"]
     said = {f"ce_{n}": properties[n] for n in ("specversion", "id", "source", "type", "subject", "time")}
-    kind: Schema = {**TEXT, "description": "application/json, or left out."}
+    kind: Schema = {**TEXT, "description": _KIND}
     return object_of(said, {"content-type": kind, **REPLAYED})
 
 

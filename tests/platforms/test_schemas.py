@@ -160,6 +160,21 @@ def test_the_headers_of_binary_mode_say_the_same(name: str) -> None:
         assert fits(path, some) is isinstance(read_as, Read) is (missing is None)
 
 
+def test_what_schemas_of_headers_leave_to_the_gate_stands_on_the_page() -> None:
+    """Names in another case fit once they are lowered; what a content type says is the gate's alone."""
+    event, path = example("client.asked"), "in/client.asked.v1.headers.json"
+    headers = {f"CE_{n}": event[n] for n in ("specversion", "id", "source", "type", "subject", "time")}
+    value = json.dumps(event["data"]).encode()
+    kinds = {"application/json": None, "application/vnd.firm+json; charset=utf-8": None, "text/plain": "BAD_FIELD"}
+    for kind, reason in kinds.items():
+        said = {**headers, "Content-Type": kind}
+        read_as = read_record(value, None, [(n, v.encode()) for n, v in said.items()], None, AT, MINUTE)
+        assert (read_as.reason if isinstance(read_as, Rejected) else None) == reason
+        assert not fits(path, said) and fits(path, {n.lower(): v for n, v in said.items()})
+    page = (FOLDER / "README.md").read_text()
+    assert "`content-type` of a binary event" in page and "names of headers" in page
+
+
 # --- What comes out ---
 
 

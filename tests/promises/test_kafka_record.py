@@ -186,14 +186,15 @@ def test_an_attribute_that_is_no_unicode_is_refused_where_it_can_be_written() ->
         ("ce_specversion", b"0.3", "NOT_A_CLOUDEVENT"),
         ("ce_specversion", None, "NOT_A_CLOUDEVENT"),
         ("ce_id", b"", "NOT_A_CLOUDEVENT"),
-        ("ce_id", b"\xff", "BAD_FIELD"),
+        ("ce_id", b"\xff", "NOT_UTF8"),
         ("ce_source", b"with space", "BAD_FIELD"),
         ("ce_type", b"gate61.client.greeted.v1", "UNKNOWN_TYPE"),
         ("ce_subject", "cl-\u202e1".encode(), "BAD_FIELD"),
         ("ce_time", b"2026-03-02T10:00:00", "BAD_TIME"),
         ("content-type", b"text/plain", "BAD_FIELD"),
         ("ce_data", b'{"offer": "of-2"}', None),
-        ("ce_traceparent", b"00-\xff", None),
+        ("ce_traceparent", b"00-\xff", "NOT_UTF8"),
+        ("ce_traceparent", "00-\ufffd".encode(), None),
     ],
 )
 def test_attributes_of_a_binary_event_have_the_same_limits(name: str, content: bytes | None, expected: str) -> None:
@@ -251,6 +252,18 @@ def test_a_repeated_attribute_is_refused_though_both_say_the_same() -> None:
         assert reject.reason == "REPEATED_HEADER" and twice.lower() in reject.message
         assert (reject.client, reject.offer) == ("cl-1", "of-1")
     assert isinstance(take(value, [*headers, ("other", b"1"), ("other", b"1")]), Read)
+
+
+@pytest.mark.parametrize("name", ["ce_id", "ce_traceparent", "CE_Data"])
+def test_a_header_that_is_not_utf_8_is_refused_as_over_http(name: str) -> None:
+    """Also of an extension, which nothing else reads: in structured mode it would be refused, too."""
+    value, headers = binary(example("offer.proposed"))
+    garbled = [(n, c) for n, c in headers if n != name] + [(name, b"e-\xff")]
+    taken = refused(take(value, garbled))
+    assert (taken.reason, taken.client) == ("NOT_UTF8", KEY.decode()) and f"'{name.lower()}'" in taken.message
+    kind = ("content-type", STRUCTURED)
+    structured_one = take(structured(example("offer.proposed")), [kind, (name, b"\xff")])
+    assert isinstance(structured_one, Read), "headers beside a structured event are no part of it"
 
 
 def answer_id(value: bytes, headers: Headers) -> str:
