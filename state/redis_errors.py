@@ -32,13 +32,17 @@ _CUT_OFF = re.compile("reset by peer|closed by server|Timeout connecting")
 """So ends a connection, too, where one side speaks TLS and the other does not."""
 _LONGEST = 200
 """Letters of a reason."""
+_NOT_IN_SCRIPTS = "user executing the script can't run this command"
+_KEYS_NOT_IN_SCRIPTS = "user executing the script can't access"
+"""What Redis 7.0 says in a script of what a user may not do."""
 _SIGN_IN = "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
+_RIGHTS = "give the user of GATE61_REDIS the rights that it lacks"
 _MOVING = (
     "wait until all its keys are there (`redis-cli --cluster check` says whether anybody moves them); the gate does"
 )
 _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, _SIGN_IN),
-    (NoPermissionError, "give the user of GATE61_REDIS the rights that it lacks"),
+    (NoPermissionError, _RIGHTS),
     (OutOfMemoryError, "give it more memory (`maxmemory`); the gate waits until then"),
     (ReadOnlyError, "it is a replica: name the primary in GATE61_REDIS"),
     (BusyLoadingError, "wait until it has read its files"),
@@ -47,6 +51,7 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (TryAgainError, _MOVING),
     (ClusterError, "see that a primary serves each slot (`redis-cli --cluster check`); the gate waits until then"),
 )
+_FORBIDDEN = (_NOT_IN_SCRIPTS, _KEYS_NOT_IN_SCRIPTS, "unknown command", "Unknown Redis command")
 _NO_TLS = "it speaks no TLS there: begin GATE61_REDIS with redis://, or name another port"
 _BY_WORD = (
     (
@@ -61,7 +66,17 @@ _BY_WORD = (
     ("SELECT is not allowed", "end GATE61_REDIS with /0: a cluster has no other database"),
     ("not reached by a socket", "name one of its servers in GATE61_REDIS: redis://HOST:PORT/0"),
     ("DB index", "name a database that it has at the end of GATE61_REDIS, such as /0"),
-    ("MISCONF", "look at its disk and its log; the gate waits until it can write again"),
+    (
+        "MISCONF",
+        "look at its disk and its log, and start it again if its disk is well; the gate waits until it can write again",
+    ),
+    (
+        "BUSY Redis",
+        "wait until what somebody runs there has ended, or end it (`redis-cli SCRIPT KILL`); the gate waits",
+    ),
+    ("because of: NOPERM", _RIGHTS),
+    (_NOT_IN_SCRIPTS, _RIGHTS),
+    (_KEYS_NOT_IN_SCRIPTS, _RIGHTS),
     ("NOREPLICAS", "see that its replicas run (`min-replicas-to-write`)"),
     ("WRONGTYPE", "keep what else writes there away from it, and make the state anew with `gate61 rebuild`"),
 )
@@ -87,6 +102,11 @@ def said(error: Exception, where: str) -> str:
     """The same in one line."""
     found = finding(error, where)
     return f"{found.what}; {found.do}"
+
+
+def forbidden(error: Exception) -> bool:
+    """Whether the user may not ask that, or nobody may: Redis is well, and would refuse it again."""
+    return isinstance(error, NoPermissionError) or any(word in str(error) for word in _FORBIDDEN)
 
 
 def reason(error: Exception) -> str:

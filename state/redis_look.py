@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from state.notes import WEEK_OF_IDS
 from state.redis_errors import unnamed
 
-_META: Final = ("next", "batch", "clients", "notes", "ids")
+_META: Final = ("next", "batch", "begun", "clients", "notes", "ids")
 _KEYS: Final[tuple[tuple[str, Any], ...]] = (
     ("meta", [None] * len(_META)),
     ("notes", {}),
@@ -26,6 +26,7 @@ _TWICE: Final = (
     "Redis read a write that had been cut off in its append-only file together with the one after it, if nothing else wrote "
     "there; see that the user of GATE61_REDIS may run BGREWRITEAOF, which ends that"
 )
+_REFUSED: Final = "its user lost a right, or its disk failed, and the worker that can do the rest waits for that to be mended, or has ended"
 _SHOWN: Final = 40
 """Bytes of what should be a number that are told."""
 
@@ -54,6 +55,8 @@ class Written(NamedTuple):
     """Whether there is one, which there is since the first write."""
     ids: bool
     """Whether there are any of whatever week; asked only where nothing was written."""
+    begun: bytes | None
+    """What write was begun last; None where that was not noted."""
 
 
 class Look(NamedTuple):
@@ -106,6 +109,7 @@ def looked_to(next_: int | None, looked: int | None) -> int | None:
 
 def examine(where: str, held: Written) -> None:
     """Whether all is there that was written, and nothing where nothing was; raises `StateLost`."""
+    all_done(where, held.batch, held.begun)
     all_there(where, held.batch, held.written, held.there)
     if held.batch and not held.outbox:
         raise StateLost(where, "has no outbox: the last outputs may never have been published")
@@ -113,6 +117,16 @@ def examine(where: str, held: Written) -> None:
         raise StateLost(where, "holds outputs and nothing else of what was written")
     if held.ids and not held.batch:
         raise StateLost(where, "holds ids and nothing else of what was written")
+
+
+def all_done(where: str, batch: int, begun: bytes | None) -> None:
+    """Whether the write that was begun last was done to its end, which counts it; raises `StateLost`.
+
+    What was begun is the number of the write and, behind a colon, the token of who did it.
+    """
+    number = as_number(where, "begun", begun.partition(b":")[0] if begun else None)
+    if (number or 0) > batch:
+        raise StateLost(where, "holds a write of which Redis refused the end", _REFUSED)
 
 
 def all_there(where: str, batch: int, written: Sequence[bytes | None], there: Sequence[int]) -> None:
@@ -176,12 +190,12 @@ def _readable(stored: bytes | None) -> int | None:
 
 
 def _lost(redis: Any, at: str, found: Look, meta: Sequence[bytes | None], there: Sequence[int]) -> str:
-    next_, batch, *written = meta
+    next_, batch, begun, *written = meta
     try:
         for name, stored in (("next", next_), ("batch", batch), (WEEK_OF_IDS, found.noted(WEEK_OF_IDS))):
             as_number(at, name, stored)
         others = not found.batch and any_ids(redis, at)
-        examine(at, Written(found.batch, written, there, found.outbox, others))
+        examine(at, Written(found.batch, written, there, found.outbox, others, begun))
     except StateLost as error:
         return error.what
     return ""

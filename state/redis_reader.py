@@ -13,7 +13,7 @@ from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.notes import KAFKA, LOOKED, PARTITIONS, RECORDED
 from state.redis_errors import unnamed
-from state.redis_look import StateLost, all_records, looked_to, tag
+from state.redis_look import StateLost, all_done, all_records, looked_to, tag
 from state.redis_servers import AsyncServers
 from state.redis_store import unpacked
 
@@ -82,13 +82,14 @@ class RedisReader:
         """The same of at least one client of a partition, in one transaction."""
         at = self._tag(partition)
         asked = (await self._servers.of(at)).pipeline(transaction=True)
-        asked.hmget(f"{at}meta", "next", "clients").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
+        asked.hmget(f"{at}meta", "next", "clients", "batch", "begun").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
         asked.hmget(f"{at}dossiers", clients)
         if whole:
             for client in clients:
                 asked.lrange(f"{at}history:{client}", 0, -1)
         with unnamed():
-            (next_, known), dossiers, values, packed, *records = await asked.execute()
+            (next_, known, batch, begun), dossiers, values, packed, *records = await asked.execute()
+        all_done(at, int(batch or 0), begun)
         if int(known or 0) != dossiers or (next_ and not any(values)):
             raise StateLost(at, f"holds {dossiers} clients of {int(known or 0)}, or no notes")
         noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}

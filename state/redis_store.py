@@ -7,13 +7,14 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 
 | key | what |
 |---|---|
-| `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch`, how many `clients`, `notes` and `ids` there are |
+| `{tag}:meta` | hash: `token` of the owner, `next` offset, number of the `batch`, how many `clients`, `notes` and `ids` there are; what was `begun` last |
 | `{tag}:dossiers` | hash: client to the number of his records and his dossier |
 | `{tag}:history:CLIENT` | list of records |
 | `{tag}:notes` | hash |
 | `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
 | `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
 | `{tag}:making` | how far it is to be made anew, from before the first key is removed until that is done |
+| `{tag}:probe` | nothing: a new owner tries here what it is let do |
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -58,26 +59,51 @@ By the day would keep fewer, and ask eight times for every id. Whoever repeats a
 """
 
 _DONE: Final = b"""
-local failed, at = false, 3
+local clients, notes = redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3])
+local ids = redis.call('HLEN', KEYS[4]) + redis.call('HLEN', KEYS[5])
+local replaced, pushed, at = false, false, 3
 for n = 6, #KEYS do
   local count = tonumber(ARGV[at])
   local said = redis.pcall('RPUSH', KEYS[n], unpack(ARGV, at + 1, at + count))
-  if type(said) == 'table' then failed = said end
+  if type(said) ~= 'table' then
+    pushed = true
+  elseif string.find(said.err, 'WRONGTYPE', 1, true) then
+    replaced = said
+  else
+    if pushed then redis.call('HSET', KEYS[1], 'begun', ARGV[2]) end
+    return {err = said.err .. ' (RPUSH)'}
+  end
   at = at + 1 + count
 end
-redis.call('HSET', KEYS[1], 'next', ARGV[1], 'batch', ARGV[2],
-  'clients', redis.call('HLEN', KEYS[2]), 'notes', redis.call('HLEN', KEYS[3]),
-  'ids', redis.call('HLEN', KEYS[4]) + redis.call('HLEN', KEYS[5]))
-return failed
+redis.call('HSET', KEYS[1], 'next', ARGV[1], 'batch', ARGV[2], 'clients', clients, 'notes', notes, 'ids', ids)
+return replaced
 """
-"""The last of what a commit does: all histories, told in one answer, and what must be there the next time."""
+"""The last of what a commit does: all histories, told in one answer, and what must be there the next time.
+
+Where a history is not taken, the write is not counted. If that is the first, nothing of this was done, and it may be done
+again; if not, the mark of who began is taken away, so that nobody does. A history that somebody replaced is lost already,
+which is told; all else of the write stands.
+"""
 _UNPACKED: Final = 4000
 """Records that the script hands on at once; Lua has room for twice as many."""
-_ASSIGN: Final = """
+_ASSIGN: Final = b"""
+local probe = KEYS[5]
+local function refused(name, ...)
+  local said = redis.pcall(name, ...)
+  return type(said) == 'table' and said.err and {err = said.err .. ' (' .. name .. ')'}
+end
+local trouble = refused('UNLINK', probe)
+  or refused('GET', probe) or refused('EXISTS', probe) or refused('LRANGE', probe, 0, -1) or refused('HGET', probe, 'a')
+  or refused('HMGET', probe, 'a') or refused('HLEN', probe) or refused('HKEYS', probe)
+  or refused('RPUSH', probe, 'a') or refused('UNLINK', probe)
+  or refused('SET', probe, 'a') or refused('UNLINK', probe)
+  or refused('HSET', probe, 'a', 'b') or refused('UNLINK', probe)
+if trouble then return trouble end
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
-return {redis.call('GET', KEYS[2]), redis.call('HMGET', KEYS[1], 'next', 'batch', 'clients', 'notes', 'ids'),
+return {redis.call('GET', KEYS[2]), redis.call('HMGET', KEYS[1], 'next', 'batch', 'begun', 'clients', 'notes', 'ids'),
   redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])}
 """
+"""Become the owner, if all that one does is let: else it would be found in the middle of a write."""
 
 
 class Fenced(Exception):
@@ -99,6 +125,10 @@ _MARKS: Final = (b"token", b"batch", b"clients", b"notes", b"ids")
 """By which it is seen whether what is stored is what its owner wrote last, and all of it."""
 _COUNT: Final = 4
 """Bytes before a stored dossier: how many records its client's history has, so that a lost one is found out."""
+
+
+def _all_right(found: Sequence[Any]) -> None:
+    """Nothing was asked."""
 
 
 def unpacked(where: str, client: str, stored: bytes | None) -> tuple[Dossier, int]:
@@ -129,6 +159,8 @@ class RedisStore:
         self._next: int | None = None
         self._batch = 0
         self._week = 0
+        self._rest: tuple[bytes, Command] | None = None
+        """The end of a write that may have been refused, and the mark of that write."""
         self._buckets: set[int] = set()
         """Weeks of which ids are stored."""
         self._cache: dict[str, Dossier] = {}
@@ -152,22 +184,59 @@ class RedisStore:
         return self._tag + name
 
     def assign(self) -> Assigned:
-        """Become the owner: from now on nobody else's writes go through."""
+        """Become the owner: from now on nobody else's writes go through.
+
+        Raises `StateLost`, `Moved` where another owner comes at the same time, and as redis-py does; `NoPermissionError` or
+        `ResponseError` that names it where a command is not let that an owner needs. Then nobody else has lost the partition.
+        """
         self.rollback()
         if isinstance(self._client, Servers):
             self._client.look()  # The slot may have moved, which may be why the partition is assumed anew.
+        self._finish()
         self._token = token_hex(16)
-        assign = self._redis.register_script(_ASSIGN)
-        outbox, (next_, batch, *written), *there = assign(keys=self._fixed(), args=[self._token])
+        outbox, (next_, batch, begun, *written), *there = self._taken_over()
         self._next, self._batch = as_number(self._tag, "next", next_), as_number(self._tag, "batch", batch) or 0
         week = self._redis.hget(self._key("notes"), WEEK_OF_IDS)
         self._week = as_number(self._tag, WEEK_OF_IDS, week) or 0
         there += map(self._redis.hlen, self._ids_of(self._week))
         others = not self._batch and any_ids(self._redis, self._tag)
-        examine(self._tag, Written(self._batch, written, there, outbox is not None, others))
+        examine(self._tag, Written(self._batch, written, there, outbox is not None, others, begun))
         self._now = self._week  # Redis may have gone back: what it says counts, not what was known before.
         self._buckets = {w for w in (self._week - 1, self._week) if self._redis.exists(self._key(f"seen:{w}"))}
         return Assigned(self._next, outbox or b"")
+
+    def _taken_over(self) -> Any:
+        """What `_ASSIGN` answers, in a transaction as every write is, so that these are known to be let, too."""
+        probe = self._key("probe").encode()
+        assign: Command = (b"EVAL", _ASSIGN, b"5", *self._fixed(), probe, self._token.encode())
+        try:
+            (found,) = transact(self._redis, [probe], (), _all_right, [assign])
+        except Interrupted:
+            raise self._moved() from None
+        return found
+
+    def _finish(self) -> None:
+        """Do the end of the last write if Redis refused that alone, as where its disk failed right then.
+
+        All else of it is done and cannot be done again: its ids would be repetitions. Nobody else knows what is missing.
+        """
+        if self._rest is None:
+            return
+        _, end = self._rest
+        meta, _, dossiers, notes = self._fixed()
+        asked: Command = (b"HMGET", meta, b"begun", b"batch")
+        try:
+            transact(self._redis, [meta, dossiers, notes], [asked], self._half_done, [end])
+        except Interrupted:
+            raise self._moved() from None
+        except Moved:
+            pass  # It was done, or never begun, or is not there any more.
+        self._rest = None
+
+    def _half_done(self, found: Sequence[Any]) -> None:
+        ((begun, batch),) = found
+        if self._rest is None or begun != self._rest[0] or batch == begun.partition(b":")[0]:
+            raise self._moved()
 
     @property
     def _redis(self) -> Any:
@@ -335,12 +404,16 @@ class RedisStore:
             self.note(WEEK_OF_IDS, str(self._now).encode())
         meta, _, dossiers, notes = self._fixed()
         questions: list[Command] = [(b"HMGET", meta, *_MARKS), *((b"HLEN", key) for key in self._counted())]
+        mark = b"%d:%s" % (self._batch + 1, self._token.encode())
+        changes = [(b"HSET", meta, b"begun", mark), *self._changes(then, outbox)]
+        self._rest = mark, changes[-1]
         try:
-            transact(self._redis, [meta, dossiers, notes], questions, self._judge, self._changes(then, outbox))
+            transact(self._redis, [meta, dossiers, notes], questions, self._judge, changes)
         except Interrupted:
             raise self._moved() from None
         self._next, self._week = then, self._now
         self._batch += 1
+        self._rest = None
         self._settle()
 
     def _judge(self, found: Sequence[Any]) -> None:

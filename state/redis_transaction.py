@@ -28,19 +28,21 @@ def transact(
     questions: Sequence[Command],
     judge: Callable[[Sequence[Any]], None],
     commands: Sequence[Command],
-) -> None:
+) -> list[Any]:
     """Ask, let `judge` see the answers, and run all commands if the watched keys are still what they were then.
 
-    What `judge` raises is passed on, and nothing is written. Raises `Interrupted`, and as redis-py does: then, unless the
-    server said that it refused, nobody knows whether it was written.
+    Returns what these answer. What `judge` raises is passed on, and nothing is written. Raises `Interrupted`, and as redis-py
+    does: then, unless the server said that it refused, nobody knows whether it was written. Of commands that are refused while
+    others run, as a script is where a disk fails right then, the first is raised, and the others are done.
     """
     connection = client.connection_pool.get_connection()
     try:
-        answers = _asked(connection, [(b"WATCH", *watched), *questions])
-        judge(answers[1:])
+        # What follows a MULTI that is refused would be done at once.
+        answers = _asked(connection, [(b"WATCH", *watched), *questions, (b"MULTI",)])
+        judge(answers[1:-1])
         if not connection.is_connected:  # Another one would be made, on which nothing is watched.
             raise ConnectionError("the connection was closed meanwhile")
-        done = _asked(connection, [(b"MULTI",), *commands, (b"EXEC",)])[-1]
+        done: list[Any] | None = _asked(connection, [*commands, (b"EXEC",)])[-1]
     except BaseException:
         connection.disconnect()  # With what it watches and was still to be told.
         raise
@@ -51,6 +53,7 @@ def transact(
     for each in done:
         if isinstance(each, Exception):
             raise each
+    return done
 
 
 def _asked(connection: Any, commands: Sequence[Command]) -> list[Any]:

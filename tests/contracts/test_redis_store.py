@@ -1,20 +1,25 @@
 """What the store of a partition promises beyond every store's contract, on a real Redis."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis as Client
 from redis.exceptions import RedisError, ResponseError
 
 from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from gate.policy import DAY
+from state import redis_errors, redis_health
 from state.notes import BETWEEN
 from state.redis_look import StateLost, look, tag
 from state.redis_reader import Place, RedisReader
 from state.redis_servers import AsyncServers
 from state.redis_store import Fenced, Moved, RedisStore
+from streams.worker.clock import Clock
 from streams.worker.progress import OtherPartitions, Progress, same_spread
 from tests.runtime.redis import Redis
 
@@ -186,6 +191,119 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
         store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
         store.commit(2, b"outputs")
         assert store.assign() == (2, b"outputs") and len(store.history("cl-1")) == 2
+
+
+READS = ["GET", "EXISTS", "LRANGE", "HGET", "HMGET", "HLEN", "HKEYS"]
+NEEDED = [*READS, "UNLINK", "RPUSH", "SET", "HSET", "WATCH", "MULTI", "EXEC", "EVAL"]
+"""By an owner of a partition."""
+
+
+@pytest.fixture
+def limited(redis: Redis) -> Iterator[Callable[..., str]]:
+    """Gives a user of Redis these rights alone; returns the address by which he comes."""
+
+    def limit(*rights: str) -> str:
+        with redis.client() as client:
+            client.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], commands=[*rights], reset=True)
+        return redis.url.replace("//", "//limited:any@")
+
+    yield limit
+    with redis.client() as client:
+        client.acl_deluser("limited")
+
+
+@pytest.mark.parametrize("command", NEEDED)
+def test_who_may_not_do_all_that_an_owner_does_becomes_none(
+    redis: Redis, place: str, limited: Callable[..., str], command: str
+) -> None:
+    """He is told what he lacks before he begins; whoever has the partition keeps it, and nothing is left behind."""
+    store = RedisStore(redis.client(), place)
+    store.assign()
+    store.keep(Dossier("cl-1"), Record(_fact(1)))
+    store.commit(1, b"outputs")
+    before = _keys(redis, place)
+    other = RedisStore(Client.from_url(limited("+@all", f"-{command.lower()}")), place)
+    with pytest.raises(ResponseError) as met:
+        other.assign()
+    told = redis_errors.said(met.value, redis.url)
+    assert re.search(rf"\b{command}\b", told, re.IGNORECASE) and "give the user of GATE61_REDIS the rights" in told
+    assert _keys(redis, place) == before
+    store.keep(Dossier("cl-1"), Record(_fact(2)))
+    store.commit(2)
+    other.close()
+    store.close()
+
+
+def test_the_rights_that_the_readme_names_are_enough(redis: Redis, place: str, limited: Callable[..., str]) -> None:
+    """For whoever owns a partition, makes its state anew, asks how Redis is, and only reads."""
+    (row,) = [row for row in Path("README.md").read_text().splitlines() if row.startswith("| `GATE61_REDIS` |")]
+    named = re.findall(r"`([A-Z ]+)`", row.split("its user needs")[1])
+    assert {*NEEDED} <= {*named}
+    client = Client.from_url(limited(*(f"+{each.lower().replace(' ', '|')}" for each in named)))
+    for _ in range(2):
+        store = RedisStore(client, place)
+        store.assign()
+        store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+        store.note("between", b"5")
+        store.commit(1, b"outputs")
+        store.verify()
+        assert store.look().next == 1 and store.noted_under("") == {"between"} and len([*store.dossiers()]) == 1
+        assert [*store.differences(store)] == [] and len(store.history("cl-1")) == 1 and store.count() == 1
+        store.clear()
+    assert redis_health.complaints(client) == []
+    Clock().ask(client)
+    assert redis_health.renew(client) is None or redis_health.renew(client) is None
+    client.close()
+
+
+@pytest.mark.parametrize("then", ["the same owner goes on", "another one comes", "another one, and then the same"])
+def test_a_write_whose_end_redis_refused_is_not_counted(
+    redis: Redis, place: str, limited: Callable[..., str], then: str
+) -> None:
+    """Whoever began it does the rest, once, as soon as he may; nobody else decides anything on what is there."""
+    store = RedisStore(Client.from_url(limited("+@all")), place)
+    store.assign()
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.commit(1)
+    store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)), Record(_fact(3)))
+    limited("+@all", "-rpush")
+    for attempt in (lambda: store.commit(2, b"outputs"), store.assign):
+        with pytest.raises(ResponseError, match=r"can't run this command.*RPUSH|no permissions.*rpush"):
+            attempt()
+    with RedisStoreOf(redis, place) as other:
+        if then != "the same owner goes on":
+            for _ in range(2):
+                with pytest.raises(StateLost, match=r"a write of which Redis refused the end.*`gate61 rebuild`"):
+                    other.assign()
+            assert "refused the end" in other.look().lost
+        limited("+@all")
+        if then == "another one comes":
+            return
+        for _ in range(2):
+            assert store.assign() == (2, b"outputs")
+            assert [r.fact.at for r in store.history("cl-1") if r.fact] == [1, 2, 3]
+        assert other.assign() == (2, b"outputs") and other.dossier("cl-1").horizon == 4
+    store.close()
+
+
+async def test_nobody_is_answered_on_a_write_whose_end_redis_refused(
+    redis: Redis, prefix: str, limited: Callable[..., str]
+) -> None:
+    """Also where he and his history are whole."""
+    store = RedisStore(Client.from_url(limited("+@all")), f"{prefix}t:0")
+    store.assign()
+    store.note("recorded", b"1")
+    store.keep(Dossier("cl-1"), Record(_fact(1)))
+    store.commit(1)
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(2)))
+    limited("+@all", "-rpush")
+    with pytest.raises(ResponseError):
+        store.commit(2)
+    reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
+    with pytest.raises(StateLost, match="refused the end"):
+        await reader.read(0, "cl-2", ("recorded",), False)
+    await reader.close()
+    store.close()
 
 
 @pytest.mark.parametrize("forgot", ["everything", "the last batches", "who owns it"])

@@ -304,15 +304,13 @@ class FakeRedis:
     def release(self, connection: "Connection") -> None:
         pass
 
-    def register_script(self, text: str) -> Callable[..., Any]:
-        assert text == redis_store._ASSIGN
-        return self._assign
-
-    def _assign(self, keys: list[bytes], args: list[str]) -> list[Any]:
-        meta, outbox, dossiers, notes = keys
-        self.do(b"HSET", meta, "token", args[0])
-        stated = self.hmget(meta, ["next", "batch", "clients", "notes", "ids"])
-        return [self.data.get(_bytes(outbox)), stated, self.hlen(dossiers), self.hlen(notes)]
+    def _assign(
+        self, meta: bytes, outbox: bytes, dossiers: bytes, notes: bytes, probe: bytes, token: bytes
+    ) -> list[Any]:
+        assert probe not in self.data
+        self.do(b"HSET", meta, "token", token)
+        stated = self.hmget(meta, ["next", "batch", "begun", "clients", "notes", "ids"])
+        return [self.data.get(outbox), stated, self.hlen(dossiers), self.hlen(notes)]
 
     def do(self, name: bytes, *said: Any) -> Any:
         """One command."""
@@ -333,6 +331,8 @@ class FakeRedis:
                 return self.hlen(key)
             case b"WATCH":
                 pass
+            case b"EVAL" if key == redis_store._ASSIGN:
+                return self._assign(*values[1:])
             case _:
                 assert name == b"EVAL" and key == redis_store._DONE
                 many = int(values[0])
@@ -388,18 +388,19 @@ class Connection:
     def __init__(self, redis: FakeRedis) -> None:
         self.redis = redis
         self.answers: deque[Any] = deque()
+        self.queued: list[list[bytes]] | None = None
 
     def send_packed_command(self, packed: list[bytes]) -> None:
-        queued: list[list[bytes]] | None = None
         for command in _commands(BytesIO(b"".join(packed))):
             if command == [b"MULTI"]:
-                queued = []
+                self.queued = []
                 self.answers.append(b"OK")
             elif command == [b"EXEC"]:
-                assert queued is not None
-                self.answers.append([self.redis.do(*each) for each in queued])
-            elif queued is not None:
-                queued.append(command)
+                assert self.queued is not None
+                self.answers.append([self.redis.do(*each) for each in self.queued])
+                self.queued = None
+            elif self.queued is not None:
+                self.queued.append(command)
                 self.answers.append(b"QUEUED")
             else:
                 self.answers.append(self.redis.do(*command))
