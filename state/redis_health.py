@@ -4,6 +4,7 @@ Of a cluster each primary must be so, and what is found of one names it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import structs
@@ -11,7 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from state.finding import Finding, Level
-from state.redis_errors import reason
+from state.redis_errors import forbidden, reason
 from state.redis_servers import Servers, each_server
 
 LEAST_VERSION = (7, 0)
@@ -21,7 +22,7 @@ REWRITTEN_FROM = 256 * 1024 * 1024
 """Bytes of an append-only file: if it is rewritten before, then all the time under load, which costs as much as our writes."""
 
 _RUN = "let the user of GATE61_REDIS run BGREWRITEAOF; until then run that yourself, each time that Redis was started"
-_FAILED = "look at its disk, memory and log; the gate asks for it again"
+_FAILED = "look at its disk, memory and log; the gate asks for it again, ever more rarely; run BGREWRITEAOF once that is mended"
 
 Info = Mapping[str, Any]
 
@@ -43,6 +44,8 @@ def findings(client: Redis) -> list[Finding]:
     try:
         info: Info = client.info()
     except ResponseError as error:
+        if not forbidden(error):
+            raise
         said = f"Redis does not let its state be asked: {reason(error)}"
         return [_wrong(said, "let the user of GATE61_REDIS run INFO (and CONFIG GET)")]
     return [*_server(info), *_persistence(client, info), *_eviction(client, info)]
@@ -63,36 +66,51 @@ def memory(client: Redis) -> Finding:
     return Finding("Redis", Level.OK, said)
 
 
-def renew(redis: Redis | Servers) -> Finding | None:
+def renewed(redis: Redis | Servers) -> bool:
+    """Whether Redis has written its append-only file anew since its start, and did so when it last tried."""
+    return all(_is_renewed(client.info("persistence")) for client in each_server(redis).values())
+
+
+def renew(redis: Redis | Servers, again: bool = False) -> Finding | None:
     """Have Redis write its append-only file anew, once after each start of it; None where that is done or under way.
+
+    Where it failed Redis is asked only `again`: each try that fails leaves a file behind.
 
     A crash may cut the file within a transaction. Then Redis starts with what was written before it, but leaves what it
     has of the transaction in the file, and its next start runs that together with the next one: every record of it would
     be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
     """
-    found = [*of_each(redis, _renewed)]
+    found = [*of_each(redis, partial(_renewed, again=again))]
     return next((f for f in found if f.level is not Level.OK), found[0] if found else None)
 
 
-def _renewed(client: Redis) -> Iterator[Finding]:
+def _failed(info: Info) -> bool:
+    return bool(info["aof_last_bgrewrite_status"] != "ok")
+
+
+def _is_renewed(info: Info) -> bool:
+    done = info["aof_last_rewrite_time_sec"] >= 0  # Below 0 until this process has done it.
+    return not info["aof_enabled"] or (done and not _failed(info))
+
+
+def _renewed(client: Redis, again: bool) -> Iterator[Finding]:
     info: Info = client.info("persistence")
-    if not info["aof_enabled"] or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
+    if _is_renewed(info) or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
         return
-    failed = info["aof_last_bgrewrite_status"] != "ok"
-    if info["aof_last_rewrite_time_sec"] >= 0 and not failed:  # Below 0 until this process has done it.
+    if _failed(info):
+        yield _warn("Redis could not write its append-only file anew", _FAILED)
+    if _failed(info) and not again:
         return
     try:
         client.bgrewriteaof()
     except ResponseError as error:
-        if "in progress" not in str(error):  # Then another worker was faster.
+        if forbidden(error):
             said = f"Redis does not write its append-only file anew: {reason(error)}"
             yield _warn(f"{said}; if it was cut by a crash, the next start of Redis may read a write twice", _RUN)
+        elif "in progress" not in str(error):  # Then another worker was faster.
+            raise
     else:
-        yield (
-            _warn("Redis could not write its append-only file anew", _FAILED)
-            if failed
-            else Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
-        )
+        yield Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
 
 
 def _server(info: Info) -> Iterator[Finding]:
@@ -145,7 +163,9 @@ def _setting(client: Redis, name: str) -> str | None:
     """None where the server does not let it be asked."""
     try:
         found: str | None = client.config_get(name).get(name)
-    except ResponseError:
+    except ResponseError as error:
+        if not forbidden(error):
+            raise
         return None
     return found
 

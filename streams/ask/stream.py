@@ -246,7 +246,9 @@ class KafkaStream:
         before = self._clock()
         try:
             told = await self._state.time()
-        except ResponseError:
+        except ResponseError as error:
+            if not redis_errors.forbidden(error):
+                raise
             return  # Its user may not ask that.
         apart = ahead(before, told, self._clock())
         if policy is not None and abs(apart) > tolerated(policy):

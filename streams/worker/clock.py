@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from gate.facts import Instant
 from gate.policy import SECOND
+from state.redis_errors import forbidden
 
 AHEAD: Final = 60 * SECOND
 """From so far on clocks differ; below, windows close by the machine's own."""
@@ -48,7 +49,9 @@ class Clock:
         """Ask Redis what time it is; raises `RedisError`. Where its user may not ask, this machine's clock counts."""
         try:
             seconds, micros = redis.time()
-        except ResponseError:
+        except ResponseError as error:
+            if not forbidden(error):
+                raise
             self._told = None
         else:
             self._told = seconds * SECOND + micros, self.steady()

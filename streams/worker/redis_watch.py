@@ -9,14 +9,15 @@ from redis.exceptions import RedisError
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.finding import Finding, Level
-from state.redis_health import complaints, renew
+from state.redis_health import complaints, renew, renewed
 from state.redis_look import tag
 from state.redis_servers import Servers
 from streams.web.clock import ONE_SOURCE
 from streams.worker.here import Here
 
-RENEWED_AGAIN = 60 * SECOND
-"""After so long Redis is asked again to write its append-only file anew, where it could not, or may not be asked."""
+RENEWED_AGAIN, RENEWED_RARELY = 60 * SECOND, 3600 * SECOND
+"""After so long Redis is asked again to write its append-only file anew, where it could not, or may not be asked; doubled
+each time up to the longest, as each try that fails leaves another file, and its disk may be full."""
 
 log = structlog.get_logger("gate61.worker")
 
@@ -33,7 +34,9 @@ class RedisWatch:
         self._ahead = False
         """Whether it was said that this machine's clock is ahead."""
         self._unrenewed: tuple[Instant, Finding] | None = None
-        """When Redis was last asked to write its append-only file anew, by the steady clock, and what keeps it from that."""
+        """When it was found last, by the steady clock, what keeps Redis from writing its append-only file anew; and that."""
+        self._again = RENEWED_AGAIN
+        """After how long it is asked again."""
 
     async def meet(self) -> list[str]:
         """Why state may not be kept there; raises `RedisError` or `OSError` if it does not answer."""
@@ -79,12 +82,19 @@ class RedisWatch:
 
     async def _renew(self) -> None:
         """Redis may have been started again, from a file that a crash cut."""
-        before = self._unrenewed
-        if before is not None and self._world.steady() - before[0] < RENEWED_AGAIN:
+        if await to_thread(renewed, self._redis):
+            self._unrenewed, self._again = None, RENEWED_AGAIN
             return
-        found = await to_thread(renew, self._redis)
-        self._unrenewed = None if found is None or found.level is Level.OK else (self._world.steady(), found)
-        if found is not None and found.level is Level.OK:
+        before = self._unrenewed
+        if before is not None and self._world.steady() - before[0] < self._again:
+            return
+        found = await to_thread(renew, self._redis, before is not None)
+        if found is None:
+            return  # Somebody asked; what comes of that is seen later.
+        if before is not None:
+            self._again = min(2 * self._again, RENEWED_RARELY)
+        self._unrenewed = None if found.level is Level.OK else (self._world.steady(), found)
+        if found.level is Level.OK:
             log.info(f"Redis {found.what}")
-        elif found is not None and (before is None or before[1] != found):
+        elif before is None or before[1] != found:
             log.warning(found.what, do=found.do)
