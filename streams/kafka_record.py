@@ -70,7 +70,8 @@ def _misplaced(event: Read, key: bytes | None, place: tuple[int, int]) -> str | 
 def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: Instant) -> Read | Rejected:
     attributes: dict[str, object] = {}
     kind: bytes | None = None
-    repeated = garbled = None
+    repeated = None
+    garbled: str | None = None
     size = len(data)
     seen: set[str] = set()
     for name, content in headers:
