@@ -76,10 +76,16 @@ async def let_go(client: Any, seconds: float = STOP_SECONDS) -> None:
             ending.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
+def forbidden(error: BaseException) -> bool:
+    """Whether Kafka is well, and its user may not do that; kafka-python and aiokafka call these errors by the same names."""
+    return type(error).__name__.endswith("AuthorizationFailedError")
+
+
 def said(error: BaseException) -> str:
-    """An error with its kind, which the libraries' own errors say by themselves."""
+    """An error with its kind, which the libraries' own errors say by themselves; and what to do where a right is missing."""
     kind, text = type(error).__name__, str(error)
-    return text if kind in text else f"{kind}: {text}" if text else kind
+    found = text if kind in text else f"{kind}: {text}" if text else kind
+    return f"{found}; give the user of GATE61_KAFKA the right" if forbidden(error) else found
 
 
 _SECRETS = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"

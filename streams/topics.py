@@ -57,8 +57,9 @@ def inputs(names: Iterable[Topic]) -> list[str]:
 
 
 def missing(names: Iterable[str]) -> str:
-    """What is wrong where these topics are not there, and what to do."""
-    return f"topics are missing: {', '.join(names)}; make them with `gate61 topics apply`"
+    """What is wrong where these topics are not there, and what to do; Kafka says the same to who may not see them."""
+    made = "make them with `gate61 topics apply`, or give the user of GATE61_KAFKA the right to see them (DESCRIBE)"
+    return f"topics are missing: {', '.join(names)}; {made}"
 
 
 def topics(prefix: str = "") -> Names:

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from streams.connection import connection, make_no_topics, said
+from streams.connection import connection, forbidden, make_no_topics, said
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.outputs import DECISIONS, Output
@@ -104,9 +104,8 @@ class NotKept(KafkaError):  # type: ignore[misc]
     """Outputs that a topic did not take."""
 
     def __init__(self, topic: str, partition: int, error: Exception) -> None:
-        super().__init__(
-            f"`{topic}:{partition}` does not take what is published: {said(error)}; see `gate61 topics plan`"
-        )
+        do = "" if forbidden(error) else "; see `gate61 topics plan`"
+        super().__init__(f"`{topic}:{partition}` does not take what is published: {said(error)}{do}")
 
 
 class _Sent(NamedTuple):

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, UnknownError
 from mode import Service
 from redis.exceptions import RedisError
 
+from gate.facts import Instant
 from gate.policy import SECOND, Policy
 from state.redis_servers import Servers
 from state.redis_store import RedisStore
@@ -46,6 +47,8 @@ REDIS_SECONDS = 5.0
 REACH_SECONDS = 2.0
 INPUTS_SECONDS = 60.0
 """After so long it is asked again whether topics of inputs keep everything."""
+UNFOLLOWED, FOLLOWED_AGAIN = 5 * SECOND, 10 * SECOND
+"""For so long register and policies were refused before it is said; and so long after the last refusal they are not."""
 DIVIDING = "waiting for the group to say which partitions are this worker's"
 CLIENTS_IN_MEMORY = 80_000
 """Clients kept in memory by a worker that has all partitions, some 700 MB at most; others are asked of Redis again."""
@@ -92,6 +95,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._redis_watch = RedisWatch(self._redis, self._world, where, f"{self._names.actions.name}:0")
         self._kafka_watch = KafkaWatch(self.settings.kafka, self._names, self._world)
         self._rounds = Rounds(self.loops, self._world, self._names.actions.name)
+        self._unfollowed: tuple[Instant, Instant, str] | None = None
+        """When register and policies were first refused, and last, by the steady clock; and how."""
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
 
@@ -201,7 +206,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 place, offset = next(iter(error.args[0].items()))
                 raise made_anew(place.topic, offset) from None
             except KafkaError as error:
-                log.warning("waiting for register", error=said(error))
+                self._cannot_follow(said(error))
                 await asyncio.sleep(1.0)
 
     async def _next(self, logs: Iterable[TopicPartition]) -> Mapping[TopicPartition, Sequence[Any]]:
@@ -215,6 +220,20 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                 self._follower.seek(place, records[0].offset)
             raise
         return found
+
+    def _cannot_follow(self, why: str) -> None:
+        log.warning("waiting for register", error=why)
+        now, before = self._world.steady(), self._unfollowed
+        first = before[0] if before is not None and now - before[1] < FOLLOWED_AGAIN else now
+        self._unfollowed = first, now, why
+
+    def _unfollowed_for(self) -> list[str]:
+        """Why register and policies cannot be read, if that lasts; partitions only see that they are not."""
+        if self._unfollowed is None:
+            return []
+        first, last, why = self._unfollowed
+        lasts = last - first >= UNFOLLOWED and self._world.steady() - last < FOLLOWED_AGAIN
+        return [f"register and policies cannot be read: {why}"] if lasts else []
 
     async def _govern(self) -> None:
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
@@ -388,7 +407,12 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def trouble(self) -> list[str]:
         """What keeps this worker from deciding, for `/readyz`."""
-        return [*([self.ready] if self.ready else []), *self._kafka_watch.trouble(), *self._rounds.trouble()]
+        return [
+            *([self.ready] if self.ready else []),
+            *self._kafka_watch.trouble(),
+            *self._unfollowed_for(),
+            *self._rounds.trouble(),
+        ]
 
     def warnings(self) -> list[str]:
         """What somebody should mend though offers are answered as ever, for `/readyz`."""

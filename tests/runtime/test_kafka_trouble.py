@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError, ProducerClosed
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    TopicAuthorizationFailedError,
+)
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError as OtherKafkaError
@@ -24,7 +31,7 @@ from msgspec import structs
 from redis import Redis as Client
 
 from gate.policy import SECOND
-from streams import administration
+from streams import administration, connection
 from streams.connection import let_go
 from streams.policy_file import DEFAULT
 from streams.publisher import Publisher
@@ -37,7 +44,7 @@ from streams.worker.loop import PartitionLoop
 from streams.worker.merge import Log
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import DECISIONS, NOTICES, Output
-from streams.worker.publishing import KafkaPublisher, Sender, producer
+from streams.worker.publishing import KafkaPublisher, NotKept, Sender, producer
 from streams.worker.service import CannotStart, Gatekeeper, harmless
 from tests.bench.load import mixed, register
 from tests.runtime.gate import CONTENT_TYPE, Setting, Worker
@@ -207,7 +214,10 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(
     silent.lacking = [keeper._names.policy.name, keeper._names.notices.name]
     await keeper.reach()
     await keeper.reach()
-    what = "topics are missing: gate61.policy.v1, gate61.notices.v1; make them with `gate61 topics apply`"
+    what = (
+        "topics are missing: gate61.policy.v1, gate61.notices.v1; make them with `gate61 topics apply`, or give the user of "
+        "GATE61_KAFKA the right to see them (DESCRIBE)"
+    )
     assert keeper.trouble() == [what] and capsys.readouterr().out.count(what) == 1
     silent.lacking = [keeper._names.clock.name]  # Nothing but `gate61 doctor` needs it.
     await keeper.reach()
@@ -401,6 +411,36 @@ def test_what_is_there_and_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch
         assert bool(keeper.trouble()) is said, seconds
         if said:
             assert "nothing more of `gate61.client-actions.v1:1` can be read for 31 s" in keeper.trouble()[0]
+
+
+def test_why_the_register_cannot_be_read_is_said_while_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka refuses it: not when that passes at once, and no longer once it is read again."""
+    keeper = Keeper()
+    keeper.ready, now = "", [0]
+    monkeypatch.setattr(keeper._world, "steady", lambda: now[0] * SECOND)
+    why = connection.said(TopicAuthorizationFailedError("gate61.register.v1"))
+    for seconds, refused, told in (
+        (0, 1, 0),
+        (4, 1, 0),
+        (6, 1, 1),
+        (12, 0, 1),
+        (17, 0, 0),
+        (40, 1, 0),
+        (44, 1, 0),
+        (45, 1, 1),
+    ):
+        now[0] = seconds
+        if refused:
+            keeper._cannot_follow(why)
+        assert len(keeper.trouble()) == told, seconds
+        assert not told or "give the user of GATE61_KAFKA the right" in keeper.trouble()[0]
+
+
+def test_who_may_not_publish_is_told_of_the_right_and_not_of_a_plan() -> None:
+    """`gate61 topics plan` looks at no rights; what else a topic does not take, it may."""
+    refused = str(NotKept("gate61.notices.v1", 0, TopicAuthorizationFailedError("gate61.notices.v1")))
+    assert "give the user of GATE61_KAFKA the right" in refused and "topics plan" not in refused
+    assert "see `gate61 topics plan`" in str(NotKept("gate61.notices.v1", 0, MessageSizeTooLargeError("too large")))
 
 
 def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
