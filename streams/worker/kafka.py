@@ -74,8 +74,8 @@ class Looker:
                     found[log] += records
         return found
 
-    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> Answered:
-        """What the answers beyond that place were given on; none of them stands before the offset `since`."""
+    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> tuple[int, Unknown]:
+        """Where the log of answers ends, and what those beyond that place were given on; none of them stands before the offset `since`."""
         async with self._alone:
             self.consumer.assign([log])
             first = (await self.consumer.beginning_offsets([log]))[log]
@@ -84,7 +84,7 @@ class Looker:
             begin = max(first, since) if since <= end else first
             unknown = Unknown(place)
             await self._read(log, begin, end, unknown)
-            return Answered(end, unknown.pins, unknown.furthest)
+            return end, unknown
 
     async def _read(self, log: TopicPartition, begin: int, end: int, unknown: Unknown) -> None:
         self.consumer.seek(log, begin)
@@ -92,7 +92,7 @@ class Looker:
         while position < end:
             found = await self.consumer.getmany(log, timeout_ms=LOOK_MILLISECONDS, max_records=BATCH)
             for record in found.get(log, ()):
-                unknown.add(record.headers, appended(record))
+                unknown.add(record.headers, record.value)
             before, position = position, await self.consumer.position(log)
             if position == before:
                 raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")
@@ -156,20 +156,23 @@ class KafkaSource:
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
-        found = await self._looker.beyond(self._decisions, place, since)
-        if found.furthest:
-            there = await self._appended({log: offset for log, (offset, _) in found.furthest.items()})
-            must_be_there(f"{self._decisions.topic}:{self._decisions.partition}", found.furthest, there)
-        return found
+        end, unknown = await self._looker.beyond(self._decisions, place, since)
+        if unknown.furthest:
+            found = await self._asker.end_offsets([self._logs[log] for log in unknown.furthest])
+            ends = {log: found[self._logs[log]] for log in unknown.furthest}
+            there = await self._appended_at(unknown.given, ends)
+            answers = f"{self._decisions.topic}:{self._decisions.partition}"
+            must_be_there(answers, unknown.furthest, ends, unknown.given, there)
+        return Answered(end, unknown.pins)
 
-    async def _appended(self, offsets: Mapping[Log, int]) -> Mapping[Log, Instant | None]:
-        """When the records at these offsets were appended; None of a log that ends before its own."""
-        ends = await self._asker.end_offsets([self._logs[log] for log in offsets])
-        reach = {log: at for log, at in offsets.items() if at < ends[self._logs[log]]}
-        found = await self._looker.records({self._logs[log]: at for log, at in reach.items()}) if reach else {}
-        first = {log: found[self._logs[log]][:1] for log in reach}
+    async def _appended_at(self, given: tuple[int, Instant] | None, ends: Mapping[Log, int]) -> Instant:
+        """When what stands at that offset of the inputs was appended; 0 where nothing does."""
+        if given is None or given[0] >= ends[Log.ACTIONS]:
+            return 0
+        found = await self._looker.records({self._actions: given[0]})
         # Of a log whose beginning was deleted up to there nothing is left to compare.
-        return {log: (appended(first[log][0]) if first[log] else 0) if log in reach else None for log in offsets}
+        first = [record for record in found[self._actions][:1] if record.offset == given[0]]
+        return appended(first[0]) if first else 0
 
     async def seek(self, actions: int, between: int) -> None:
         """See `Source`."""

@@ -9,7 +9,7 @@ the stored offset. Nothing is skipped and nothing is allowed meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -62,9 +62,7 @@ class Answered(NamedTuple):
 
     end: int
     pins: Sequence[Pin]
-    """In order;"""
-    furthest: Mapping[Log, tuple[int, Instant]]
-    """and how far in each log, see `Unknown`."""
+    """In order."""
 
 
 class Source(Protocol):
@@ -254,7 +252,7 @@ class PartitionLoop:
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)
-        end, pins, _ = await self._source.answered(self.partition.place, self.partition.answers)
+        end, pins = await self._source.answered(self.partition.place, self.partition.answers)
         self._have_all_answers(end)
         self.partition.pin(pins)
         self._from, self._until = self.partition.place, (bounds[Log.ACTIONS].end, bounds[Log.BETWEEN].end)

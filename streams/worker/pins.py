@@ -9,8 +9,10 @@ answer is reached, the logs are applied as far as the answers say, one after the
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from gate.facts import Instant
-from gate.policy import SECOND
+from streams.wire import instant
 from streams.worker.merge import CALLED, Log, LogLost
 
 HEADER: Final = "gate61.read"
@@ -18,10 +20,9 @@ HEADER: Final = "gate61.read"
 CAUSE: Final = "gate61.input"
 """Header of an answer: the record that it was given on, `PARTITION:OFFSET` or the log and the offset."""
 
-APART: Final = 2 * SECOND
-"""By how much brokers' clocks may differ: a record that was appended later than an answer to it by more is another one."""
-
 Headers = Sequence[tuple[str, bytes | None]]
+_FIRST: Final = b'"supersedes":null'
+"""Stands in the first answer to an offer, which is of the time of that; another one may be of an earlier change of the register."""
 _LOGS: Final = {log.name.lower().encode(): log for log in Log}
 
 
@@ -67,42 +68,63 @@ class Unknown:
         self._place = place
         self._first: dict[tuple[int, ...], Pin] = {}
         self._last: dict[tuple[int, ...], Pin] = {}
-        self.furthest: dict[Log, tuple[int, Instant]] = {}
-        """By log of which they were given on anything: the last offset, and when an answer on it was appended first."""
+        self.furthest: dict[Log, int] = {}
+        """By log of which anything was applied: the offset of the last record that was."""
+        self._given_on = -1
+        """The last record of what happens around clients that a first answer was given on: of that it says the time;"""
+        self._given = b""
+        """that answer."""
 
-    def add(self, headers: Headers, at: Instant) -> None:
-        """One more answer, appended at that time."""
+    def add(self, headers: Headers, answer: bytes | None) -> None:
+        """One more answer."""
         pin = pin_of(headers)
         if pin is not None and not reached(self._place, pin):
             rest = pin[:3]
             self._first[rest] = min(pin, self._first.get(rest, pin))
             self._last[rest] = max(pin, self._last.get(rest, pin))
             for log in Log:
-                if pin[log] - 1 > self.furthest.get(log, (-1, at))[0]:
-                    self.furthest[log] = pin[log] - 1, at
+                if pin[log] - 1 > self.furthest.get(log, -1):
+                    self.furthest[log] = pin[log] - 1
+            if pin.last == Log.ACTIONS and pin.actions - 1 > self._given_on and answer and answer.find(_FIRST) >= 0:
+                self._given_on, self._given = pin.actions - 1, answer
 
     @property
     def pins(self) -> list[Pin]:
         """What was said, in order."""
         return sorted({*self._first.values(), *self._last.values()})
 
+    @property
+    def given(self) -> tuple[int, Instant] | None:
+        """The last record of what happens around clients that one was given on, and when that was appended at the latest."""
+        try:
+            return self._given_on, instant(msgspec.json.decode(self._given)["data"]["recorded_at"])
+        except (msgspec.MsgspecError, ValueError, TypeError, LookupError):
+            return None  # There is none, or somebody else wrote it.
+
 
 def must_be_there(
-    answers: str, furthest: Mapping[Log, tuple[int, Instant]], there: Mapping[Log, Instant | None]
+    answers: str,
+    furthest: Mapping[Log, int],
+    ends: Mapping[Log, int],
+    given: tuple[int, Instant] | None,
+    there: Instant,
 ) -> None:
-    """Whether what `Unknown.furthest` says that answers were given on is there still; raises `LogLost`.
+    """Whether what published answers were given on is there still; raises `LogLost`.
 
-    `there` says when the record at that offset was appended, by log; None where the log ends before it. Answers whose
-    records are gone would hold up register and policies, until the log is as long as it was: what came since would be
-    judged by the register as it was then.
+    `furthest` and `given` are of `Unknown`, `ends` the offsets after the logs' last records, `there` when the record was
+    appended that stands at the offset in `given`. Answers whose records are gone would hold up register and policies until
+    the log is as long as it was: what came since would be judged by the register as it was then.
     """
-    for log, (offset, answered) in furthest.items():
-        appended = there[log]
-        if appended is None or appended > answered + APART:
-            what = "ends before it" if appended is None else "holds a later record there"
-            raise LogLost(
-                f"an answer in `{answers}` was given on what stood at offset {offset} of the log {CALLED[log]}, which {what}: "
-                "it was made anew, or lost its end. Give it back its log from a copy; if there is none, keep a copy of "
-                f"`{answers}` for your files, delete its records up to its end (kafka-delete-records.sh), and what was lost "
-                "stays lost"
-            )
+    for log, offset in furthest.items():
+        if offset >= ends[log]:
+            raise _gone(answers, log, offset, f"ends at offset {ends[log]}")
+    if given is not None and there > given[1]:
+        raise _gone(answers, Log.ACTIONS, given[0], "holds a later record there")
+
+
+def _gone(answers: str, log: Log, offset: int, what: str) -> LogLost:
+    return LogLost(
+        f"an answer in `{answers}` was given on what stood at offset {offset} of the log {CALLED[log]}, which {what}: it was "
+        f"made anew, or lost its end. Give it back its log from a copy; if there is none, keep a copy of `{answers}` for your "
+        "files, delete its records up to its end (kafka-delete-records.sh), and what was lost stays lost"
+    )

@@ -45,7 +45,7 @@ from streams.worker.progress import (
     unfinished,
     unreadable,
 )
-from streams.worker.taking import BATCH, appended, as_many_as_fit
+from streams.worker.taking import BATCH, as_many_as_fit
 
 LEAVE_SECONDS = 15.0
 NOWHERE = (0,) * len(Log)
@@ -271,7 +271,7 @@ class Rebuild:
         end, unknown = consumer.end_offsets([answers])[answers], Unknown(NOWHERE)
         while consumer.position(answers) < end:
             for record in consumer.poll(500, max_records=BATCH).get(answers, ()):
-                unknown.add(record.headers, appended(record))
+                unknown.add(record.headers, record.value)
         return unknown.pins
 
 

@@ -226,15 +226,11 @@ class Source:
         log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS))
         unknown = Unknown(place)
         for record in log[since:]:
-            unknown.add(record.headers, record.timestamp * 1000)
-        there = {place: self._appended(place, offset) for place, (offset, _) in unknown.furthest.items()}
-        must_be_there("answers", unknown.furthest, there)
-        return Answered(len(log), unknown.pins, unknown.furthest)
-
-    def _appended(self, log: Log, offset: int) -> Instant | None:
-        topic = {Log.POLICY: POLICY, Log.REGISTER: REGISTER, Log.BETWEEN: BETWEEN, Log.ACTIONS: ACTIONS}[log]
-        found = self._log(topic, 0 if topic in (POLICY, REGISTER) else None)
-        return found[offset].timestamp * 1000 if offset < len(found) else None
+            unknown.add(record.headers, record.value)
+        given, logs = unknown.given, self._log(ACTIONS)
+        there = logs[given[0]].timestamp * 1000 if given and given[0] < len(logs) else 0
+        must_be_there("answers", unknown.furthest, dict(zip(Log, self._ends(), strict=True)), given, there)
+        return Answered(len(log), unknown.pins)
 
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
