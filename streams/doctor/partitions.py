@@ -14,6 +14,7 @@ from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
 from streams.worker.progress import (
+    ONE_KAFKA,
     OtherKafka,
     OtherPartitions,
     same_kafka,
@@ -154,7 +155,7 @@ def _foreign(stored: Mapping[int, Look], kafka: str) -> Iterator[Finding]:
     try:
         same_kafka(stored.values(), kafka)
     except OtherKafka as error:
-        yield _wrong(f"state {error.what}", error.do)
+        yield _wrong(f"state {error.what}", ONE_KAFKA)
 
 
 def _elsewhere(redis: Redis | Servers, topic: str, partitions: int) -> Iterator[Finding]:

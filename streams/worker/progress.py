@@ -105,17 +105,20 @@ class OtherPartitions(Exception):
         )
 
 
+ONE_KAFKA: Final = (
+    "let GATE61_KAFKA, GATE61_REDIS and GATE61_PREFIX lead to one gate, each gate on one Redis having its own prefix; or "
+    "remove this state and make it from the topics of this Kafka: `gate61 rebuild`"
+)
+"""What to do where state is of another Kafka."""
+
+
 class OtherKafka(LogLost):
     """State was made from the logs of another Kafka: what is applied of those says nothing of what stands in these."""
 
-    do = (
-        "let GATE61KAFKA, GATE61_REDIS and GATE61_PREFIX lead to one gate, each gate on one Redis having its own prefix; or "
-        "remove this state and make it from the topics of this Kafka: `gate61 rebuild`"
-    )
-
     def __init__(self, made: str, here: str) -> None:
-        self.what = f"was made from another Kafka, cluster `{made}`, and GATE61KAFKA leads to cluster `{here}`"
-        super().__init__(f"the state {self.what}: {self.do}")
+        what = f"was made from another Kafka, cluster `{made}`, and GATE61_KAFKA leads to cluster `{here}`"
+        super().__init__(f"the state {what}: {ONE_KAFKA}")
+        self.what = what
 
 
 def same_kafka(stores: Iterable[Noted], kafka: str) -> None:

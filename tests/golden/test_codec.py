@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from gate.concern import concerns
 from gate.dossier import UNPROMPTED, Dossier, Sent, Touch
 from gate.facts import AssetClassified, Fact, Thing
 from gate.forgotten import SIZE, may_be_among, may_hold, with_names
 from gate.known import outdated
-from gate.packing import decoder_of_many, packed, replaced
+from gate.packing import decoder_of_many, packed
 from gate.policy import DAY
 from gate.register import Register
 from state import MemoryStore
@@ -95,7 +96,7 @@ def as_layout_4(dossier: Dossier, hard_limit: int) -> Dossier:
 
 def test_what_layout_4_does_not_tell_is_asked_of_the_history() -> None:
     """By which hard limits requests are prompted, and what standing orders lean on: answers go on as without a change."""
-    day = replaced(POLICY, version="day", digest="sha256:day", soft_limit=0, hard_limit=DAY)
+    day = structs.replace(POLICY, version="day", digest="sha256:day", soft_limit=0, hard_limit=DAY)
     for seed in range(100):
         events = history(seed)
         first, then = events[:20], events[20:]

@@ -196,7 +196,7 @@ def test_state_that_was_made_from_another_kafka_is_left_to_it() -> None:
     world.kafka = "another"
     _ask(world)
     states = asyncio.run(_goes_on(world))
-    assert all(state.startswith("stopped: OtherKafka") for state in states)
+    assert all(state.startswith("stopped: OtherKafka") for state in states), states
     assert all("`this`" in state and "`another`" in state and "GATE61_PREFIX" in state for state in states)
     assert world.redis.data == kept and _answers(world) == answers
 
