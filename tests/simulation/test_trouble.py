@@ -75,10 +75,12 @@ def loop(world: World, failing: Failing) -> PartitionLoop:
 async def test_a_mistake_of_our_own_is_not_called_waiting(loop: PartitionLoop, failing: Failing, world: World) -> None:
     """Nothing that is waited for mends it: whoever looks is to know, and where to look; never what a client is called."""
 
-    def broken() -> None:
-        raise KeyError("anna")
+    async def broken(work: Callable[..., Any], *given: Any) -> Any:
+        if work.__name__ == "recall":
+            raise KeyError("anna")
+        return await failing.apart(work, *given)
 
-    loop.partition.recall = broken  # type: ignore[method-assign]
+    failing.aside = broken  # type: ignore[method-assign]
     await _states(loop, lambda: loop.trouble)
     assert loop.state.startswith("stopped: KeyError") and "anna" not in loop.state
     assert not [said for said in world.happened if "anna" in said]
