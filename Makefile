@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := gate state streams tests deploy/native
 LAW := tests/stories tests/promises
-BESIDE := -n 2 --dist loadgroup -m "not alone"
+BESIDE := --dist loadgroup -m "not alone"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev native parts demo test lint law check bench bench-decide bench-stream prove mutants format schemas
@@ -48,11 +48,11 @@ lint: dev  ## format, lint, strict types, import directions
 	$(BIN)/lint-imports
 
 law: lint  ## lint, and the tests of the law alone, for which nothing is compiled
-	$(BIN)/pytest $(BESIDE) $(LAW)
+	$(BIN)/pytest -n 2 $(BESIDE) $(LAW)
 
 check: parts  ## lint, and all tests
 	@$(MAKE) --no-print-directory -j2 native law
-	$(BIN)/pytest $(BESIDE) $(LAW:%=--ignore=%) --durations=40 --durations-min=4
+	$(BIN)/pytest -n 3 $(BESIDE) $(LAW:%=--ignore=%) --durations=40 --durations-min=4
 	$(BIN)/pytest -m alone
 
 bench: bench-decide bench-stream  ## measures everything, some 30 minutes

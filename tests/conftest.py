@@ -1,4 +1,5 @@
-"""One broker, one Redis, one cluster of them and one PostgreSQL for all tests; each test takes its own prefix, so that none sees another's."""
+"""One broker, one Redis, one cluster of them and one PostgreSQL for all tests of a process; each test takes its own prefix, so that none sees
+another's."""
 
 import signal
 from collections.abc import Iterator
@@ -18,15 +19,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-PARTS = {"kafka", "redis", "cluster", "postgres"}
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the tests, one has all that need the real parts: they mostly wait, the others compute."""
+    """Where processes share the tests, each has the real parts to itself, and a module goes to one of them.
+
+    There is one process more than cores: who waits for the parts leaves a core to the others.
+    """
     for item in items:
-        needs = PARTS.intersection(getattr(item, "fixturenames", ())) or item.path.parent.name == "runtime"
-        item.add_marker(pytest.mark.xdist_group("parts" if needs else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
