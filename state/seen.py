@@ -21,29 +21,21 @@ class Seen:
     def add(self, key: int, content: int) -> bool | None:
         """None if the id is new, True for the same content, False for another."""
         key = key or 1  # 0 marks an empty place.
-        keys, mask = self._keys, self._mask
-        place = key & mask
-        while (there := keys[place]) != key:
-            if there == 0:
-                keys[place] = key
-                self._contents[place] = content
-                self._count += 1
-                if self._count > _FILLED * mask:
-                    self._grow()
-                return None
-            place = (place + 1) & mask
-        return self._contents[place] == content
+        place = _place_of(key, self._keys, self._mask)
+        if self._keys[place] == key:
+            return self._contents[place] == content
+        self._keys[place] = key
+        self._contents[place] = content
+        self._count += 1
+        if self._count > _FILLED * self._mask:
+            self._grow()
+        return None
 
     def holds(self, key: int, content: int) -> bool:
         """Whether the id was added with this content."""
         key = key or 1
-        keys, mask = self._keys, self._mask
-        place = key & mask
-        while (there := keys[place]) != key:
-            if there == 0:
-                return False
-            place = (place + 1) & mask
-        return self._contents[place] == content
+        place = _place_of(key, self._keys, self._mask)
+        return self._keys[place] == key and self._contents[place] == content
 
     def _grow(self) -> None:
         old_keys, old_contents = self._keys, self._contents
@@ -53,7 +45,13 @@ class Seen:
         self._contents = contents = array("Q", bytes(8)) * size
         for key, content in zip(old_keys, old_contents, strict=True):
             if key:
-                place = key & mask
-                while keys[place]:
-                    place = (place + 1) & mask
+                place = _place_of(key, keys, mask)
                 keys[place], contents[place] = key, content
+
+
+def _place_of(key: int, keys: "array[int]", mask: int) -> int:
+    """Where an id stands in a table, or would."""
+    place = key & mask
+    while (there := keys[place]) and there != key:
+        place = (place + 1) & mask
+    return place

@@ -209,9 +209,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int:
-    digits = len(text)
-    if digits > DIGITS_LIMIT:
-        raise ValueError(f"a number of {digits} digits; at most {DIGITS_LIMIT} are read")
+    if len(text) > DIGITS_LIMIT:
+        raise ValueError(f"a number of {len(text)} digits; at most {DIGITS_LIMIT} are read")
     return int(text)
 
 

@@ -119,8 +119,8 @@ class Courier:
     def _suffer(self, error: SQLAlchemyError) -> None:
         """Once for all messages that are under way, until it is over."""
         if not self._unnoted:
-            cause = type(error).__name__
-            _log.error("what came of messages cannot be noted; it is tried again", channel=self.name, cause=cause)
+            what = "what came of messages cannot be noted; it is tried again"
+            _log.error(what, channel=self.name, cause=cause(error))
         self._unnoted = True
 
     async def _attempt(self, delivery: Delivery) -> Attempt:

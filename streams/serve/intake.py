@@ -105,7 +105,8 @@ class Intake:
             journal.close()
             raise
         self.journal = journal
-        self._wal = _file(_wal_of(self._path))
+        wal = _wal_of(self._path)
+        self._wal = wal, _file(wal)
 
     def _begun(self, journal: Journal) -> Gate:
         """Where recorded times are trusted, the rules of files hold wholly."""
@@ -150,8 +151,9 @@ class Intake:
             return  # It is looked at when it is opened again.
         try:
             _see_that_it_is(self._path, self._locks[0])
-            if _file(_wal_of(self._path)) != self._wal:
-                raise sqlite3.OperationalError(_MOVED_WAL.format(_wal_of(self._path).name))
+            wal, opened = self._wal
+            if _file(wal) != opened:
+                raise sqlite3.OperationalError(_MOVED_WAL.format(wal.name))
         except sqlite3.Error as moved:
             if self.trouble != str(moved):
                 self.trouble = str(moved)

@@ -20,7 +20,6 @@ from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
-from streams.faults import fault
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.worker import kafka
@@ -68,7 +67,7 @@ def harmless(timer: Callable[["Gatekeeper"], Awaitable[None]]) -> Callable[["Gat
         try:
             await timer(keeper)
         except Exception as error:
-            log.error("timer failed", timer=timer.__name__, error=fault(error) or said(error))
+            log.error("timer failed", timer=timer.__name__, error=keeper._world.said(error))
 
     return guarded
 

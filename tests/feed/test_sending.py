@@ -68,25 +68,30 @@ async def test_acts_that_wait_for_kafka_hold_up_no_page(monkeypatch: pytest.Monk
     await sender.close()
 
 
+class Beside:
+    """A Redis that says how far a worker has come, after so many seconds."""
+
+    def __init__(self, said: bytes, seconds: float = 0.0) -> None:
+        self._said, self._seconds = said, seconds
+
+    async def look(self) -> None: ...
+
+    async def of(self, _: str) -> "Beside":
+        return self
+
+    async def hget(self, *_: Any) -> bytes:
+        await asyncio.sleep(self._seconds)
+        return self._said
+
+    async def close(self) -> None: ...
+
+
 async def test_a_worker_that_does_not_come_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow Redis is besides."""
     monkeypatch.setattr("streams.feed.sending.SECONDS", 0.2)
     sender = over_kafka()
-
-    class Slow:
-        async def look(self) -> None: ...
-
-        async def of(self, _: str) -> "Slow":
-            return self
-
-        async def hget(self, *_: Any) -> bytes:
-            await asyncio.sleep(0.15)
-            return b"17"
-
-        async def close(self) -> None: ...
-
     monkeypatch.setattr(sender, "_publish", lambda _: (3, 17))
-    monkeypatch.setattr(sender, "_redis", Slow())
+    monkeypatch.setattr(sender, "_redis", Beside(b"17", 0.15))
     async with asyncio.timeout(5):
         receipt = await sender.send(EVENT)
     assert receipt.status == "unknown" and "within 0.2 s no worker is known to have come to it" in receipt.said
@@ -96,20 +101,8 @@ async def test_a_worker_that_does_not_come_is_said_in_time(monkeypatch: pytest.M
 async def test_state_that_holds_no_number_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of how far a worker has come."""
     sender = over_kafka()
-
-    class Spoiled:
-        async def look(self) -> None: ...
-
-        async def of(self, _: str) -> "Spoiled":
-            return self
-
-        async def hget(self, *_: Any) -> bytes:
-            return b"spoiled"
-
-        async def close(self) -> None: ...
-
     monkeypatch.setattr(sender, "_publish", lambda _: (3, 17))
-    monkeypatch.setattr(sender, "_redis", Spoiled())
+    monkeypatch.setattr(sender, "_redis", Beside(b"spoiled"))
     receipt = await sender.send(EVENT)
     assert receipt.status == "unknown" and "gate61.client-actions.v1:3 holds `spoiled`" in receipt.said
     await sender.close()
