@@ -38,8 +38,7 @@ COMPILED = (
     *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint")),
     "gate/rules/*",
     "state/codec",
-    "state/redis_store",
-    "state/redis_transaction",
+    *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
     *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "reopening", "telling")),
 )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from state.redis_store import Fenced
+from state.redis_owner import Fenced
 from streams.faults import fault
 from streams.worker.merge import CALLED, Ends, Log, LogLost, other_record
 from streams.worker.outputs import Output

@@ -22,8 +22,9 @@ from redis import Redis
 from gate.policy import Policy
 from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
+from state.redis_owner import Fenced, Moved
 from state.redis_servers import Servers
-from state.redis_store import Fenced, Moved, RedisStore
+from state.redis_store import RedisStore
 from streams.administration import administrator, cluster, compacted
 from streams.reading import reader
 from streams.settings import Settings

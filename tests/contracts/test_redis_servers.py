@@ -12,9 +12,10 @@ from gate.facts import Asked, Fact
 from gate.history import Record
 from state import redis_health
 from state.redis_errors import finding
+from state.redis_owner import Fenced, Moved, Owner
 from state.redis_reader import RedisReader
 from state.redis_servers import AsyncServers, Servers
-from state.redis_store import Fenced, Moved, RedisStore
+from state.redis_store import RedisStore
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Cluster, Redis
 
@@ -130,9 +131,9 @@ def test_a_slot_that_moves_stops_the_batch_as_a_whole_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever was already there is there once when the partition is assumed anew, and the batch can be done again."""
-    judge, written = RedisStore._judge, 1
+    judge, written = Owner._judge, 1
 
-    def looked_at(self: RedisStore, found: Sequence[Any]) -> None:
+    def looked_at(self: Owner, found: Sequence[Any]) -> None:
         judge(self, found)
         if when == "before it is written":
             how(cluster, key)
@@ -144,7 +145,7 @@ def test_a_slot_that_moves_stops_the_batch_as_a_whole_or_not_at_all(
     if when == "before the batch":
         how(cluster, key)
     with monkeypatch.context() as patch:
-        patch.setattr(RedisStore, "_judge", looked_at)
+        patch.setattr(Owner, "_judge", looked_at)
         try:
             _write(store, 2, remembered)
             written = 2  # A slot of which no key has moved yet takes what is written to keys that are there.
@@ -238,14 +239,14 @@ def test_a_connection_that_was_closed_in_between_writes_nothing(
     """Another one would be made without a word, on which nobody watches what was looked at."""
     store = _owned(Servers(redis.url, 5), place)
     _write(store, 1)
-    judge = RedisStore._judge
+    judge = Owner._judge
 
-    def closed(self: RedisStore, found: Sequence[Any]) -> None:
+    def closed(self: Owner, found: Sequence[Any]) -> None:
         judge(self, found)
         self._client.close()
 
     with monkeypatch.context() as patch, pytest.raises(ConnectionError, match="closed meanwhile"):
-        patch.setattr(RedisStore, "_judge", closed)
+        patch.setattr(Owner, "_judge", closed)
         _write(store, 2)
     assert _holds(store, 1)
     store.close()

@@ -16,9 +16,10 @@ from gate.policy import DAY
 from state import redis_errors, redis_health
 from state.notes import BETWEEN
 from state.redis_look import StateLost, look, tag
+from state.redis_owner import Fenced, Moved, Owner
 from state.redis_reader import Place, RedisReader
 from state.redis_servers import AsyncServers
-from state.redis_store import Fenced, Moved, RedisStore
+from state.redis_store import RedisStore
 from streams.worker.clock import Clock
 from streams.worker.progress import OtherPartitions, Progress, same_spread
 from tests.runtime.redis import Redis
@@ -139,9 +140,9 @@ def test_whoever_writes_between_a_look_and_the_write_stops_it(
     store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
     store.note("between", b"5")
     store.commit(1)
-    judge, seen = RedisStore._judge, []
+    judge, seen = Owner._judge, []
 
-    def overtaken(self: RedisStore, found: Sequence[Any]) -> None:
+    def overtaken(self: Owner, found: Sequence[Any]) -> None:
         judge(self, found)
         with RedisStoreOf(redis, place) as newer, redis.client() as client:
             match what:
@@ -153,7 +154,7 @@ def test_whoever_writes_between_a_look_and_the_write_stops_it(
                     client.delete(f"{{{place}}}:notes")
         seen.append(_keys(redis, place))
 
-    monkeypatch.setattr(RedisStore, "_judge", overtaken)
+    monkeypatch.setattr(Owner, "_judge", overtaken)
     store.keep(Dossier("cl-2"), Record(_fact(2)))
     with pytest.raises(Moved):
         store.commit(2, b"outputs")
@@ -168,9 +169,9 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
     store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
     store.commit(1)
     before = _keys(redis, place)
-    judge = RedisStore._judge
+    judge = Owner._judge
 
-    def meanwhile(self: RedisStore, found: Sequence[Any]) -> None:
+    def meanwhile(self: Owner, found: Sequence[Any]) -> None:
         judge(self, found)
         if fault == "too little memory":
             client.config_set("maxmemory", 1)
@@ -178,14 +179,14 @@ def test_a_write_that_redis_refuses_leaves_nothing_behind(
             client.client_kill_filter(_type="normal", skipme=True)
 
     with redis.client() as client:
-        monkeypatch.setattr(RedisStore, "_judge", meanwhile)
+        monkeypatch.setattr(Owner, "_judge", meanwhile)
         store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))
         try:
             with pytest.raises(RedisError):
                 store.commit(2, b"outputs")
         finally:
             client.config_set("maxmemory", 0)
-        monkeypatch.setattr(RedisStore, "_judge", judge)
+        monkeypatch.setattr(Owner, "_judge", judge)
         assert _keys(redis, place) == before
         assert store.assign() == (1, b"")
         store.keep(Dossier("cl-1", horizon=4), Record(_fact(2)))

@@ -1,7 +1,7 @@
 """Limits that stand in different rooms and lean on each other."""
 
 from state.codec import LONGEST_GREETING
-from state.redis_store import WEEK
+from state.redis_ids import WEEK
 from streams.topics import LARGEST_MESSAGE
 from streams.worker.partition import RECOGNISED
 from streams.worker.publishing import PUBLISH_SECONDS

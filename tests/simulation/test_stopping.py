@@ -11,7 +11,8 @@ from weakref import ref
 
 import pytest
 
-from state.redis_store import Fenced, RedisStore
+from state.redis_owner import Fenced
+from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.loop import Fetched, PartitionLoop

@@ -8,7 +8,8 @@ import pytest
 
 from gate.policy import SECOND
 from state.codec import UnknownLayout
-from state.redis_store import Moved, RedisStore
+from state.redis_owner import Moved
+from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 
 from gate.facts import Instant
-from state import redis_store
+from state import redis_owner
 from streams.connection import said
 from streams.faults import fault
 from streams.topics import Names
@@ -327,10 +327,10 @@ class FakeRedis:
                 return self.hlen(key)
             case b"WATCH":
                 pass
-            case b"EVAL" if key == redis_store._ASSIGN:
+            case b"EVAL" if key == redis_owner.TAKE_OVER:
                 return self._assign(*values[1:])
             case _:
-                assert name == b"EVAL" and key == redis_store._DONE
+                assert name == b"EVAL" and key == redis_owner.WRITE_END
                 many = int(values[0])
                 (meta, dossiers, notes, ids, before, *histories), given = (
                     values[1 : many + 1],
