@@ -40,7 +40,10 @@ COMPILED = (
     "state/codec",
     *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
-    *(f"streams/worker/{name}" for name in ("partition", "pins", "progress", "reopening", "telling")),
+    *(
+        f"streams/worker/{name}"
+        for name in ("judging", "partition", "pins", "progress", "reopening", "repeated", "telling")
+    ),
 )
 _IMPORTS = "from typing import Any, Optional\n\nfrom mypy_extensions import mypyc_attr\n"
 

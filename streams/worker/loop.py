@@ -239,7 +239,10 @@ class PartitionLoop:
         self._world.say(self.partition.number, kind, error=what, **hint)
 
     async def _assume(self) -> bool:
-        """Become the owner, publish what may not be published yet, read on from the stored offset; True."""
+        """Become the owner, publish what may not be published yet, read on from the stored offset.
+
+        False if it was stopped before it knew all that this takes: then all is left as it is stored.
+        """
         bounds = await self._source.bounds()
         assumed = await self._world.aside(self.partition.assume, await self._source.kafka())
         for log in Log:
@@ -248,7 +251,9 @@ class PartitionLoop:
         if assumed.outbox and self.partition.outbox != self._kept:  # Whom his next input stops assumes again and again.
             await self._kafka(_KEEP, self._publisher.publish(assumed.outbox))
             self._kept = self.partition.outbox
-        while not self.stopping and not await self._world.aside(self.partition.open):
+        while not await self._world.aside(self.partition.open):
+            if self.stopping:
+                return False
             self.state = "waiting: the policy and the register have not been read yet"
             await self._rest(POLL)
         await self._source.seek(assumed.actions, assumed.between)

@@ -1,37 +1,33 @@
 """One partition of clients: what is read goes in, what is to be published comes out, and in between it is remembered.
 
+In what order its logs are taken is said here, and how far; what follows from each record is `streams.worker.judging`'s.
 Nothing here waits for Kafka; Redis is asked through the partition's store. The order of effects is that of
 `streams.worker.loop`.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import islice
 from time import perf_counter
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gate.effects import Greeting
-from gate.facts import OF_REGISTER, Fact, Instant
-from gate.packing import replaced
-from gate.policy import DAY, Policy
-from gate.register import Register
+from gate.facts import Instant
+from gate.policy import Policy
 from state.codec import greeting_from_bytes
-from streams.clients import Clients, Effect
-from streams.closings import Closings
 from streams.kafka_record import read_record
-from streams.wire import Read, Rejected, reused, understood
+from streams.wire import Read, Rejected, understood
 from streams.worker.following import Followed
+from streams.worker.judging import Judging
 from streams.worker.merge import CALLED, Arrival, Ends, Log, Merge, other_record
-from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output, outbox_from_bytes, outbox_to_bytes
+from streams.worker.outputs import Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.pins import Pin, reached
 from streams.worker.progress import Came, Place, Progress, another, same_kafka
-from streams.worker.reopening import HistoryStore, Reopening
+from streams.worker.repeated import IdStore, Repeated
 from streams.worker.taking import appended
 from streams.worker.telling import Telling
 
-RECOGNISED: Final = 7 * DAY
-"""Ids are looked up in their buckets for that long; whoever repeats an event later is found out by the history."""
 OUTBOX_BYTES = 64 * 1024 * 1024
 """Of outputs, after which what waits is judged with the next batch: all of one are one value in Redis, which may have half
 a gigabyte. A single event of a client with some 150,000 answers would still be too much."""
@@ -40,11 +36,9 @@ JUDGED_SECONDS = 0.5
 thread judges for all partitions, and one that has 48 goes round within the minute after which it would count as hanging."""
 CLOSED_AT_ONCE = 10_000
 """Scopes closed with each batch."""
-PAST_KEPT: Final = 20_000
-"""Facts of histories that are kept, within a batch, to find repeated events in."""
 
 
-class PartitionStore(HistoryStore, Protocol):
+class PartitionStore(IdStore, Protocol):
     """A store that fetches in batches and writes all of a batch, its outputs and the next offset at once."""
 
     def assign(self) -> Any:
@@ -53,14 +47,8 @@ class PartitionStore(HistoryStore, Protocol):
     def verify(self) -> None:
         """Raises if somebody else owns it, or what is stored is not what was written last."""
 
-    def recall(self, clients: Iterable[str], ids: Sequence[bytes]) -> int:
-        """Fetch what a batch will ask for; returns how many clients were not in memory."""
-
     def recorded(self, at: Instant) -> None:
         """The time by which ids seen from now on are recorded."""
-
-    def unsee(self, key: bytes) -> None:
-        """Take back that an id was new."""
 
     def commit(self, next_offset: int | None = None, outbox: bytes = b"") -> None:
         """All of a batch, or nothing."""
@@ -102,12 +90,6 @@ class Partition:
         self._pins: deque[Pin] = deque()
         self._asked: list[str] = []
         self._ids: list[bytes] = []
-        self._late: dict[str, None] = {}
-        """Of those asked for, who has events so old that only his history tells whether they came before."""
-        self._past: dict[str, dict[tuple[str, str], Fact]] = {}
-        """By client, his own facts, of those who were asked for in this batch,"""
-        self._past_many = 0
-        """and how many facts that is."""
 
     def assume(self, kafka: str) -> Assumed:
         """Take over from whoever had the partition: nobody else's writes go through any more.
@@ -121,47 +103,49 @@ class Partition:
         self._progress = progress = Progress(self._store, assigned.next or 0, self._partitions, kafka)
         self._old = assigned.next is not None
         self.assumed = True
-        self._clients: Clients | None = None
-        self._reopening = Reopening(self._store, self._telling, self.counts)
+        self._judging: Judging | None = None
+        self._repeated = Repeated(self._store, progress, self._followed)
         self._pins.clear()
         self._clamped = {log: progress.came[log].at for log in Log}
         self._merge = Merge(progress.applied)
-        self._asked, self._ids, self._late = [], [], {}
-        self._past, self._past_many = {}, 0
+        self._asked, self._ids = [], []
         self.remembered = self.place
         return Assumed(progress.actions, progress.between, outbox_from_bytes(assigned.outbox), assigned.next is None)
 
     @property
-    def policy(self) -> Policy:
-        """The policy in force."""
-        assert self._clients is not None, "open the partition first"
-        return self._clients.policy
+    def _opened(self) -> Judging:
+        assert self._judging is not None, "open the partition first"
+        return self._judging
+
+    @property
+    def _reopening(self) -> int:
+        """How many clients are still to be judged again behind a change of the register."""
+        return len(self._judging.reopening) if self._judging is not None else 0
 
     def open(self) -> bool:
         """Recall who the clients are, once policies and register are read as far as they were applied; else False."""
-        if self._clients is not None:
+        if self._judging is not None:
             return True
         progress, read = self._progress, self._followed.read
         if read[Log.POLICY] < progress.policy or read[Log.REGISTER] < progress.register:
             return False
         self._same_followed(Log.POLICY, progress.policy)
         self._same_followed(Log.REGISTER, progress.register)
-        policies = self._followed.policies
-        if progress.policy:
-            policy = next((a.event for a in reversed(policies) if a.offset < progress.policy and _usable(a)), None)
-        else:
-            first = next((a for a in policies if _usable(a)), None)
-            policy = first.event if first else None
-            progress.policy = first.offset + 1 if first else 0
-            self._merge.read[Log.POLICY] = progress.policy
+        policy = self._in_force()
         if policy is None:
             return False
-        self._adopt(policy, Closings(progress.closed, progress.former))
-        if progress.walked >= 0:
-            fact = self._followed.fact(progress.walked)
-            assert isinstance(fact, Fact)
-            self._reopen_behind(fact)
+        self._judging = Judging(
+            self.number, policy, progress, self._followed, self._store, self._repeated, self._telling, self.counts
+        )
         return True
+
+    def _in_force(self) -> Policy | None:
+        """The policy that is applied; for a new partition the first one that there is, None if there is none."""
+        progress, usable = self._progress, [a for a in self._followed.policies if isinstance(a.event, Policy)]
+        if not progress.policy and usable:
+            progress.policy = self._merge.read[Log.POLICY] = usable[0].offset + 1
+        applied = [a for a in usable if a.offset < progress.policy]
+        return applied[-1].event if applied else None
 
     def _same_followed(self, log: Log, next_: int) -> None:
         """Whether what was applied last of register or policies still stands there; raises `LogLost`."""
@@ -170,21 +154,6 @@ class Partition:
             found, _ = self._followed.since(log, next_ - 1)
             if not found or found[0].offset != next_ - 1 or another(_came(found[0]), applied):
                 raise other_record(f"the log {CALLED[log]}", next_ - 1)
-
-    def _adopt(self, policy: Policy, closings: Closings) -> None:
-        """Everything is judged by this policy from now on."""
-        self._clients = Clients(policy, self._register_by(policy), self._store, closings)
-
-    def _register_by(self, policy: Policy) -> Register:
-        """What the register says under a policy, as far as it is applied."""
-        register = Register(policy)
-        for arrival in self._followed.register:
-            if arrival.offset >= self._progress.register:
-                break
-            fact = self._followed.fact(arrival.offset)
-            if isinstance(fact, Fact):
-                register.learn(fact)
-        return register
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.
@@ -202,8 +171,7 @@ class Partition:
         events = [said for a in arrivals if (said := understood(a.event)) is not None]
         self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
         self._ids = [e.key for e in events]
-        self._late = dict.fromkeys(e.fact.client for e in events if self._is_late(e.fact))
-        self._past, self._past_many = {}, 0
+        self._repeated.begin(events)
 
     def recall(self) -> None:
         """Step 2: fetch whom and what was just read speaks of."""
@@ -212,9 +180,7 @@ class Partition:
             self.counts["recalled", "fetched"] += fetched
             self.counts["recalled", "cached"] += asked - fetched
             self._asked, self._ids = [], []
-        if self._late:
-            self._store.recall_histories(self._late)
-            self._late = {}
+        self._repeated.recall()
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
         at = self._clamped[log] = max(appended(record), self._clamped[log])
@@ -224,7 +190,7 @@ class Partition:
         if log is Log.BETWEEN:
             return _greeting(record)
         place = self.number, self._partitions
-        return read_record(record.value, record.key, record.headers, place, at, self.policy.clock_tolerance)
+        return read_record(record.value, record.key, record.headers, place, at, self._opened.policy.clock_tolerance)
 
     @property
     def next(self) -> tuple[int, int]:
@@ -240,14 +206,14 @@ class Partition:
     @property
     def waits(self) -> bool:
         """Whether there is something to do: arrivals, or clients to reopen."""
-        return self._merge.waits() or bool(self._reopening)
+        return self._merge.waits() or self._reopening > 0
 
     def due(self, now: Instant) -> bool:
         """Whether scopes are to be closed by then, which `work` does once policies are read to the end that it is given.
 
         Let `now` be from before that end was asked for: a policy that was not there then came later.
         """
-        return self._known_clients.due(now)
+        return self._opened.due(now)
 
     def missing(self, ends: Ends) -> list[Log]:
         """The logs whose ends everything that waits for its turn waits for."""
@@ -264,8 +230,8 @@ class Partition:
         For the latter see `due`. After an error only `assume` helps. Returns what is to be published, in order, once it is
         remembered.
         """
-        begun = perf_counter()
-        self.refused = 0
+        begun, judging = perf_counter(), self._opened
+        judging.refused = 0
         outputs: list[Output] = []
         weighed = weight = 0
         while weight < OUTBOX_BYTES and (arrival := self._turn_of(ends)) is not None:
@@ -275,8 +241,9 @@ class Partition:
                 weighed = len(outputs)
             if perf_counter() - begun >= JUDGED_SECONDS:
                 break
-        self._reopening.some(outputs, JUDGED_SECONDS)
-        self._close(self._governed_until(ends, now), outputs, CLOSED_AT_ONCE)
+        judging.reopening.some(outputs, JUDGED_SECONDS)
+        judging.close(self._governed_until(ends, now), outputs, CLOSED_AT_ONCE)
+        self.refused = judging.refused
         self.seconds += perf_counter() - begun
         return outputs
 
@@ -368,7 +335,7 @@ class Partition:
     def _reopen_all(self) -> None:
         """Reopen all clients who wait for it, without publishing, and remember them in portions."""
         while self._reopening:
-            self._reopening.some([], JUDGED_SECONDS)
+            self._opened.reopening.some([], JUDGED_SECONDS)
             self._write([])
 
     def part(self) -> None:
@@ -378,7 +345,7 @@ class Partition:
 
     def _note(self) -> None:
         self._progress.looked = self.looked
-        self._progress.note(self._store, bool(self._reopening))
+        self._progress.note(self._store, bool(self._opened.reopening))
 
     def verify(self) -> None:
         """An idle partition finds out too that Redis forgot, or that somebody else has taken over."""
@@ -388,160 +355,16 @@ class Partition:
         self._merge.drop(arrival)
         self._progress.came_at(arrival.log, _came(arrival))
         self._store.recorded(self._progress.recorded)
-        _TURNS[arrival.log](self, arrival, outputs)
+        judging = self._opened
+        policy = judging.policy
+        judging.turn(arrival, outputs)
+        if judging.policy is not policy:
+            self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
 
     @property
     def place(self) -> Place:
         """How far this partition has come."""
-        return Place(*self._progress.applied, len(self._reopening))
-
-    def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """An event around a client."""
-        self._progress.actions = arrival.offset + 1
-        event = arrival.event
-        if isinstance(event, Rejected) and event.ahead is not None and self._repeats(event.ahead):
-            event = event.ahead
-        if isinstance(event, Read):
-            if type(event.fact.said) in OF_REGISTER:
-                event = event.refused("UNKNOWN_TYPE", "publish what is known beyond one client to the register's topic")
-            else:
-                seen = self._seen(event)
-                if seen is None:
-                    self.counts["taken", ""] += 1
-                    if self._reopening:
-                        self._reopening.of(event.fact.client, outputs)
-                    effects = self._known_clients.learn(event.fact)
-                    if effects:
-                        self._tell(effects, arrival, outputs)
-                    return
-                if seen:
-                    self.counts["repeated", ""] += 1
-                    return
-                event = reused(event)
-        self._reject(event, arrival, outputs)
-
-    @property
-    def _known_clients(self) -> Clients:
-        assert self._clients is not None
-        return self._clients
-
-    def _repeats(self, event: Read) -> bool:
-        """Whether the event came before, with the same content; asking leaves no trace."""
-        fact = event.fact
-        if self._store.known(event.key, event.content):
-            return True
-        known = self._past_of(fact.client).get(fact.key) if self._is_late(fact) else None
-        return known is not None and known == replaced(fact, recorded=known.recorded)
-
-    def _seen(self, event: Read) -> bool | None:
-        """Whether the event came before: None if not, False with other content."""
-        seen = self._store.seen(event.key, event.content)
-        fact = event.fact
-        if seen is None and self._is_late(fact):
-            known = self._past_of(fact.client).get(fact.key)
-            if known is not None:
-                self._store.unsee(event.key)  # The first stands; whatever is not taken uses up no id.
-                return known == replaced(fact, recorded=known.recorded)
-        if seen is None and fact.client in self._past:
-            self._past[fact.client][fact.key] = fact  # A batch may span weeks: in it this may be repeated late.
-        return seen
-
-    def _is_late(self, fact: Fact) -> bool:
-        """Whether it may have come before, longer ago than its id is looked up; its time may have been ahead then."""
-        oldest = fact.recorded - RECOGNISED
-        return fact.at < oldest + self._followed.tolerance and self._progress.born < oldest
-
-    def _past_of(self, client: str) -> dict[tuple[str, str], Fact]:
-        """The client's own facts; read once for a batch, as somebody may bring the whole past of one client late."""
-        past = self._past.get(client)
-        if past is None:
-            facts = [r.fact for r in self._store.history(client) if r.fact is not None and r.of is None]
-            self._past_many += len(facts)
-            if self._past_many > PAST_KEPT:
-                self._past, self._past_many = {}, len(facts)
-            past = self._past[client] = {fact.key: fact for fact in facts}
-        return past
-
-    def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """A message from a merged client."""
-        self._progress.between = arrival.offset + 1
-        greeting = arrival.event
-        if isinstance(greeting, Rejected):
-            self._reject(greeting, arrival, outputs)
-            return
-        self._reopening.of(greeting.to, outputs)
-        self._tell(self._known_clients.greet(greeting), arrival, outputs)
-
-    def _learn(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """An event of the register, after all to whom the one before it reaches back are reopened."""
-        self._progress.register = arrival.offset + 1
-        fact = self._followed.fact(arrival.offset)
-        if isinstance(fact, Rejected):
-            self._reject_followed(fact, arrival, outputs)
-        elif fact is not None:
-            clients = self._known_clients
-            clients.register.learn(fact)
-            self._progress.learnt = self._progress.applied
-            self._tell(clients.exposed(fact), arrival, outputs)
-            self._reopen_behind(fact)
-
-    def _govern(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """A policy."""
-        self._progress.policy = arrival.offset + 1
-        if isinstance(arrival.event, Rejected):
-            self._reject_followed(arrival.event, arrival, outputs)
-        elif arrival.event.digest != self.policy.digest:
-            progress, policy, before = self._progress, arrival.event, self.policy.hard_limit
-            self._close(arrival.at, outputs)
-            if policy.hard_limit == before:
-                self._known_clients.govern(policy, self._register_by(policy))
-            else:
-                closings = Closings(progress.closed, progress.former).under(policy.hard_limit, before)
-                progress.former = closings.former
-                self._adopt(policy, closings)
-            self._close(arrival.at, outputs)
-            self._merge.understand_again(Log.ACTIONS, lambda a: self._understood(Log.ACTIONS, a.record, a.at))
-
-    def _reopen_behind(self, fact: Fact) -> None:
-        progress = self._progress
-        self._reopening.begin(self._known_clients, fact, progress.register - 1, progress.learnt)
-
-    def _close(self, now: Instant, outputs: list[Output], at_once: int | None = None) -> None:
-        """Close what is due, `at_once` or all."""
-        progress = self._progress
-        until = max(progress.closed, now, progress.recorded)
-        due, progress.closed = self._known_clients.close_due(until, progress.closed, at_once)
-        outputs += self._telling.effects(due, b"", progress.applied, until, self.policy)
-
-    def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:
-        input = self._input(arrival)
-        outputs += self._telling.effects(effects, input, self._progress.applied, arrival.at, self.policy)
-
-    def _input(self, arrival: Arrival) -> bytes:
-        if arrival.log is Log.ACTIONS:
-            return b"%d:%d" % (self.number, arrival.offset)
-        return b"%b:%d" % (arrival.log.name.lower().encode(), arrival.offset)
-
-    def _reject(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        self.refused += 1
-        self._tell_rejected(REJECTED, reject, arrival, outputs)
-
-    def _reject_followed(self, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        """Every partition reads the register; the first one speaks for all."""
-        if self.number == 0:
-            self._tell_rejected(REGISTER_REJECTED, reject, arrival, outputs)
-
-    def _tell_rejected(self, topic: int, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        input, read = self._input(arrival), self._progress.applied
-        outputs += self._telling.rejected(topic, reject, arrival, input, read, self.policy)
-
-
-_TURNS: Final = {
-    Log.POLICY: Partition._govern,
-    Log.REGISTER: Partition._learn,
-    Log.BETWEEN: Partition._greet,
-    Log.ACTIONS: Partition._act,
-}
+        return Place(*self._progress.applied, self._reopening)
 
 
 def _came(arrival: Arrival) -> Came:
@@ -555,10 +378,6 @@ def _mark(outbox: bytes) -> bytes:
 def _waits_for_all(arrival: Arrival) -> bool:
     """Whether it waits until everybody is reopened behind the change of the register before it, so that the order holds."""
     return arrival.log is Log.REGISTER or arrival.log is Log.POLICY
-
-
-def _usable(arrival: Arrival) -> bool:
-    return isinstance(arrival.event, Policy)
 
 
 def _greeting(record: Any) -> Greeting | Rejected:

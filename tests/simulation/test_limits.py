@@ -3,8 +3,8 @@
 from state.codec import LONGEST_GREETING
 from state.redis_ids import WEEK
 from streams.topics import LARGEST_MESSAGE
-from streams.worker.partition import RECOGNISED
 from streams.worker.publishing import PUBLISH_SECONDS
+from streams.worker.repeated import RECOGNISED
 from streams.worker.rounds import HANGS_SECONDS
 
 LONGEST_KEY = 128

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gate.instants import text
-from streams.policy_file import DEFAULT
+from streams.policy_file import DEFAULT, parse
 from streams.publish import unreadable_id
 from streams.worker.outputs import DECISIONS, REGISTER_REJECTED, REJECTED, Output
 from tests.simulation.alone import Alone
@@ -97,7 +97,7 @@ def test_nor_is_it_answered_again_under_another_policy() -> None:
     alone.restart()
     assert taken(alone, bad) == []
     other = offer(service="lottery")
-    decision = unreadable_id(json.dumps(other).encode(), (), alone.partition.policy)
+    decision = unreadable_id(json.dumps(other).encode(), (), parse(tolerating(30), "tolerating"))
     alone.store.note(f"answered {decision}", b"")
     assert taken(alone, other) == []
 

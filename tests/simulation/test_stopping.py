@@ -15,11 +15,11 @@ from state.redis_owner import Fenced
 from state.redis_store import RedisStore
 from streams.policy_file import DEFAULT
 from streams.worker.following import Followed
-from streams.worker.loop import Fetched, PartitionLoop
+from streams.worker.loop import Answered, Fetched, PartitionLoop
 from streams.worker.merge import Log
 from streams.worker.outputs import Output, outbox_from_bytes
 from streams.worker.partition import Partition
-from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, Trouble, World
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Source, Surroundings, Trouble, World
 
 
 async def _for_ever() -> NoReturn:
@@ -32,6 +32,13 @@ class Waiting(Source):
 
     async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
         await _for_ever()
+
+
+class AtOnce(Source):
+    """Nobody waits for anything."""
+
+    async def answered(self, place: Sequence[int], since: int) -> Answered:
+        return Answered(0, [])
 
 
 class Silent(Publisher):
@@ -88,6 +95,24 @@ async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_ne
     loop.stop()
     await asyncio.wait_for(running, 1)
     assert len(_outbox(world)) == 1
+
+
+async def test_who_ends_before_the_policy_is_read_leaves_what_is_stored_as_it_is(world: World) -> None:
+    """Above all that clients are still to be reopened: forgotten, what the register forbids them would be allowed."""
+    world.append(REGISTER, 0, None, b"not an event")
+    store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+    store.assign()
+    for name, value in {"policy": b"1", "register": b"1", "walk": b"0"}.items():
+        store.note(name, value)
+    store.commit(0)
+    loop = PartitionLoop(
+        Partition(0, 1, Followed(), store, "0"), AtOnce(world, 0), Publisher(world), Surroundings(world)
+    )
+    running = asyncio.create_task(loop.run())
+    await _until(lambda: loop.state.startswith("waiting: the policy"))
+    loop.stop()
+    await asyncio.wait_for(running, 1)
+    assert store.noted("walk") == b"0"
 
 
 async def test_what_a_loop_waits_for_kafka_to_do_is_known_meanwhile(world: World) -> None:
