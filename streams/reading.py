@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 
 from streams.connection import connection, opened
-from streams.records import read_alike
+from streams.logs.records import read_alike
 from streams.settings import Kafka
 
 SECONDS = 10.0

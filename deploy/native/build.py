@@ -25,7 +25,7 @@ TYPES = (
     ),
     "gate/rules/question",
     "streams/wire",
-    "streams/worker/merge",
+    "streams/logs/merge",
     "streams/worker/outputs",
 )
 """Modules whose classes are translated, in an order in which each comes after what it names."""

@@ -27,8 +27,8 @@ from state.redis_reader import Held, RedisReader, Remembered
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions, require_clock
 from streams.ask.stream import Stream
 from streams.kafka_record import partition_of
+from streams.logs.merge import Log
 from streams.web.clock import Clock
-from streams.worker.merge import Log
 
 AT_ONCE: Final = 100
 """Clients whose dossiers one transaction reads."""

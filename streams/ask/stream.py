@@ -19,14 +19,14 @@ from state import redis_errors
 from state.redis_reader import Place, RedisReader
 from streams.ask.reader import tolerated
 from streams.connection import let_go, said
+from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
+from streams.logs.following import Followed
+from streams.logs.lost import LogLost
+from streams.logs.standing import Standing
 from streams.settings import Settings, shown
 from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock, ahead
-from streams.worker.following import Followed
-from streams.worker.kafka import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
-from streams.worker.merge import LogLost
-from streams.worker.progress import OtherPartitions, kafka_alike, spread_alike
-from streams.worker.standing import Standing
+from streams.worker.belonging import OtherPartitions, kafka_alike, spread_alike
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5

@@ -33,8 +33,8 @@ def rebuild(
     from state import redis_errors
     from state.redis_servers import Servers
     from streams.connection import said
-    from streams.worker.merge import LogLost
-    from streams.worker.progress import OtherPartitions
+    from streams.logs.lost import LogLost
+    from streams.worker.belonging import OtherPartitions
     from streams.worker.rebuild import NotMade, Rebuild
 
     logging.getLogger("kafka").addHandler(logging.NullHandler())

@@ -13,15 +13,8 @@ from state.redis_servers import Servers, server_of
 from streams.administration import Planned
 from streams.settings import Settings
 from streams.topics import Topic, topics
-from streams.worker.progress import (
-    ONE_KAFKA,
-    OtherKafka,
-    OtherPartitions,
-    same_kafka,
-    same_spread,
-    unfinished,
-    unreadable,
-)
+from streams.worker.belonging import ONE_KAFKA, OtherKafka, OtherPartitions, same_kafka, same_spread
+from streams.worker.progress import unfinished, unreadable
 
 MOST_PARTITIONS = 10_000
 SHOWN = 3

@@ -13,14 +13,15 @@ from streams.connection import connection, let_go, make_no_topics, said
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
 from streams.kafka_record import read_record
+from streams.logs.brokers import Looker, follower, standing, widths
+from streams.logs.following import Followed
+from streams.logs.lost import LogLost, other_record
+from streams.logs.merge import Log
+from streams.logs.records import read_alike
 from streams.policy_file import load
-from streams.records import read_alike
 from streams.settings import Kafka
 from streams.topics import missing, topics
 from streams.wire import Rejected
-from streams.worker.following import Followed
-from streams.worker.kafka import Looker, follower, standing, widths
-from streams.worker.merge import Log, LogLost, other_record
 
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0

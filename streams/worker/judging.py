@@ -13,9 +13,9 @@ from gate.policy import Policy
 from gate.register import Register
 from streams.clients import Clients, Effect
 from streams.closings import Closings
+from streams.logs.following import Followed
+from streams.logs.merge import Arrival, Log
 from streams.wire import Read, Rejected, reused
-from streams.worker.following import Followed
-from streams.worker.merge import Arrival, Log
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output
 from streams.worker.progress import Progress
 from streams.worker.reopening import HistoryStore, Reopening

@@ -1,34 +1,31 @@
 """The loop's logs on Kafka, by aiokafka; `streams.worker.publishing` is the way out."""
 
-from asyncio import Lock, sleep, timeout, to_thread
+from asyncio import sleep, timeout
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from time import monotonic
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
-from kafka.errors import KafkaError as OtherKafkaError
+from aiokafka.errors import KafkaError
 
 from gate.facts import Instant
-from streams.administration import administrator, compacted
-from streams.connection import connection, let_go, make_no_topics, said
-from streams.records import read_alike
+from streams.connection import connection, let_go, make_no_topics
+from streams.logs.brokers import Looker, asker, cluster, followed_logs, standing, widths
+from streams.logs.following import Followed
+from streams.logs.lost import goes_not_on, other_record
+from streams.logs.merge import Ends, Log
+from streams.logs.records import read_alike
+from streams.logs.standing import Standing
+from streams.logs.taking import BATCH, appended, as_many_as_fit
 from streams.settings import Kafka
-from streams.topics import Names, inputs
-from streams.worker.following import Followed, made_anew, whole_keys
-from streams.worker.loop import Answered, Bounds, Fetched
-from streams.worker.merge import GIVE_BACK, Ends, Log, other_record
+from streams.topics import Names
+from streams.worker.contracts import Answered, Bounds, Fetched
 from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
-from streams.worker.standing import Standing
-from streams.worker.taking import BATCH, appended, as_many_as_fit
 
 ACKNOWLEDGE_SECONDS = 1.0
-LOOK_MILLISECONDS = 5_000
-"""Waited for records that are there; other partitions wait with it."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
 REBALANCE_MILLISECONDS = 10_000
@@ -37,65 +34,8 @@ FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
 
-def followed_logs(names: Names) -> dict[TopicPartition, Log]:
-    """The two logs of one partition that everybody reads whole."""
-    return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
-
-
 class NotAssigned(Exception):
     """The partition is not this worker's now, so that its state is not either."""
-
-
-class Looker:
-    """Looks at the end of a log; all who read logs in this process share it, one after the other."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self.consumer = consumer
-        self._alone = Lock()
-
-    async def records(self, places: Mapping[TopicPartition, int], many: int = 1) -> dict[TopicPartition, list[Any]]:
-        """By log, its first so many records, or more, from that offset on; none of one that begins behind it.
-
-        Raises `KafkaError` where they do not come.
-        """
-        async with self._alone:
-            first = await self.consumer.beginning_offsets([*places])
-            found: dict[TopicPartition, list[Any]] = {log: [] for log in places if first[log] <= places[log]}
-            if found:
-                self.consumer.assign([*found])
-            for log in found:
-                self.consumer.seek(log, places[log])
-            while missing := [log for log, records in found.items() if len(records) < many]:
-                came = await self.consumer.getmany(*missing, timeout_ms=LOOK_MILLISECONDS, max_records=many)
-                if not came:
-                    where = ", ".join(f"{log.topic}:{log.partition}" for log in missing)
-                    raise KafkaTimeoutError(f"nothing came of what was taken last of {where}")
-                for log, records in came.items():
-                    found[log] += records
-        return found
-
-    async def beyond(self, log: TopicPartition, place: Sequence[int], since: int) -> tuple[int, Unknown]:
-        """Where the log of answers ends, and what those beyond that place were given on; none of them stands before the offset `since`."""
-        async with self._alone:
-            self.consumer.assign([log])
-            first = (await self.consumer.beginning_offsets([log]))[log]
-            end = (await self.consumer.end_offsets([log]))[log]
-            # A log that ends before that was made anew.
-            begin = max(first, since) if since <= end else first
-            unknown = Unknown(place)
-            await self._read(log, begin, end, unknown)
-            return end, unknown
-
-    async def _read(self, log: TopicPartition, begin: int, end: int, unknown: Unknown) -> None:
-        self.consumer.seek(log, begin)
-        position = begin
-        while position < end:
-            found = await self.consumer.getmany(log, timeout_ms=LOOK_MILLISECONDS, max_records=BATCH)
-            for record in found.get(log, ()):
-                unknown.add(record.headers, record.value)
-            before, position = position, await self.consumer.position(log)
-            if position == before:
-                raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")
 
 
 class KafkaSource:
@@ -156,7 +96,8 @@ class KafkaSource:
 
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
-        end, unknown = await self._looker.beyond(self._decisions, place, since)
+        unknown = Unknown(place)
+        end = await self._looker.each(self._decisions, since, lambda r: unknown.add(r.headers, r.value))
         if unknown.furthest:
             found = await self._asker.end_offsets([self._logs[log] for log in unknown.furthest])
             ends = {log: found[self._logs[log]] for log in unknown.furthest}
@@ -207,7 +148,7 @@ class KafkaSource:
         ends = [found[log] for log in self._logs]
         for log in (Log.POLICY, Log.REGISTER):
             if ends[log] < read[log]:
-                raise made_anew(self._logs[log].topic, read[log])
+                raise goes_not_on(self._logs[log].topic, read[log])
         # One that lost its end and was written on may reach just as far as before: who follows it would never know.
         await self._of_followed.stand(self._logs[: Log.REGISTER + 1], by_now=True)
         return ends
@@ -221,43 +162,6 @@ class KafkaSource:
         with suppress(KafkaError):  # A hint only; it is tried again.
             await self._consumer.commit({self._actions: actions, self._between: between})
             self._acknowledged = place
-
-
-def standing(consumer: AIOKafkaConsumer, looker: Looker, do: str = GIVE_BACK) -> Standing:
-    """What that consumer read last of its logs, looked for by another client."""
-
-    def heard(log: TopicPartition) -> int | None:
-        return consumer.last_poll_timestamp(log) if log in consumer.assignment() else None
-
-    return Standing(heard, looker.records, do)
-
-
-async def widths(client: AIOKafkaConsumer, topics: Sequence[str]) -> dict[str, int]:
-    """How many partitions each topic has, asked now; 0 of one that is missing. Raises `KafkaError` if no broker says."""
-    found = await _described(client, topics)
-    return {topic: len(found.partitions_for_topic(topic) or ()) for topic in topics}
-
-
-async def cluster(client: AIOKafkaConsumer, topic: str) -> str:
-    """The id of the Kafka cluster that has the topic, asked now; empty if it says none. Raises `KafkaError`."""
-    return (await _described(client, [topic])).id
-
-
-async def _described(client: AIOKafkaConsumer, topics: Sequence[str]) -> "_Cluster":
-    found = _Cluster()
-    if not await client._client._metadata_update(found, [*topics]):
-        raise KafkaConnectionError("no broker says which topics there are")
-    return found
-
-
-class _Cluster(ClusterMetadata):  # type: ignore[misc]
-    """What a broker says of the cluster, with the id that aiokafka passes over."""
-
-    id = ""
-
-    def update_metadata(self, metadata: Any) -> None:
-        self.id = getattr(metadata, "cluster_id", None) or ""
-        super().update_metadata(metadata)
 
 
 async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> bool:
@@ -275,20 +179,6 @@ async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> b
     finally:
         await let_go(other)
     return True
-
-
-async def never_compacted(kafka: Kafka, names: Names) -> None:
-    """Whether the inputs have all that was ever appended to them; raises `LogLost`, or `KafkaError` if no broker says."""
-    try:
-        found = await to_thread(_compacted, kafka, names)
-    except OtherKafkaError as error:
-        raise KafkaConnectionError(said(error)) from None
-    whole_keys(found)
-
-
-def _compacted(kafka: Kafka, names: Names) -> list[str]:
-    with closing(administrator(kafka)) as admin:
-        return compacted(admin, inputs(names))
 
 
 def failed(*consumers: AIOKafkaConsumer) -> BaseException | None:
@@ -328,31 +218,4 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         # A record that comes while a fetch for other partitions is under way waits for that fetch to end.
         fetch_max_wait_ms=10,
         max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-
-
-def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
-    """A consumer without a group; who uses it says where to begin, and nothing is passed over."""
-    return _alone(kafka, f"{instance}-register", "read_committed")
-
-
-def asker(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
-    """A client that reads nothing and is asked where logs end.
-
-    What stands behind the first record of an open transaction cannot be read until that ends, and whoever published it
-    has been told that it is there: nothing may be decided as if it were not.
-    """
-    return _alone(kafka, f"{instance}-ends", "read_uncommitted")
-
-
-def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:
-    read_alike()
-    make_no_topics()
-    return AIOKafkaConsumer(
-        **connection(kafka),
-        client_id=f"gate61-{name}",
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level=isolation,
-        fetch_max_wait_ms=50,
     )

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from gate.facts import Instant
 from gate.policy import SECOND
 from streams.connection import said
+from streams.logs import brokers
 from streams.settings import Kafka
 from streams.topics import Names, missing
 from streams.worker import kafka
@@ -48,7 +49,7 @@ class KafkaWatch:
         """How many partitions each topic has; raises `KafkaError`, `TimeoutError`, `OSError` if one gets no answer."""
         async with asyncio.timeout(KAFKA_SECONDS):
             for client in clients:
-                found = await kafka.widths(client, self._topics)
+                found = await brokers.widths(client, self._topics)
         return found
 
     def answered(self, found: Mapping[str, int]) -> None:

@@ -17,15 +17,17 @@ from gate.facts import Instant
 from gate.policy import Policy
 from state.codec import greeting_from_bytes
 from streams.kafka_record import read_record
+from streams.logs.following import Followed
+from streams.logs.lost import other_record
+from streams.logs.merge import CALLED, Arrival, Ends, Log, Merge
+from streams.logs.taking import appended
 from streams.wire import Read, Rejected, understood
-from streams.worker.following import Followed
+from streams.worker.belonging import same_kafka
 from streams.worker.judging import Judging
-from streams.worker.merge import CALLED, Arrival, Ends, Log, Merge, other_record
 from streams.worker.outputs import Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.pins import Pin, reached
-from streams.worker.progress import Came, Place, Progress, another, same_kafka
+from streams.worker.progress import Came, Place, Progress, another
 from streams.worker.repeated import IdStore, Repeated
-from streams.worker.taking import appended
 from streams.worker.telling import Telling
 
 OUTBOX_BYTES = 64 * 1024 * 1024

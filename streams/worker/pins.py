@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gate.facts import Instant
+from streams.logs.lost import LogLost
+from streams.logs.merge import CALLED, Log
 from streams.wire import instant
-from streams.worker.merge import CALLED, Log, LogLost
 
 HEADER: Final = "gate61.read"
 """Header of an answer: by `Log`, the offset after what was applied when it was given, with dots between."""

@@ -1,6 +1,5 @@
 """How far a partition has come. It is noted with the state, in the same write, so that both can only go back together."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
@@ -28,15 +27,14 @@ from state.notes import (
 )
 from state.redis_look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
-from streams.worker.merge import Log, LogLost
+from streams.logs.merge import Log
+from streams.worker.belonging import Noted, OtherPartitions, number_noted, spread_alike
 from streams.worker.pins import written
 
 _CAME: Final = {Log.POLICY: GOVERNED, Log.REGISTER: TOLD, Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
 """The notes of the times of what was applied last of each log;"""
 _IN: Final = {log: f"{name}{IN}" for log, name in _CAME.items()}
 """of the offset behind it and the epoch of whoever led the log then: a program of before that was noted leaves it as it is."""
-_SHOWN: Final = 64
-"""Bytes of the note of Kafka that are told."""
 _ALWAYS: Final = (Log.BETWEEN, Log.ACTIONS)
 """The logs of which the time is noted also where nothing was applied of them."""
 
@@ -75,86 +73,11 @@ NEVER: Final = 1 << 62
 """An offset that is not reached: in the place to be reached, of a log that is taken as far as the others ask for."""
 
 
-class Noted(Protocol):
-    """What a store kept beside its clients."""
-
-    def noted(self, name: str) -> bytes | None:
-        """What was kept."""
-
-
 class Notes(Noted, Protocol):
     """What a store keeps beside its clients."""
 
     def note(self, name: str, data: bytes) -> None:
         """Keep it with the next commit."""
-
-
-FIXED: Final = (
-    "their number is fixed for the life of the state. Publish all inputs again, in order, to topics of the number you want, "
-    "under another GATE61_PREFIX"
-)
-"""What to do where a topic has another number of partitions."""
-
-
-class OtherPartitions(Exception):
-    """The topic's number of partitions is not that of the state: clients would be looked for in the wrong place."""
-
-    def __init__(self, spread: int, partitions: int) -> None:
-        super().__init__(
-            f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: {FIXED}"
-        )
-
-
-ONE_KAFKA: Final = (
-    "let GATE61_KAFKA, GATE61_REDIS and GATE61_PREFIX lead to one gate, each gate on one Redis having its own prefix; or "
-    "remove this state and make it from the topics of this Kafka: `gate61 rebuild`"
-)
-"""What to do where state is of another Kafka."""
-
-
-class OtherKafka(LogLost):
-    """State was made from the logs of another Kafka: what is applied of those says nothing of what stands in these."""
-
-    def __init__(self, made: str, here: str) -> None:
-        what = f"was made from another Kafka, cluster `{made}`, and GATE61_KAFKA leads to cluster `{here}`"
-        super().__init__(f"the state {what}: {ONE_KAFKA}")
-        self.what = what
-
-
-def same_kafka(stores: Iterable[Noted], kafka: str) -> None:
-    """Whether no partition's state was made from another Kafka than that; raises `OtherKafka`.
-
-    State of before that was noted, and a Kafka that says no id, are taken for the right ones.
-    """
-    for notes in stores:
-        kafka_alike(notes.noted(KAFKA), kafka)
-
-
-def kafka_alike(made: bytes | None, kafka: str) -> None:
-    """Whether state says that it was made from that Kafka, or nothing of it; raises `OtherKafka`."""
-    if made and kafka and made != kafka.encode():
-        raise OtherKafka(made[:_SHOWN].decode(errors="backslashreplace"), kafka)
-
-
-def same_spread(stores: Iterable[Noted], partitions: int) -> None:
-    """Whether no partition's state was made with another number of them; raises `OtherPartitions`.
-
-    A partition that is new has no state to tell by: without this it would decide on clients whose facts lie elsewhere.
-    """
-    for notes in stores:
-        with suppress(StateLost):  # That partition stops by itself; the others say how many there are.
-            spread_alike(_number(notes, PARTITIONS), partitions)
-
-
-def spread_alike(found: int | None, partitions: int) -> None:
-    """Whether state says that its clients are spread over so many, or nothing of it; raises `OtherPartitions`."""
-    if found and found != partitions:
-        raise OtherPartitions(found, partitions)
-
-
-def _number(notes: Noted, name: str) -> int | None:
-    """What is noted under that name; raises `StateLost` for what is no number."""
-    return as_number("the state", name, notes.noted(name))
 
 
 class Progress:
@@ -167,10 +90,10 @@ class Progress:
         """
 
         def noted(name: str, default: int) -> int:
-            found = _number(notes, name)
+            found = number_noted(notes, name)
             return default if found is None else found
 
-        spread_alike(_number(notes, PARTITIONS), partitions)
+        spread_alike(number_noted(notes, PARTITIONS), partitions)
         self._partitions = partitions
         made = notes.noted(KAFKA) or b""
         self._kafka = kafka.encode() or made
@@ -285,7 +208,7 @@ def place_of(notes: Noted, actions: int | None) -> Place | None:
 
     Raises `StateLost` where that cannot be read.
     """
-    noted = [_number(notes, name) for name in (POLICY, REGISTER, BETWEEN, WALK)]
+    noted = [number_noted(notes, name) for name in (POLICY, REGISTER, BETWEEN, WALK)]
     if actions is None or any(n is None for n in noted):
         return None
     policy, register, between, walk = (n for n in noted if n is not None)

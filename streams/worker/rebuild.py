@@ -26,27 +26,18 @@ from state.redis_owner import Fenced, Moved
 from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams.administration import administrator, cluster, compacted
+from streams.logs.following import Followed
+from streams.logs.lost import LogLost, whole, whole_keys
+from streams.logs.merge import Log
+from streams.logs.taking import BATCH, as_many_as_fit
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Names, inputs, topics
-from streams.worker.following import Followed, whole, whole_keys
-from streams.worker.merge import Log, LogLost
+from streams.worker.belonging import OtherKafka, same_kafka, same_spread
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
-from streams.worker.progress import (
-    NEVER,
-    OtherKafka,
-    Place,
-    goal_to_bytes,
-    place_of,
-    reaches,
-    same_kafka,
-    same_spread,
-    unfinished,
-    unreadable,
-)
-from streams.worker.taking import BATCH, as_many_as_fit
+from streams.worker.progress import NEVER, Place, goal_to_bytes, place_of, reaches, unfinished, unreadable
 
 LEAVE_SECONDS = 15.0
 NOWHERE = (0,) * len(Log)

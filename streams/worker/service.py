@@ -20,18 +20,21 @@ from state.redis_servers import Servers
 from state.redis_store import RedisStore
 from streams import policy_file
 from streams.connection import let_go, said
+from streams.logs import brokers
+from streams.logs.following import Followed
+from streams.logs.lost import LogLost, goes_not_on, whole
+from streams.logs.merge import Log
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.worker import kafka
-from streams.worker.following import Followed, made_anew, whole
+from streams.worker.belonging import FIXED, OtherPartitions, same_kafka, same_spread
 from streams.worker.here import Here
 from streams.worker.kafka_watch import KafkaWatch
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, UNREAD, PartitionLoop, unread
-from streams.worker.merge import Log, LogLost
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import Output
 from streams.worker.partition import Partition
-from streams.worker.progress import FIXED, OtherPartitions, same_kafka, same_spread, unfinished
+from streams.worker.progress import unfinished
 from streams.worker.publishing import KafkaPublisher, Sender, producer
 from streams.worker.redis_watch import RedisWatch
 from streams.worker.rounds import Rounds
@@ -103,11 +106,11 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """Connect, waiting for whatever is not there yet; then take part in the group."""
         settings = self.settings
         self._sender = Sender(lambda: producer(settings.kafka, settings.instance))
-        self._follower = kafka.follower(settings.kafka, settings.instance)
+        self._follower = brokers.follower(settings.kafka, settings.instance)
         self._consumer = kafka.consumer(settings.kafka, f"{settings.prefix}{settings.group}", settings.instance)
-        self._looker = kafka.Looker(kafka.follower(settings.kafka, f"{settings.instance}-answers"))
-        self._asker = kafka.asker(settings.kafka, settings.instance)
-        self._standing = kafka.standing(self._follower, self._looker)
+        self._looker = brokers.Looker(brokers.follower(settings.kafka, f"{settings.instance}-answers"))
+        self._asker = brokers.asker(settings.kafka, settings.instance)
+        self._standing = brokers.standing(self._follower, self._looker)
         self.add_future(self._begin())
 
     async def _begin(self) -> None:
@@ -147,7 +150,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _meet_topics(self) -> int:
         """How many partitions clients are spread over; all topics must be there and as wide."""
-        known = await kafka.widths(self._consumer, [t.name for t in self._names])
+        known = await brokers.widths(self._consumer, [t.name for t in self._names])
         wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
         wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if lacking := [name for name, many in known.items() if not many]:
@@ -158,12 +161,12 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _meet_inputs(self) -> None:
         """Nothing that was ever published may be gone, or about to go."""
-        await kafka.never_compacted(self.settings.kafka, self._names)
+        await brokers.never_compacted(self.settings.kafka, self._names)
 
     async def _meet_state(self) -> None:
         """No partition's state may have been made from another Kafka, or with another number of them."""
         stores = [self._store(number) for number in range(self._partitions)]
-        await asyncio.to_thread(same_kafka, stores, await kafka.cluster(self._asker, self._names.actions.name))
+        await asyncio.to_thread(same_kafka, stores, await brokers.cluster(self._asker, self._names.actions.name))
         await asyncio.to_thread(same_spread, stores, self._partitions)
         for number, store in enumerate(stores):
             goal = unfinished(await asyncio.to_thread(store.look))
@@ -172,7 +175,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _meet_logs(self) -> None:
         """Both one-partition topics must have all that was ever appended to them."""
-        first = await self._follower.beginning_offsets([*kafka.followed_logs(self._names)])
+        first = await self._follower.beginning_offsets([*brokers.followed_logs(self._names)])
         whole({place.topic: offset for place, offset in first.items()})
 
     async def _follow(self) -> None:
@@ -189,7 +192,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         signal.raise_signal(signal.SIGTERM)
 
     async def _read_logs(self) -> None:
-        logs = kafka.followed_logs(self._names)
+        logs = brokers.followed_logs(self._names)
         self._follower.assign([*logs])
         for place in logs:
             self._follower.seek(place, 0)
@@ -203,7 +206,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
                     self._followed.read[which] = max(self._followed.read[which], await self._follower.position(place))
             except OffsetOutOfRangeError as error:
                 place, offset = next(iter(error.args[0].items()))
-                raise made_anew(place.topic, offset) from None
+                raise goes_not_on(place.topic, offset) from None
             except KafkaError as error:
                 self._cannot_follow(said(error))
                 await asyncio.sleep(1.0)

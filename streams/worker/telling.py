@@ -11,9 +11,9 @@ from gate.policy import Policy
 from streams import publish
 from streams.clients import Effect
 from streams.kafka_record import beside, dead_letter_headers
+from streams.logs.merge import Arrival
 from streams.wire import Rejected
 from streams.worker.fitting import kept_of
-from streams.worker.merge import Arrival
 from streams.worker.outputs import Origin, Output, answer, outputs_of
 from streams.worker.progress import Applied, Notes
 

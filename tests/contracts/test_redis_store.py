@@ -20,8 +20,9 @@ from state.redis_owner import Fenced, Moved, Owner
 from state.redis_reader import Place, RedisReader
 from state.redis_servers import AsyncServers
 from state.redis_store import RedisStore
+from streams.worker.belonging import OtherPartitions, same_spread
 from streams.worker.clock import Clock
-from streams.worker.progress import OtherPartitions, Progress, same_spread
+from streams.worker.progress import Progress
 from tests.runtime.redis import Redis
 
 

@@ -2,7 +2,7 @@
 
 from gate.dossier import BEFORE_EVERYTHING
 from streams.closings import Limit
-from streams.worker.merge import Log
+from streams.logs.merge import Log
 from streams.worker.progress import Came, Place, Progress, place_of
 
 STORED = {

@@ -28,13 +28,13 @@ from streams.ask.reader import Seen, Unreadable
 from streams.ask.routes import Budget, ask_routes
 from streams.ask.stream import Behind
 from streams.kafka_record import partition_of
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.web.access import Access
 from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
 from streams.wire import instant
-from streams.worker.following import Followed
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS, Output
 from streams.worker.partition import Partition
 from tests.promises.histories import History, history

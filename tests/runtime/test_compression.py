@@ -7,11 +7,12 @@ import pytest
 from aiokafka import TopicPartition
 from kafka import KafkaProducer
 
+from streams.logs.brokers import Looker, follower, standing
+from streams.logs.following import Followed
 from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
 from streams.topics import Names, topics
-from streams.worker.following import Followed
-from streams.worker.kafka import KafkaSource, Looker, follower, standing
+from streams.worker.kafka import KafkaSource
 from tests.runtime.kafka import APPEND_TIME, Kafka
 
 MANY = 200
@@ -36,7 +37,7 @@ def test_a_small_fetch_that_unpacks_to_very_much_is_taken_in_portions(
     kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is passed over: what does not fit into a batch is the beginning of the next."""
-    monkeypatch.setattr("streams.worker.taking.BATCH_MEMORY", 3_000_000)
+    monkeypatch.setattr("streams.logs.taking.BATCH_MEMORY", 3_000_000)
     names = topics(prefix)
     kafka.create({names.actions.name: 1, names.between.name: 1}, APPEND_TIME)
     producer = KafkaProducer(

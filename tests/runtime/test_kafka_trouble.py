@@ -33,15 +33,16 @@ from redis import Redis as Client
 from gate.policy import SECOND
 from streams import administration, connection
 from streams.connection import let_go
+from streams.logs.brokers import Looker, asker, follower, never_compacted, widths
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.publisher import Publisher
 from streams.reading import reader
 from streams.settings import Kafka as Servers
 from streams.settings import Settings
 from streams.topics import topics
-from streams.worker.kafka import Looker, answers_anew, asker, consumer, failed, follower, never_compacted, widths
+from streams.worker.kafka import answers_anew, consumer, failed
 from streams.worker.loop import PartitionLoop
-from streams.worker.merge import Log
 from streams.worker.metrics import Metrics
 from streams.worker.outputs import DECISIONS, NOTICES, Output
 from streams.worker.publishing import KafkaPublisher, NotKept, Sender, producer
@@ -202,7 +203,7 @@ async def test_kafka_that_is_away_is_said_once_and_makes_the_worker_unready(
     keeper, silent = Keeper(), Silent()
     keeper.ready = ""
     _with_clients(keeper)
-    monkeypatch.setattr("streams.worker.kafka.widths", silent.widths)
+    monkeypatch.setattr("streams.logs.brokers.widths", silent.widths)
     for _ in range(3):
         await keeper.reach()
     assert "Kafka at 127.0.0.1:1 has not answered for 0 s (KafkaConnectionError: no broker);" in keeper.trouble()[0]
@@ -261,7 +262,7 @@ async def test_who_knows_only_brokers_that_are_gone_ends_when_kafka_answers_othe
         asked += 1
         return answers[0]
 
-    monkeypatch.setattr("streams.worker.kafka.widths", widths)
+    monkeypatch.setattr("streams.logs.brokers.widths", widths)
     monkeypatch.setattr("streams.worker.kafka.answers_anew", answers_anew)
     for clock[0] in (0, 30, 59):
         await keeper.reach()
@@ -334,7 +335,7 @@ async def test_inputs_are_not_asked_for_while_kafka_is_known_to_be_away(monkeypa
         asked += 1
 
     monkeypatch.setattr(keeper, "_meet_inputs", meet_inputs)
-    monkeypatch.setattr("streams.worker.kafka.widths", silent.widths)
+    monkeypatch.setattr("streams.logs.brokers.widths", silent.widths)
     for silent.there in (False, True):
         await keeper.reach()
         await keeper.look_after_inputs()
@@ -361,7 +362,7 @@ async def test_who_stops_in_order_says_so_and_complains_of_nobody(
     keeper = Keeper()
     _with_clients(keeper)
     keeper._sender, keeper._redis = Ending(), Client()  # type: ignore[assignment]
-    monkeypatch.setattr("streams.worker.kafka.widths", Silent().widths)
+    monkeypatch.setattr("streams.logs.brokers.widths", Silent().widths)
     keeper._stopped.set()
     await keeper.on_stop()
     await keeper.reach()

@@ -89,7 +89,7 @@ def test_all_partitions_are_looked_for_before_one_is_made(setting: Setting, work
 
 def _rebuild(setting: Setting, monkeypatch: pytest.MonkeyPatch, told: Callable[[], object]) -> Rebuild:
     """In this process, a record at a time; `told` is called after each."""
-    monkeypatch.setattr("streams.worker.taking.BATCH_MEMORY", 1)
+    monkeypatch.setattr("streams.logs.taking.BATCH_MEMORY", 1)
     made = settings(
         {"GATE61_KAFKA": setting.kafka.servers, "GATE61_REDIS": setting.redis.url, "GATE61_PREFIX": setting.prefix}
     )

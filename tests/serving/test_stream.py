@@ -19,10 +19,10 @@ from state.redis_servers import AsyncServers
 from streams.ask import stream
 from streams.ask.stream import KafkaStream, OtherTime
 from streams.connection import let_go, said
+from streams.logs.merge import Arrival, Log
 from streams.settings import Kafka, Settings
 from streams.web.clock import now
 from streams.web.logs import log_to_stderr
-from streams.worker.merge import Arrival, Log
 from tests.player import POLICY
 
 

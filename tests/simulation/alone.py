@@ -7,9 +7,9 @@ from typing import Any, cast
 from gate.facts import Instant
 from gate.instants import text
 from state.redis_store import RedisStore
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.following import Followed
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, Output
 from streams.worker.partition import Partition
 from tests.simulation.world import FakeRedis, Record

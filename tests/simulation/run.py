@@ -13,11 +13,11 @@ from state import MemoryStore
 from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.kafka_record import partition_of
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.wire import Rejected, instant
-from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, Headers
 from streams.worker.partition import Partition
 from tests.player import POLICY as GATE_POLICY

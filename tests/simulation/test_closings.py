@@ -13,12 +13,12 @@ from gate.policy import DAY
 from state import SqliteStore
 from state.redis_store import RedisStore
 from streams.embedded import Gate
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT, parse
 from streams.wire import instant
 from streams.worker import partition, reopening
-from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, NOTICES
 from streams.worker.partition import Partition
 from tests.simulation.alone import BEGUN, Alone

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from streams.worker.merge import Arrival, Log, Merge
+from streams.logs.merge import Arrival, Log, Merge
 from streams.worker.pins import CAUSE, HEADER, Headers, Pin, Unknown, pin_of, reached, written
 
 

@@ -11,8 +11,8 @@ from gate.packing import packed
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.redis_look import Look
 from state.redis_store import RedisStore
-from streams.worker.following import Followed
-from streams.worker.merge import Log
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS
 from streams.worker.partition import Partition
 from streams.worker.pins import Unknown, reached

@@ -14,7 +14,7 @@ from aiokafka.record.util import calc_crc32c
 from kafka.errors import CorruptRecordError
 from kafka.record import memory_records
 
-from streams.records import Records, read_alike
+from streams.logs.records import Records, read_alike
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CHECKSUM_AT, CHECKED_FROM, FIRST_ATTRIBUTES_AT = 17, 21, 62

@@ -13,10 +13,11 @@ import pytest
 
 from state.redis_owner import Fenced
 from state.redis_store import RedisStore
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.following import Followed
-from streams.worker.loop import Answered, Fetched, PartitionLoop
-from streams.worker.merge import Log
+from streams.worker.contracts import Answered, Fetched
+from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import Output, outbox_from_bytes
 from streams.worker.partition import Partition
 from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Source, Surroundings, Trouble, World

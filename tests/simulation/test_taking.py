@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from state.redis_store import RedisStore
+from streams.logs.following import Followed
+from streams.logs.lost import LogLost
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.following import Followed
-from streams.worker.merge import Log, LogLost
 from streams.worker.partition import Partition
 from tests.simulation.alone import Alone
 from tests.simulation.world import FakeRedis, Record

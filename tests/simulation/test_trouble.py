@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from state.redis_store import RedisStore
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.following import Followed
 from streams.worker.loop import FIRST_WAIT, LONGEST_WAIT, PartitionLoop
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS
 from streams.worker.partition import Partition
 from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, Trouble, World

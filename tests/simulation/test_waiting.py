@@ -10,10 +10,10 @@ from gate.policy import SECOND
 from state.codec import UnknownLayout
 from state.redis_owner import Moved
 from state.redis_store import RedisStore
+from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.following import Followed
 from streams.worker.loop import PartitionLoop
-from streams.worker.merge import Log
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS, REJECTED
 from streams.worker.partition import Partition
 from tests.simulation.alone import Alone

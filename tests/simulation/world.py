@@ -14,13 +14,13 @@ from gate.facts import Instant
 from state import redis_owner
 from streams.connection import said
 from streams.faults import fault
+from streams.logs.merge import Log
+from streams.logs.standing import Standing
 from streams.topics import Names
-from streams.worker.loop import Answered, Bounds, Fetched
-from streams.worker.merge import Log
+from streams.worker.contracts import Answered, Bounds, Fetched
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
 from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
-from streams.worker.standing import Standing
 
 PLACES = {name: place for place, name in enumerate(Names._fields)}
 ACTIONS, REGISTER, POLICY = PLACES["actions"], PLACES["register"], PLACES["policy"]

@@ -1,49 +1,21 @@
 """The register and the policies, as their one-partition topics say: every worker reads both from the start.
 
-The topics are the truth; each partition of the worker applies them in the order of append times (`streams.worker.merge`)
+The topics are the truth; each partition of the worker applies them in the order of append times (`streams.logs.merge`)
 and stores only how far it did.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from streams.kafka_record import read_record
+from streams.logs.lost import goes_not_on
+from streams.logs.merge import Arrival, Log
+from streams.logs.taking import appended
 from streams.policy_file import PolicyRefused, parse
 from streams.wire import Rejected, reused, understood
-from streams.worker.merge import Arrival, Log, LogLost
-from streams.worker.taking import appended
-
-
-def whole(beginnings: Mapping[str, int]) -> None:
-    """Whether both logs have their beginnings, by topic; raises `LogLost`: what was deleted may forbid offers."""
-    for topic, first in beginnings.items():
-        if first:
-            raise LogLost(
-                f"`{topic}` begins at offset {first}, and must be read from 0: records were deleted. Give it back its log "
-                "from a copy, or begin a new gate under another GATE61_PREFIX; keep this topic for good (`gate61 doctor`)"
-            )
-
-
-def whole_keys(compacted: Sequence[str]) -> None:
-    """Whether no topic of inputs is compacted; raises `LogLost`: what was removed may forbid offers."""
-    if compacted:
-        raise LogLost(
-            f"{' and '.join(f'`{topic}`' for topic in compacted)}: earlier records of a key are removed, or soon will be "
-            "(cleanup.policy), and facts against the firm with them. Publish everything again, in order, to new topics that "
-            "are not compacted; `gate61 topics apply` sets one right that never held a record"
-        )
-
-
-def made_anew(topic: str, read: int) -> LogLost:
-    """What is wrong with a log that does not go on where it was read to."""
-    return LogLost(
-        f"`{topic}` was read as far as offset {read} and does not go on there: the topic was made anew or lost its end. "
-        "Give it back its log, or remove the state that was made from it, and start the workers again"
-    )
 
 
 class Followed:
@@ -67,7 +39,7 @@ class Followed:
         Raises `LogLost` for one from before what was read, or whose time is not the broker's.
         """
         if record.offset < self.read[log]:
-            raise made_anew(record.topic, self.read[log])
+            raise goes_not_on(record.topic, self.read[log])
         arrivals = self.policies if log is Log.POLICY else self.register
         at = max(appended(record), arrivals[-1].at) if arrivals else appended(record)
         event = _policy(record) if log is Log.POLICY else None

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 
-from streams.worker.merge import GIVE_BACK, other_record
+from streams.logs.lost import GIVE_BACK, other_record
 
 SILENCE: Final = 1_000
 """Milliseconds in which no broker goes away and comes back with less than it had, nor another Kafka in its place."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gate.facts import Instant
-from streams.worker.merge import LogLost
+from streams.logs.lost import with_a_senders_time
 
 MILLISECOND: Final = 1_000
 BATCH: Final = 2_000
@@ -19,11 +19,7 @@ LOG_APPEND_TIME: Final = 1
 def appended(record: Any) -> Instant:
     """When the broker appended it; raises `LogLost` where a sender chose that time: he could say that he told in time."""
     if record.timestamp_type != LOG_APPEND_TIME:
-        raise LogLost(
-            f"`{record.topic}` has a time that its sender chose, at offset {record.offset}: nobody knows when that was "
-            "recorded. Set message.timestamp.type=LogAppendTime (`gate61 topics plan`), and publish all inputs again, in "
-            "order, to new topics, under another GATE61_PREFIX"
-        )
+        raise with_a_senders_time(record.topic, record.offset)
     return int(record.timestamp) * MILLISECOND
 
 

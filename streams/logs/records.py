@@ -1,7 +1,7 @@
 """What brokers hold, read alike by both of Kafka's clients, aiokafka and kafka-python: what one can read the other can.
 
 Of aiokafka's the epoch is known, too: whoever comes to lead a partition begins another one, and each batch says in which it
-was appended. That tells records of a log that lost its end from those that stood there before (`streams.worker.standing`).
+was appended. That tells records of a log that lost its end from those that stood there before (`streams.logs.standing`).
 
 Brokers take any bytes as a header's name, and as a record's own attributes, which mean nothing yet; neither client can read
 all of them, and a record with such would stop its partition for good. A name that is not UTF-8 is read with its bytes as

@@ -34,25 +34,6 @@ CALLED: Final = {
 """How people are told which log it is: "the log …"."""
 
 
-class LogLost(Exception):
-    """A log does not have what must be read next, or not as it must be. Somebody has to look: nothing is skipped."""
-
-
-GIVE_BACK: Final = (
-    "stop the workers and give its state back the log it was made from, or make the state anew with `gate61 rebuild`: offers "
-    "before that offset that were never answered stay so, which is no permission"
-)
-"""What to do where a log that state was made from is another."""
-
-
-def other_record(what: str, offset: int, do: str = GIVE_BACK) -> LogLost:
-    """What is wrong with a log, `what` it is called, that has another record at an offset than was read from there."""
-    return LogLost(
-        f"{what} holds another record at offset {offset} than was taken from there: it was made anew, or lost its end and has "
-        f"grown since; {do}"
-    )
-
-
 class Arrival(NamedTuple):
     """One record of a log. `at` is its append time, never before that of the record before it."""
 
