@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+from aiokafka.protocol.offset import OffsetRequest
 from kafka.errors import KafkaError as OtherKafkaError
 
 from streams.administration import administrator, compacted
@@ -24,6 +25,11 @@ LOOK_MILLISECONDS: Final = 5_000
 """Waited for records that are there; other partitions wait with it."""
 
 
+_NO_CONSUMER: Final = -2
+"""Who says that he is this replica is told where a leader's log ends, and not how far a consumer may read it (the protocol's
+`DEBUGGING_REPLICA_ID` of ListOffsets)."""
+
+
 def followed_logs(names: Names) -> dict[TopicPartition, Log]:
     """The two logs of one partition that everybody reads whole."""
     return {TopicPartition(names.policy.name, 0): Log.POLICY, TopicPartition(names.register.name, 0): Log.REGISTER}
@@ -37,10 +43,19 @@ def follower(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
 def asker(kafka: Kafka, instance: str) -> AIOKafkaConsumer:
     """A client that reads nothing and is asked where logs end.
 
-    What stands behind the first record of an open transaction cannot be read until that ends, and whoever published it
-    has been told that it is there: nothing may be decided as if it were not.
+    What stands behind the first record of an open transaction cannot be read until that ends, nor what other brokers have
+    not copied yet, and whoever published it may have been told that it is there: nothing may be decided as if it were not.
     """
-    return _alone(kafka, f"{instance}-ends", "read_uncommitted")
+    alone = _alone(kafka, f"{instance}-ends", "read_uncommitted")
+    send = alone._client.send
+
+    async def unlimited(node: int, request: Any, **how: Any) -> Any:
+        if isinstance(request, OffsetRequest):
+            request._replica_id = _NO_CONSUMER
+        return await send(node, request, **how)
+
+    alone._client.send = unlimited
+    return alone
 
 
 def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:

@@ -310,7 +310,7 @@ _RESTORE = "give the topic of answers back what it lost, or tell who reads it: t
 def unread(logs: Sequence[Log]) -> str:
     """What is to be said where logs are waited for longer than `UNREAD`."""
     called = " and ".join(CALLED[log] for log in logs)
-    return f"the log {called} cannot be read to its end, as while somebody's transaction is open there"
+    return f"the log {called} cannot be read to its end: somebody's transaction is open there, or a broker does not copy it"
 
 
 def _has(log: Log, bounds: Bounds, wanted: int, new: bool) -> None:

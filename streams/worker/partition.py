@@ -131,11 +131,11 @@ class Partition:
         progress, read = self._progress, self._followed.read
         if read[Log.POLICY] < progress.policy or read[Log.REGISTER] < progress.register:
             return False
-        self._same_followed(Log.POLICY, progress.policy)
-        self._same_followed(Log.REGISTER, progress.register)
         policy = self._in_force()
         if policy is None:
             return False
+        self._same_followed(Log.POLICY, progress.policy)
+        self._same_followed(Log.REGISTER, progress.register)
         self._judging = Judging(
             self.number, policy, progress, self._followed, self._store, self._repeated, self._telling, self.counts
         )
@@ -146,16 +146,25 @@ class Partition:
         progress, usable = self._progress, [a for a in self._followed.policies if isinstance(a.event, Policy)]
         if not progress.policy and usable:
             progress.policy = self._merge.read[Log.POLICY] = usable[0].offset + 1
+            progress.came[Log.POLICY] = _came(
+                usable[0]
+            )  # What was recorded when is said by what is applied in its turn.
         applied = [a for a in usable if a.offset < progress.policy]
         return applied[-1].event if applied else None
 
     def _same_followed(self, log: Log, next_: int) -> None:
-        """Whether what was applied last of register or policies still stands there; raises `LogLost`."""
-        applied = self._progress.came[log]
-        if next_ and applied.epoch is not None:
-            found, _ = self._followed.since(log, next_ - 1)
-            if not found or found[0].offset != next_ - 1 or another(_came(found[0]), applied):
-                raise other_record(f"the log {CALLED[log]}", next_ - 1)
+        """Whether what was applied last of register or policies still stands there; raises `LogLost`.
+
+        Where it was never noted what that was, it is from now on: the first policy, and what an older program applied.
+        """
+        if not next_:
+            return
+        applied, (found, _) = self._progress.came[log], self._followed.since(log, next_ - 1)
+        there = _came(found[0]) if found and found[0].offset == next_ - 1 else None
+        if applied.epoch is None and there is not None:
+            self._progress.came[log] = there
+        elif applied.epoch is not None and (there is None or another(there, applied)):
+            raise other_record(f"the log {CALLED[log]}", next_ - 1)
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.

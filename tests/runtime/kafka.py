@@ -58,21 +58,21 @@ class Kafka(Process):
         assert JARS.is_dir(), "Kafka's jars are missing; run `make parts`"
         self.port = free_port()
         self.servers = f"127.0.0.1:{self.port}"
-        self._run = ["java", *java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-cp", f"{JARS}/*"]
-        self._config = folder / "server.properties"
-        super().__init__([*self._run, "kafka.Kafka", str(self._config)], folder, "kafka")
+        self.run = ["java", *java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-cp", f"{JARS}/*"]
+        self.config = folder / "server.properties"
+        super().__init__([*self.run, "kafka.Kafka", str(self.config)], folder, "kafka")
         self._format(properties or {}, scram or {})
 
     def _format(self, properties: Mapping[str, str], scram: Mapping[str, str]) -> None:
         self.folder.mkdir(parents=True)
         ports = {"port": self.port, "controller": free_port()}
         text = _PROPERTIES.format(**ports, folder=self.folder)
-        self._config.write_text(text + "".join(f"{k}={v.format(**ports)}\n" for k, v in properties.items()))
+        self.config.write_text(text + "".join(f"{k}={v.format(**ports)}\n" for k, v in properties.items()))
         cluster = base64.urlsafe_b64encode(b"A" + secrets.token_bytes(15)).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(self._config)]
+        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(self.config)]
         for name, password in scram.items():
             tool += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
-        done = subprocess.run([*self._run, *tool], capture_output=True, text=True)
+        done = subprocess.run([*self.run, *tool], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
@@ -80,6 +80,10 @@ class Kafka(Process):
         said = len(self.said().encode())
         super().start()
         self.ready(lambda: "Kafka Server started" in self.said(said), 60)
+
+    def copier(self, folder: Path) -> "Copier":
+        """Another broker of the same cluster, which copies what its topics' assignments say; not started yet."""
+        return Copier(self, folder)
 
     def admin(self) -> KafkaAdminClient:
         """A client to ask and change the broker with; close it."""
@@ -93,3 +97,29 @@ class Kafka(Process):
             admin.create_topics(wanted, wait_for_metadata=True)
         finally:
             admin.close()
+
+
+class Copier(Process):
+    """A second broker beside a first one, with no part in leading the cluster."""
+
+    NODE = 2
+
+    def __init__(self, first: Kafka, folder: Path) -> None:
+        known = (first.folder / "data" / "meta.properties").read_text().splitlines()
+        cluster = next(line.partition("=")[2] for line in known if line.startswith("cluster.id"))
+        address = f"PLAINTEXT://127.0.0.1:{free_port()}"
+        own = {"process.roles": "broker", "node.id": str(self.NODE), "log.dirs": f"{folder}/data"}
+        own |= {"listeners": address, "advertised.listeners": address}
+        others = [line for line in first.config.read_text().splitlines() if line.partition("=")[0] not in own]
+        folder.mkdir(parents=True)
+        config = folder / "server.properties"
+        config.write_text("\n".join([*others, *(f"{name}={value}" for name, value in own.items())]) + "\n")
+        tool = [*first.run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
+        done = subprocess.run(tool, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        super().__init__([*first.run, "kafka.Kafka", str(config)], folder, "kafka-copier")
+
+    def start(self) -> None:
+        """Start; returns when it serves."""
+        super().start()
+        self.ready(lambda: "Kafka Server started" in self.said(), 60)

@@ -101,7 +101,7 @@ def test_a_worker_that_starts_beside_an_open_transaction_of_policies_says_what_i
     worker = setting.worker()
     with open_transaction(setting, setting.names.policy.name, asset("xyz")):
         worker.start()
-        said = "waiting: the log of policies cannot be read to its end, as while somebody's transaction is open there"
+        said = "waiting: the log of policies cannot be read to its end: somebody's transaction is open there"
         wait_until(lambda: said in page(worker, "readyz")[1], 20, "it says what it waits for")
         wait_until(lambda: "the log of policies cannot be read" in worker.said(), 5)
     wait_until(lambda: page(worker, "readyz")[0] == 200, 20)

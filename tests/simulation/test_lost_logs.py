@@ -156,6 +156,25 @@ def test_a_log_is_another_too_where_the_new_brokers_clock_is_behind(topic: int) 
     assert _answers(world) == answers
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_first_policy_is_not_taken_for_another_one_in_its_place(known: bool) -> None:
+    """It may allow what the firm's own holds. What an older program did not note is known once it was met."""
+    world = _caught_up()
+    if not known:
+        for n in range(PARTITIONS):
+            world.redis.data[b"{t:%d}:notes" % n][b"governed-in"] = b"99.7"
+        _ask(world)
+        assert asyncio.run(_goes_on(world)) == ["running"] * PARTITIONS
+    answers = {record.value for log in _answers(world) for record in log}
+    (policy,) = world.logs.pop((POLICY, 0))
+    world.clock, world.epoch = world.clock + HOUR, 2
+    world.append(POLICY, 0, None, (policy.value or b"").replace(b'version = "', b'version = "other '))
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all("the log of policies holds another record" in state for state in states), states
+    assert {record.value for log in _answers(world) for record in log} == answers
+
+
 @pytest.mark.parametrize("grown", [False, True])
 def test_answers_whose_records_are_gone_hold_up_no_campaign(grown: bool) -> None:
     """The log was made anew, or lost its end, and so did the state: what they were given on would be waited for, and a
@@ -182,7 +201,7 @@ def test_what_an_older_program_wrote_says_nothing_of_epochs() -> None:
     world = _caught_up()
     for n in range(PARTITIONS):
         notes = world.redis.data[b"{t:%d}:notes" % n]
-        notes |= {name: b"1.7" for name in notes if name.endswith(b"-in")}
+        notes |= {name: b"99.7" for name in notes if name.endswith(b"-in")}
     _ask(world)
     assert asyncio.run(_goes_on(world)) == ["running"] * PARTITIONS
 
