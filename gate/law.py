@@ -1,6 +1,6 @@
 """Every reason code in the order of judging: its rule and the citation that a decision prints.
 
-Source: judging sections 2-5, law reference section 5 (marks of verification stand in LAW.md).
+Source: judging sections 2-5; LAW.md section 9, which says of each rule what it rests on and how sure that is.
 """
 
 from typing import Final, NamedTuple

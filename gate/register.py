@@ -3,7 +3,7 @@
 Law: MiCA Art. 61(1) subpara. 2 (persons), ESMA guidelines 1, 2 and 4; judging sections 3-5, contract section 3.
 Clock: event time. Of entries about one thing the latest not later than the asked time is in force; of entries with
 equal times all hold and the one against the firm decides.
-The register is the one mutable thing in `gate`: `learn` adds an entry, nothing is ever taken out.
+Register and dossiers change in place; all else is a value. `learn` adds an entry, nothing is ever taken out.
 """
 
 from bisect import bisect_left, bisect_right, insort

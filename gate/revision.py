@@ -1,6 +1,6 @@
 """A fact that reaches back: earlier offers are judged again, and answers that were too soft are superseded.
 
-Law: law reference R22, R23 (never rewrite; late favourable facts count forward only). Clock: effective time.
+Law: LAW.md R22, R23 (never rewrite; late favourable facts count forward only). Clock: effective time.
 Source: judging section 1 (P1, P2), sections 6 and 7.
 """
 

@@ -160,6 +160,7 @@ class Sorted:
         """The answer to the whole; `late` is said of those who were not reached."""
         sent = [c for c in self._send.offers if self._may_send(c)]
         suppressed = [self._suppressed(c, late) for c in self._send.offers if not self._may_send(c)]
+        read = [first.told(now) for first in self._read_up_to()]
         limits = {c: by for c in sent if (by := self._answer(c).standing.send_by) is not None}
         return {
             "asked_at": moment(now),
@@ -171,7 +172,8 @@ class Sorted:
             "unanswered": self.unanswered,
             "counts": self._counts(len(sent)),
             "policy": dict(zip(("version", "digest"), self._policy, strict=True)) if self._policy else None,
-            "read_to": [read.told(now) for read in self._read_to()],
+            "read_up_to": read,
+            "read_to": read,  # As it was called first; whoever reads it goes on doing so.
             "synchronous": True,
         }
 
@@ -205,7 +207,7 @@ class Sorted:
             "unreadable": len(self._send.unreadable),
         }
 
-    def _read_to(self) -> list[ReadUpTo]:
+    def _read_up_to(self) -> list[ReadUpTo]:
         """How far the stream was read, of each partition where it was looked at first."""
         first: dict[int | None, ReadUpTo] = {}
         for found in self._found.values():

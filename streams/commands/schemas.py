@@ -11,10 +11,10 @@ from streams.commands.common import refuse, say
 
 def schemas(
     write: Annotated[
-        Path | None, typer.Option(help="a folder to write the document and a schema for each event to")
+        Path | None, typer.Option(help="a folder to write the document, a schema for each event and the reasons to")
     ] = None,
 ) -> None:
-    """Print the AsyncAPI document of the topics, or write it with a JSON Schema for each event into a folder."""
+    """Print the AsyncAPI document of the topics, or write it into a folder, with a JSON Schema for each event and the reasons."""
     from streams.schemas.files import files
 
     found = files()

@@ -1,8 +1,9 @@
-"""The files that platforms get: a schema for each event, and the AsyncAPI document."""
+"""The files that platforms get: a schema for each event, the AsyncAPI document, and the page of the reasons."""
 
 import json
 
 from gate.facts import TYPES
+from streams import reasons
 from streams.schemas import inputs, outputs
 from streams.schemas.asyncapi import document
 from streams.schemas.words import Schema
@@ -34,4 +35,5 @@ def _titled(name: str, said: str, schema: Schema) -> Schema:
 def files() -> dict[str, str]:
     """By path, the text of every file that is written from the types."""
     whole = {**schemas(), "asyncapi.json": document()}
-    return {path: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for path, content in whole.items()}
+    texts = {path: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for path, content in whole.items()}
+    return {**texts, "reasons.md": reasons.page()}

@@ -319,7 +319,7 @@ def test_a_mail_to_4000_of_whom_37_are_held_back(client: Client, redis: Redis) -
     print(f"4,000 recipients, Redis: {seconds:.2f} s")
     told_of_the_mail(found)
     assert seconds < SECONDS and everything(client) == before
-    assert [(r["partition"], r["next_offset"]) for r in found["read_to"]] == sorted(worker.offsets.items())[
+    assert [(r["partition"], r["next_offset"]) for r in found["read_up_to"]] == sorted(worker.offsets.items())[
         -PARTITIONS:
     ]
 
@@ -369,7 +369,7 @@ def test_what_redis_does_not_hold_suppresses_whom_it_concerns(client: Client, re
         client.hdel("{actions:0}:dossiers", apart[0][0])
         found = suppress(asked_over, names, **mailing.SEND)
         assert sorted(found["unanswered"]) == sorted(apart[0]) and "state was lost" in found["suppress"][0]["said"]
-        assert {r["partition"] for r in found["read_to"]} == {1}
+        assert {r["partition"] for r in found["read_up_to"]} == {1}
         worker.why = "Kafka is away"
         found = suppress(asked_over, names, **mailing.SEND)
         assert (found["may_send"], found["suppress"][0]["said"]) == ([], "Kafka is away")

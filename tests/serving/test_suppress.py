@@ -86,6 +86,7 @@ def test_a_mail_to_4000_of_whom_37_are_held_back(tmp_path: Path) -> None:
     request, answer = shown()
     assert request["send"] == mailing.SEND
     assert all(one in mailing.recipients() for one in request["recipients"] if one != "…")
+    assert found["read_to"] == found["read_up_to"] != []
     assert answer.keys() == found.keys() and answer["counts"] == found["counts"]
     assert [e for e in answer["suppress"] if e == "…" or e not in found["suppress"]] == ["…"]
     assert (answer["send_by"], answer["at"]) == (found["send_by"], found["at"])
@@ -138,7 +139,7 @@ def test_what_differs_between_recipients(tmp_path: Path) -> None:
         (entry,) = suppress(client, [anna], **data, time="2026-03-03T09:00:00Z")["suppress"]
         assert (entry["verdict"], entry["leading"]) == ("flag", "WINDOW_SOFT_LIMIT")
         empty = suppress(client, [], **data)
-        assert (empty["may_send"], empty["send_by"], empty["policy"], empty["read_to"]) == ([], None, None, [])
+        assert (empty["may_send"], empty["send_by"], empty["policy"], empty["read_up_to"]) == ([], None, None, [])
         (entry,) = suppress(client, [anna, {**anna, "transaction": "t2"}], **data)["suppress"]
         assert entry["leading"] == "BAD_FIELD" and "twice" in entry["said"]
 
