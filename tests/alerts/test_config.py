@@ -1,15 +1,18 @@
 """The file of channels: complained about all at once, with no secret in any complaint."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from streams.alerts.config import PAGERDUTY, Config, ConfigRefused, load
 from tests.alerts.telling import SHARED
-from tests.commands.program import run
+from tests.commands.program import ENVIRONMENT, PROGRAM, run
 
 CHANNEL = '[[channel]]\nname="a"\nkind="webhook"\nurl="https://a.example/"\nsecret_file="key"\n'
 SAMPLE = Path(__file__).parent.parent.parent / "deploy" / "alerts" / "alerts.toml"
+README = SAMPLE.parents[2] / "README.md"
 
 
 def read(folder: Path, text: str, **environment: str) -> Config:
@@ -27,15 +30,29 @@ def complaints(folder: Path, text: str, **environment: str) -> str:
 
 
 def test_the_sample_is_read(tmp_path: Path) -> None:
-    """As it is shipped, with its secrets where it names them."""
+    """As it is shipped with one channel, and with all that may be taken in, its secrets where it names them."""
     (tmp_path / "siem.key").write_text(f"{SHARED}\n{SHARED}\n")
+    assert [*read(tmp_path, SAMPLE.read_text()).channels] == ["siem"]
     given = {"PAGERDUTY_KEY": "R" * 32, "COMPLIANCE_CHAT": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#held"}
-    found = read(tmp_path, SAMPLE.read_text(), **given)
+    found = read(tmp_path, re.sub(r"^#(?! )", "", SAMPLE.read_text(), flags=re.MULTILINE), **given)
     siem, duty, chat = found.channels.values()
     assert (siem.show_client, duty.show_client, chat.show_client) == (True, False, False)
     assert (siem.closings, duty.closings, chat.closings) == (True, True, False)
     assert duty.url == PAGERDUTY and duty.severity == 2
     assert found.grouping == Config({}).grouping  # The sample shows the defaults.
+
+
+def test_the_first_commands_of_the_readme_succeed(tmp_path: Path) -> None:
+    """Whoever copies the sample and makes a key as it says has a file that is taken."""
+    block = re.search(r"^    cp deploy/alerts/.*?\n(?=\n)", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert block is not None
+    (tmp_path / "deploy").symlink_to(SAMPLE.parents[1])
+    first, second, check, _ = block[0].splitlines()
+    subprocess.run(f"{first}\n{second}", shell=True, cwd=tmp_path, check=True)
+    words = check.partition("#")[0].split()[1:]
+    done = subprocess.run([PROGRAM, *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+    assert done.returncode == 0 and b"siem" in done.stdout, done
+    assert (tmp_path / "siem.key").stat().st_mode & 0o077 == 0
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -6,19 +6,24 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from typer.main import get_command
 
 from streams.administration import Found, Planned, Refusal
 from streams.alerts.config import ConfigRefused, load
+from streams.cli import app
+from streams.commands.common import list_seconds, question_seconds
 from streams.desk.access.oidc_settings import oidc_settings
 from streams.desk.running import _name_of
 from streams.doctor.brokers import topics as topics_found
 from streams.feed import gate_of
 from streams.policy_file import DEFAULT
-from streams.settings import KNOWN, SettingsRefused, secret_in, settings
+from streams.settings import KNOWN, OIDC_BEGIN, SettingsRefused, secret_in, settings
 from streams.topics import topics
 from tests.commands.program import run
 
+README = Path(__file__).parents[2] / "README.md"
 GOOD = {"GATE61_KAFKA": "kafka-1:9092, kafka-2:9092", "GATE61_REDIS": "redis://127.0.0.1:6379/0"}
+SIGNED_IN = GOOD | {"GATE61_KAFKA_SECURITY": "SASL_SSL", "GATE61_KAFKA_USER": "gate"}
 
 
 def test_brokers_and_redis_are_enough() -> None:
@@ -425,3 +430,79 @@ def test_doctor_sends_nobody_to_what_would_refuse() -> None:
     ]
     (alone,) = topics_found([flagged])
     assert alone.do == "make it so: `gate61 topics apply`"
+
+
+def listed() -> dict[str, tuple[str, set[str]]]:
+    """The README's table of settings: of each its default and which commands use it; Kafka's are those that it says."""
+    text = README.read_text()
+    rows = re.findall(r"^\| `(GATE61_\w+)` \|(.*?)\| (.*?) \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) == len({name for name, *_ in rows}) and all(says for *_, says in rows)
+    ((kafkas,),) = [re.findall(r"\*Kafka's\* are (.*?)\.\n", text, re.DOTALL)]
+    return {
+        name: (default.strip(" `"), set(re.findall(r"`(\w+)[^`]*`", kafkas if used == "Kafka's" else used)))
+        for name, default, used, _ in rows
+    }
+
+
+def by_options() -> dict[str, dict[str, set[str]]]:
+    """By setting that an option of some command names: the defaults there, and which commands these are."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        for parameter in [
+            *command.params,
+            *(p for each in getattr(command, "commands", {}).values() for p in each.params),
+        ]:
+            if parameter.envvar:
+                default = "" if parameter.default is None else str(parameter.default)
+                found.setdefault(parameter.envvar, {}).setdefault(default, set()).add(name)
+    return found
+
+
+def test_the_readme_lists_every_setting() -> None:
+    """And none that there is not; every command that it names is one."""
+    table = listed()
+    assert table.keys() == KNOWN
+    commands = {*get_command(app).commands}  # type: ignore[attr-defined]
+    assert all(used and used <= commands for _, used in table.values())
+
+
+def test_the_readme_says_the_default_of_every_setting(tmp_path: Path) -> None:
+    """As the commands have it where nothing is set."""
+    said = {name: default for name, (default, _) in listed().items()}
+    found, host = settings(GOOD), "https://desk.firm.example"
+    (tmp_path / "secret").write_text("hush")
+    begin = f"{OIDC_BEGIN}"
+    given = {f"{begin}ISSUER": "https://login.firm.example", f"{begin}CLIENT": "desk"}
+    oidc = oidc_settings(given | {f"{begin}SECRET_FILE": str(tmp_path / "secret")}, host, [])
+    assert oidc is not None and oidc.name == "login.firm.example" and oidc.role_prefix == found.prefix == ""
+    assert said["GATE61_PREFIX"] == said[f"{begin}ROLE_PREFIX"] == "nothing"
+    assert (found.policy, found.replication, found.kafka.ca) == (None, None, None)
+    told = {
+        "PARTITIONS": found.partitions,
+        "GROUP": found.group,
+        "HEALTH": "{}:{}".format(*found.health),
+        "KAFKA_SECURITY": found.kafka.security,
+        "KAFKA_MECHANISM": settings(
+            SIGNED_IN | {"GATE61_KAFKA_PASSWORD_FILE": str(tmp_path / "secret")}
+        ).kafka.mechanism,
+        "ASK_BUDGET": f"{question_seconds(None, []):g}",
+        "LIST_BUDGET": f"{list_seconds(None, []):g}",
+        "DESK_OIDC_ROLE_CLAIM": oidc.role_claim,
+        "DESK_OIDC_SCOPE": oidc.scope,
+    }
+    assert {name: said[f"GATE61_{name}"] for name in told} == {name: str(value) for name, value in told.items()}
+    for name, defaults in by_options().items():
+        assert name == "GATE61_POLICY" or {said[name]} == {*defaults}, name
+
+
+def test_the_readme_says_which_commands_use_a_setting() -> None:
+    """Those with an option for it; and by what else is asked of the settings, those that stop without it."""
+    table = listed()
+    for name, defaults in by_options().items():
+        with_option = {command for commands in defaults.values() for command in commands}
+        assert table[name][1] - {"worker", "doctor", "dlq"} == with_option, name
+    environment = {"GATE61_KAFKA": "127.0.0.1:1"}
+    for command in sorted(table["GATE61_REDIS"][1] - {"desk"}):
+        words = [command, "--check"] if command == "rebuild" else [command]
+        done = run(*words, settings=environment)
+        assert b"GATE61_REDIS is missing" in done.stdout + done.stderr, command

@@ -209,15 +209,21 @@ def test_every_field_of_an_offer_may_be_asked_about(tmp_path: Path) -> None:
 
 
 def test_the_question_in_the_readme_is_answered(tmp_path: Path) -> None:
-    """After the event beside it."""
+    """After the events beside it: a yes, whenever it is asked; now it would come too late."""
     readme = Path("README.md").read_text()
-    ((media, event),) = re.findall(r"<!-- posted by .*?-H 'content-type: (.*?)' -d '(.*?)'", readme, re.DOTALL)
+    ((many, file, media),) = re.findall(
+        r"<!-- posted by .*?head -n (\d+) (\S+) \|.*?-H 'content-type: (.*?)' --data-binary @-", readme, re.DOTALL
+    )
     (body,) = re.findall(r"<!-- asked by .*?-d '(.*?)'", readme, re.DOTALL)
-    with serving(tmp_path / "gate.db", Clock(NOW)) as client:
-        posted = client.post("/v1/events", content=event, headers={"content-type": media})
-        assert posted.status_code == 200 and posted.json()["results"][0]["status"] == "taken"
+    events = b"".join(Path(file).read_bytes().splitlines(keepends=True)[: int(many)])
+    with serving(tmp_path / "gate.db", Clock("2026-11-30T00:00:00Z")) as client:
+        posted = client.post("/v1/events", content=events, headers={"content-type": media})
+        assert posted.status_code == 200
+        assert [result["status"] for result in posted.json()["results"]] == ["taken"] * int(many)
         answer = client.post("/v1/check", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
-        assert answer.status_code == 200 and answer.json()["may_send"] is False
+        assert answer.status_code == 200 and answer.json()["may_send"] is True
+        now = {name: value for name, value in json.loads(body).items() if name != "time"}
+        assert client.post("/v1/check", json=now).json()["leading"] == "WINDOW_EXPIRED"
 
 
 def test_a_path_that_names_no_client_is_told_what_one_is(tmp_path: Path) -> None:
