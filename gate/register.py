@@ -80,21 +80,6 @@ class Audience:
         """`parts` are those of each country."""
         self._parts = parts
 
-    @property
-    def strong(self) -> list[Version]:
-        """Of promoters who count."""
-        return list(_together([part.strong for part in self._parts]))
-
-    @property
-    def unknown(self) -> list[Version]:
-        """Of promoters who are unknown, weak or not."""
-        return list(_together([part.unknown for part in self._parts]))
-
-    @property
-    def weak(self) -> list[Version]:
-        """The weak ones of promoters who count."""
-        return list(self._weak())
-
     def until(self, at: Instant, many: int | None) -> tuple[list[Version], list[Version], list[Version]]:
         """The earliest of those that began by then, strong, unknown and weak, so `many` of each (None: all)."""
         return (

@@ -48,15 +48,21 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    client: str, records: Sequence[Record], register: Register, since: Instant, until: Instant = LATEST
+    client: str,
+    records: Sequence[Record],
+    register: Register,
+    since: Instant,
+    until: Instant = LATEST,
+    *,
+    every: bool = False,
 ) -> Replayed:
     """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
 
-    A release covers every solicitation, so what people released is judged on all of them; so is what they are to release,
-    which is asked for as of its own time. Of any other offer as many are found as reasons name.
+    A release covers every solicitation, so what people released is judged on all of them, and with `every` all else too;
+    otherwise as many are found as reasons name.
     """
     released = (e for e, g in standings(records).items() if g.standing.released_at is not None)
-    whole = frozenset(released) if until == LATEST else None
+    whole = None if every else frozenset(released)
     again = _Replay(client, records, register, since, whole).run(until)
     return Replayed(again.dossier, again.outcomes, again.names)
 

@@ -218,7 +218,7 @@ class _Revision:
             standing = standing_of(known, offer, because, outcome)
             return Answer(offer, outcome, standing, because.recorded, countries=countries)
         softer = outcome.verdict > before.standing.verdict
-        if before.standing.released_at is not None and before.outcome is not None:
+        if before.standing.released_at is not None:
             softer = self._takes_back(before, outcome)
         if not softer:
             return None
@@ -253,7 +253,7 @@ class _Revision:
                 continue
             register = self._known.register.as_of(found.register)
             at, then = found.standing.at, history[: place + 1]
-            return replay(self._known.dossier.client, then, register, at, at).outcomes[key]
+            return replay(self._known.dossier.client, then, register, at, at, every=True).outcomes[key]
         raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
     def _mark_what_was_told(self, fresh: Known, new: Sequence[Record]) -> None:
@@ -277,20 +277,21 @@ class _Revision:
             return Step(dossier, Record(fact), cases=alone)
         found = next((a for a in self.answered.values() if a.standing.decision == said.decision), None)
         why = people.refusal(found.standing if found else None, said, fact.at, self._known.policy)
-        if why or found is None or found.outcome is None:
-            return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
+        if why is not None:
+            return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
+        assert found is not None and found.outcome is not None  # `given` keeps that of what may be released.
         now = self._outcome_now(found.standing)
         if self._takes_back(found, now):
             why = "more is known against it by now than the answer says; propose the offer again"
         elif people.outlasts(said, now):
             why = "what it rests on by now shuts before the release expires; propose the offer again"
-        if why:
+        if why is not None:
             return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
         return self._released(found.standing, found.outcome)
 
     def _outcome_now(self, standing: Standing) -> Outcome:
         client, register, at = self._known.dossier.client, self._known.register, standing.at
-        return replay(client, self._history, register, at, at).outcomes[standing.event]
+        return replay(client, self._history, register, at, at, every=True).outcomes[standing.event]
 
     def _released(self, standing: Standing, outcome: Outcome) -> Step:
         dossier, fact = self._known.dossier, self._because

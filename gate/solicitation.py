@@ -151,14 +151,10 @@ def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> 
 def _narrowed_audience(
     reached: Reached, audience: Audience, scope: Scope, thing: Thing, at: Instant
 ) -> Iterator[Spoken]:
-    rows = (
-        *((_STRONG, v) for v in audience.strong),
-        *((_UNKNOWN, v) for v in audience.unknown),
-        *((_WEAK, v) for v in audience.weak),
-    )
-    for row, v in rows:
-        if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
-            yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
+    for row, versions in zip((_STRONG, _UNKNOWN, _WEAK), audience.until(at, None), strict=True):
+        for v in versions:
+            if _still_counts(reached, (v.campaign, v.id), scope, thing):
+                yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
 
 
 def _touch(version: Version) -> Touch:

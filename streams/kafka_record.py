@@ -20,6 +20,9 @@ from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected,
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
 Headers = Sequence[tuple[str, bytes | None]]
+"""Of a record, as they came: names may be repeated, and values missing."""
+KeptHeaders = tuple[tuple[str, bytes | None], ...]
+"""The same where they are kept."""
 STRUCTURED: Final = OF_STRUCTURED.encode()
 _MINE: Final = "content-type"
 _PREFIX: Final = "ce_"

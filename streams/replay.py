@@ -20,8 +20,8 @@ from msgspec import Struct
 from gate.facts import OF_REGISTER, Instant
 from gate.instants import text
 from state.codec import UnknownLayout, greeting_from_bytes
-from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Headers, Note
-from streams.kafka_record import partition_of, read_record
+from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Note
+from streams.kafka_record import KeptHeaders, partition_of, read_record
 from streams.policy_file import PolicyRefused, parse
 from streams.topics import Names
 from streams.wire import Rejected
@@ -161,7 +161,7 @@ class Replay:
         return Done(letter, "sent", copy)
 
     async def _append(
-        self, to: Target, key: bytes | None, value: bytes | None, headers: Headers
+        self, to: Target, key: bytes | None, value: bytes | None, headers: KeptHeaders
     ) -> "asyncio.Future[Any]":
         batch = self._producer.create_batch()
         batch.append(timestamp=None, key=key, value=value, headers=[*headers])

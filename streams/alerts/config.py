@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gate.effects import CASE_CODES
 from gate.facts import Instant
-from gate.law import DUTIES
+from gate.law import DUTIES, OF_CASES
 from gate.policy import HOUR, SECOND
 from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
@@ -22,7 +21,7 @@ from streams.toml import NoTable, table_of
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
-WHYS: Final = frozenset(DUTIES) | frozenset(CASE_CODES)
+WHYS: Final = frozenset(DUTIES) | frozenset(OF_CASES)
 """Codes of reasons and of cases (judging section 6)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,253}")

@@ -124,7 +124,7 @@ async def test_nor_does_one_of_who_only_reads(redis: Redis, prefix: str) -> None
         client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-hmget", "-lrange"])
     reader = RedisReader(AsyncServers(redis.url.replace("//", "//narrow:any@"), 5), f"{prefix}t")
     try:
-        for asked in (reader.read(0, "cl-000659", ("recorded",), True), reader.places(1)):
+        for asked in (reader.read_many(0, ["cl-000659"], ("recorded",), True), reader.places(1)):
             with pytest.raises(redis_says.NoPermissionError) as met:
                 await asked
             assert "cl-000659" not in str(met.value) and "Command #" not in str(met.value)

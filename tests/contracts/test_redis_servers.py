@@ -259,12 +259,12 @@ async def test_who_only_reads_finds_each_partition_where_it_is(cluster: Cluster,
     reader = RedisReader(AsyncServers(cluster.url, 5), f"{prefix}t")
     try:
         assert [place.next for place in await reader.places(7)] == [1, 2, 3, 4, 5, 6, None]
-        assert (await reader.read(5, "cl-1", ("between",), True)).history == [_record(6)]
+        assert (await reader.read_many(5, ["cl-1"], ("between",), True)).of("cl-1").history == [_record(6)]
         cluster.move(f"{{{prefix}t:5}}:")
         with pytest.raises(MovedError):
-            await reader.read(5, "cl-1", ("between",), True)
+            await reader.read_many(5, ["cl-1"], ("between",), True)
         assert [place.next for place in await reader.places(7)] == [1, 2, 3, 4, 5, 6, None]
-        assert (await reader.read(5, "cl-1", ("between",), True)).history == [_record(6)]
+        assert (await reader.read_many(5, ["cl-1"], ("between",), True)).of("cl-1").history == [_record(6)]
         assert await reader.time() > 0
     finally:
         await reader.close()

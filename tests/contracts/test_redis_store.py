@@ -303,7 +303,7 @@ async def test_nobody_is_answered_on_a_write_whose_end_redis_refused(
         store.commit(2)
     reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
     with pytest.raises(StateLost, match="refused the end"):
-        await reader.read(0, "cl-2", ("recorded",), False)
+        await reader.read_many(0, ["cl-2"], ("recorded",), False)
     await reader.close()
     store.close()
 
