@@ -90,7 +90,7 @@ def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[C
             cases = () if let_go else (notices.delivered_without_permission(fact, belongs),)
             return Record(fact, let_go=let_go), cases
         case Released() as said if said.by != said.second:
-            why = "its id is that of something the client said; sign it under another"
+            why = "its id is, or may be, that of one of the client's own events; send it under a new id"
             return Record(fact), (people.refused(fact, why),)
         case _:
             return Record(fact), ()
@@ -282,9 +282,9 @@ class _Revision:
         assert found is not None and found.outcome is not None  # `given` keeps that of what may be released.
         now = self._outcome_now(found.standing)
         if self._takes_back(found, now):
-            why = "more is known against it by now than the answer says; propose the offer again"
+            why = "more speaks against it now than the answer says; propose the offer again"
         elif people.outlasts(said, now):
-            why = "what it rests on by now shuts before the release expires; propose the offer again"
+            why = "the window that now supports the offer closes before the release expires; propose the offer again"
         if why is not None:
             return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
         return self._released(found.standing, found.outcome)

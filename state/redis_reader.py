@@ -87,7 +87,7 @@ class RedisReader:
             (next_, known, batch, begun), dossiers, values, packed, *records = await asked.execute()
         all_done(at, int(batch or 0), begun)
         if int(known or 0) != dossiers or (next_ and not any(values)):
-            raise StateLost(at, f"holds {dossiers} clients of {int(known or 0)}, or no notes")
+            raise StateLost(at, f"holds {dossiers} of {int(known or 0)} clients, or lacks its notes")
         noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
         histories = dict(zip(clients, records, strict=True)) if whole else None
         return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)

@@ -73,7 +73,7 @@ class Inputs:
         if count is None:
             return Left(f"it says that it came from `{topic}`, which is no input of this gate")
         if count > 1 and letter.key is None:
-            return Left("it has no key, so that no partition is its own")
+            return Left("it has no key, so it belongs to no partition")
         partition = partition_of(letter.key, count) if count > 1 and letter.key is not None else 0
         refused = self._refused(letter, topic, (partition, count), now)
         if refused:
@@ -111,7 +111,7 @@ def _message_refused(data: bytes) -> Rejected | None:
     try:
         greeting_from_bytes(data)
     except (UnknownLayout, ValueError) as error:
-        return Rejected("BAD_FIELD", f"no message between clients: {error}"[:_BETWEEN_LIMIT])
+        return Rejected("BAD_FIELD", f"it is no message between merged clients: {error}"[:_BETWEEN_LIMIT])
     return None
 
 

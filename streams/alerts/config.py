@@ -113,7 +113,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
         raise ConfigRefused(path, [f"it {wrong}"]) from None
     found: list[str] = []
     found += [
-        f"`{name}` is nothing that is set here; there are allow_hosts, grouping, channel"
+        f"`{name}` is no setting here; there are allow_hosts, grouping, channel"
         for name in sorted(table.keys() - {"allow_hosts", "grouping", "channel"})
     ]
     allowed = frozenset(h.lower().rstrip(".") for h in _texts(table, "allow_hosts", "allow_hosts", found))
@@ -127,7 +127,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     channels: dict[str, Channel] = {}
     for channel in read:
         if channel.name in channels:
-            found.append(f"channel `{channel.name}` is there twice")
+            found.append(f"channel `{channel.name}` appears twice")
         channels[channel.name] = channel
     if found:
         raise ConfigRefused(path, found)
@@ -147,8 +147,7 @@ def _grouping(table: Any, found: list[str]) -> Grouping:
         "flood_quiet_seconds": ("flood_quiet", SECOND, 10, 86_400),
     }
     found += [
-        f"`grouping.{n}` is nothing that is set here; there are {', '.join(limits)}"
-        for n in sorted(table.keys() - limits)
+        f"`grouping.{n}` is no setting here; there are {', '.join(limits)}" for n in sorted(table.keys() - limits)
     ]
     given = {}
     for name, (field, unit, least, most) in limits.items():
@@ -197,7 +196,7 @@ class _Reading:
         if not self._good_name:
             self._complain("`name` is up to 64 letters, digits, dots, dashes and underscores")
         if unknown:
-            self._complain(f"`{'`, `'.join(unknown)}` is nothing that is set here")
+            self._complain(f"`{'`, `'.join(unknown)}` is no setting here")
         kind = table.get("kind")
         if kind not in KINDS:
             self._complain(f"`kind` is one of {', '.join(KINDS)}")
@@ -221,7 +220,7 @@ class _Reading:
     def _closings(self, kind: str) -> bool:
         told = self._flag("closings", kind != "apprise")
         if kind == "pagerduty" and not told:
-            self._complain("`closings` is what resolves an incident of PagerDuty; leave it out")
+            self._complain("`closings` must stay on, as it resolves the incidents of PagerDuty; leave it out")
         return told
 
     def _url(self, kind: str) -> str:

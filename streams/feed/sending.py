@@ -114,7 +114,7 @@ class KafkaSender:
         try:
             async with asyncio.timeout(SECONDS):
                 place = await loop.run_in_executor(self._thread, self._publish, value)
-                late = "no worker is known to have come to it; it is kept, and will be taken when one does"
+                late = "no worker is known to have read it; Kafka keeps it, and it will be taken when one does"
                 await self._remembered(*place)
             return Receipt("taken")
         except TimeoutError:

@@ -56,7 +56,7 @@ class Rounds:
         deaf = [loop for loop in self._loops.values() if isinstance(loop.trouble, KafkaError)]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self._loops) and now - since > DEAF and now - heard < DEAF:
-            return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
+            return [f"no partition has got anything done with Kafka for {(now - since) // SECOND} s"]
         judges = self._world.at_it <= STUCK_SECONDS * SECOND
         late = {n: self._seconds_since(loop.beat) for n, loop in self._loops.items() if loop.goes and not loop.paused}
         return [
@@ -96,7 +96,7 @@ class Rounds:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
         return [
-            f"nothing more of `{self._inputs}:{n}` can be read for {seconds} s, though there is more: end the transaction "
+            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the transaction "
             "that somebody has open there"
             for n, seconds in waited.items()
             if seconds > STALLED_SECONDS

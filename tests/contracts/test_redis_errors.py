@@ -45,7 +45,7 @@ WHERE = "redis://127.0.0.1:6379/0"
         (
             redis_says.ConnectionError("Connection reset by peer"),
             "does not answer: Connection reset by peer; see that it runs, and that GATE61_REDIS names it: rediss:// if it "
-            "speaks TLS alone",
+            "speaks TLS only",
         ),
         (
             redis_says.AuthenticationError("HELLO must be called"),
@@ -72,9 +72,12 @@ WHERE = "redis://127.0.0.1:6379/0"
         ),
         (
             ResponseError("WRONGTYPE Operation against a key"),
-            "refuses: WRONGTYPE Operation against a key; keep what else",
+            "refuses: WRONGTYPE Operation against a key; keep other programs",
         ),
-        (ResponseError("DB index is out of range"), "refuses: DB index is out of range; name a database that it has"),
+        (
+            ResponseError("DB index is out of range"),
+            "refuses: DB index is out of range; end GATE61_REDIS with a database",
+        ),
         (ResponseError("NOREPLICAS Not enough"), "refuses: NOREPLICAS Not enough; see that its replicas run"),
         (
             ResponseError("unknown command 'HMGET', with args beginning with: '{t:0}:dossiers' 'cl-000659' "),

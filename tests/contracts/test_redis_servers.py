@@ -284,9 +284,13 @@ def test_each_primary_must_keep_what_it_is_given(cluster: Cluster, servers: Serv
 @pytest.mark.parametrize(
     ("error", "said", "do"),
     [
-        (MovedError("12792 127.0.0.1:7007"), "slot 12792 was moved to 127.0.0.1:7007", "the gate looks there"),
-        (AskError("12792 127.0.0.1:7007"), "slot 12792 is being moved to 127.0.0.1:7007", "until all its keys"),
-        (TryAgainError("Multiple keys request during rehashing of slot"), "Multiple keys", "until all its keys"),
+        (
+            MovedError("12792 127.0.0.1:7007"),
+            "slot 12792 was moved to 127.0.0.1:7007",
+            "the gate asks again which server has the slot",
+        ),
+        (AskError("12792 127.0.0.1:7007"), "slot 12792 is being moved to 127.0.0.1:7007", "until all keys"),
+        (TryAgainError("Multiple keys request during rehashing of slot"), "Multiple keys", "until all keys"),
         (ClusterError("no server has slot 3"), "no server has slot 3", "see that a primary serves each slot"),
     ],
 )
