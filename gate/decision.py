@@ -140,7 +140,7 @@ class _Judging:
         yield from sorted(others, key=lambda s: s.rank, reverse=True)
 
     def _of_scope(self, scope: Scope, left: tuple[bool, ...], thing: Thing) -> list[Reason]:
-        """What the duties of steps 6 and 8 say, the same for all things to which people left the same exposures."""
+        """What the duties of steps 6 and 8 say; found once for all things for which the same narrowings still count."""
         known = self._of_scopes.get((scope.rank, left))
         if known is None:
             found = found_against(self._known, scope, thing, self._offer.at)

@@ -120,7 +120,7 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
 
 
 def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
-    """The same where an answer says so first.
+    """What `tainted_scopes` finds where an answer is the first to say that its scope is tainted.
 
     The register may tell only later whose tag it was, or what is in scope; a later policy prompts by another hard limit.
     """

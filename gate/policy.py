@@ -63,7 +63,7 @@ class Policy(Struct, frozen=True):
 
 
 def concluding(policy: Policy) -> str:
-    """A mark of all by which something is concluded that dossiers keep: by policies with one mark it is the same."""
+    """Digest of the policy fields that dossiers' stored conclusions depend on."""
     leant_on = (policy.hard_limit, sorted(policy.countries.items()))
     return blake2b(repr(leant_on).encode(), digest_size=8).hexdigest()
 

@@ -104,7 +104,7 @@ def _when_asked(known: Known, fact: Fact, records: Sequence[Record]) -> Known | 
 
 
 def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
-    """Cases of who signed alone; a change of the relationship may show that of an earlier one, which it precedes."""
+    """Cases of who signed alone; a late change of the relationship may show it of changes that follow by their time."""
     if not isinstance(fact.said, RelationshipChanged):
         return people.same_person(known.dossier, fact)
     changes = [r.fact for r in history if r.fact and r.of is None and isinstance(r.fact.said, RelationshipChanged)]
@@ -114,9 +114,9 @@ def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[
 
 
 def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tuple[Step, list[Record]]:
-    """Take in what a merged client tells: what follows, with greetings for those not known yet.
+    """Take in what a merged client tells: the step, and which records of the message are new.
 
-    And which records of the message are new: they come into the history before the step's own.
+    The new records come into the history before the step's own. Clients who were not known yet are greeted.
     """
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
@@ -132,7 +132,7 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
 def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record]) -> tuple[Step, Leanings]:
     """Judge a client's offers from `since` on again, because the register changed behind them.
 
-    With what he leans on, as far as he himself is concerned, also where that was cut.
+    Also what his own answers lean on, with what the dossier had cut.
     """
     step = _Revision(known, because, history).step(since)
     leant_on = leanings(step.dossier)
@@ -257,7 +257,7 @@ class _Revision:
         raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
     def _mark_what_was_told(self, fresh: Known, new: Sequence[Record]) -> None:
-        """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
+        """For cut scopes it is not stored whether `scope.tainted` was sent; assume so unless this fact spoiled them."""
         old, register = self._known.dossier, self._known.register
         arrived = [r.fact for r in new if r.fact is not None]
         newly: set[tuple[str, str]] = set()

@@ -23,8 +23,8 @@ WEEKS: Final = 6_000
 """Since 1970 that ids may be of: until 2084."""
 _CHANGED: Final = "keys were evicted, removed or changed by something else than the gate"
 _TWICE: Final = (
-    "unless another program wrote there, Redis read a write that a crash had cut short in its append-only file together with "
-    "the next one; let the user of GATE61_REDIS run BGREWRITEAOF, which prevents that"
+    "unless another program wrote there, Redis read a write that a crash had cut short in its append-only file together "
+    "with the next one; let the user of GATE61_REDIS run BGREWRITEAOF, which prevents that"
 )
 _REFUSED: Final = (
     "its user lost a right, or its disk failed; the worker that can finish it waits until that is mended, or has ended"
@@ -105,7 +105,7 @@ def as_number(where: str, name: str, stored: bytes | None) -> int | None:
 
 
 def looked_to(next_: int | None, looked: int | None) -> int | None:
-    """How far a partition's log was looked at: behind the next record it may be noted that there is none."""
+    """The later of the next offset and the offset known to hold no more records."""
     return None if next_ is None else max(next_, looked or 0)
 
 

@@ -18,9 +18,9 @@ DEAF = 300 * SECOND
 BUSY_SECONDS = 10
 """A round takes less where not much is to be judged."""
 HANGS_SECONDS = 60
-"""No round takes so long, but for what is judged,"""
+"""No round takes so long, unless something is being judged."""
 STUCK_SECONDS = 300
-"""and no event takes so long to judge."""
+"""No event takes so long to judge."""
 
 
 class Rounds:
@@ -96,8 +96,8 @@ class Rounds:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
         return [
-            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the transaction "
-            "that somebody has open there"
+            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the "
+            "transaction that somebody has open there"
             for n, seconds in waited.items()
             if seconds > STALLED_SECONDS
         ]
