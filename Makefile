@@ -29,7 +29,7 @@ setup: $(VENV)/.run  ## builds .venv from the lock file
 
 dev: $(VENV)/.dev  ## .venv with what the tests need
 
-native: dev  ## compiles what every event goes through: the same answers, half as fast again; needs a C compiler
+native: dev  ## compiles what every event goes through: the same answers, 1.5 times as fast; needs a C compiler
 	@$(BIN)/python deploy/native/build.py
 
 parts: dev  ## Kafka, Redis, Chromium, PostgreSQL and a C compiler for the tests, in .parts and from the system

@@ -86,8 +86,8 @@ def _order(turn: Turn) -> tuple[Instant, int]:
 def _turns(records: Sequence[Record]) -> Iterator[Turn]:
     """When each record counts, in the order of arrival; an offer has two turns.
 
-    What people say of evidence comes twice where it reaches back: the evidence may be of both kinds, and it reaches
-    back for one of them only. The first time it has a time that speaks for nothing else.
+    So has an approval or retraction that reaches back: the same evidence may be filed for and against the firm, and it
+    reaches back for one of them only. In its first turn it has a time at which it counts for that one alone.
     """
     filings = _filings(records)
     for record in records:

@@ -1,6 +1,7 @@
 """Whom a change of the register concerns: only his offers need to be judged again when it reaches back behind them.
 
-Doubt concerns. Source: judging section 1 (late facts), section 5 (promoters, classifications in force).
+When in doubt, the client counts as concerned.
+Source: judging section 1 (late facts), section 5 (promoters, classifications in force).
 """
 
 from collections.abc import Iterator
@@ -50,15 +51,15 @@ def leanings(dossier: Dossier) -> Leanings:
 
 
 class Concern:
-    """What a change of the register, already learnt, is found by among what clients lean on."""
+    """Tells which clients a change of the register, already learnt, concerns: by what they lean on."""
 
     def __init__(self, fact: Fact, register: Register) -> None:
         self.fact = fact
         self._names = frozenset(_names_of(fact))
         self._countries: frozenset[str] | None = frozenset()
-        """Who was ever located there is addressed; None: whoever there is."""
+        """Whoever was ever located there is concerned; None: everybody."""
         self._campaigns: frozenset[str] = frozenset()
-        """Who came by a tag of these is concerned, too."""
+        """Whoever came by a tag of these is concerned, too."""
         match fact.said:
             case EntityRegistered() as said:
                 self._countries, self._campaigns = register.reach_of(said.entity)

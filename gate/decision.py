@@ -48,7 +48,7 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
 
 
 def _ask(failed: list[Reason], offer: Fact, rule: Callable[[*Ts], Reason | None], *about: *Ts) -> Reason | None:
-    """Run a rule of steps 1-5; one that fails to run becomes a reason to block, and the others still speak."""
+    """Run a rule; one that fails to run becomes a reason to block, added to `failed`, and the others still speak."""
     try:
         return rule(*about)
     except Exception as error:
@@ -140,11 +140,11 @@ class _Judging:
         yield from sorted(others, key=lambda s: s.rank, reverse=True)
 
     def _of_scope(self, scope: Scope, left: tuple[bool, ...], thing: Thing) -> list[Reason]:
-        """What the duties of steps 6 and 8 say, the same for all things to which people left the same exposures."""
+        """What the duties of steps 6 and 8 say; found once for all things for which the same narrowings still count."""
         known = self._of_scopes.get((scope.rank, left))
         if known is None:
             found = found_against(self._known, scope, thing, self._offer.at)
-            question = Question(self._known, self._offer, self._said, scope, found, self._policy)
+            question = Question(self._known, self._offer, self._said, scope, found)
             known = self._of_scopes[scope.rank, left] = self._said_by(AGAINST_SCOPE, question)
         return known
 
@@ -153,12 +153,9 @@ class _Judging:
         return self._said_by(BESIDE_REQUEST, Comparison(self._known.register, self._offer, thing, scope))
 
     def _said_by(self, rules: Sequence[Callable[[T], Reason | None]], about: T) -> list[Reason]:
-        reasons = []
+        reasons: list[Reason] = []
         for rule in rules:
-            try:
-                reason = rule(about)
-            except Exception as error:
-                reason = rule_failed(self._offer, _name(rule), error)
+            reason = _ask(reasons, self._offer, rule, about)
             if reason is not None:
                 reasons.append(reason)
         return reasons

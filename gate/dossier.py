@@ -28,12 +28,12 @@ KEPT_OFFERS = 16
 KEPT_ASSETS = 48
 KEPT_PROMPTS: Final = 4
 NO_REQUEST: Final = ""
-FOR_EVER: Final[Instant] = 0
-"""How long ago of what prompts by any hard limit."""
+ALWAYS: Final[Instant] = 0
+"""Age of a prompt that every hard limit covers."""
 UNPROMPTED: Final[Instant] = HARD_LIMIT_REFUSED
-"""No policy's hard limit is so long."""
+"""Stands for the age of a prompt where there is none: no policy's hard limit is so long."""
 ANY: Final = "*"
-"""No asset, and no mark of a policy: which one is not known."""
+"""Stands for any asset, or any policy mark, when it is not known which."""
 
 
 class Touch(Struct, frozen=True, array_like=True, order=True):
@@ -123,7 +123,10 @@ class Narrowing(Struct, frozen=True, array_like=True):
 
 
 class Sent(Struct, frozen=True, array_like=True):
-    """When a thing was named to the client: first by what prompts for ever, last by an offer that was let go."""
+    """When a thing was named to the client.
+
+    `ever`: first by something that prompts however long ago it was; `let_go`: last by an offer that was let go.
+    """
 
     ever: Touch | None
     let_go: Touch | None
@@ -155,10 +158,10 @@ class Reached(Struct, array_like=True):
 
 
 class Prompt(Struct, frozen=True, array_like=True, order=True):
-    """What prompted a request: by every hard limit that is not shorter than it was ago."""
+    """What prompted a request, under every hard limit that is at least its age (`ago`)."""
 
     ago: Instant
-    """How long before the request it was sent; `FOR_EVER` of what prompts however long ago."""
+    """How long before the request it was sent; `ALWAYS` where that does not matter."""
     id: str
     """The event that was sent, or what the request replies to."""
 
@@ -251,7 +254,7 @@ class Dossier(Struct, array_like=True):
     greeted: list[str] = field(default_factory=list)
     """Merged clients who were told this client's facts."""
     waiting: list[str] = field(default_factory=list)
-    """What requests replied to that was no own, earlier, unprompted event so far; it may still arrive."""
+    """Ids that requests replied to and that are not (yet) an own, earlier, unprompted event."""
     waiting_cut: bool = False
     full: bool = False
     """Built from the history with nothing cut; never stored."""
@@ -262,8 +265,8 @@ class Dossier(Struct, array_like=True):
     repeated: list[str] = field(default_factory=list)
     """Assets of requests that opened no scope; `ANY` where there were too many."""
     concluded: str = ""
-    """The mark of the policy (`gate.policy.concluding`) by which scopes or sendings were cut, or by which it was found
-    what mixed notices name, which is where the client was to decide; empty where there was nothing of the kind."""
+    """Mark of the policy (`gate.policy.concluding`) by which scopes or sendings were cut or mixed notices read;
+    empty if none."""
 
     def members(self) -> tuple[Reached, ...]:
         """Own first, then all who are the same person."""

@@ -1,7 +1,7 @@
 """What a step brings about: values for the runtime to write, publish and pass on. Nothing here acts."""
 
 from hashlib import blake2b
-from typing import Final, Literal, get_args
+from typing import Final
 
 from msgspec import Struct
 
@@ -9,20 +9,6 @@ from gate.dossier import Dossier, Standing
 from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.outcome import Outcome, ScopeView
-
-CaseCode = Literal[
-    "LATE_EVIDENCE",
-    "LOCATION_CONFLICT",
-    "DELIVERED_WITHOUT_PERMISSION",
-    "EXPOSURE",
-    "EVIDENCE_CONTRADICTED",
-    "IDENTITY_MERGED",
-    "SAME_PERSON_TWICE",
-    "RELEASE_REFUSED",
-    "RULE_FAILED",
-]
-"""Why a case is opened (judging section 6)."""
-CASE_CODES: Final[tuple[str, ...]] = get_args(CaseCode)
 
 
 class Answer(Struct, frozen=True):
@@ -52,7 +38,8 @@ class Case(Struct, frozen=True):
     """`case.opened`: a person must look."""
 
     id: str
-    why: CaseCode
+    why: str
+    """A code of `gate.law.OF_CASES`."""
     said: str
     client: str | None
     decisions: tuple[str, ...]
@@ -119,7 +106,7 @@ def decision_id(offer: Fact, because: Fact, policy_digest: str, told_by: str | N
 
 
 def case_of(
-    why: CaseCode,
+    why: str,
     said: str,
     client: str | None,
     fact: Fact,

@@ -10,9 +10,9 @@ from enum import Enum
 from typing import Any, Final
 
 from gate.dossier import (
+    ALWAYS,
     ANY,
     BEFORE_EVERYTHING,
-    FOR_EVER,
     KEPT_ASSETS,
     KEPT_PROMPTS,
     NO_REQUEST,
@@ -184,7 +184,7 @@ def _repeat(dossier: Dossier, asset: str) -> None:
 
 
 def soliciting(acted: Iterable[str | None]) -> list[str]:
-    """Whose solicitations a sending is that was not let go, as keys of `Reached.touches`: of who acted, or the firm."""
+    """Keys of `Reached.touches` for a sending that was not let go: it is a solicitation of who acted, or the firm's."""
     return ["f:" if by is None else f"d:{by}" for by in dict.fromkeys(acted) or (None,)]
 
 
@@ -209,7 +209,7 @@ def _must_look_back(dossier: Dossier, fact: Fact, said: Requested, hard_limit: I
     """Whether what prompted a request, its papers or what it opens may stand in the history alone."""
     if said.in_reply_to is not None:
         replied = dossier.own_events.get(said.in_reply_to)
-        if may_hold(dossier.forgotten.words, said.in_reply_to) if replied is None else replied[1] > FOR_EVER:
+        if may_hold(dossier.forgotten.words, said.in_reply_to) if replied is None else replied[1] > ALWAYS:
             return True  # Cut, or perhaps the id of a message of the firm too.
     if fact.id not in dossier.filings and may_hold(dossier.forgotten.papers, fact.id):
         return True
@@ -221,7 +221,7 @@ def _must_look_back(dossier: Dossier, fact: Fact, said: Requested, hard_limit: I
 
 
 def _is_later(reached: Reached, at: Instant) -> bool:
-    """Whether of something later only the latest is kept: where he was, what was let go, who reached him."""
+    """Whether something after `at` is on record of which only the latest is kept."""
     return (
         any(s.let_go and s.let_go.at > at for s in reached.sent.values())
         or any(i.at > at for there in reached.indicators.values() for i in there)
@@ -243,8 +243,8 @@ def answerable_ids(fact: Fact) -> tuple[str, ...]:
 
 
 def overlay(dossier: Dossier, id: str) -> None:
-    """Let an own event count for nothing as what a request replies to: something else has its id too."""
-    dossier.own_events[id] = (BEFORE_EVERYTHING, FOR_EVER)
+    """Another event shares this id, so a reply to it counts as prompted."""
+    dossier.own_events[id] = (BEFORE_EVERYTHING, ALWAYS)
 
 
 def _prompts(dossier: Dossier, fact: Fact, said: Requested, register: Register) -> list[Prompt]:
@@ -270,8 +270,8 @@ def _replied_to(dossier: Dossier, fact: Fact, said: Requested) -> list[Prompt]:
         return []
     replied = dossier.own_events.get(id)
     own = replied is not None and replied[0] <= fact.at and id != fact.id
-    ago = replied[1] if own and replied is not None else FOR_EVER
-    if ago > FOR_EVER:
+    ago = replied[1] if own and replied is not None else ALWAYS
+    if ago > ALWAYS:
         dossier.forgotten.answered = with_names(dossier.forgotten.answered, [id])
     if ago >= UNPROMPTED:
         return []
@@ -280,9 +280,9 @@ def _replied_to(dossier: Dossier, fact: Fact, said: Requested) -> list[Prompt]:
 
 
 def _prompting(sent: Sent, at: Instant) -> Prompt | None:
-    """Of the sendings of a thing that a request of that time may be prompted by, the one that prompts by most limits."""
+    """The strongest prompt among the sendings of a thing up to `at`."""
     if sent.ever and sent.ever.at <= at:
-        return Prompt(FOR_EVER, sent.ever.id)
+        return Prompt(ALWAYS, sent.ever.id)
     if sent.let_go and sent.let_go.at <= at < sent.let_go.at + UNPROMPTED:
         return Prompt(at - sent.let_go.at, sent.let_go.id)
     return None
@@ -291,13 +291,13 @@ def _prompting(sent: Sent, at: Instant) -> Prompt | None:
 def _remember(dossier: Dossier, fact: Fact, prompted: Instant) -> None:
     """Keep an own event that a request may reply to, and the shortest hard limit by which it is prompted.
 
-    Of several with one id, of several sources, it may reply to any: a replay keeps the worst by then. Where that is
-    not known in the order of time, one that is not prompted for ever sends the request to the history.
+    Events of several sources may have one id, and the request may reply to any of them: a replay keeps the worst so
+    far. Where facts come out of order that is not known; a reply to one that is not prompted `ALWAYS` asks the history.
     """
     known = dossier.own_events.get(fact.id)
     if known is not None and dossier.full:
         prompted = min(prompted, known[1])
-    if known is None or dossier.full or prompted > FOR_EVER:
+    if known is None or dossier.full or prompted > ALWAYS:
         dossier.own_events[fact.id] = (fact.at, prompted)
 
 

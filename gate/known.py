@@ -14,7 +14,7 @@ def outdated(dossier: Dossier, register: Register) -> bool:
 
 
 class Index:
-    """Finds in a dossier from which nothing was cut what a short one is simply looked through for."""
+    """Look-ups in an uncut dossier, which may be long; a short one is simply looked through."""
 
     def __init__(self) -> None:
         self.filers: dict[str, set[str]] = {}

@@ -76,15 +76,18 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 DUTIES: Final[dict[str, Duty]] = {code: Duty(n, rule, law) for n, (code, rule, law) in enumerate(_ROWS)}
 """Reason codes in the order of judging."""
 
-OF_CASES: Final = {
-    "IDENTITY_MERGED": _61_1,
-    "EXPOSURE": _AUDIENCE,
-    "DELIVERED_WITHOUT_PERMISSION": "MiCA Art. 61(1)-(2)",
+OF_CASES: Final[dict[str, str]] = {
     "LATE_EVIDENCE": _FIRM,
+    "LOCATION_CONFLICT": DUTIES["LOCATION_CONFLICT"].law,
+    "DELIVERED_WITHOUT_PERMISSION": "MiCA Art. 61(1)-(2)",
+    "EXPOSURE": _AUDIENCE,
+    "EVIDENCE_CONTRADICTED": DUTIES["EVIDENCE_CONTRADICTED"].law,
+    "IDENTITY_MERGED": _61_1,
     "SAME_PERSON_TWICE": _FIRM,
     "RELEASE_REFUSED": _FIRM,
-} | {code: DUTIES[code].law for code in ("LOCATION_CONFLICT", "EVIDENCE_CONTRADICTED", "RULE_FAILED")}
-"""The citation of each code for which cases are opened."""
+    "RULE_FAILED": DUTIES["RULE_FAILED"].law,
+}
+"""Why a case is opened (judging section 6), and the citation that it prints."""
 
 SOLICITATION_CODES: Final = frozenset(
     (

@@ -120,7 +120,7 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
 
 
 def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
-    """The same where an answer says so first.
+    """What `tainted_scopes` finds where an answer is the first to say that its scope is tainted.
 
     The register may tell only later whose tag it was, or what is in scope; a later policy prompts by another hard limit.
     """
@@ -181,7 +181,7 @@ def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
     said = fact.said
     if not isinstance(said, Contacted) or not said.promoting or not _is_open(dossier.scopes, fact.at, policy):
         return ()
-    sentence = f"a {said.content} by `{said.by}` reached a client with an open scope"
+    sentence = f"`{said.by}` contacted the client ({said.content.replace('_', ' ')}) while a scope was open"
     return (case_of("EXPOSURE", sentence, dossier.client, fact),)
 
 
@@ -206,5 +206,5 @@ def _is_open(scopes: Sequence[Scope], at: Instant, policy: Policy) -> bool:
 def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:
     """An incident: an offer went out without an answer that lets it."""
     decisions = tuple(o.decision for o in belongs)
-    sentence = "an offer was sent without a decision that lets it; it is a solicitation"
+    sentence = "an offer was sent that no decision allowed at that time; it now counts as a solicitation"
     return case_of("DELIVERED_WITHOUT_PERMISSION", sentence, fact.client, fact, (fact.id,), decisions)

@@ -65,7 +65,7 @@ def belonging(offers: Iterable[Standing], offer: str, at: Instant) -> list[Stand
 
 
 def was_let_go(belongs: list[Standing], at: Instant) -> bool:
-    """Whether a sending at that time was let by the standing answers of the offers it belongs to."""
+    """Whether the standing answers of the offers that a sending belongs to allowed it at that time."""
     return bool(belongs) and all(
         o.may_send and (o.send_by is None or at < o.send_by) and (o.released_at is None or at >= o.released_at)
         for o in belongs
@@ -96,7 +96,7 @@ def alone_case(fact: Fact) -> Case:
     assert isinstance(
         said, EvidenceRetracted | Narrowed | Released | RelationshipChanged | EvidenceApproved | EvidenceFiled
     )
-    sentence = f"`{said.by}` signed alone where another person is asked for; it counts for nothing"
+    sentence = f"`{said.by}` signed alone where a second person must sign; alone that has no effect"
     decisions = (said.decision,) if isinstance(said, Released) else ()
     return case_of("SAME_PERSON_TWICE", sentence, fact.client, fact, decisions=decisions)
 
@@ -123,7 +123,7 @@ def releasable(verdict: str, codes: Sequence[str]) -> bool:
 def refusal(standing: Standing | None, said: Released, at: Instant, policy: Policy) -> str | None:
     """Why a release is refused; None if it lets the answer go."""
     if standing is None:
-        return "the decision is not a standing answer of this client"
+        return "the decision is no current answer of this client: another replaced it, or it is unknown"
     if standing.released_at is not None:
         return "the decision is released already"
     if not standing.releasable:
@@ -133,7 +133,9 @@ def refusal(standing: Standing | None, said: Released, at: Instant, policy: Poli
         latest = min(latest, standing.hard_until)
     if not at < said.expires <= latest:
         hours = policy.release_limit / HOUR
-        return f"it must expire after it is signed, within {hours:g} hours and before the window's hard limit"
+        return (
+            f"a release must expire after it is signed, within {hours:g} hours, and not after the window's hard limit"
+        )
     return None
 
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from gate.facts import Instant
 
-SECOND: Final = 1_000_000
+MILLISECOND: Final = 1_000
+SECOND: Final = 1_000 * MILLISECOND
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -62,7 +63,7 @@ class Policy(Struct, frozen=True):
 
 
 def concluding(policy: Policy) -> str:
-    """A mark of all by which something is concluded that dossiers keep: by policies with one mark it is the same."""
+    """Digest of the policy fields that dossiers' stored conclusions depend on."""
     leant_on = (policy.hard_limit, sorted(policy.countries.items()))
     return blake2b(repr(leant_on).encode(), digest_size=8).hexdigest()
 

@@ -53,7 +53,7 @@ class Version(Struct, frozen=True, array_like=True, order=True):
 
 
 class Exposures:
-    """The versions that address one country, without those of independent promoters; by what they weigh, by time."""
+    """The versions that address one country, without those of independent promoters: by weight, each sorted by time."""
 
     def __init__(self, versions: Iterable[Version]) -> None:
         self.strong: list[Version] = []
@@ -71,7 +71,7 @@ class Exposures:
 
 
 class Audience:
-    """The exposures of who was located in some countries, each once, weak only if it is in all that it addresses.
+    """The exposures of somebody located in some countries, each once; weak only if weak in each that it addresses.
 
     Countries are put together when asked, as far as asked: there are very many sets of them. Lists are sorted by time.
     """
@@ -80,23 +80,8 @@ class Audience:
         """`parts` are those of each country."""
         self._parts = parts
 
-    @property
-    def strong(self) -> list[Version]:
-        """Of promoters who count."""
-        return list(_together([part.strong for part in self._parts]))
-
-    @property
-    def unknown(self) -> list[Version]:
-        """Of promoters who are unknown, weak or not."""
-        return list(_together([part.unknown for part in self._parts]))
-
-    @property
-    def weak(self) -> list[Version]:
-        """The weak ones of promoters who count."""
-        return list(self._weak())
-
     def until(self, at: Instant, many: int | None) -> tuple[list[Version], list[Version], list[Version]]:
-        """The earliest of those that began by then, strong, unknown and weak, so `many` of each (None: all)."""
+        """Strong, unknown and weak ones that began by then: of each the earliest, so `many` (None: all)."""
         return (
             _first(_together([part.strong for part in self._parts]), at, many),
             _first(_together([part.unknown for part in self._parts]), at, many),
@@ -104,7 +89,7 @@ class Audience:
         )
 
     def between(self, since: Instant, until: Instant, many: int | None) -> list[Version]:
-        """The latest of those that began after the one time and by the other, so `many` (None: all), the last one first."""
+        """Those that began after `since` and by `until`, the latest first, so `many` (None: all)."""
         found: dict[tuple[Instant, str, str], Version] = {}
         for part in self._parts:
             for versions in (part.strong, part.unknown, part.weak):
@@ -125,7 +110,7 @@ class Register:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.concluding = concluding(policy)
-        """See there."""
+        """See `gate.policy.concluding`."""
         self.version = 0
         self.facts: list[Fact] = []
         self._entities: dict[str, list[Fact]] = {}
@@ -136,9 +121,9 @@ class Register:
         self._promoted: dict[str, list[Fact]] = {}
         """Every version of every campaign, by its promoter."""
         self._audiences: dict[str, list[Version]] = {"*": []}
-        """By country, of those that some campaign names, and for all others."""
+        """By country that some campaign names or leaves out; under `*` for every other country."""
         self._views: dict[str, Exposures] = {}
-        """The same by weight, of where clients are."""
+        """The same by weight, of countries that were asked about."""
         self._earlier: dict[int, Register] = {}
         """Earlier versions of the register, for answers that people released."""
         self._reach: dict[str, tuple[frozenset[str] | None, frozenset[str]]] = {}
@@ -210,7 +195,7 @@ class Register:
         return not turns or len({self.promoter(entity, at) for at in (since, *turns)}) == 1
 
     def steady_tag(self, campaign: str, since: Instant, until: Instant) -> bool:
-        """The same of those whose tag it was."""
+        """Whether those whose tag it was were the same to the firm all that time, see `steady`."""
         if any(since < version.at <= until for version in self._campaigns.get(campaign, ())):
             return False
         return all(self.steady(by, since, until) for by in self.tag_promoters(campaign, since, LATEST))
@@ -290,7 +275,7 @@ class Register:
         return view
 
     def addressing(self, country: str, since: Instant, until: Instant) -> list[Version]:
-        """The versions of campaigns for that country that began after the one time and before the other."""
+        """The versions of campaigns for that country that began after `since` and before `until`."""
         versions = self._audiences.get(country, self._audiences["*"])
         if not versions or versions[-1].at <= since:
             return []
@@ -359,7 +344,7 @@ def _insert(versions: list[Version], version: Version) -> None:
 
 
 def _together(lists: list[list[Version]]) -> Iterable[Version]:
-    """Of versions that are sorted in each list, all in order, each event once."""
+    """The versions of sorted lists in one order, each event once."""
     return lists[0] if len(lists) == 1 else _each_once(merge(*lists))
 
 
@@ -372,7 +357,7 @@ def _each_once(versions: Iterable[Version]) -> Iterator[Version]:
 
 
 def _is_strong(version: Version, strong: list[Version]) -> bool:
-    """Whether a weak one is strong elsewhere: there it sorts before itself."""
+    """Whether a weak version is strong in another country: the strong one sorts right before the weak."""
     place = bisect_left(strong, version)
     return place > 0 and _event(strong[place - 1]) == _event(version)
 

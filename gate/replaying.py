@@ -48,15 +48,21 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    client: str, records: Sequence[Record], register: Register, since: Instant, until: Instant = LATEST
+    client: str,
+    records: Sequence[Record],
+    register: Register,
+    since: Instant,
+    until: Instant = LATEST,
+    *,
+    every: bool = False,
 ) -> Replayed:
     """The dossier on all records that count by `until`, uncut, and what each own offer from `since` on is answered now.
 
-    A release covers every solicitation, so what people released is judged on all of them; so is what they are to release,
-    which is asked for as of its own time. Of any other offer as many are found as reasons name.
+    A release covers every solicitation, so what people released is judged on all of them, and with `every` all else,
+    too; otherwise as many are found as reasons name.
     """
     released = (e for e, g in standings(records).items() if g.standing.released_at is not None)
-    whole = frozenset(released) if until == LATEST else None
+    whole = None if every else frozenset(released)
     again = _Replay(client, records, register, since, whole).run(until)
     return Replayed(again.dossier, again.outcomes, again.names)
 
@@ -89,14 +95,17 @@ class _Replay:
         self._asked_at: Instant = BEFORE_EVERYTHING
         """The time of the latest own request."""
         self._sent_at: Instant = BEFORE_EVERYTHING
+        """The time of the latest own sending."""
         self._touched: list[tuple[str, str, Touch]] = []
-        """Of the latest time of own sendings: the offer, and the solicitation that a sending of it was."""
+        """Of own sendings at that time: the offer, and the key and touch of the solicitation that the sending was."""
         self._turns = _asked_when_sent(records, since)
+        """Times at which a sending may have prompted a request."""
         self._turned_at: Instant = BEFORE_EVERYTHING
+        """The latest of these that was come to."""
         self._before: _Replay | None = None
-        """At the latest of these times: all as it was before the first sending,"""
+        """Everything as it was then, before the first sending of that time."""
         self._then: list[Record] = []
-        """and the sendings and requests from then on."""
+        """The sendings and requests of that time so far."""
 
     def run(self, until: Instant) -> "_Replay":
         """Take in all that counts by then."""
@@ -163,7 +172,7 @@ class _Replay:
                 self._touched += [(sent.offer, key, touch_of(fact)) for key in soliciting(acted)]
 
     def _judge(self, offer: Fact) -> Outcome:
-        """No offer is judged on its own delivery: what that left is taken away for so long."""
+        """Judge an offer without its own delivery: what that left behind is taken away meanwhile."""
         said = offer.said
         assert isinstance(said, Proposed)
         known = self._leant_on(self._whole is None or offer.key in self._whole)
@@ -209,7 +218,7 @@ class _Replay:
 
 
 def _asked_when_sent(records: Sequence[Record], since: Instant) -> set[Instant]:
-    """When, from `since` on, he asked at the very time of an offer and of its sending: that may have prompted it."""
+    """Times, from `since` on, of an offer, its sending and a request at once: the sending may have prompted that."""
     asked: set[Instant] = set()
     sent: set[tuple[str, Instant]] = set()
     offered: set[tuple[str, Instant]] = set()
@@ -234,7 +243,7 @@ def _sent_or_asked(record: Record) -> bool:
 
 
 def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
-    """Since when an id is also that of something the client, or who is the same person, did not say himself."""
+    """By id, since when there is an event of that id that is no word of the client or who is the same person."""
     found: dict[str, Instant] = {}
     for r in records:
         if r.fact is not None and type(r.fact.said) not in ANSWERABLE:

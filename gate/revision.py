@@ -90,7 +90,7 @@ def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[C
             cases = () if let_go else (notices.delivered_without_permission(fact, belongs),)
             return Record(fact, let_go=let_go), cases
         case Released() as said if said.by != said.second:
-            why = "its id is that of something the client said; sign it under another"
+            why = "its id is, or may be, that of one of the client's own events; send it under a new id"
             return Record(fact), (people.refused(fact, why),)
         case _:
             return Record(fact), ()
@@ -104,7 +104,7 @@ def _when_asked(known: Known, fact: Fact, records: Sequence[Record]) -> Known | 
 
 
 def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
-    """Cases of who signed alone; a change of the relationship may show that of an earlier one, which it precedes."""
+    """Cases of who signed alone; a late change of the relationship may show it of changes that follow by their time."""
     if not isinstance(fact.said, RelationshipChanged):
         return people.same_person(known.dossier, fact)
     changes = [r.fact for r in history if r.fact and r.of is None and isinstance(r.fact.said, RelationshipChanged)]
@@ -114,9 +114,9 @@ def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[
 
 
 def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tuple[Step, list[Record]]:
-    """Take in what a merged client tells: what follows, with greetings for those not known yet.
+    """Take in what a merged client tells: the step, and which records of the message are new.
 
-    And which records of the message are new: they come into the history before the step's own.
+    The new records come into the history before the step's own. Clients who were not known yet are greeted.
     """
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
@@ -132,7 +132,7 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
 def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record]) -> tuple[Step, Leanings]:
     """Judge a client's offers from `since` on again, because the register changed behind them.
 
-    With what he leans on, as far as he himself is concerned, also where that was cut.
+    Also what his own answers lean on, with what the dossier had cut.
     """
     step = _Revision(known, because, history).step(since)
     leant_on = leanings(step.dossier)
@@ -218,7 +218,7 @@ class _Revision:
             standing = standing_of(known, offer, because, outcome)
             return Answer(offer, outcome, standing, because.recorded, countries=countries)
         softer = outcome.verdict > before.standing.verdict
-        if before.standing.released_at is not None and before.outcome is not None:
+        if before.standing.released_at is not None:
             softer = self._takes_back(before, outcome)
         if not softer:
             return None
@@ -253,11 +253,11 @@ class _Revision:
                 continue
             register = self._known.register.as_of(found.register)
             at, then = found.standing.at, history[: place + 1]
-            return replay(self._known.dossier.client, then, register, at, at).outcomes[key]
+            return replay(self._known.dossier.client, then, register, at, at, every=True).outcomes[key]
         raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
     def _mark_what_was_told(self, fresh: Known, new: Sequence[Record]) -> None:
-        """Of scopes that were cut it is not kept whether they were said to be spoilt: those that were spoilt were."""
+        """For cut scopes it is not stored whether `scope.tainted` was sent; assume so unless this fact spoiled them."""
         old, register = self._known.dossier, self._known.register
         arrived = [r.fact for r in new if r.fact is not None]
         newly: set[tuple[str, str]] = set()
@@ -277,20 +277,21 @@ class _Revision:
             return Step(dossier, Record(fact), cases=alone)
         found = next((a for a in self.answered.values() if a.standing.decision == said.decision), None)
         why = people.refusal(found.standing if found else None, said, fact.at, self._known.policy)
-        if why or found is None or found.outcome is None:
-            return Step(dossier, Record(fact), cases=(people.refused(fact, why or ""),))
+        if why is not None:
+            return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
+        assert found is not None and found.outcome is not None  # `given` keeps that of what may be released.
         now = self._outcome_now(found.standing)
         if self._takes_back(found, now):
-            why = "more is known against it by now than the answer says; propose the offer again"
+            why = "more speaks against it now than the answer says; propose the offer again"
         elif people.outlasts(said, now):
-            why = "what it rests on by now shuts before the release expires; propose the offer again"
-        if why:
+            why = "the window that now supports the offer closes before the release expires; propose the offer again"
+        if why is not None:
             return Step(dossier, Record(fact), cases=(people.refused(fact, why),))
         return self._released(found.standing, found.outcome)
 
     def _outcome_now(self, standing: Standing) -> Outcome:
         client, register, at = self._known.dossier.client, self._known.register, standing.at
-        return replay(client, self._history, register, at, at).outcomes[standing.event]
+        return replay(client, self._history, register, at, at, every=True).outcomes[standing.event]
 
     def _released(self, standing: Standing, outcome: Outcome) -> Step:
         dossier, fact = self._known.dossier, self._because

@@ -24,7 +24,7 @@ def compare(register: Register, a: str, b: str, at: Instant) -> tuple[Pair, str]
 
 
 def between(one: AssetClassified | None, other: AssetClassified | None) -> tuple[Pair, str]:
-    """The same of two different assets that are classified so; None is not classified."""
+    """How two different assets that are classified so stand to each other; None is not classified."""
     told = _pair_rule(one, other) if one and other else None
     if told:
         return Pair.DIFFERENT, told

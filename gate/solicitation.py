@@ -30,14 +30,17 @@ _CLAIMED: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
 
 
 class Solicitation(NamedTuple):
-    """What reached the client, and by whom or as what it is known beside its id: two sources may use one."""
+    """A touch, and what tells it from another with the same id."""
 
     touch: Touch
     known_as: str
 
 
 def left_to(dossier: Dossier, thing: Thing) -> tuple[bool, ...]:
-    """Of each narrowing whether it leaves its exposure to the thing: the same speaks against all that are alike here."""
+    """For each narrowing, whether its exposure still counts for `thing`.
+
+    Things with equal results share the reasons of steps 6 and 8.
+    """
     return tuple(_leaves(n, thing) for reached in dossier.members() for n in reached.narrowings.values())
 
 
@@ -61,7 +64,7 @@ def _rows(
 def beside_touches(
     reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, every: bool
 ) -> Iterator[Spoken]:
-    """All that speaks against the scope but the touches that nobody narrowed."""
+    """All that speaks against the scope, except touches that nobody narrowed."""
     if reached.singles:
         yield from _narrowed(reached, register, scope, thing, at)
     countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
@@ -116,7 +119,7 @@ def _row(key: str, promoter: Promoter, before: bool) -> Row:
 
 
 def _known_as(key: str) -> str:
-    """What a touch is known by to a release: a sending stays what it was, whoever turns out to have acted in its offer."""
+    """The name under which a release covers a touch; that of a sending stays, whoever turns out to have acted in it."""
     return "f:" if key[0] == "d" else key
 
 
@@ -151,14 +154,10 @@ def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> 
 def _narrowed_audience(
     reached: Reached, audience: Audience, scope: Scope, thing: Thing, at: Instant
 ) -> Iterator[Spoken]:
-    rows = (
-        *((_STRONG, v) for v in audience.strong),
-        *((_UNKNOWN, v) for v in audience.unknown),
-        *((_WEAK, v) for v in audience.weak),
-    )
-    for row, v in rows:
-        if v.at <= at and _still_counts(reached, (v.campaign, v.id), scope, thing):
-            yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
+    for row, versions in zip((_STRONG, _UNKNOWN, _WEAK), audience.until(at, None), strict=True):
+        for v in versions:
+            if _still_counts(reached, (v.campaign, v.id), scope, thing):
+                yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
 
 
 def _touch(version: Version) -> Touch:
@@ -177,16 +176,17 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
 
 
 def is_withdrawn(filing: Filing, reached: Reached) -> bool:
-    """Whether two people retracted it; an accusation only what they signed after it was filed: ties go against the firm."""
+    """Whether two people retracted it; of an accusation, whether after it was filed: a tie goes against the firm."""
     at = reached.withdrawn.get(filing.evidence)
     return at is not None and (filing.supports != "solicitation" or at > filing.at)
 
 
 def approvers(filing: Filing, signed: Mapping[str, Instant], filers: Collection[str]) -> list[str]:
-    """Whose approval of it counts, of those who signed when at the latest; `filers` are all who filed the same evidence.
+    """Whose approval of a filing counts.
 
-    Of an accusation anybody's but its filer's; of what is in the firm's favour theirs who filed none of the same, since
-    it was filed.
+    `signed` says who approved and when at the latest, `filers` who filed the same evidence. An accusation may be approved
+    by anybody but its filer. What is in the firm's favour needs somebody who filed none of the same evidence, and not
+    before it was filed.
     """
     if filing.supports == "solicitation":
         return [by for by in signed if by != filing.by]

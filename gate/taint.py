@@ -59,7 +59,7 @@ class Taints:
 
 
 def may_turn(known: Known) -> bool:
-    """Whether the register may say later than at the request whose tag it was, or that a country is in scope."""
+    """Whether later register entries can change whose tag it was or whether a country is in scope."""
     keys = (key for reached in known.dossier.members() for key in (*reached.touches, *(s.key for s in reached.singles)))
     return known.register.rescoped or any(key[0] == "t" for key in keys)
 

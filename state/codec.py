@@ -9,7 +9,7 @@ from zlib import error as zlib_error
 
 import msgspec
 
-from gate.dossier import ANY, FOR_EVER, UNPROMPTED, Dossier
+from gate.dossier import ALWAYS, ANY, UNPROMPTED, Dossier
 from gate.effects import Greeting
 from gate.forgotten import everything
 from gate.history import Record
@@ -70,10 +70,10 @@ def _older_dossier(body: memoryview, layout: int) -> Dossier:
 def _prompted_for_ever(row: list[Any]) -> None:
     """Up to layout 4 it is not said how long before a request it was sent what prompted it."""
     for scope in row[_SCOPES] if len(row) > _SCOPES else ():
-        scope[_PROMPTS] = [(FOR_EVER, id) for id in scope[_PROMPTS]]
+        scope[_PROMPTS] = [(ALWAYS, id) for id in scope[_PROMPTS]]
     own = row[_OWN_EVENTS] if len(row) > _OWN_EVENTS else {}
     for id, (at, prompted) in own.items():
-        own[id] = (at, FOR_EVER if prompted else UNPROMPTED)
+        own[id] = (at, ALWAYS if prompted else UNPROMPTED)
 
 
 def record_to_bytes(record: Record) -> bytes:

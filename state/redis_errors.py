@@ -38,7 +38,8 @@ _KEYS_NOT_IN_SCRIPTS = "user executing the script can't access"
 _SIGN_IN = "name its user and password in GATE61_REDIS: redis://USER:PASSWORD@HOST:PORT/N"
 _RIGHTS = "give the user of GATE61_REDIS the rights that it lacks"
 _MOVING = (
-    "wait until all its keys are there (`redis-cli --cluster check` says whether anybody moves them); the gate does"
+    "wait until all keys of that slot have moved (`redis-cli --cluster check` says whether anybody moves them); "
+    "the gate waits, too"
 )
 _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, _SIGN_IN),
@@ -46,7 +47,10 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (OutOfMemoryError, "give it more memory (`maxmemory`); the gate waits until then"),
     (ReadOnlyError, "it is a replica: name the primary in GATE61_REDIS"),
     (BusyLoadingError, "wait until it has read its files"),
-    (MovedError, "wait, the gate looks there; if it does not find it, see that the servers know of one another"),
+    (
+        MovedError,
+        "wait: the gate asks again which server has the slot; if it lasts, check that the servers know each other",
+    ),
     (AskError, _MOVING),
     (TryAgainError, _MOVING),
     (ClusterError, "see that a primary serves each slot (`redis-cli --cluster check`); the gate waits until then"),
@@ -56,16 +60,17 @@ _NO_TLS = "it speaks no TLS there: begin GATE61_REDIS with redis://, or name ano
 _BY_WORD = (
     (
         "CERTIFICATE_VERIFY_FAILED",
-        "name who signs its certificate in GATE61_REDIS: rediss://HOST:PORT/N?ssl_ca_certs=FILE, and it as that calls it",
+        "name who signs its certificate in GATE61_REDIS: rediss://HOST:PORT/N?ssl_ca_certs=FILE, and name the host as its "
+        "certificate does",
     ),
     ("WRONG_VERSION_NUMBER", _NO_TLS),
     ("TLS/SSL connection has been closed", _NO_TLS),
     ('"\\x15" as reply type byte', "it speaks TLS there: begin GATE61_REDIS with rediss://"),
-    ("as reply type byte", "something else than Redis answers there: name it in GATE61_REDIS"),
+    ("as reply type byte", "something else than Redis answers there: give the address of Redis in GATE61_REDIS"),
     ("NOAUTH", _SIGN_IN),
     ("SELECT is not allowed", "end GATE61_REDIS with /0: a cluster has no other database"),
     ("not reached by a socket", "name one of its servers in GATE61_REDIS: redis://HOST:PORT/0"),
-    ("DB index", "name a database that it has at the end of GATE61_REDIS, such as /0"),
+    ("DB index", "end GATE61_REDIS with a database that Redis has, such as /0"),
     (
         "MISCONF",
         "look at its disk and its log, and start it again if its disk is well; the gate waits until it can write again",
@@ -78,7 +83,7 @@ _BY_WORD = (
     (_NOT_IN_SCRIPTS, _RIGHTS),
     (_KEYS_NOT_IN_SCRIPTS, _RIGHTS),
     ("NOREPLICAS", "see that its replicas run (`min-replicas-to-write`)"),
-    ("WRONGTYPE", "keep what else writes there away from it, and make the state anew with `gate61 rebuild`"),
+    ("WRONGTYPE", "keep other programs from writing there, and make the state anew with `gate61 rebuild`"),
 )
 
 
@@ -137,5 +142,5 @@ def _to_do(error: Exception, where: str) -> str:
         return "look at its log"
     do = "see that it runs, and that GATE61_REDIS names it"
     if _CUT_OFF.search(str(error)):
-        do += ": redis:// if it speaks no TLS" if where.startswith("rediss:") else ": rediss:// if it speaks TLS alone"
+        do += ": redis:// if it speaks no TLS" if where.startswith("rediss:") else ": rediss:// if it speaks TLS only"
     return do

@@ -23,10 +23,12 @@ WEEKS: Final = 6_000
 """Since 1970 that ids may be of: until 2084."""
 _CHANGED: Final = "keys were evicted, removed or changed by something else than the gate"
 _TWICE: Final = (
-    "Redis read a write that had been cut off in its append-only file together with the one after it, if nothing else wrote "
-    "there; see that the user of GATE61_REDIS may run BGREWRITEAOF, which ends that"
+    "unless another program wrote there, Redis read a write that a crash had cut short in its append-only file together "
+    "with the next one; let the user of GATE61_REDIS run BGREWRITEAOF, which prevents that"
 )
-_REFUSED: Final = "its user lost a right, or its disk failed, and the worker that can do the rest waits for that to be mended, or has ended"
+_REFUSED: Final = (
+    "its user lost a right, or its disk failed; the worker that can finish it waits until that is mended, or has ended"
+)
 _SHOWN: Final = 40
 """Bytes of what should be a number that are told."""
 
@@ -103,7 +105,7 @@ def as_number(where: str, name: str, stored: bytes | None) -> int | None:
 
 
 def looked_to(next_: int | None, looked: int | None) -> int | None:
-    """How far a partition's log was looked at: behind the next record it may be noted that there is none."""
+    """The later of the next offset and the offset known to hold no more records."""
     return None if next_ is None else max(next_, looked or 0)
 
 
@@ -126,7 +128,7 @@ def all_done(where: str, batch: int, begun: bytes | None) -> None:
     """
     number = as_number(where, "begun", begun.partition(b":")[0] if begun else None)
     if (number or 0) > batch:
-        raise StateLost(where, "holds a write of which Redis refused the end", _REFUSED)
+        raise StateLost(where, "holds the first part of a write whose end Redis refused", _REFUSED)
 
 
 def all_there(where: str, batch: int, written: Sequence[bytes | None], there: Sequence[int]) -> None:

@@ -236,4 +236,7 @@ class Owner:
         return [key.encode() for key in ids_of(self.tag, week)]
 
     def _moved(self) -> Moved:
-        return Moved(f"{self.tag} is not as it was written last: Redis went back, or somebody else wrote to it")
+        return Moved(
+            f"{self.tag} is not what this process wrote or read last: Redis went back to an earlier state, or another "
+            "program wrote there"
+        )

@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What stands of one client."""
+    """What stands of one client; of somebody never seen the dossier is empty."""
 
     next: int | None
     """The next offset of the partition; None if no worker ever had it."""
@@ -71,15 +71,11 @@ class RedisReader:
     def _tag(self, partition: int) -> str:
         return tag(f"{self._topic}:{partition}")
 
-    async def read(self, partition: int, client: str, notes: Sequence[str], whole: bool) -> Remembered:
-        """A client's dossier (empty for somebody never seen), with notes of his partition; `whole`: and his history.
+    async def read_many(self, partition: int, clients: Sequence[str], notes: Sequence[str], whole: bool) -> Held:
+        """Dossiers of at least one client of a partition, in one transaction, with its notes; `whole`: and histories.
 
         Raises `StateLost` where Redis no longer holds all that was written to it.
         """
-        return (await self.read_many(partition, [client], notes, whole)).of(client)
-
-    async def read_many(self, partition: int, clients: Sequence[str], notes: Sequence[str], whole: bool) -> Held:
-        """The same of at least one client of a partition, in one transaction."""
         at = self._tag(partition)
         asked = (await self._servers.of(at)).pipeline(transaction=True)
         asked.hmget(f"{at}meta", "next", "clients", "batch", "begun").hlen(f"{at}dossiers").hmget(f"{at}notes", notes)
@@ -91,7 +87,7 @@ class RedisReader:
             (next_, known, batch, begun), dossiers, values, packed, *records = await asked.execute()
         all_done(at, int(batch or 0), begun)
         if int(known or 0) != dossiers or (next_ and not any(values)):
-            raise StateLost(at, f"holds {dossiers} clients of {int(known or 0)}, or no notes")
+            raise StateLost(at, f"holds {dossiers} of {int(known or 0)} clients, or lacks its notes")
         noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
         histories = dict(zip(clients, records, strict=True)) if whole else None
         return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)

@@ -99,10 +99,10 @@ _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (
         re.compile(r"UnsupportedSaslMechanism"),
-        "the broker knows no such way to sign in",
+        "the broker does not know that way to sign in (SASL mechanism)",
         "name one that it has in GATE61_KAFKA_MECHANISM",
     ),
-    (re.compile(r"IllegalSaslState"), "the broker signs nobody in on that port", _OTHER_WAY),
+    (re.compile(r"IllegalSaslState"), "the broker offers no sign-in (SASL) on that port", _OTHER_WAY),
     (
         re.compile(r"Handshake failed:.*(?:EOF|closed|reset)"),
         "the broker ends the handshake, as one does that speaks no TLS on that port",
@@ -110,7 +110,7 @@ _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (
         re.compile(r"DNS lookup failed for ([^\s,]+)"),
-        "`{}` is a name that leads nowhere",
+        "`{}` cannot be resolved (DNS)",
         "correct it in GATE61_KAFKA, or have this machine's DNS know it",
     ),
     (re.compile(r"ECONNREFUSED"), "nothing listens there", "see that it runs, and the port in GATE61_KAFKA"),

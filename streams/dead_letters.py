@@ -16,12 +16,12 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from gate.instants import text
-from streams.kafka_record import FIRST_ERROR
+from gate.policy import MILLISECOND
+from streams.kafka_record import FIRST_ERROR, Headers, KeptHeaders
 from streams.raw import field_of
 from streams.reading import Extent, extent, records
 from streams.topics import Names
 
-Headers = tuple[tuple[str, bytes | None], ...]
 ERRORS: Final = "gate61.errors."
 REPLAY: Final = "gate61.replay"
 """Header of a copy: the place of the dead letter that it was made of."""
@@ -32,7 +32,6 @@ REPLAYED_AS: Final = "gate61.replayed.as"
 REGISTER: Final = "register"
 NO_REASON: Final = "NOT_OF_THE_GATE"
 """Shown for a record that somebody else put there."""
-MILLISECOND: Final = 1_000
 _PLACE = re.compile(r"([0-9]{1,9}|register):([0-9]{1,18})")
 
 
@@ -47,7 +46,7 @@ class DeadLetter(Struct, frozen=True):
     at: Instant
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: KeptHeaders
     """As they came, without what the worker said."""
     errors: dict[str, str]
     """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy, and `cut` where
@@ -127,7 +126,7 @@ def read(record: Any, register: bool) -> DeadLetter | Note:
     return DeadLetter(place, record.topic, record.partition, record.offset, at, record.key, record.value, kept, said)
 
 
-def _parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Headers]:
+def _parted(headers: Headers) -> tuple[KeptHeaders, KeptHeaders]:
     """A record's own headers, and what the worker added behind them; a platform may send some of the same names."""
     places = [place for place, (name, _) in enumerate(headers) if name == f"{ERRORS}{FIRST_ERROR}"]
     begun = places[-1] if places else len(headers)

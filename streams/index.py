@@ -22,8 +22,8 @@ LEANINGS = 1_000_000
 class Index:
     """All clients of one runtime.
 
-    Of scopes the first and the last are held that opened in a country within one hard limit: with ten days 37 pairs a
-    year and country, however many scopes there are. They are never let go of: a campaign may be told of years later.
+    For each country and span of one hard limit only the first and last opened scope is kept: with ten days 37 pairs a
+    year and country, however many scopes there are. They are kept for good, as a campaign may be told of years later.
     """
 
     def __init__(self, hard_limit: Instant) -> None:

@@ -20,6 +20,9 @@ from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected,
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""
 Headers = Sequence[tuple[str, bytes | None]]
+"""Of a record, as they came: names may be repeated, and values missing."""
+KeptHeaders = tuple[tuple[str, bytes | None], ...]
+"""The same where they are kept."""
 STRUCTURED: Final = OF_STRUCTURED.encode()
 _MINE: Final = "content-type"
 _PREFIX: Final = "ce_"
@@ -96,12 +99,12 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
     if garbled is not None and media != OF_STRUCTURED:
         return rejected("NOT_UTF8", f"the value of header {garbled[:64]!a} is not UTF-8", attributes, data)
     if repeated is not None:
-        return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} stands twice", attributes, data)
+        return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} appears more than once", attributes, data)
     if media == OF_STRUCTURED:
         return read(data, appended, tolerance, appended)
     if "specversion" not in attributes:
         message = (
-            "neither `content-type: application/cloudevents+json` nor header `ce_specversion`: no mode of a CloudEvent"
+            "neither `content-type: application/cloudevents+json` nor header `ce_specversion`: it is no CloudEvent"
         )
         return rejected("NOT_A_CLOUDEVENT", message, attributes, data)
     if kind is not None and not holds_json(media):

@@ -33,9 +33,9 @@ def missing(folder: Path = FOLDER) -> str:
     """Why the gate does not run compiled here; empty if it can."""
     built = folder / BUILT
     if not built.is_file():
-        return "the gate is not compiled; `make native` makes it half as fast again"
+        return "the gate is not compiled; `make native` makes it one and a half times as fast"
     if built.read_text() != made_of():
-        return "the compiled gate is of other sources, and is left alone; run `make native` again"
+        return "the compiled gate was made from other sources and is not used; run `make native` again"
     return ""
 
 

@@ -80,7 +80,9 @@ def _unfit(value: object, where: str) -> Iterator[Refused]:
         for name, each in value.items():
             yield from _unfit(each, f"{where}.{name}")
     elif isinstance(value, set | frozenset):
-        yield Refused("NOT_JSON", f"`{where}` is a set, which JSON has not: make it a list, in an order that stays")
+        yield Refused(
+            "NOT_JSON", f"`{where}` is a set, which JSON does not have: make it a list, in an order that stays the same"
+        )
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _unfit(each, f"{where}[]")

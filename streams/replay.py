@@ -20,8 +20,8 @@ from msgspec import Struct
 from gate.facts import OF_REGISTER, Instant
 from gate.instants import text
 from state.codec import UnknownLayout, greeting_from_bytes
-from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Headers, Note
-from streams.kafka_record import partition_of, read_record
+from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Note
+from streams.kafka_record import KeptHeaders, partition_of, read_record
 from streams.policy_file import PolicyRefused, parse
 from streams.topics import Names
 from streams.wire import Rejected
@@ -73,7 +73,7 @@ class Inputs:
         if count is None:
             return Left(f"it says that it came from `{topic}`, which is no input of this gate")
         if count > 1 and letter.key is None:
-            return Left("it has no key, so that no partition is its own")
+            return Left("it has no key, so it belongs to no partition")
         partition = partition_of(letter.key, count) if count > 1 and letter.key is not None else 0
         refused = self._refused(letter, topic, (partition, count), now)
         if refused:
@@ -111,7 +111,7 @@ def _message_refused(data: bytes) -> Rejected | None:
     try:
         greeting_from_bytes(data)
     except (UnknownLayout, ValueError) as error:
-        return Rejected("BAD_FIELD", f"no message between clients: {error}"[:_BETWEEN_LIMIT])
+        return Rejected("BAD_FIELD", f"it is no message between merged clients: {error}"[:_BETWEEN_LIMIT])
     return None
 
 
@@ -161,7 +161,7 @@ class Replay:
         return Done(letter, "sent", copy)
 
     async def _append(
-        self, to: Target, key: bytes | None, value: bytes | None, headers: Headers
+        self, to: Target, key: bytes | None, value: bytes | None, headers: KeptHeaders
     ) -> "asyncio.Future[Any]":
         batch = self._producer.create_batch()
         batch.append(timestamp=None, key=key, value=value, headers=[*headers])

@@ -104,8 +104,8 @@ def settings(environment: Mapping[str, str] = os.environ, *, redis: bool = True)
         health = "127.0.0.1:6061"
     if health.rpartition(":")[0] not in _LOOPBACK:
         found.append(
-            f"GATE61_HEALTH is `{health}`; probes and metrics ask for no key and are served on loopback alone: put "
-            "something that does before them"
+            f"GATE61_HEALTH is `{health}`; probes and metrics need no key, so they are served on loopback only: name "
+            "127.0.0.1 there, and put a proxy that checks access in front"
         )
     policy = environment.get("GATE61_POLICY")
     if policy and not Path(policy).is_file():
@@ -134,7 +134,7 @@ def misspelt(environment: Mapping[str, str]) -> list[str]:
     empty = [name for name in sorted(KNOWN & environment.keys()) if not environment[name].strip()]
     return [
         *unknown(environment),
-        *(f"{name} is empty; give it a value, or take it out for the default" for name in empty),
+        *(f"{name} is empty; give it a value, or unset it for the default" for name in empty),
     ]
 
 
@@ -161,7 +161,7 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 def _meant(name: str) -> str:
     """What to do about it: settings that are alike, or share whole words, the most alike first."""
     near = _alike(name)
-    return f"do you mean {' or '.join(near)}?" if near else "take it out, or see in README.md which there are"
+    return f"do you mean {' or '.join(near)}?" if near else "unset it, or see in README.md which there are"
 
 
 def _alike(name: str) -> list[str]:
@@ -195,7 +195,7 @@ def seconds(
     except ValueError:
         said = -1.0
     if not least <= said <= most:
-        found.append(f"{name} is `{value}`; it is a number of seconds from {least:g} to {most:g}")
+        found.append(f"{name} is `{value}`; it must be a number of seconds from {least:g} to {most:g}")
         return default
     return said
 
@@ -247,14 +247,14 @@ def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
             found.append(f"GATE61_KAFKA_USER is missing; {security} signs in with it")
     else:
         found += [
-            f"{name} is set, and GATE61_KAFKA_SECURITY is {security}, which signs nobody in; make that SASL_SSL or "
-            "SASL_PLAINTEXT, or take it out"
+            f"{name} is set, but GATE61_KAFKA_SECURITY is {security}, which does not sign in; make that SASL_SSL or "
+            f"SASL_PLAINTEXT, or unset {name}"
             for name in _SIGNING_IN
             if environment.get(name)
         ]
     ca = environment.get("GATE61_KAFKA_CA")
     if ca and not Path(ca).is_file():
-        found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file; name the certificates of who signs the brokers'")
+        found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file; name the certificates of the brokers' authority")
     elif ca and not _has_certificates(ca):
         found.append(f"GATE61_KAFKA_CA names `{ca}`, which holds no certificates; name a file of them in PEM")
     return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None)
@@ -324,7 +324,7 @@ def _can_be_used(redis: str) -> bool:
 def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], found: list[str]) -> str:
     value = environment.get(name, choices[0])
     if value not in choices:
-        found.append(f"{name} is `{value}`; it is one of {', '.join(choices)}")
+        found.append(f"{name} is `{value}`; it must be one of {', '.join(choices)}")
         return choices[0]
     return value
 
@@ -341,6 +341,6 @@ def _number(environment: Mapping[str, str], name: str, default: int, least: int,
     if value is None:
         return default
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-        found.append(f"{name} is `{value}`; it is a whole number from {least} to {most}")
+        found.append(f"{name} is `{value}`; it must be a whole number from {least} to {most}")
         return default
     return int(value)

@@ -22,7 +22,7 @@ def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
     """
     engine = create_engine(address, pool_pre_ping=True)
     if not make and not _is_there(engine, tables):
-        raise FileNotFoundError(ENOENT, "there is none, and this makes none")
+        raise FileNotFoundError(ENOENT, "it does not exist, and this command does not create it")
     if engine.dialect.name == "sqlite":
         _made_private(engine.url.database or "")
         event.listen(engine, "connect", _durable)

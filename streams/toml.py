@@ -24,4 +24,4 @@ def table_of(text: bytes) -> dict[str, Any]:
     except ValueError as error:  # Of TOML, of UTF-8, and of numbers with thousands of digits.
         raise NoTable(f"is not TOML: {error}") from None
     except RecursionError:
-        raise NoTable("lies too deep in one another; there are sections, and lists of words in them") from None
+        raise NoTable("is nested too deeply; there are sections, and lists of words in them") from None

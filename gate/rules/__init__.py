@@ -40,4 +40,4 @@ BESIDE_REQUEST: tuple[TypeRule, ...] = (
 )
 """Step 7."""
 
-__all__ = ["AGAINST_SCOPE", "BESIDE_REQUEST", "Comparison", "Question", "Rule", "TypeRule"]
+__all__ = ["AGAINST_SCOPE", "BESIDE_REQUEST", "Comparison", "Question"]

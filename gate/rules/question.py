@@ -20,7 +20,11 @@ class Question(NamedTuple):
     said: Proposed
     scope: Scope
     found: Found
-    policy: Policy
+
+    @property
+    def policy(self) -> Policy:
+        """What is judged by."""
+        return self.known.policy
 
 
 class Comparison(NamedTuple):

@@ -71,5 +71,5 @@ def refuse_any(host: str, addresses: Sequence[str], allowed: frozenset[str]) -> 
         why = wrong_with(address)
         if why is not None:
             raise AddressRefused(
-                f"the host leads to {address}, which is {why}; name it in allow_hosts if that is as it should be"
+                f"the host resolves to {address}, which is {why}; add the host to allow_hosts if that is intended"
             )

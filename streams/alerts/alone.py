@@ -18,7 +18,7 @@ class NotAlone(Exception):
     """Another process carries now."""
 
     def __init__(self) -> None:
-        super().__init__("another process carries the messages of this store; see that one `gate61 alerts` runs on it")
+        super().__init__("another process sends the messages of this store; run one `gate61 alerts` on it only")
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gate.effects import CASE_CODES
 from gate.facts import Instant
-from gate.law import DUTIES
+from gate.law import DUTIES, OF_CASES
 from gate.policy import HOUR, SECOND
 from streams.alerts import by_apprise
 from streams.alerts.happened import ERROR, SEVERITIES, WARNING, Happened
@@ -22,7 +21,7 @@ from streams.toml import NoTable, table_of
 KINDS: Final = ("webhook", "pagerduty", "apprise")
 VERDICTS: Final = ("flag", "block", "case")
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
-WHYS: Final = frozenset(DUTIES) | frozenset(CASE_CODES)
+WHYS: Final = frozenset(DUTIES) | frozenset(OF_CASES)
 """Codes of reasons and of cases (judging section 6)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,253}")
@@ -114,7 +113,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
         raise ConfigRefused(path, [f"it {wrong}"]) from None
     found: list[str] = []
     found += [
-        f"`{name}` is nothing that is set here; there are allow_hosts, grouping, channel"
+        f"`{name}` is no setting here; there are allow_hosts, grouping, channel"
         for name in sorted(table.keys() - {"allow_hosts", "grouping", "channel"})
     ]
     allowed = frozenset(h.lower().rstrip(".") for h in _texts(table, "allow_hosts", "allow_hosts", found))
@@ -128,7 +127,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     channels: dict[str, Channel] = {}
     for channel in read:
         if channel.name in channels:
-            found.append(f"channel `{channel.name}` is there twice")
+            found.append(f"channel `{channel.name}` appears twice")
         channels[channel.name] = channel
     if found:
         raise ConfigRefused(path, found)
@@ -148,8 +147,7 @@ def _grouping(table: Any, found: list[str]) -> Grouping:
         "flood_quiet_seconds": ("flood_quiet", SECOND, 10, 86_400),
     }
     found += [
-        f"`grouping.{n}` is nothing that is set here; there are {', '.join(limits)}"
-        for n in sorted(table.keys() - limits)
+        f"`grouping.{n}` is no setting here; there are {', '.join(limits)}" for n in sorted(table.keys() - limits)
     ]
     given = {}
     for name, (field, unit, least, most) in limits.items():
@@ -198,7 +196,7 @@ class _Reading:
         if not self._good_name:
             self._complain("`name` is up to 64 letters, digits, dots, dashes and underscores")
         if unknown:
-            self._complain(f"`{'`, `'.join(unknown)}` is nothing that is set here")
+            self._complain(f"`{'`, `'.join(unknown)}` is no setting here")
         kind = table.get("kind")
         if kind not in KINDS:
             self._complain(f"`kind` is one of {', '.join(KINDS)}")
@@ -222,7 +220,7 @@ class _Reading:
     def _closings(self, kind: str) -> bool:
         told = self._flag("closings", kind != "apprise")
         if kind == "pagerduty" and not told:
-            self._complain("`closings` is what resolves an incident of PagerDuty; leave it out")
+            self._complain("`closings` must stay on, as it resolves the incidents of PagerDuty; leave it out")
         return told
 
     def _url(self, kind: str) -> str:

@@ -119,7 +119,7 @@ class Courier:
     def _suffer(self, error: SQLAlchemyError) -> None:
         """Once for all messages that are under way, until it is over."""
         if not self._unnoted:
-            what = "what came of messages cannot be noted; it is tried again"
+            what = "the results of messages cannot be stored; trying again"
             _log.error(what, channel=self.name, cause=cause(error))
         self._unnoted = True
 

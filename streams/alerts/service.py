@@ -134,7 +134,7 @@ class Alerts:
         self.metrics.took(counts)
         if counts["unreadable"]:
             _log.warning(
-                "events that are not the gate's were read past; see who writes there", count=counts["unreadable"]
+                "events that are not the gate's were skipped; see who writes there", count=counts["unreadable"]
             )
 
     async def _speak(self) -> None:

@@ -141,11 +141,9 @@ class OverRedis:
         held = await self._state.read_many(number, clients, _NOTES, whole)
         looked = looked_to(held.next, held.notes.get(LOOKED))
         if (looked or 0) < before:
-            raise Unreadable(
-                f"partition {number} is not as far as it was: Redis lost its last seconds; see to it, and to the worker"
-            )
+            raise Unreadable(f"partition {number} went back: Redis lost its last seconds; check Redis and the worker")
         if self._stream.behind(number, looked) > self._lag:
-            raise Unreadable(f"partition {number} is behind the stream for too long: see to its worker")
+            raise Unreadable(f"partition {number} has been too far behind the stream: check its worker")
         return held
 
     def _seen(self, number: int, found: Remembered, whole: bool) -> Seen | None:

@@ -88,7 +88,9 @@ def _read(offer: Fact, recipients: list[Any]) -> Send:
         own = _to(offer, named)
         if offers.setdefault(own.client, own) != own:
             twice[own.client] = place
-    unreadable += [_unreadable(client, place, "is named twice, not the same") for client, place in twice.items()]
+    unreadable += [
+        _unreadable(client, place, "is named twice, with different offers") for client, place in twice.items()
+    ]
     return Send({client: own for client, own in offers.items() if client not in twice}, offer.at, tuple(unreadable))
 
 

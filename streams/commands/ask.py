@@ -11,7 +11,7 @@ from streams.commands.common import (
     ListSeconds,
     Port,
     Seconds,
-    access_of,
+    access_of_gate,
     list_seconds,
     question_seconds,
     refuse,
@@ -40,7 +40,7 @@ def ask(
 
     log_to_stderr()
     found: list[str] = []
-    access = access_of(host, keys, found)
+    access = access_of_gate(host, keys, found)
     behind = lag or seconds(environ, "GATE61_ASK_LAG", 30.0, 1, 3600, found)
     allowed = Budget(question_seconds(budget, found), list_seconds(list_budget, found))
     settings = settings_or_refuse(also=found)

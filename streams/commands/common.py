@@ -119,16 +119,21 @@ def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":
     from streams.web.access import Access
     from streams.web.listening import ListeningRefused, keys_for
 
-    if keys is None and "GATE61_KEY_FILE" in os.environ:
-        found.append(
-            "GATE61_KEY_FILE names a key to show to a gate, and this demands none; name the file with the keys to demand in "
-            "GATE61_KEYS, or take it out"
-        )
     try:
         return Access(keys_for(host, keys))
     except ListeningRefused as refused:
         found.append(str(refused))
         return Access(None)
+
+
+def access_of_gate(host: str, keys: Path | None, found: list[str]) -> "Access":
+    """The same of a command that is a gate itself: it shows nobody a key, and would stand open."""
+    if keys is None and "GATE61_KEY_FILE" in os.environ:
+        found.append(
+            "GATE61_KEY_FILE is the key to show to a gate, and this command is one: name the file of the keys that it "
+            "demands in GATE61_KEYS, or unset GATE61_KEY_FILE"
+        )
+    return access_of(host, keys, found)
 
 
 @contextmanager

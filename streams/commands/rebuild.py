@@ -60,9 +60,9 @@ def rebuild(
     except (NotMade, LogLost, OtherPartitions) as error:
         raise refuse(str(error), 1) from None
     except RedisError as error:
-        raise refuse(f"not finished: {redis_errors.said(error, shown(settings.redis))}; then again", 1) from None
+        raise refuse(f"not finished: {redis_errors.said(error, shown(settings.redis))}; then run it again", 1) from None
     except KafkaError as error:
-        raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then again", 1) from None
+        raise refuse(f"not finished: {said(error)}; see `gate61 doctor`, then run it again", 1) from None
     _refuse_unless_whole(done)
 
 

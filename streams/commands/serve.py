@@ -15,7 +15,7 @@ from streams.commands.common import (
     PolicyPath,
     Port,
     Seconds,
-    access_of,
+    access_of_gate,
     list_seconds,
     policy_or_default,
     question_seconds,
@@ -55,7 +55,7 @@ def serve(
         )
     found = [*misspelt(os.environ), *_no_place(state)]
     used = policy_or_default(policy, found)
-    access = access_of(host, keys, found)
+    access = access_of_gate(host, keys, found)
     allowed = Budget(question_seconds(budget, found), list_seconds(list_budget, found))
     refuse_all(found)
     service = Service(_intake(used, state, trust_recordedtime), access, budget=allowed)

@@ -121,12 +121,10 @@ class Client:
         """Two references belong to one person."""
         return self.tell(_MERGED, at, {"other": other.reference})
 
-    def hears_from(
-        self, at: datetime, content: str, means: str = "email", by: str = FIRM, promotes: Sequence[Thing] = ()
-    ) -> str:
-        """Something other than an offer goes to the client."""
+    def hears_from(self, at: datetime, content: str, means: str, promotes: Sequence[Thing] = ()) -> str:
+        """The firm sends the client something other than an offer."""
         promoted = [thing.named() for thing in promotes] or None
-        return self.tell(_CONTACTED, at, {"by": by, "means": means, "content": content, "promotes": promoted})
+        return self.tell(_CONTACTED, at, {"by": FIRM, "means": means, "content": content, "promotes": promoted})
 
     def was_referred(self, at: datetime, by: str, known: datetime | None = None) -> str:
         """A partner's file says that the client was sent for a reward."""
@@ -182,13 +180,14 @@ class Client:
         self.is_approved(search, approved)
         return record
 
-    def loses(self, evidence: str, at: datetime, reason: str) -> str:
-        """Two people take a piece of evidence back."""
+    def loses(self, evidence: str, at: datetime) -> str:
+        """Two people take a piece of evidence back: it is another client's."""
+        reason = "the recording is of another client"
         return self.tell(_RETRACTED, at, {"evidence": evidence, "by": REVIEW, "second": SECOND, "reason": reason})
 
-    def is_released(self, offer: Offer, at: datetime, reason: str, second: str = SECOND, hours: int = 4) -> str:
-        """People let a held answer go for some hours."""
-        expires = stamp(at + timedelta(hours=hours))
+    def is_released(self, offer: Offer, at: datetime, reason: str, second: str = SECOND) -> str:
+        """People let a held answer go for four hours."""
+        expires = stamp(at + timedelta(hours=4))
         data = {"decision": offer.answer, "by": REVIEW, "second": second, "reason": reason, "expires": expires}
         return self.tell(_RELEASED, at, data)
 
@@ -196,9 +195,10 @@ class Client:
         """A person confirms that a held answer stays held."""
         return self.tell(_REFUSED, at, {"decision": offer.answer, "by": REVIEW, "reason": reason})
 
-    def is_narrowed(self, exposure: str, at: datetime, reason: str, leaves: Thing, second: str = SECOND) -> str:
-        """People say what an exposure leaves tainted."""
-        data = {"exposure": exposure, "by": REVIEW, "second": second, "reason": reason, "leaves": [leaves.named()]}
+    def is_narrowed(self, campaign: str, at: datetime, second: str = SECOND) -> str:
+        """People say that a campaign taints transfers only."""
+        reason, leaves = "the boards in the hall spoke of transfers only", [Thing("transfer").named()]
+        data = {"exposure": campaign, "by": REVIEW, "second": second, "reason": reason, "leaves": leaves}
         return self.tell(_NARROWED, at, data)
 
     def becomes(self, state: str, at: datetime, reason: str, second: str | None = SECOND) -> str:

@@ -90,7 +90,7 @@ def _returning(book: Book) -> None:
         client = book.client(number, country)
         answered(client, thing, book.time(day, 10), [(thing, 2)])
         answered(client, thing, book.time(day + 14, 10), [(thing, 1), (thing, 5)], "app")
-    recipes.recurring(book.client("6471", "LV"), BTC, book.time(3, 8), weeks=3)
+    recipes.recurring(book.client("6471", "LV"), BTC, book.time(3, 8))
 
 
 def _windows(book: Book) -> None:
@@ -123,7 +123,7 @@ def _campaigns(book: Book) -> None:
     fan.is_offered(LTC, march(16, 20), before)
     fan.is_offered(BTC, march(18, 11), before)
     held(book.client("fa03", "FR"), SWAP_BTC, book.time(19, 9), [(SWAP_BTC, 2), (SWAP_LTC, 4)])
-    recipes.narrowed(book.client("fa04", "ES"), BTC, book.time(20, 9), "north-cup")
+    recipes.narrowed(book.client("fa04", "ES"), BTC, book.time(20, 9))
     saver = book.client("b1e0", "IE")
     feature, _ = held(saver, EUR, book.time(10, 9), [(EUR, 2), (EUR, 6)], "app")
     saver.stays_held(feature, after(feature.at, 3), "counsel is asked about the feature")
@@ -136,8 +136,8 @@ def _campaigns(book: Book) -> None:
 
 def _partners(book: Book) -> None:
     """Who else brought the client, and when the firm learned of it."""
-    recipes.late_file(book.client("63aa", "SE"), BTC, book.time(6, 8), march(30, 7))
-    recipes.late_file(book.client("b7d9", "IT"), SWAP_BTC, book.time(20, 8), march(30, 7))
+    recipes.late_file(book.client("63aa", "SE"), BTC, book.time(6, 8))
+    recipes.late_file(book.client("b7d9", "IT"), SWAP_BTC, book.time(20, 8))
     recipes.via(book.client("ba31", "PT"), INFLUENCER, BTC, book.time(9, 9))
     register_influencer(book.diary, march(26, 10))
     recipes.via(book.client("be45", "NL"), PAYMENTS, EUR, book.time(12, 9))
@@ -157,7 +157,7 @@ def _proofs(book: Book) -> None:
 
 def _places(book: Book) -> None:
     """Where clients live, and who makes the offer."""
-    recipes.outside(book.client("d59f", "SG", "SG"), ETH, book.time(10, 9), "IT")
+    recipes.outside(book.client("d59f", "SG", "SG"), ETH, book.time(10, 9))
     recipes.travelling(book.client("d8a2", "SG", "SG"), BTC, book.time(17, 9))
     recipes.nowhere(book.client("dd60"), SWAP_BTC, book.time(19, 9))
     recipes.sister(book.client("e1b4", "NL"), KEEP_BTC, book.time(11, 9))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from gate.policy import REQUIRED_CHANNELS
 from streams.demo.client import INTAKE, REVIEW, Client, Offer, Request, Thing
-from streams.demo.diary import stamp
+from streams.demo.diary import march, stamp
 from streams.demo.house import AFFILIATE, SISTER
 
 Later = tuple[Thing, float]
@@ -47,12 +47,12 @@ def lapsing(client: Client, thing: Thing, at: datetime, sibling: Thing) -> None:
         client.is_offered(sibling, after(at, days * 24 + 1), request)
 
 
-def recurring(client: Client, thing: Thing, at: datetime, weeks: int) -> None:
+def recurring(client: Client, thing: Thing, at: datetime) -> None:
     """A savings plan that runs on: its executions open no window, so a later offer comes too late: block."""
     request = answered(client, thing, at, [(thing, 2)], "app")
-    for week in range(1, weeks + 1):
+    for week in (1, 2, 3):
         client.asks_for(thing, at + timedelta(weeks=week), "app", kind="recurring_execution")
-    client.is_offered(thing, after(at, weeks * 168 + 2), request)
+    client.is_offered(thing, at + timedelta(weeks=3, hours=2), request)
 
 
 def new_product(client: Client, custody: Thing, at: datetime) -> None:
@@ -100,8 +100,9 @@ def signed_by_one(client: Client, thing: Thing, at: datetime) -> None:
     client.stays_held(offer, after(offer.at, 3), "the client has not answered; too late to follow up")
 
 
-def late_file(client: Client, thing: Thing, at: datetime, known: datetime) -> None:
+def late_file(client: Client, thing: Thing, at: datetime) -> None:
     """Allowed on the day; a file of the last days shows a paid click before the request: all turn into block."""
+    known = march(30, 7)
     request = answered(client, thing, at, [(thing, 2), (thing, 6)], "web")
     client.was_referred(after(at, -70), AFFILIATE, known)
     client.is_offered(thing, after(known, 5), request)
@@ -154,11 +155,11 @@ def half_searched(client: Client, thing: Thing, at: datetime) -> None:
     client.is_offered_and_sent(thing, after(at, 6), request)
 
 
-def outside(client: Client, thing: Thing, at: datetime, country: str) -> None:
+def outside(client: Client, thing: Thing, at: datetime) -> None:
     """Lives outside the Union: allow without more. Once the client moves into it, proof is asked for: block."""
     client.is_sent(client.is_offered(thing, at))
     client.is_sent(client.is_offered(thing, after(at, 100)))
-    client.is_located(country, after(at, 200))
+    client.is_located("IT", after(at, 200))
     client.is_offered(thing, after(at, 220))
 
 
@@ -252,14 +253,13 @@ def what_else(client: Client, thing: Thing, wish: Thing, at: datetime) -> None:
     client.is_offered_and_sent(wish, after(at, 6), answer)
 
 
-def narrowed(client: Client, thing: Thing, at: datetime, campaign: str) -> None:
+def narrowed(client: Client, thing: Thing, at: datetime) -> None:
     """In the audience: block. One person narrows it: block still. Two do: allow."""
     request = asks_with_proof(client, thing, at)
     client.is_offered(thing, after(at, 2), request)
-    reason = "the boards in the hall spoke of transfers only"
-    client.is_narrowed(campaign, after(at, 3), reason, Thing("transfer"), second=REVIEW)
+    client.is_narrowed("north-cup", after(at, 3), second=REVIEW)
     client.is_offered(thing, after(at, 4), request)
-    client.is_narrowed(campaign, after(at, 6), reason, Thing("transfer"))
+    client.is_narrowed("north-cup", after(at, 6))
     client.is_offered_and_sent(thing, after(at, 8), request)
 
 
@@ -269,7 +269,7 @@ def proof_withdrawn(client: Client, thing: Thing, at: datetime, found: datetime)
     record = client.is_proven(request)
     client.is_offered_and_sent(thing, after(at, 2), request)
     client.is_offered_and_sent(thing, after(at, 5), request)
-    client.loses(record, found, "the recording is of another client")
+    client.loses(record, found)
 
 
 def complaint(client: Client, thing: Thing, at: datetime, filed: datetime) -> None:

@@ -124,7 +124,7 @@ def _troubles(app: FastAPI, view: View) -> None:
     @app.exception_handler(RequestValidationError)
     async def unfit(request: Request, error: RequestValidationError) -> Response:
         wrong = "; ".join(f"{e['loc'][-1]}: {e['msg'].lower()}" for e in error.errors())
-        return said(request, 422, "Not understood", f"Something in the address cannot be: {wrong}.")
+        return said(request, 422, "Not understood", f"Something in the address of this page is wrong: {wrong}.")
 
     @app.exception_handler(StarletteHTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
@@ -143,7 +143,7 @@ def _troubles(app: FastAPI, view: View) -> None:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         _log.error("an error of the desk itself", cause=cause(error))
-        what = "An error of the desk itself; what was done last may not be. Look before."
+        what = "An error of the desk itself: what you did last may not have been done. Look before you do it again."
         answer = said(request, 500, "Our mistake", what)
         answer.headers.update(safe_headers(view.desk.door.secure))  # This answer is made outside of `SafeAnswers`.
         return answer

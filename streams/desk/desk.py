@@ -84,7 +84,7 @@ class Desk:
                     await self.acts.send(id)
                     self.live.ring()
             except Exception as error:
-                _log.warning("acts are not sent again now", cause=cause(error))
+                _log.warning("acts cannot be sent again now; trying again", cause=cause(error))
             await asyncio.sleep(RESEND_SECONDS)
 
     async def close(self) -> None:
@@ -102,4 +102,4 @@ def _why(error: Exception) -> str:
         case SQLAlchemyError():
             return "the desk's own store cannot be written"
         case _:
-            return f"the logs hold what cannot be taken in ({cause(error)}); see who else writes there"
+            return f"the logs hold what cannot be read ({cause(error)}); see who else writes there"

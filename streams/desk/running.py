@@ -59,7 +59,9 @@ def run_desk(address: str, host: str, port: int, url: str | None) -> None:
 def desk_at(feed: Feed, sender: Sender, engine: Engine, clock: Clock, secure: bool = False) -> Desk:
     """A desk over a gate's logs and the way to it."""
     if made_anew(engine):
-        _log.warning("the store is of another gate61: what it holds of the logs is read again, what people did stays")
+        _log.warning(
+            "another version of gate61 made the store: what it holds of the logs is read again, what people did stays"
+        )
     return Desk(engine, feed, sender, People(engine), Door(Sessions(engine), clock, secure), clock)
 
 

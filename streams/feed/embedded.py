@@ -19,8 +19,8 @@ AT_ONCE: Final = 500
 SECONDS: Final = 10.0
 """How long the gate may take to answer, beside what it is asked to wait."""
 OTHER_STORE: Final = (
-    "another store than was read so far, or an older copy of it: what it says now would be passed over. Put the right "
-    "store back (--state, GATE61_STATE), or begin anew with another store of one's own (--store; alerts: --since)"
+    "another store than was read so far, or an older copy of it: what is new in it would be missed. Put the right "
+    "store back there (--state, GATE61_STATE), or begin anew here with another store (--store; alerts: --since)"
 )
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError)
 _PATHS: Final = {"taken": "/v1/taken", "out": "/v1/out", "rejected": "/v1/rejected"}

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from gate.facts import OF_REGISTER, Instant
+from gate.policy import MILLISECOND
 from state.journal import mark_of
 from streams.connection import connection, let_go, make_no_topics, said
 from streams.feed.events import event_of, kind_of
@@ -165,7 +166,7 @@ class KafkaFeed:
 
     def _told(self, record: Any) -> Told | None:
         log = f"{record.topic.removeprefix(self._prefix)}:{record.partition}"
-        at, data = record.timestamp * 1_000, record.value or b""
+        at, data = record.timestamp * MILLISECOND, record.value or b""
         if record.topic in self._rejects:
             return Told(log, record.offset, "rejected", at, _rejected(record), data)
         event = event_of(data, record.headers)

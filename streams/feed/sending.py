@@ -16,6 +16,7 @@ from state.redis_look import StateLost, as_number, tag
 from state.redis_servers import AsyncServers
 from streams.connection import connection
 from streams.keys import bearer
+from streams.media import STRUCTURED
 from streams.publisher import NotAcknowledged, Publisher, Refused
 from streams.settings import Settings, shown
 from streams.topics import topics
@@ -27,7 +28,7 @@ SECONDS: Final = 10.0
 EACH_SECONDS: Final = 5.0
 """How long Kafka, and then Redis, may: less, so that the one that does not answer is named."""
 _LOOK_SECONDS: Final = 0.02
-_HEADERS: Final = {"content-type": "application/cloudevents+json"}
+_HEADERS: Final = {"content-type": STRUCTURED}
 
 
 class Receipt(Struct, frozen=True):
@@ -113,7 +114,7 @@ class KafkaSender:
         try:
             async with asyncio.timeout(SECONDS):
                 place = await loop.run_in_executor(self._thread, self._publish, value)
-                late = "no worker is known to have come to it; it is kept, and will be taken when one does"
+                late = "no worker is known to have read it; Kafka keeps it, and it will be taken when one does"
                 await self._remembered(*place)
             return Receipt("taken")
         except TimeoutError:

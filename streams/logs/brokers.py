@@ -94,7 +94,7 @@ class Looker:
                 came = await self.consumer.getmany(*missing, timeout_ms=LOOK_MILLISECONDS, max_records=many)
                 if not came:
                     where = ", ".join(f"{log.topic}:{log.partition}" for log in missing)
-                    raise KafkaTimeoutError(f"nothing came of what was taken last of {where}")
+                    raise KafkaTimeoutError(f"Kafka does not deliver the last records that were taken from {where}")
                 for log, records in came.items():
                     found[log] += records
         return found
@@ -116,7 +116,7 @@ class Looker:
                     take(record)
                 before, position = position, await self.consumer.position(log)
                 if position == before:
-                    raise KafkaTimeoutError(f"nothing came of the end of {log.topic}:{log.partition}")
+                    raise KafkaTimeoutError(f"Kafka does not deliver the end of {log.topic}:{log.partition}")
             return end
 
 

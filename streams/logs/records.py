@@ -27,9 +27,9 @@ from msgspec import Struct
 _LENGTH_AT, _HEAD = 8, 12
 """Where a batch says how long it is, and what comes before that is counted, in bytes."""
 _EPOCH_AT = 12
-"""Where it says in whose time it was appended, and then in which format it is;"""
+"""Where it says under which leader (epoch) it was appended, and then in which format it is."""
 _WITH_EPOCH = 2
-"""formats before that one do not say the former."""
+"""The first format that says the epoch."""
 NO_EPOCH = -1
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gate.facts import Instant
+from gate.policy import MILLISECOND
 from streams.logs.lost import with_a_senders_time
 
-MILLISECOND: Final = 1_000
 BATCH: Final = 2_000
 """Records of a partition in one batch at most."""
 BATCH_MEMORY = 32 * 1024 * 1024

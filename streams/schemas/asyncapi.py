@@ -5,6 +5,7 @@ from typing import Any
 from gate.facts import OF_REGISTER, TYPES
 from streams.dead_letters import REPLAYED, REPLAYED_AS
 from streams.kafka_record import REASONS
+from streams.media import STRUCTURED
 from streams.schemas import inputs, outputs
 from streams.schemas.words import IDENT_TEXT, TEXT, Schema, object_of, one_of
 from streams.topics import Topic, topics
@@ -22,7 +23,7 @@ _INFO = (
     "content changes nothing, so that sending again is safe. What cannot be taken is kept, bytes unchanged, with a reason."
 )
 _STRUCTURED: Schema = object_of(
-    {"content-type": {**TEXT, "description": "application/cloudevents+json, with or without parameters; once."}},
+    {"content-type": {**TEXT, "description": f"{STRUCTURED}, with or without parameters; once."}},
     inputs.REPLAYED,
 )
 _KEPT = ["event.rejected", "event.replayed"]
@@ -52,7 +53,7 @@ def document() -> dict[str, Any]:
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "gate61", "version": "1.0.0", "description": _INFO, "license": {"name": "Apache-2.0"}},
-        "defaultContentType": "application/cloudevents+json",
+        "defaultContentType": STRUCTURED,
         "channels": {name: _channel(topic, messages) for name, (topic, messages, _) in carried.items()},
         "operations": {_verb(name, way): _operation(name, way, topic) for name, (topic, _, way) in carried.items()},
         "components": {"messages": _messages(), "schemas": _schemas()},

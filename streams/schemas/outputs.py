@@ -2,9 +2,8 @@
 
 from typing import Any, get_args
 
-from gate.effects import CASE_CODES
 from gate.facts import Country, Service
-from gate.law import DUTIES
+from gate.law import DUTIES, OF_CASES
 from gate.outcome import Verdict
 from streams.publish import SOURCE
 from streams.schemas.words import (
@@ -79,7 +78,7 @@ _DECIDED = object_of(
     },
 )
 _CASE = object_of(
-    {"case": IDENT_TEXT, "why": one_of(CASE_CODES), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
+    {"case": IDENT_TEXT, "why": one_of([*OF_CASES]), "said": TEXT, "decisions": _IDS, "facts": list_of(TEXT)},
     {"client": IDENT_TEXT, "law": TEXT, "cut": _CUT},
 )
 _NOTICE = object_of({"client": IDENT_TEXT, "scope": _SCOPE, "because": IDENT_TEXT})

@@ -108,7 +108,7 @@ class Service:
         except OtherLog as other:
             raise Problem(409, f"{other}: {_OTHER}") from None
         except sqlite3.Error as error:
-            detail = f"the store cannot be used ({error}); {left}. See to its disk"
+            detail = f"the store cannot be used ({error}); {left}. Check its disk"
             raise Problem(503, detail, {"Retry-After": "5"}) from None
 
     def _routes(self) -> None:

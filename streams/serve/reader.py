@@ -64,7 +64,7 @@ class EmbeddedReader:
         await self._do(self._require_clock)
         await self._do(self._read_something)
         if trouble := self._intake.trouble:
-            raise Unreadable(f"no events are taken: the store cannot be written ({trouble}); see to its disk")
+            raise Unreadable(f"no events are taken: the store cannot be written ({trouble}); check its disk")
 
     def _read_something(self) -> None:
         with _said():
@@ -96,6 +96,6 @@ def _said() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise Unreadable(f"the store cannot be read ({error}); see to its disk") from None
+        raise Unreadable(f"the store cannot be read ({error}); check its disk") from None
     except (UnknownLayout, ValueError) as error:
         raise Unreadable(f"what the store holds of the client cannot be understood: {error}") from None

@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from gate.facts import Instant
+from gate.policy import MILLISECOND
 from streams.reading import partitions
 
 ASKED_SECONDS: Final = 5.0
@@ -42,7 +43,7 @@ class Tail:
         if from_start:
             self._next = self._patiently(lambda: consumer.beginning_offsets(places, limit))
         if since is not None:
-            asked = dict.fromkeys(places, max(0, since // 1_000))
+            asked = dict.fromkeys(places, max(0, since // MILLISECOND))
             found = self._patiently(lambda: consumer.offsets_for_times(dict(asked), limit))
             self._next |= {place: at.offset for place, at in found.items() if at is not None}
         consumer.assign(places)

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from streams.kafka_record import KeptHeaders
 from streams.topics import LARGEST, LARGEST_LETTER
 
 ROOM: Final = 16 * 1024
@@ -25,20 +26,18 @@ _BEGINNING: Final = 256 * 1024
 """Bytes that are kept of a value that is too large, of a key and of all headers."""
 _LISTS: Final = {"facts", "decisions", "countries", "evidence"}
 
-Headers = tuple[tuple[str, bytes | None], ...]
-
 
 class Kept(NamedTuple):
     """What a dead letter holds of a record."""
 
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: KeptHeaders
     cut: str | None
     """What was cut, where something was."""
 
 
-def kept_of(key: bytes | None, value: bytes | None, headers: Headers) -> Kept:
+def kept_of(key: bytes | None, value: bytes | None, headers: KeptHeaders) -> Kept:
     """All of a record that its topic of dead letters takes, else its beginning; the same record gives the same."""
     sizes = len(value or b""), len(key or b""), sum(map(_size, headers))
     if sum(sizes) <= LARGEST_LETTER - ROOM:
@@ -48,7 +47,7 @@ def kept_of(key: bytes | None, value: bytes | None, headers: Headers) -> Kept:
     return Kept(*first, tuple(_first(headers)), f"{cut}; whole where it came from")
 
 
-def _first(headers: Headers) -> Iterator[tuple[str, bytes | None]]:
+def _first(headers: KeptHeaders) -> Iterator[tuple[str, bytes | None]]:
     held = 0
     for header in headers:
         held += _size(header)

@@ -57,9 +57,9 @@ class KafkaSource:
         self._asker = asker
         self._decisions = TopicPartition(names.decisions.name, number)
         self._acknowledged: tuple[int, int] | None = None
-        """What was noted last of both,"""
+        """The offsets of both logs that were acknowledged last."""
         self._tried = 0.0
-        """and when that was tried."""
+        """When that was tried last."""
         self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)

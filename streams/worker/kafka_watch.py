@@ -36,9 +36,9 @@ class KafkaWatch:
         self._missing: list[str] = []
         """Topics that Kafka does not have."""
         self._polled = 0
-        """When brokers said something of the register last, by the clock of Kafka's client,"""
+        """When brokers last said something of the register, by the clock of Kafka's client."""
         self.heard: Instant = world.steady()
-        """and when that was seen, by the steady one."""
+        """When that was seen, by the steady clock."""
 
     @property
     def away(self) -> bool:
@@ -74,7 +74,8 @@ class KafkaWatch:
             return ""
         unheard = self._seconds(self._away[0]) > UNHEARD_SECONDS
         if unheard and await kafka.answers_anew(self._settings, self._topics, KAFKA_SECONDS):
-            return "Kafka answers who comes anew, and not this worker, which knows only brokers that are gone; start it again"
+            gone = "which may know only brokers that are gone"
+            return f"Kafka answers new connections but not this worker, {gone}; restart it"
         return ""
 
     def hear(self, follower: AIOKafkaConsumer) -> None:

@@ -13,15 +13,13 @@ from gate.packing import decoder_of_many, packed
 from gate.policy import Policy
 from state.codec import greeting_to_bytes
 from streams.clients import Effect
-from streams.kafka_record import partition_of
+from streams.kafka_record import STRUCTURED, KeptHeaders, partition_of
 from streams.publish import line_of
 from streams.topics import Names
 from streams.worker.fitting import fitting
 from streams.worker.pins import CAUSE, HEADER, written
 
-Headers = tuple[tuple[str, bytes | None], ...]
-"""A header may come without a value, and is kept so."""
-CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
+CONTENT_TYPE: Final = ("content-type", STRUCTURED)
 
 
 class Output(msgspec.Struct, frozen=True, array_like=True):
@@ -31,7 +29,8 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    """`KeptHeaders`, written out for the compiler."""
 
 
 _PLACE: Final[Mapping[str, int]] = {name: place for place, name in enumerate(Names._fields)}
@@ -63,7 +62,7 @@ class Origin(msgspec.Struct, frozen=True):
     read: tuple[int, int, int, int]
     """By `Log`, the offset after what was applied when the input was."""
 
-    def headers(self, policy: Policy) -> Headers:
+    def headers(self, policy: Policy) -> KeptHeaders:
         """Which input was decided, under which register and policy."""
         return (
             CONTENT_TYPE,

@@ -97,7 +97,7 @@ class Sender:
 
 
 _ENDED = "the producer was ended after another partition's error; by the next one it is published again"
-_NOTHING_SAID = f"nothing says that what was published is kept, for {PUBLISH_SECONDS:g} s; see that all brokers run"
+_NOTHING_SAID = f"Kafka has not acknowledged what was published for {PUBLISH_SECONDS:g} s; see that all brokers run"
 
 
 class NotKept(KafkaError):  # type: ignore[misc]

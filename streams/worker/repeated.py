@@ -32,9 +32,9 @@ class Repeated:
         self._late: dict[str, None] = {}
         """Of those who are spoken of, who has events so old that only his history tells whether they came before."""
         self._past: dict[str, dict[tuple[str, str], Fact]] = {}
-        """By client, his own facts, of those who were asked for in this batch,"""
+        """By client, his own facts; of those who were asked for in this batch."""
         self._past_many = 0
-        """and how many facts that is."""
+        """How many facts these are together."""
 
     def begin(self, events: Sequence[Read]) -> None:
         """These events are the next batch."""

@@ -18,9 +18,9 @@ DEAF = 300 * SECOND
 BUSY_SECONDS = 10
 """A round takes less where not much is to be judged."""
 HANGS_SECONDS = 60
-"""No round takes so long, but for what is judged,"""
+"""No round takes so long, unless something is being judged."""
 STUCK_SECONDS = 300
-"""and no event takes so long to judge."""
+"""No event takes so long to judge."""
 
 
 class Rounds:
@@ -56,7 +56,7 @@ class Rounds:
         deaf = [loop for loop in self._loops.values() if isinstance(loop.trouble, KafkaError)]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self._loops) and now - since > DEAF and now - heard < DEAF:
-            return [f"no partition got anything done with Kafka for {(now - since) // SECOND} s"]
+            return [f"no partition has got anything done with Kafka for {(now - since) // SECOND} s"]
         judges = self._world.at_it <= STUCK_SECONDS * SECOND
         late = {n: self._seconds_since(loop.beat) for n, loop in self._loops.items() if loop.goes and not loop.paused}
         return [
@@ -96,8 +96,8 @@ class Rounds:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
         return [
-            f"nothing more of `{self._inputs}:{n}` can be read for {seconds} s, though there is more: end the transaction "
-            "that somebody has open there"
+            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the "
+            "transaction that somebody has open there"
             for n, seconds in waited.items()
             if seconds > STALLED_SECONDS
         ]

@@ -124,7 +124,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         "`show_client`",
         "holds a user",
         "has 4 bytes",
-        "`one` is there twice",
+        "`one` appears twice",
         "is a public key",
         "chat: apprise's addresses hold secrets",
         "chat2: apprise cannot read",

@@ -119,7 +119,7 @@ def test_while_another_process_carries_this_one_does_not(tmp_path: Path) -> None
         feed.add("decision", decided("d-2"))
         await until(lambda: len(alerts.trouble()) == 3)
         assert {t.partition(": ")[0] for t in alerts.trouble()} == {"read", "speak", "send siem"}
-        assert all("another process carries the messages of this store" in t for t in alerts.trouble())
+        assert all("another process sends the messages of this store" in t for t in alerts.trouble())
         assert len(there.taken) == 1
         mine[0] = True
         await until(lambda: len(there.taken) == 2 and not alerts.trouble())
@@ -155,7 +155,7 @@ def test_a_store_that_is_away_while_messages_are_under_way_is_said_once(
         logs = running(tmp_path, there, feed, play)
     assert len(there.taken) == 3
     assert [e["event"] for e in logs] == [
-        "what came of messages cannot be noted; it is tried again",
+        "the results of messages cannot be stored; it is tried again",
         "the store can be used again",
     ]
 

@@ -340,10 +340,10 @@ def test_a_setting_by_a_name_of_ones_own_is_refused_with_what_may_be_meant(wrong
 
 def test_whatever_is_no_setting_is_refused() -> None:
     """Also what is like none, and a setting that was given no value: for nobody knows what it was to be."""
-    with pytest.raises(SettingsRefused, match=r"GATE61_QUX is no setting; take it out, or see in README\.md"):
+    with pytest.raises(SettingsRefused, match=r"GATE61_QUX is no setting; unset it, or see in README\.md"):
         settings(GOOD | {"GATE61_QUX": "x"})
     for name in sorted(KNOWN):
-        with pytest.raises(SettingsRefused, match=f"{name} is empty; give it a value, or take it out"):
+        with pytest.raises(SettingsRefused, match=f"{name} is empty; give it a value, or unset it"):
             gate_of({"GATE61_URL": "http://h:1", name: " "})
 
 
@@ -369,8 +369,17 @@ def test_what_kubernetes_says_of_services_is_left_alone() -> None:
 def test_who_demands_no_key_is_told_that_a_key_to_show_is_not_one() -> None:
     """The names differ by a letter, and the gate would stand open."""
     done = run("serve", "--embedded", GATE61_KEY_FILE="gate61.keys")
-    assert done.returncode == 2 and b"GATE61_KEY_FILE names a key to show" in done.stderr
-    assert b"the keys to demand in GATE61_KEYS" in done.stderr
+    assert done.returncode == 2 and b"GATE61_KEY_FILE is the key to show to a gate" in done.stderr
+    assert b"the keys that it demands in GATE61_KEYS" in done.stderr
+
+
+def test_who_reads_a_gate_shows_it_a_key_and_may_demand_none(tmp_path: Path) -> None:
+    """Alerts are of a gate, and are none."""
+    key, config = tmp_path / "key", tmp_path / "alerts.toml"
+    key.write_text("a-key\n")
+    done = run("alerts", "--config", config, GATE61_URL="h:8061", GATE61_KEY_FILE=str(key))
+    assert done.returncode == 2 and b"GATE61_URL is no address" in done.stderr
+    assert b"GATE61_KEY_FILE" not in done.stderr
 
 
 def test_every_setting_that_is_read_is_known() -> None:

@@ -77,7 +77,8 @@ def test_what_makes_no_store_refuses_a_name_that_is_misspelt(tmp_path: Path, wor
         where = {"GATE61_DESK_STORE": str(path), "GATE61_ALERTS_STORE": str(path), "GATE61_ALERTS": str(config)}
         done = run(*words, stdin=b"four words for rita", settings=where, SIEM=f"whsec_{b64encode(bytes(32)).decode()}")
         assert done.returncode == 2 and done.stdout == b"", done
-        said = f"the store `{path}` cannot be used: there is none, and this makes none; see --store and GATE61_"
+        why = "it does not exist, and this command does not create it"
+        said = f"the store `{path}` cannot be used: {why}; see --store and GATE61_"
         assert said.encode() in done.stderr and done.stderr.count(b"\n") == 1
     assert {file.name for file in tmp_path.iterdir()} == {"alerts.toml", "other.db"} and other.read_bytes() == before
 

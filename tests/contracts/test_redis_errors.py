@@ -45,7 +45,7 @@ WHERE = "redis://127.0.0.1:6379/0"
         (
             redis_says.ConnectionError("Connection reset by peer"),
             "does not answer: Connection reset by peer; see that it runs, and that GATE61_REDIS names it: rediss:// if it "
-            "speaks TLS alone",
+            "speaks TLS only",
         ),
         (
             redis_says.AuthenticationError("HELLO must be called"),
@@ -72,9 +72,12 @@ WHERE = "redis://127.0.0.1:6379/0"
         ),
         (
             ResponseError("WRONGTYPE Operation against a key"),
-            "refuses: WRONGTYPE Operation against a key; keep what else",
+            "refuses: WRONGTYPE Operation against a key; keep other programs",
         ),
-        (ResponseError("DB index is out of range"), "refuses: DB index is out of range; name a database that it has"),
+        (
+            ResponseError("DB index is out of range"),
+            "refuses: DB index is out of range; end GATE61_REDIS with a database",
+        ),
         (ResponseError("NOREPLICAS Not enough"), "refuses: NOREPLICAS Not enough; see that its replicas run"),
         (
             ResponseError("unknown command 'HMGET', with args beginning with: '{t:0}:dossiers' 'cl-000659' "),
@@ -124,7 +127,7 @@ async def test_nor_does_one_of_who_only_reads(redis: Redis, prefix: str) -> None
         client.acl_setuser("narrow", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-hmget", "-lrange"])
     reader = RedisReader(AsyncServers(redis.url.replace("//", "//narrow:any@"), 5), f"{prefix}t")
     try:
-        for asked in (reader.read(0, "cl-000659", ("recorded",), True), reader.places(1)):
+        for asked in (reader.read_many(0, ["cl-000659"], ("recorded",), True), reader.places(1)):
             with pytest.raises(redis_says.NoPermissionError) as met:
                 await asked
             assert "cl-000659" not in str(met.value) and "Command #" not in str(met.value)

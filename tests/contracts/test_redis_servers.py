@@ -259,12 +259,12 @@ async def test_who_only_reads_finds_each_partition_where_it_is(cluster: Cluster,
     reader = RedisReader(AsyncServers(cluster.url, 5), f"{prefix}t")
     try:
         assert [place.next for place in await reader.places(7)] == [1, 2, 3, 4, 5, 6, None]
-        assert (await reader.read(5, "cl-1", ("between",), True)).history == [_record(6)]
+        assert (await reader.read_many(5, ["cl-1"], ("between",), True)).of("cl-1").history == [_record(6)]
         cluster.move(f"{{{prefix}t:5}}:")
         with pytest.raises(MovedError):
-            await reader.read(5, "cl-1", ("between",), True)
+            await reader.read_many(5, ["cl-1"], ("between",), True)
         assert [place.next for place in await reader.places(7)] == [1, 2, 3, 4, 5, 6, None]
-        assert (await reader.read(5, "cl-1", ("between",), True)).history == [_record(6)]
+        assert (await reader.read_many(5, ["cl-1"], ("between",), True)).of("cl-1").history == [_record(6)]
         assert await reader.time() > 0
     finally:
         await reader.close()
@@ -284,9 +284,13 @@ def test_each_primary_must_keep_what_it_is_given(cluster: Cluster, servers: Serv
 @pytest.mark.parametrize(
     ("error", "said", "do"),
     [
-        (MovedError("12792 127.0.0.1:7007"), "slot 12792 was moved to 127.0.0.1:7007", "the gate looks there"),
-        (AskError("12792 127.0.0.1:7007"), "slot 12792 is being moved to 127.0.0.1:7007", "until all its keys"),
-        (TryAgainError("Multiple keys request during rehashing of slot"), "Multiple keys", "until all its keys"),
+        (
+            MovedError("12792 127.0.0.1:7007"),
+            "slot 12792 was moved to 127.0.0.1:7007",
+            "the gate asks again which server has the slot",
+        ),
+        (AskError("12792 127.0.0.1:7007"), "slot 12792 is being moved to 127.0.0.1:7007", "until all keys"),
+        (TryAgainError("Multiple keys request during rehashing of slot"), "Multiple keys", "until all keys"),
         (ClusterError("no server has slot 3"), "no server has slot 3", "see that a primary serves each slot"),
     ],
 )

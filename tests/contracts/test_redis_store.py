@@ -275,9 +275,9 @@ def test_a_write_whose_end_redis_refused_is_not_counted(
     with RedisStoreOf(redis, place) as other:
         if then != "the same owner goes on":
             for _ in range(2):
-                with pytest.raises(StateLost, match=r"a write of which Redis refused the end.*`gate61 rebuild`"):
+                with pytest.raises(StateLost, match=r"a write whose end Redis refused.*`gate61 rebuild`"):
                     other.assign()
-            assert "refused the end" in other.look().lost
+            assert "whose end Redis refused" in other.look().lost
         limited("+@all")
         if then == "another one comes":
             return
@@ -302,8 +302,8 @@ async def test_nobody_is_answered_on_a_write_whose_end_redis_refused(
     with pytest.raises(ResponseError):
         store.commit(2)
     reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
-    with pytest.raises(StateLost, match="refused the end"):
-        await reader.read(0, "cl-2", ("recorded",), False)
+    with pytest.raises(StateLost, match="whose end Redis refused"):
+        await reader.read_many(0, ["cl-2"], ("recorded",), False)
     await reader.close()
     store.close()
 

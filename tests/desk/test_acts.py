@@ -248,7 +248,7 @@ async def test_what_the_gate_refuses_is_said_in_its_words(desk: Office) -> None:
     (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
     await anna.send("/acts", f"/acts/{act}/sign")
     await desk.hears()
-    assert "the decision is not a standing answer" in await anna.see("/acts")
+    assert "the decision is no current answer" in await anna.see("/acts")
     filed = {"evidence": "ev-7", "supports": "initiation", "kind": "inbound_email", "solicited_at": "yesterday"}
     await rita.send("/clients/cl-1", "/clients/cl-1/file", **filed)
     assert "BAD_FIELD" in await rita.see("/acts")

@@ -270,8 +270,8 @@ def test_the_digest_changes_with_every_value(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"a=" + b"[" * 3000, "too deep in one another"),
-        (b"a=" + b"{a=" * 3000, "too deep in one another"),
+        (b"a=" + b"[" * 3000, "nested too deeply"),
+        (b"a=" + b"{a=" * 3000, "nested too deeply"),
         (b"a=" + b"1" * 5000, "is not TOML"),
         (b"a=\xff", "is not TOML"),
         (b"a.b=1\na.b.c=1", "is not TOML"),

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from gate.facts import CampaignStarted
+from gate.instants import LATEST
 from gate.register import Audience, Promoter, Register, Version
 from state import MemoryStore
 from streams.embedded import Gate
@@ -24,7 +25,7 @@ def register_of(events: list[Event]) -> Register:
 
 def everything(audience: Audience) -> list[Version]:
     """Whatever they weigh, by time."""
-    return sorted((*audience.strong, *audience.unknown, *audience.weak))
+    return sorted(version for versions in audience.until(LATEST, None) for version in versions)
 
 
 def test_every_earlier_version_is_as_it_was() -> None:
@@ -115,7 +116,8 @@ def test_an_audience_is_what_all_campaigns_say(seed: int) -> None:
         unknown = [v for v in found if v.promoter is Promoter.UNKNOWN]
         known = [v for v in found if v.promoter is not Promoter.UNKNOWN]
         weights = [v for v in known if not v.weak], unknown, [v for v in known if v.weak]
-        assert (everything(audience), audience.strong, audience.unknown, audience.weak) == (found, *weights)
+        assert everything(audience) == found
+        assert audience.until(LATEST, None) == weights
         opened, at = sorted(v.at for v in rng.choices(found, k=2)) if found else (0, 0)
         for many in (4, None):
             assert audience.until(opened, many) == tuple([v for v in w if v.at <= opened][:many] for w in weights)

@@ -434,7 +434,7 @@ def test_a_partition_that_is_not_as_far_as_it_was_is_not_judged_on(client: Clien
     worker.far = worker.offsets[partition_of(b"anna", PARTITIONS)]
     assert asked(redis.url, worker, OFFER)["may_send"] is True
     worker.far += 1
-    with pytest.raises(Unreadable, match="not as far as it was"):
+    with pytest.raises(Unreadable, match="went back: Redis lost its last seconds"):
         asked(redis.url, worker, OFFER)
 
 

@@ -325,7 +325,7 @@ def test_a_redis_that_could_lose_state_fails_the_whole_examination(
     [
         ("redis://127.0.0.1:{port}/0", "name its user and password"),
         ("redis://:wrong@127.0.0.1:{port}/0", "name its user and password"),
-        ("redis://:quiet@127.0.0.1:{port}/99", "name a database that it has"),
+        ("redis://:quiet@127.0.0.1:{port}/99", "with a database that Redis has"),
         ("redis://:quiet@127.0.0.1:1/0", "see that it runs"),
     ],
 )

@@ -201,10 +201,13 @@ def test_who_speaks_another_way_than_the_other_side_is_told_which(
     without = redis_url.partition("?")[0]
     for changed, said in (
         ({**env, "GATE61_KAFKA": secured.servers}, "speaks no TLS on that port; name another port in GATE61_KAFKA, or"),
-        (signed, "signs nobody in on that port; name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY"),
+        (
+            signed,
+            "offers no sign-in (SASL) on that port; name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY",
+        ),
         (
             open_ | {"GATE61_KAFKA": "gate61.invalid:9092"},
-            "`gate61.invalid:9092` is a name that leads nowhere; correct",
+            "`gate61.invalid:9092` cannot be resolved (DNS); correct",
         ),
         (open_ | {"GATE61_KAFKA": f"127.0.0.1:{free_port()}"}, "nothing listens there; see that it runs"),
         (open_ | {"GATE61_REDIS": without}, "rediss://HOST:PORT/N?ssl_ca_certs=FILE"),

@@ -12,13 +12,13 @@ from gate.instants import text
 from state import MemoryStore
 from state.redis_store import RedisStore
 from streams.embedded import Gate
-from streams.kafka_record import partition_of
+from streams.kafka_record import KeptHeaders, partition_of
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.wire import Rejected, instant
 from streams.worker.loop import PartitionLoop
-from streams.worker.outputs import CONTENT_TYPE, Headers
+from streams.worker.outputs import CONTENT_TYPE
 from streams.worker.partition import Partition
 from tests.player import POLICY as GATE_POLICY
 from tests.player import fill
@@ -47,7 +47,7 @@ class Planned(NamedTuple):
     partition: int
     key: bytes | None
     line: bytes | None
-    headers: Headers = (CONTENT_TYPE,)
+    headers: KeptHeaders = (CONTENT_TYPE,)
 
 
 def plan(events: list[dict[str, Any]]) -> tuple[list[Planned], list[bytes]]:
@@ -101,7 +101,13 @@ def with_poison(seed: int, planned: list[Planned]) -> list[Planned]:
     return sorted([*planned, *poison], key=lambda p: p.at)
 
 
-_ODD: list[Headers] = [(), (CONTENT_TYPE,), (("a", None),), (("ce_id", None), ("a", b"\xff")), (("a", b""), ("a", b""))]
+_ODD: list[KeptHeaders] = [
+    (),
+    (CONTENT_TYPE,),
+    (("a", None),),
+    (("ce_id", None), ("a", b"\xff")),
+    (("a", b""), ("a", b"")),
+]
 
 
 class Process:

@@ -7,7 +7,6 @@ import ast
 import re
 from pathlib import Path
 
-from gate.effects import CASE_CODES
 from gate.law import DUTIES, OF_CASES
 from tests.player import codes, play
 from tests.stories.telling import offer
@@ -83,4 +82,4 @@ def test_an_offer_that_cannot_be_read_is_blocked() -> None:
 
 def test_every_case_says_its_law() -> None:
     """As every reason does."""
-    assert OF_CASES.keys() == {*CASE_CODES} and all(OF_CASES.values())
+    assert OF_CASES.keys() == CASES and all(OF_CASES.values())
