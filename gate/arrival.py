@@ -107,8 +107,9 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
 def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     dossier = known.dossier
     belongs = people.belonging(dossier.offers, said.offer, fact.at)
-    if not belongs and may_hold(dossier.forgotten.offers, said.offer):
-        return HISTORY_NEEDED
+    cut = dossier.forgotten
+    if (not belongs or belongs[0].at <= cut.offered) and may_hold(cut.offers, said.offer):
+        return HISTORY_NEEDED  # It may belong to a proposal that was cut.
     if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
         return HISTORY_NEEDED
     let_go = people.was_let_go(belongs, fact.at)

@@ -368,6 +368,7 @@ def _trim_offers(dossier: Dossier) -> None:
     while cut < len(offers) and offers[cut].at == offers[cut - 1].at:
         cut += 1
     dossier.forgotten.offers = with_names(dossier.forgotten.offers, [o.offer for o in offers[:cut]])
+    dossier.forgotten.offered = max(dossier.forgotten.offered, offers[cut - 1].at)
     del offers[:cut]
     dossier.dropped += cut
 

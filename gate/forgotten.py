@@ -43,12 +43,14 @@ class Forgotten(Struct, array_like=True):
     """Who approved evidence that was cut."""
     approved: Instant = EARLIEST
     """The latest of these approvals."""
+    offered: Instant = EARLIEST
+    """The latest time of an offer that was cut."""
 
 
 def everything() -> Forgotten:
     """Anything may have been cut, whoever signed it, and whenever."""
     full = b"\xff" * SIZE
-    return Forgotten(full, full, full, full, full, full, [ANYBODY], [ANYBODY], LATEST)
+    return Forgotten(full, full, full, full, full, full, [ANYBODY], [ANYBODY], LATEST, LATEST)
 
 
 def signed(evidence: str, by: str) -> str:

@@ -13,10 +13,11 @@ from gate.dossier import ALWAYS, ANY, UNPROMPTED, Dossier
 from gate.effects import Greeting
 from gate.forgotten import everything
 from gate.history import Record
+from gate.instants import LATEST
 from gate.packing import decoder, packed
 
-VERSION: Final = b"\x05"
-_READ: Final = (VERSION, b"\x04", b"\x03", b"\x02", b"\x01")
+VERSION: Final = b"\x06"
+_READ: Final = (VERSION, b"\x05", b"\x04", b"\x03", b"\x02", b"\x01")
 """Layouts that are read: what older ones lack stands at the end and has a default."""
 _PAPERS_CUT: Final = 20
 """The place of a field that dossiers had up to layout 2."""
@@ -24,6 +25,8 @@ _WITH_PAPERS_CUT: Final = 2
 """The last layout that had it."""
 _OF_UNKNOWN_NAMES: Final = 3
 """The last layout that does not say which names were cut, or whose."""
+_OF_UNKNOWN_LIMITS: Final = 4
+"""The last layout that does not say by which hard limits a request is prompted."""
 _SCOPES, _OWN_EVENTS, _PROMPTS = 3, 6, 7
 """Places in a dossier and, the last one, in a scope of what says since layout 5 by which hard limits a request is prompted."""
 COMPRESSED: Final = b"\xff"
@@ -56,15 +59,24 @@ def _older_dossier(body: memoryview, layout: int) -> Dossier:
     row = msgspec.msgpack.decode(body, type=list)
     if layout <= _WITH_PAPERS_CUT:
         del row[_PAPERS_CUT : _PAPERS_CUT + 1]
-    _prompted_for_ever(row)
+    if layout <= _OF_UNKNOWN_LIMITS:
+        _prompted_for_ever(row)
     dossier = _dossier(_encode(row))
     if layout <= _OF_UNKNOWN_NAMES and dossier.dropped:
         dossier.forgotten = everything()
+    if dossier.forgotten.offers:
+        dossier.forgotten.offered = LATEST
+    if layout <= _OF_UNKNOWN_LIMITS:
+        _concluded_by_any(dossier)
+    return dossier
+
+
+def _concluded_by_any(dossier: Dossier) -> None:
+    """Up to layout 4 it is not said by which policy scopes or sendings were cut, nor what standing orders lean on."""
     if dossier.own_events:
         dossier.repeated = [ANY]
     if dossier.offers or dossier.dropped or any(reached.sent for reached in dossier.members()):
         dossier.concluded = ANY
-    return dossier
 
 
 def _prompted_for_ever(row: list[Any]) -> None:

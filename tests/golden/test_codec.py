@@ -14,7 +14,8 @@ from msgspec import structs
 from gate.concern import concerns
 from gate.dossier import UNPROMPTED, Dossier, Sent, Touch
 from gate.facts import AssetClassified, Fact, Thing
-from gate.forgotten import SIZE, may_be_among, may_hold, with_names
+from gate.forgotten import SIZE, Forgotten, may_be_among, may_hold, with_names
+from gate.instants import EARLIEST, LATEST
 from gate.known import outdated
 from gate.packing import decoder_of_many, packed
 from gate.policy import DAY
@@ -120,6 +121,16 @@ def test_of_layout_4_only_what_may_be_wrong_is_asked_of_the_history() -> None:
     assert concerns(asked, Fact("//x", "1", "x", 1, 1, AssetClassified("btc", "other", "pow")), register)
 
 
+def test_of_layout_5_any_time_may_be_that_of_an_offer_that_was_cut() -> None:
+    """It says of which offers some were cut, and not of when."""
+    for offers in (b"", with_names(b"", ["of-1"])):
+        row = msgspec.msgpack.decode(dossier_to_bytes(Dossier("anna", forgotten=Forgotten(offers=offers)))[1:])
+        row[23] = row[23][:9]
+        found = dossier_from_bytes(b"\x05" + msgspec.msgpack.encode(row))
+        assert found.forgotten == Forgotten(offers=offers, offered=LATEST if offers else EARLIEST)
+        assert not outdated(found, Register(POLICY))
+
+
 def test_many_values_in_one_go() -> None:
     """As an outbox holds them."""
     touches = [Touch(1, "a"), Touch(2, "b")]
@@ -135,11 +146,11 @@ def test_a_name_has_its_bits_for_good() -> None:
 
 def test_a_newer_layout_is_refused_by_name() -> None:
     """A program never guesses at bytes that a newer one wrote, nor at what was never a layout."""
-    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 05: a newer gate61 wrote them"):
+    with pytest.raises(UnknownLayout, match="layout 1f, this program knows 06: a newer gate61 wrote them"):
         dossier_from_bytes(b"\x1f\x80")
     for data, told in ((b"", "nothing"), (b"{}", "7b"), (b"\xff\x80", "ff"), (b"\x00", "00"), (b"\x20", "20")):
-        with pytest.raises(ValueError, match=f"layout {told}, this program knows 05$"):
+        with pytest.raises(ValueError, match=f"layout {told}, this program knows 06$"):
             record_from_bytes(data)
-    for data in (b"\x05\x80", b"\x04\x80", b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
+    for data in (b"\x06\x80", b"\x05\x80", b"\x04\x80", b"\x03\x80", b"\x02\x80", b"\x02\xc1", b"\x02"):
         with pytest.raises(ValueError):
             dossier_from_bytes(data)

@@ -159,6 +159,26 @@ def test_two_proposals_of_one_time_stay_together(before: int) -> None:
     assert cases(*told) == ["DELIVERED_WITHOUT_PERMISSION"]
 
 
+@pytest.mark.parametrize("many", [3, 17])
+def test_a_sending_belongs_to_the_latest_proposal_though_only_an_older_one_is_kept(many: int) -> None:
+    """The older one arrived late; that the latest was blocked stands in the history alone once many others followed."""
+    told: list[Words] = [clean_client(), offer("2 h", id="p2", offer="x", transaction="another")]
+    told += [offer(f"2 h + {n} min", id=f"l{n}", offer=f"l{n}", content="education") for n in range(1, many + 1)]
+    told += [offer("1 h", id="p1", offer="x"), delivered("4 h", "x"), offer("5 h", id="last", offer="last")]
+    assert answer(*told, of="last") == held("EXPOSED_SINCE_REQUEST")
+    assert cases(*told) == ["DELIVERED_WITHOUT_PERMISSION"]
+
+
+@pytest.mark.parametrize("many", [3, 16])
+def test_a_sending_belongs_to_all_proposals_of_one_time_though_only_one_is_kept(many: int) -> None:
+    """The others, and one that was blocked, were cut between them."""
+    told: list[Words] = [clean_client(), offer("1 h", id="p1", offer="x", transaction="another")]
+    told += [offer("1 h", id=f"o{n}", offer=f"o{n}", content="education") for n in range(many)]
+    told += [offer("1 h", id="p2", offer="x"), delivered("2 h", "x"), offer("3 h", id="last", offer="last")]
+    assert answer(*told, of="last") == held("EXPOSED_SINCE_REQUEST")
+    assert cases(*told) == ["DELIVERED_WITHOUT_PERMISSION"]
+
+
 @pytest.mark.parametrize("many", [24, 25, 60])
 def test_every_scope_is_told_spoilt_once(many: int) -> None:
     """By a solicitation that is found late, and by no later one again."""
