@@ -132,8 +132,9 @@ def _touches_other_offers(dossier: Dossier, fact: Fact, said: Delivered) -> bool
     """Whether it reaches back behind an answer to another offer than its own."""
     if fact.at > dossier.last_offer:
         return False
-    later = [o for o in dossier.offers if o.at >= fact.at]
-    return fact.at < dossier.last_offer or any(o.offer != said.offer for o in later)
+    if fact.at < dossier.last_offer or fact.at <= dossier.forgotten.offered:
+        return True
+    return any(o.offer != said.offer for o in dossier.offers if o.at == fact.at)
 
 
 def _learn(known: Known, fact: Fact) -> Stepped:

@@ -179,6 +179,14 @@ def test_a_sending_belongs_to_all_proposals_of_one_time_though_only_one_is_kept(
     assert cases(*told) == ["DELIVERED_WITHOUT_PERMISSION"]
 
 
+@pytest.mark.parametrize("many", [16, 17])
+def test_all_answers_of_one_time_are_judged_again_on_a_sending_of_that_time(many: int) -> None:
+    """No answer let it go; of seventeen that have one time all are cut."""
+    told = [clean_client(), [offer("1 h", id=f"o{n}", offer=f"o{n}") for n in range(many)]]
+    for n in (0, many - 1):
+        assert answers(told, delivered("1 h", "unknown"), of=f"o{n}") == [ALLOWED, held("EXPOSED_SINCE_REQUEST")]
+
+
 @pytest.mark.parametrize("many", [24, 25, 60])
 def test_every_scope_is_told_spoilt_once(many: int) -> None:
     """By a solicitation that is found late, and by no later one again."""
