@@ -162,11 +162,14 @@ def _learn(known: Known, fact: Fact) -> Stepped:
 
 
 def _signed_before(dossier: Dossier, fact: Fact, said: EvidenceApproved | EvidenceFiled) -> bool:
-    """Whether he may have filed or approved the same in what was cut; or others approved it since a late filing."""
+    """Whether in what was cut he may have filed or approved the same, or others approved it in time for this filing.
+
+    An accusation is also approved by who signed before it was filed.
+    """
     cut, own = dossier.forgotten, signed(said.evidence, said.by)
     if isinstance(said, EvidenceApproved):
         return may_be_among(cut.filers, said.by) and may_hold(cut.evidence, own)
-    if fact.at <= cut.approved and may_hold(cut.evidence, said.evidence):
+    if (fact.at <= cut.approved or said.supports == "solicitation") and may_hold(cut.evidence, said.evidence):
         return True
     return may_be_among(cut.approvers, said.by) and may_hold(cut.evidence, own)
 

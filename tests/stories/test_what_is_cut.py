@@ -305,6 +305,18 @@ def test_evidence_that_is_withdrawn_after_its_first_filing_was_cut() -> None:
     assert found == [ALLOWED, blocked("EVIDENCE_ABSENT")]
 
 
+@pytest.mark.parametrize("many", [47, 48])
+def test_an_accusation_finds_an_approval_that_was_cut(many: int) -> None:
+    """It has the name of a record of a standing order that somebody approved; one more such, and both were cut."""
+    orders: list[Words] = [
+        [asks(at=f"{n} min", id=f"p{n}", kind="recurring_execution"), *proven(f"p{n}", f"{n} min")] for n in range(many)
+    ]
+    accused = filed("record-p0", "solicitation", "complaint", "51 min", by="st-third", solicited_at="48 min")
+    told = [HERE, orders, asks(at="50 min"), proven(at="50 min"), accused]
+    assert answer(told, offer("1 h")) == blocked("EVIDENCE_CONTRADICTED")
+    assert ("scope.tainted", accused["id"]) in notices(told)
+
+
 @pytest.mark.parametrize(("filed_at", "approved_at"), [("25 min", "30 min"), ("26 min", "26 min")])
 def test_a_paper_that_arrives_late_finds_the_approval_that_was_cut(filed_at: str, approved_at: str) -> None:
     """It was filed for the next request before somebody approved it, or at that time."""
