@@ -12,7 +12,7 @@ from typing import Final, Literal
 from gate import notices, people, revision
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, accused_since, trim
-from gate.effects import Answer, Step
+from gate.effects import Answer, Step, noted
 from gate.evolve import Reach, asked_since, deliver, evolve, may_be_answered, since_of
 from gate.facts import (
     OF_EVIDENCE,
@@ -56,8 +56,11 @@ def step(known: Known, fact: Fact, policy: Policy, history: Sequence[Record] | N
     if policy is not known.policy and policy != known.policy:
         asked, told = policy.version, known.policy.version
         raise AssertionError(f"event `{fact.id}` is to be judged by policy `{asked}` on a register of policy `{told}`")
-    if history is not None:
-        return revision.arrive(known, fact, history)
+    stepped = _forward(known, fact) if history is None else revision.arrive(known, fact, history)
+    return stepped if isinstance(stepped, str) else noted(stepped)
+
+
+def _forward(known: Known, fact: Fact) -> Stepped:
     said, dossier = fact.said, known.dossier
     if outdated(dossier, known.register) or may_be_answered(dossier, fact):
         return HISTORY_NEEDED
@@ -79,13 +82,16 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     if _needs_history(known, fact, said):
         return HISTORY_NEEDED
     outcome = decide(known, fact, policy)
+    spoils = notices.spoilt_by(known, fact, outcome)
+    if spoils and dossier.forgotten.scopes:
+        return HISTORY_NEEDED  # Scopes that were cut are spoilt, too.
     standing = revision.standing_of(known, fact, fact, outcome)
     dossier.offers.append(standing)
     if said.mixed:
         dossier.concluded = known.register.concluding
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
-    spoilt = notices.tainted_by(known, outcome)
+    spoilt = notices.tainted_scopes(known) if spoils else ()
     trim(dossier, policy.hard_limit, known.register.concluding)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = people.to_kin(dossier, fact, Record(fact))

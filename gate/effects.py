@@ -9,6 +9,7 @@ from gate.dossier import Dossier, Standing
 from gate.facts import Fact, Instant
 from gate.history import Record
 from gate.outcome import Outcome, ScopeView
+from gate.packing import replaced
 
 
 class Answer(Struct, frozen=True):
@@ -84,6 +85,20 @@ class Step(Struct, frozen=True):
     def told(self) -> tuple[Answer | Notice | Case, ...]:
         """What is published, in this order."""
         return (*self.answers, *self.notices, *self.cases)
+
+
+def noted(step: Step) -> Step:
+    """The same with a record of what it says once and for all, and no dossier keeps.
+
+    That is of which scopes it says that they are tainted, and of which contacts that they fell into an open one.
+    """
+    if not step.notices and not step.cases:
+        return step
+    told = (
+        *(n.id for n in step.notices if n.name == "scope.tainted"),
+        *(c.id for c in step.cases if c.why == "EXPOSURE"),
+    )
+    return replaced(step, record=replaced(step.record, told=told)) if told else step
 
 
 CASE_DECISIONS: Final = 1000

@@ -1,6 +1,6 @@
 """The second tier of memory: every fact and answer of one client, read only when a fact reaches back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -26,15 +26,27 @@ def given(standing: Standing, outcome: Outcome, register: int) -> Given:
 
 
 class Record(Struct, frozen=True, array_like=True):
-    """One arrival: the fact, whom it is about (None: the client himself), how a sending was settled, the answers.
+    """One arrival: the fact, whom it is about (None: the client himself), how a sending was settled, what was said on it.
 
-    `fact` is None where an arrival elsewhere (the register) changed answers of this client.
+    `fact` is None where an arrival elsewhere (the register) changed answers of this client, or spoilt scopes of his.
     """
 
     fact: Fact | None
     of: str | None = None
     let_go: bool = False
     answers: tuple[Given, ...] = ()
+    told: tuple[str, ...] | None = ()
+    """Ids of what else was said once and for all (`gate.effects.noted`); None where that was not kept yet."""
+
+
+def told_by(records: Sequence[Record]) -> set[str]:
+    """Ids of what was said once and for all, as far as records tell."""
+    return {id for record in records for id in record.told or ()}
+
+
+def tells_all(records: Sequence[Record]) -> bool:
+    """Whether every record tells what was said on it."""
+    return all(record.told is not None for record in records)
 
 
 def standings(records: Iterable[Record]) -> dict[tuple[str, str], Given]:

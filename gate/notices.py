@@ -23,7 +23,7 @@ from gate.outcome import Outcome, view_of
 from gate.packing import replaced
 from gate.policy import Policy
 from gate.rules.territory import where_is_client
-from gate.taint import Taints, may_turn
+from gate.taint import Taints
 
 SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located))
 """What may show that a client was solicited."""
@@ -34,7 +34,16 @@ TELLING: Final = (SOLICITING | {Requested}) - {Located}
 def _notice(name: str, client: str, scope: Scope, because: str, policy: Policy) -> Notice:
     state = "open" if name == "scope.opened" else "tainted"
     view = view_of(scope.service, scope.asset, scope.opened, state, policy)
-    return Notice(name, derived_id("not", name, client, *scope.key), client, view, because)
+    return Notice(name, _id(name, client, scope), client, view, because)
+
+
+def _id(name: str, client: str, scope: Scope) -> str:
+    return derived_id("not", name, client, *scope.key)
+
+
+def spoilt_id(client: str, scope: Scope) -> str:
+    """The id of the notice that a scope is tainted."""
+    return _id("scope.tainted", client, scope)
 
 
 def notices_at(known: Known, fact: Fact, then: Known | None = None) -> tuple[Notice, ...]:
@@ -68,10 +77,10 @@ def may_spoil(dossier: Dossier, fact: Fact) -> bool:
     return type(fact.said) in OF_EVIDENCE or fact.at <= dossier.horizon
 
 
-def spoilt_scopes(known: Known) -> set[tuple[str, str]]:
-    """Source and id of all requests whose scopes are spoilt by what is known."""
+def ids_of_spoilt(known: Known) -> set[str]:
+    """Ids of the notices of all scopes that are spoilt by what is known."""
     taints = Taints(known)
-    return {s.key for s in known.dossier.scopes if taints.of(s) is not None}
+    return {spoilt_id(known.dossier.client, s) for s in known.dossier.scopes if taints.of(s) is not None}
 
 
 def _opened(known: Known, fact: Fact, then: Known) -> tuple[Notice, ...]:
@@ -101,14 +110,8 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
     `because` is what arrived and shows it; without it the solicitation itself is named.
     """
     dossier, policy = known.dossier, known.policy
-    untold = [s for s in dossier.scopes if not s.tainted]
-    if not untold:
-        return ()
-    found, taints = [], Taints(known)
-    for scope in untold:
-        spoiling = taints.of(scope)
-        if spoiling is None:
-            continue
+    found = []
+    for scope, spoiling in _newly_spoilt(known):
         scope.tainted = True
         by = because.id if because else spoiling
         found.append(_notice("scope.tainted", dossier.client, scope, by, policy))
@@ -119,16 +122,25 @@ def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, .
     return tuple(found)
 
 
-def tainted_by(known: Known, outcome: Outcome) -> tuple[Notice, ...]:
-    """What `tainted_scopes` finds where an answer is the first to say that its scope is tainted.
+def _newly_spoilt(known: Known) -> list[tuple[Scope, str]]:
+    """Scopes that are spoilt and were not said to be, each with what spoils it."""
+    untold = [s for s in known.dossier.scopes if not s.tainted]
+    if not untold:
+        return []
+    taints = Taints(known)
+    return [(scope, spoiling) for scope in untold if (spoiling := taints.of(scope)) is not None]
 
-    The register may tell only later whose tag it was, or what is in scope; a later policy prompts by another hard limit.
+
+def spoilt_by(known: Known, offer: Fact, outcome: Outcome) -> bool:
+    """Whether an answer says that its scope is tainted, and is the first to say so of some scope.
+
+    The register may tell only later whose tag it was, or what is in scope; a later policy weighs and prompts otherwise.
     """
-    if outcome.scope is None or outcome.scope.state != "tainted":
-        return ()
-    if not may_turn(known) and all(s.tainted or not s.prompts for s in known.dossier.scopes):
-        return ()
-    return tainted_scopes(known)
+    dossier = known.dossier
+    if outcome.scope is None or outcome.scope.state != "tainted" or all(s.tainted for s in dossier.scopes):
+        return False
+    now = replaced(dossier, last_offer=max(dossier.last_offer, offer.at))
+    return bool(_newly_spoilt(Known(now, known.register)))
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:

@@ -4,13 +4,13 @@ Law: LAW.md R22, R23 (never rewrite; late favourable facts count forward only). 
 Source: judging section 1 (P1, P2), sections 6 and 7.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from gate import notices, people
 from gate.chronology import effective
 from gate.concern import Leanings, leanings
 from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
-from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id
+from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id, noted
 from gate.evolve import may_be_answered
 from gate.facts import (
     OF_EVIDENCE,
@@ -25,7 +25,7 @@ from gate.facts import (
     Requested,
     Thing,
 )
-from gate.history import Given, Record, given, standings
+from gate.history import Given, Record, given, standings, tells_all, told_by
 from gate.instants import LATEST
 from gate.known import Known
 from gate.outcome import Outcome, Verdict
@@ -126,7 +126,7 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
     touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
     cases = (*step.cases, *(case for found in touched for case in found))
     dossier = _bounded(step.dossier, known.register)
-    return Step(dossier, step.record, step.answers, step.notices, cases, (), forwards), fresh
+    return noted(Step(dossier, step.record, step.answers, step.notices, cases, (), forwards)), fresh
 
 
 def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record]) -> tuple[Step, Leanings]:
@@ -137,7 +137,7 @@ def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record
     step = _Revision(known, because, history).step(since)
     leant_on = leanings(step.dossier)
     _bounded(step.dossier, known.register)
-    return step, leant_on
+    return noted(step), leant_on
 
 
 def _since(greeting: Greeting) -> Instant:
@@ -193,13 +193,11 @@ class _Revision:
         replayed = replay(old.client, arrived, register, since)
         fresh = Known(replayed.dossier, register)
         answers = self._answers(fresh, replayed.outcomes, arrived)
-        _carry(fresh.dossier, old, self._standing(answers, replayed.names))
-        if old.dropped:
-            self._mark_what_was_told(fresh, new)
+        _carry(fresh.dossier, old, self._standing(answers, replayed.names), self._told())
         cases = _late(old.client, self._because, answers)
         for answer in answers:
             cases += notices.cases_of(fresh.dossier, answer.offer, answer.outcome, answer.standing.decision)
-        spoilt = notices.tainted_scopes(fresh, self._because)
+        spoilt = notices.tainted_scopes(fresh, None if isinstance(self._because.said, Proposed) else self._because)
         own = next((r for r in new if r.of is None), Record(None))
         kept = tuple(given(a.standing, a.outcome, register.version) for a in answers)
         return Step(fresh.dossier, Record(own.fact, own.of, own.let_go, kept), tuple(answers), spoilt, cases)
@@ -256,18 +254,14 @@ class _Revision:
             return replay(self._known.dossier.client, then, register, at, at, every=True).outcomes[key]
         raise AssertionError(f"the history holds no answer `{decision}`, though it stands")
 
-    def _mark_what_was_told(self, fresh: Known, new: Sequence[Record]) -> None:
-        """For cut scopes it is not stored whether `scope.tainted` was sent; assume so unless this fact spoiled them."""
-        old, register = self._known.dossier, self._known.register
-        arrived = [r.fact for r in new if r.fact is not None]
-        newly: set[tuple[str, str]] = set()
-        if any(type(f.said) in notices.SOLICITING for f in arrived):
-            before = replay(old.client, self._history, register, LATEST + 1).dossier
-            newly = notices.spoilt_scopes(fresh) - notices.spoilt_scopes(Known(before, register))
-        kept = {s.key for s in old.scopes} | {f.key for f in arrived}
-        for scope in fresh.dossier.scopes:
-            if scope.key not in kept:
-                scope.tainted = scope.key not in newly
+    def _told(self) -> set[str]:
+        """Ids of what was said; where a record does not tell, all scopes that were cut and spoilt by then count as told."""
+        found = told_by(self._history)
+        if self._known.dossier.dropped and not tells_all(self._history):
+            client, register = self._known.dossier.client, self._known.register
+            before = replay(client, self._history, register, LATEST + 1).dossier
+            found |= notices.ids_of_spoilt(Known(before, register))
+        return found
 
     def release(self, said: Released) -> Step:
         """Let a held answer go if people may; nothing is judged anew by that."""
@@ -311,8 +305,8 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
     return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
 
 
-def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing]) -> None:
-    """What the replay cannot know: answers, and what was said already."""
+def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing], told: Set[str]) -> None:
+    """What the replay cannot know: answers, and what was said already; of scopes that were cut the history tells it."""
     dossier.offers = sorted(standing, key=lambda s: (s.at, s.source, s.id))
     dossier.last_offer = dossier.offers[-1].at if dossier.offers else NEVER
     dossier.suspended_said = old.suspended_said
@@ -320,7 +314,8 @@ def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing]) -> None
     dossier.greeted = list(old.greeted)
     said = {s.key: s.tainted for s in old.scopes}
     for scope in dossier.scopes:
-        scope.tainted = said.get(scope.key, False)
+        known = said.get(scope.key)
+        scope.tainted = notices.spoilt_id(dossier.client, scope) in told if known is None else known
 
 
 def _bounded(dossier: Dossier, register: Register) -> Dossier:

@@ -14,7 +14,7 @@ from gate.effects import Greeting
 from gate.forgotten import everything
 from gate.history import Record
 from gate.instants import LATEST
-from gate.packing import decoder, packed
+from gate.packing import decoder, packed, replaced
 
 VERSION: Final = b"\x06"
 _READ: Final = (VERSION, b"\x05", b"\x04", b"\x03", b"\x02", b"\x01")
@@ -95,7 +95,8 @@ def record_to_bytes(record: Record) -> bytes:
 
 def record_from_bytes(data: bytes | memoryview) -> Record:
     """A history record from its stored form; raises as `dossier_from_bytes` does."""
-    return _record(_body(data))
+    record = _record(_body(data))
+    return record if data[:1] == VERSION else replaced(record, told=None)
 
 
 def greeting_to_bytes(greeting: Greeting) -> bytes:

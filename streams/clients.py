@@ -103,7 +103,7 @@ class Clients:
         # Whether somebody's history had to be read to find that he is not concerned must not show.
         counts = merged or concern.among(found)
         if counts:
-            self._keep(done, *((done.record,) if done.answers else ()))
+            self._keep(done, *((done.record,) if done.answers or done.record.told else ()))
         if not merged:
             self._index.leans(client, found)
         return done.told if counts else ()

@@ -66,6 +66,7 @@ def test_every_layout_is_read(path: Path) -> None:
         records = [record_from_bytes(bytes.fromhex(r)) for r in kept["records"]]
         assert dossier.client == name.split()[-1]
         assert all(r.fact is None or r.of is not None or r.fact.client == dossier.client for r in records)
+        assert {r.told is None for r in records} == {path != CURRENT}
         if path == CURRENT:
             assert dossier_to_bytes(dossier).hex() == kept["dossier"]
             assert [record_to_bytes(r).hex() for r in records] == kept["records"]

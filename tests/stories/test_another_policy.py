@@ -20,7 +20,9 @@ from tests.stories.telling import (
     asks,
     asset,
     blocked,
+    campaign,
     clean_client,
+    complaint,
     contacted,
     delivered,
     entity,
@@ -107,6 +109,37 @@ def test_that_a_later_policy_prompts_a_request_is_said_with_the_answer() -> None
     played = play(events, policy=SHORT, then={len(events) - 1: POLICY})
     tainted = [e["data"]["scope"] for e in played.out if e["type"] == "gate61.scope.tainted.v1"]
     assert [scope["opened_at"] for scope in tainted] == ["2026-03-04T11:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "before"),
+    [
+        (
+            POLICY,
+            other("strict", close_link_percent=10.0),
+            [entity("pal", "independent", holding_percent=15), contacted(by="pal"), asks()],
+        ),
+        (
+            other("fewer", countries={k: v for k, v in POLICY.countries.items() if k != "NO"}),
+            POLICY,
+            [campaign(countries=["NO"]), located("NO", at="-2 d"), located("DE", "ip"), asks()],
+        ),
+        (
+            POLICY,
+            other("trusting", self_approving_kinds=frozenset(["complaint"])),
+            [asks(), complaint("30 min")],
+        ),
+    ],
+    ids=["who counts", "what is in scope", "what approves itself"],
+)
+def test_that_a_later_policy_finds_a_client_solicited_is_said_with_the_answer(
+    first: Policy, then: Policy, before: Words
+) -> None:
+    """Of the first scope, so that the relationship is suspended, too; once."""
+    events = in_order([HERE, before, offer("1 h"), offer("2 h", id="next", offer="next"), offer("3 h", id="last")])
+    played = play(events, policy=first, then={len(events) - 1: then})
+    told = [e["type"] for e in played.out if e["type"].startswith(("gate61.scope.tainted", "gate61.relationship"))]
+    assert told == ["gate61.scope.tainted.v1", "gate61.relationship.suspended.v1"]
 
 
 def test_sendings_that_were_cut_by_a_shorter_limit() -> None:

@@ -1,16 +1,22 @@
 """What the dossier cuts still counts: sendings, touches, papers and scopes beyond its bounds, in any order of arrival."""
 
 import pytest
+from msgspec import structs
 
+from gate.history import Record
+from state import MemoryStore
+from tests.player import play
 from tests.stories.telling import (
     ALLOWED,
     HERE,
+    REGISTER,
     Event,
     Words,
     allowed,
     answer,
     answers,
     approved,
+    arrived,
     asks,
     asset,
     blocked,
@@ -19,10 +25,12 @@ from tests.stories.telling import (
     clean_client,
     complaint,
     contacted,
+    country,
     delivered,
     entity,
     filed,
     held,
+    in_order,
     let_go,
     located,
     merged,
@@ -205,6 +213,91 @@ def test_every_scope_is_told_spoilt_once(many: int) -> None:
     assert [name for name, _ in accused].count("scope.tainted") == many
     at_once = [asks(id=f"r{n}", transaction=f"t{n}") for n in range(many)]
     assert [name for name, _ in notices(HERE, at_once, contacted("0 h"))].count("scope.tainted") == many
+
+
+MANY = 30
+
+
+def many_requests() -> list[Event]:
+    """More than a dossier keeps scopes of."""
+    return [asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}") for n in range(MANY)]
+
+
+def told_once(*told: Words, store: MemoryStore | None = None) -> bool:
+    """Whether of each scope it is said once that it is tainted, and once that the relationship is suspended."""
+    played = play(in_order(told), store)
+    assert not played.rejected, played.rejected
+    ids = [e["id"] for e in played.out if e["type"] == "gate61.scope.tainted.v1"]
+    suspended = [e for e in played.out if e["type"] == "gate61.relationship.suspended.v1"]
+    return len(ids) == len(set(ids)) == MANY and len(suspended) == 1
+
+
+LESSON = contacted(
+    "-1 h", by="blogger", content="education", promotes=[{"service": "exchange_funds", "asset": "eth"}], id="lesson"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "late"),
+    [
+        (HERE, delivered("-1 h", "unknown")),
+        (HERE, campaign()),
+        ([HERE, arrived(via="pal")], entity("pal", "affiliate", at="-2 d")),
+        ([REGISTER, campaign(countries=["CH"]), located("CH"), located("DE", "ip")], country("CH", True)),
+        ([HERE, arrived(campaign="ads")], campaign(countries=["CH"])),
+        ([REGISTER[:-1], asset("eth", technology="evm"), located(), LESSON], asset("eth", at="-2 h")),
+    ],
+    ids=["a sending", "a campaign", "who somebody is", "a country", "a campaign whose tag it was", "an asset"],
+)
+def test_whatever_arrives_late_tells_of_scopes_that_were_cut(before: Words, late: Event) -> None:
+    """Each is told spoilt once, and the first one suspends the relationship."""
+    assert told_once(before, many_requests(), late)
+    assert told_once(before, many_requests(), late, contacted("-10 h"))
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ([HERE, arrived(campaign="ads")], campaign(at="5 h", countries=["CH"])),
+        (
+            [REGISTER, campaign(countries=["CH"]), located("CH"), located("DE", "ip")],
+            country("CH", True, at="5 h"),
+        ),
+    ],
+    ids=["whose tag it was", "what is in scope"],
+)
+def test_an_answer_that_says_so_first_tells_of_scopes_that_were_cut(before: Words, then: Event) -> None:
+    """What spoils them became known in order of time, and nothing arrived of the client since."""
+    own = offer("6 h", transaction=f"t{MANY - 1}")
+    assert told_once(before, many_requests(), then, own)
+    assert told_once(before, many_requests(), then, own, offer("7 h", id="again"))
+
+
+def test_of_a_scope_that_was_cut_and_is_kept_again_it_is_told_that_it_is_spoilt() -> None:
+    """Its papers were filed late."""
+    assert told_once(HERE, many_requests(), proven("r0", "2 h"), contacted("-1 d"))
+
+
+def test_a_scope_that_was_cut_is_not_told_spoilt_again() -> None:
+    """What spoilt it was withdrawn, and something else spoils it."""
+    withdrawn = [complaint("2 h"), approved("complaint", "3 h"), retracted("complaint", "4 h")]
+    assert told_once(HERE, many_requests(), withdrawn, contacted("-1 d"))
+
+
+class Older(MemoryStore):
+    """A store whose records do not say what was told."""
+
+    def history(self, client: str) -> list[Record]:
+        """See `Store`."""
+        return [structs.replace(record, told=None) for record in super().history(client)]
+
+
+def test_of_records_that_do_not_say_what_was_told_all_that_was_spoilt_counts_as_told() -> None:
+    """What a client's event spoils is told, and not again with the next one."""
+    assert told_once(HERE, many_requests(), contacted("-1 d"), contacted("-2 d"), contacted("-12 h"), store=Older())
+    assert told_once(HERE, many_requests(), delivered("-1 h", "unknown"), contacted("-2 d"), store=Older())
+    before = contacted("-2 d"), many_requests()
+    assert told_once(HERE, *before, contacted("-1 d"), proven("r0", "2 h"), contacted("-3 d"), store=Older())
 
 
 @pytest.mark.parametrize("by", ["affiliate", "firm"])
