@@ -14,6 +14,7 @@ from gate.facts import (
     Fact,
     Instant,
     Located,
+    Narrowed,
     Referred,
     Requested,
 )
@@ -25,8 +26,8 @@ from gate.policy import Policy
 from gate.rules.territory import where_is_client
 from gate.taint import Taints
 
-SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located))
-"""What may show that a client was solicited."""
+SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located, Narrowed))
+"""What may show that a client was solicited; a narrowing where it leaves more than the one before it."""
 TELLING: Final = (SOLICITING | {Requested}) - {Located}
 """What can be followed by notices, cases or deadlines of its own; a location only where the client was not before."""
 
@@ -70,11 +71,11 @@ def _solicits(dossier: Dossier, fact: Fact) -> bool:
 def may_spoil(dossier: Dossier, fact: Fact) -> bool:
     """Whether a solicitation may count from before something that is known already, and spoil a scope of then.
 
-    Evidence reaches back; where the client was, counts only if he was not known to have been there.
+    Evidence and narrowings reach back; where the client was, counts only if he was not known to have been there.
     """
     if isinstance(fact.said, Located) or not _solicits(dossier, fact):
         return False
-    return type(fact.said) in OF_EVIDENCE or fact.at <= dossier.horizon
+    return type(fact.said) in OF_EVIDENCE or isinstance(fact.said, Narrowed) or fact.at <= dossier.horizon
 
 
 def ids_of_spoilt(known: Known) -> set[str]:

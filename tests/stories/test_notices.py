@@ -211,6 +211,20 @@ def test_a_late_fact_taints_with_the_answer() -> None:
     ]
 
 
+def test_an_exposure_that_counts_again_taints() -> None:
+    """Two people had left nothing of it before he asked, and leave all of it later; the answer says no more then."""
+    nothing, all_of_it = narrowed("ads", at="-2 d"), narrowed("ads", [{}], at="1 h")
+    told = [campaign(), HERE, nothing, asks(), proven()]
+    spoilt = [("scope.tainted", all_of_it["id"]), ("relationship.suspended", all_of_it["id"])]
+    assert notices(told) == [OPENED]
+    assert notices(told, all_of_it) == [OPENED, *spoilt]
+    assert notices(told, all_of_it, offer(), question("3 h")) == [OPENED, *spoilt]
+    assert answer(told, all_of_it, offer()) == blocked("CAMPAIGN_EXPOSURE")
+    many = [asks(at=f"{n} min", id=f"r{n}", transaction=f"t{n}") for n in range(30)]
+    found = [name for name, _ in notices(campaign(), HERE, nothing, many, all_of_it)]
+    assert (found.count("scope.tainted"), found.count("relationship.suspended")) == (30, 1)
+
+
 def test_an_accusation_that_was_approved_already_taints_at_once() -> None:
     """The approval arrived before the paper."""
     paper = complaint(at="1 h")
