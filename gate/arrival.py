@@ -12,7 +12,7 @@ from typing import Final, Literal
 from gate import notices, people, revision
 from gate.decision import decide
 from gate.dossier import BEFORE_EVERYTHING, Dossier, accused_since, trim
-from gate.effects import Answer, Step, noted
+from gate.effects import Answer, Deadline, Notice, Step, noted
 from gate.evolve import Reach, asked_since, deliver, evolve, may_be_answered, since_of
 from gate.facts import (
     OF_EVIDENCE,
@@ -158,13 +158,15 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     record = Record(fact)
     forwards = people.to_kin(dossier, fact, record) if dossier.greeted else ()
     kind = type(said)
-    if kind in _GROWING:
+    cases = alone
+    told: tuple[Notice, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    if kind in notices.TELLING or elsewhere:
+        cases += notices.cases_at(known, fact)
+        told, deadlines = notices.notices_at(known, fact), notices.deadlines_at(fact, policy)
+    if kind in _GROWING:  # Only now: the scope of a late request may be cut at once.
         trim(dossier, policy.hard_limit, known.register.concluding)
-    if kind not in notices.TELLING and not elsewhere:
-        return Step(dossier, record, cases=alone, forwards=forwards)
-    cases = alone + notices.cases_at(known, fact)
-    told = notices.notices_at(known, fact)
-    return Step(dossier, record, (), told, cases, notices.deadlines_at(fact, policy), forwards)
+    return Step(dossier, record, (), told, cases, deadlines, forwards)
 
 
 def _signed_before(dossier: Dossier, fact: Fact, said: EvidenceApproved | EvidenceFiled) -> bool:

@@ -300,6 +300,16 @@ def test_of_records_that_do_not_say_what_was_told_all_that_was_spoilt_counts_as_
     assert told_once(HERE, *before, contacted("-1 d"), proven("r0", "2 h"), contacted("-3 d"), store=Older())
 
 
+@pytest.mark.parametrize("many", [23, 24, 30])
+def test_a_late_request_whose_scope_is_cut_at_once_opens_it(many: int) -> None:
+    """Or, prompted, spoils it."""
+    told = [HERE, busy(0, many)]
+    late = asks(at=f"{many - 1} min - 1 s", id="late", transaction="late")
+    assert notices(told, late)[many:] == [("scope.opened", "late")]
+    prompted = asks(at=f"{many - 1} min - 1 s", id="late", transaction="late", in_reply_to="news")
+    assert notices(told, prompted)[many:] == [("scope.tainted", "late")]
+
+
 @pytest.mark.parametrize("by", ["affiliate", "firm"])
 def test_of_many_touches_an_answer_given_again_names_the_earliest_and_the_latest(by: str) -> None:
     """Four on each side of the request, though a late fact made it look at all of them."""
