@@ -226,6 +226,7 @@ def _is_later(reached: Reached, at: Instant) -> bool:
         any(s.let_go and s.let_go.at > at for s in reached.sent.values())
         or any(i.at > at for there in reached.indicators.values() for i in there)
         or any(span.entries[-1].at > at for span in reached.touches.values() if span.entries)
+        or any(single.touch.at > at for single in reached.singles)
     )
 
 

@@ -291,6 +291,14 @@ def test_a_contact_that_reached_an_open_scope_is_looked_at() -> None:
     assert cases(told, referred(at="1 h", by="affiliate")) == []
 
 
+@pytest.mark.parametrize("narrowed_at", ["50 min", "2 h"])
+def test_a_contact_that_people_narrowed_is_an_exposure_of_a_late_request(narrowed_at: str) -> None:
+    """As in order of time; whatever they left of it, a person is to look."""
+    mail, left = contacted(at="1 h", id="mail"), narrowed("mail", at=narrowed_at)
+    assert cases(HERE, asks(), mail, left) == ["EXPOSURE"]
+    assert cases(HERE, question("-2 d"), mail, left, asks()) == ["EXPOSURE"]
+
+
 def test_who_reached_an_open_scope_does_not_matter_for_the_case() -> None:
     """The register may say only later whose agent somebody is: a person is to look, also where nothing is held."""
     told = [*clean_client(), entity("blogger", "independent", at="-1 d")]
