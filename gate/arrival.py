@@ -152,6 +152,8 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
     if dossier.forgotten.scopes and (elsewhere or notices.may_spoil(dossier, fact)):
         return HISTORY_NEEDED  # A scope that was cut.
+    if isinstance(said, Requested) and uncertain(dossier, known.register):
+        return HISTORY_NEEDED  # What solicited him before may have been cut.
     alone = people.same_person(dossier, fact)
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED

@@ -114,6 +114,16 @@ def test_a_promoter_who_was_registered_for_a_while() -> None:
     assert ("scope.tainted", "asked-anna") in notices(told)
 
 
+@pytest.mark.parametrize("many", [8, 20])
+def test_who_was_an_affiliate_for_a_while_spoils_a_request_when_it_arrives(many: int) -> None:
+    """Of many touches it is one in the middle that counts, and no offer is asked about."""
+    affiliate = [entity("pal", "affiliate", at="-23 d"), entity("pal", "independent", at="-20 d - 1 s")]
+    touches = [arrived(f"-{22 + many // 2 - n} d", via="pal", id=f"touch-{n}") for n in range(many)]
+    told = [HERE, entity("pal", "independent", at="-100 d"), affiliate, touches, asks()]
+    assert ("scope.tainted", "asked-anna") in notices(told)
+    assert ("relationship.suspended", "asked-anna") in notices(told)
+
+
 @pytest.mark.parametrize(
     ("many", "code"),
     [
