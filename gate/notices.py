@@ -18,7 +18,7 @@ from gate.facts import (
     Referred,
     Requested,
 )
-from gate.history import Record
+from gate.history import Record, tells_all, told_by
 from gate.known import Known
 from gate.outcome import Outcome, view_of
 from gate.packing import replaced
@@ -199,16 +199,18 @@ def exposure(dossier: Dossier, fact: Fact, policy: Policy) -> tuple[Case, ...]:
 
 
 def exposures_before(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:
-    """The cases of contacts that had arrived before the request whose scope they fell into."""
+    """The cases of contacts that had arrived before the request whose scope they fell into, and were not told yet."""
     if not opens_scope(fact):
         return ()
     policy = known.policy
     end = fact.at + policy.hard_limit
-    others = [s for s in known.dossier.scopes if s.key != fact.key]
     contacts = [r.fact for r in history if r.fact is not None and isinstance(r.fact.said, Contacted)]
     touched = [f for f in contacts if fact.at < f.at < end]
-    new = [f for f in touched if not _is_open(others, f.at, policy)]
-    return tuple(case for f in new for case in exposure(known.dossier, f, policy))
+    if not tells_all(history):
+        others = [s for s in known.dossier.scopes if s.key != fact.key]
+        touched = [f for f in touched if not _is_open(others, f.at, policy)]
+    told = told_by(history)
+    return tuple(case for f in touched for case in exposure(known.dossier, f, policy) if case.id not in told)
 
 
 def _is_open(scopes: Sequence[Scope], at: Instant, policy: Policy) -> bool:

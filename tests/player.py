@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from gate.history import Record
 from gate.policy import Policy
 from state import MemoryStore, RegisterStore
@@ -49,6 +51,14 @@ class Watched(MemoryStore):
         """See `Store`."""
         self.asked += 1
         return super().history(client)
+
+
+class Older(MemoryStore):
+    """A store whose records do not say what else was told on them, as those of an older program."""
+
+    def history(self, client: str) -> list[Record]:
+        """See `Store`."""
+        return [structs.replace(record, told=None) for record in super().history(client)]
 
 
 def lines_of(gate: Gate, line: bytes) -> tuple[Rejected | None, list[bytes]]:

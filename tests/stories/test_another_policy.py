@@ -9,7 +9,7 @@ from gate.policy import DAY, HOUR, Policy
 from gate.register import Register
 from state import MemoryStore
 from streams.policy_file import DEFAULT, parse
-from tests.player import POLICY, Watched, play
+from tests.player import POLICY, Older, Watched, play
 from tests.stories.telling import (
     HERE,
     REGISTER,
@@ -140,6 +140,15 @@ def test_that_a_later_policy_finds_a_client_solicited_is_said_with_the_answer(
     played = play(events, policy=first, then={len(events) - 1: then})
     told = [e["type"] for e in played.out if e["type"].startswith(("gate61.scope.tainted", "gate61.relationship"))]
     assert told == ["gate61.scope.tainted.v1", "gate61.relationship.suspended.v1"]
+
+
+@pytest.mark.parametrize(("first", "then"), [(SHORT, LONG), (LONG, SHORT), (SHORT, SHORT), (LONG, LONG)])
+def test_a_contact_is_an_exposure_once_whatever_limits_follow_one_another(first: Policy, then: Policy) -> None:
+    """Of the scope that was open by the limit of then, or of one whose request arrived later."""
+    events = in_order([HERE, question("-1 d"), asks(), contacted("40 h"), asks(at="36 h", id="late", transaction="t2")])
+    for store in (MemoryStore(), Older()) if first == then else (MemoryStore(),):
+        out = play(events, store, policy=first, then={len(events): then}).out
+        assert [e["data"]["why"] for e in out if e["type"] == "gate61.case.opened.v1"] == ["EXPOSURE"]
 
 
 def test_sendings_that_were_cut_by_a_shorter_limit() -> None:

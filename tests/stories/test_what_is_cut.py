@@ -1,11 +1,9 @@
 """What the dossier cuts still counts: sendings, touches, papers and scopes beyond its bounds, in any order of arrival."""
 
 import pytest
-from msgspec import structs
 
-from gate.history import Record
 from state import MemoryStore
-from tests.player import play
+from tests.player import Older, play
 from tests.stories.telling import (
     ALLOWED,
     HERE,
@@ -292,14 +290,6 @@ def test_a_scope_that_was_cut_is_not_told_spoilt_again() -> None:
     """What spoilt it was withdrawn, and something else spoils it."""
     withdrawn = [complaint("2 h"), approved("complaint", "3 h"), retracted("complaint", "4 h")]
     assert told_once(HERE, many_requests(), withdrawn, contacted("-1 d"))
-
-
-class Older(MemoryStore):
-    """A store whose records do not say what was told."""
-
-    def history(self, client: str) -> list[Record]:
-        """See `Store`."""
-        return [structs.replace(record, told=None) for record in super().history(client)]
 
 
 def test_of_records_that_do_not_say_what_was_told_all_that_was_spoilt_counts_as_told() -> None:
