@@ -58,10 +58,13 @@ def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]
 
 
 def belonging(offers: Iterable[Standing], offer: str, at: Instant) -> list[Standing]:
-    """The latest proposals with that offer id that are not later: a sending belongs to them (judging section 5)."""
+    """The latest proposals with that offer id that are not later: a sending belongs to them (judging section 5).
+
+    By source and id, as dossier and history keep them in orders of their own.
+    """
     so_far = [o for o in offers if o.offer == offer and o.at <= at]
     latest = max((o.at for o in so_far), default=0)
-    return [o for o in so_far if o.at == latest]
+    return sorted((o for o in so_far if o.at == latest), key=lambda o: o.event)
 
 
 def was_let_go(belongs: list[Standing], at: Instant) -> bool:

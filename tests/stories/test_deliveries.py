@@ -206,3 +206,13 @@ def test_the_new_answer_comes_first() -> None:
     late = offer("0 h", by="sister", id="p2", offer="x")
     answered = [e["data"] for e in tell(told, late).out if e["type"] == "gate61.offer.decided.v1"]
     assert [a["event"]["id"] for a in answered] == ["p1", "a", "p2", "a"]
+
+
+def test_a_case_of_several_proposals_is_the_same_whichever_way_it_is_found() -> None:
+    """Where a late fact had them judged again the dossier holds them in another order; the ids of a case must not."""
+    told = [clean_client(), offer(id="z", offer="x", transaction="another"), offer(id="a", offer="x")]
+    found = []
+    for late in ([], located("AT", "ip", "1 h")):
+        out = tell(told, late, delivered("3 h", "x")).out
+        found += [e["data"] for e in out if e["data"].get("why") == "DELIVERED_WITHOUT_PERMISSION"]
+    assert len(found) == 2 and found[0] == found[1]
