@@ -80,6 +80,10 @@ class Audience:
         """`parts` are those of each country."""
         self._parts = parts
 
+    def each_strong(self) -> Iterable[Version]:
+        """Of promoters who count, one after the other: who wants the first of many makes no list of them."""
+        return _together([part.strong for part in self._parts])
+
     def until(self, at: Instant, many: int | None) -> tuple[list[Version], list[Version], list[Version]]:
         """Strong, unknown and weak ones that began by then: of each the earliest, so `many` (None: all)."""
         return (
@@ -262,6 +266,11 @@ class Register:
         if not found and versions and versions[0].at <= at:
             found = [v for v in versions if v.at == versions[0].at]
         return tuple(v.said.by for v in found if isinstance(v.said, CampaignStarted))
+
+    def tag_begins(self, campaign: str) -> Instant | None:
+        """Since when it is known whose tag it is: also what came by it earlier; None while nobody registered it."""
+        versions = self._campaigns.get(campaign)
+        return versions[0].at if versions else None
 
     def audience(self, countries: tuple[str, ...]) -> "Audience":
         """What addresses somebody located in these countries; a version is weak only if it is for all of them."""

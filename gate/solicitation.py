@@ -58,13 +58,6 @@ def _rows(
 ) -> Iterator[Spoken]:
     if reached.touches:
         yield from _personal(reached, register, scope, at, every)
-    yield from beside_touches(reached, register, scope, thing, at, every)
-
-
-def beside_touches(
-    reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant, every: bool
-) -> Iterator[Spoken]:
-    """All that speaks against the scope, except touches that nobody narrowed."""
     if reached.singles:
         yield from _narrowed(reached, register, scope, thing, at)
     countries = tuple(sorted(c for c in reached.countries if register.in_scope(c, at)))
@@ -216,13 +209,28 @@ def _approves_itself(filing: Filing, policy: Policy) -> bool:
     return filing.kind in policy.self_approving_kinds or filing.by in policy.self_approving_filers
 
 
+def still_left(reached: Reached, names: Iterable[str], thing: Thing) -> bool:
+    """Whether an exposure counts for a thing that was asked for, after what two people left of it."""
+    return _left_to_any(reached, names, (thing,))
+
+
+def first_strong(reached: Reached, register: Register, countries: tuple[str, ...], thing: Thing) -> Version | None:
+    """The first campaign for these countries that counts, and still does for a thing that was asked for; None: there is none."""
+    strong = register.audience(countries).each_strong()
+    return next((v for v in strong if still_left(reached, (v.campaign, v.id), thing)), None)
+
+
 def _still_counts(reached: Reached, names: Iterable[str], scope: Scope, thing: Thing) -> bool:
     """Whether an exposure counts for the thing offered or asked for, after what two people left of it."""
+    return _left_to_any(reached, names, (thing, scope.thing))
+
+
+def _left_to_any(reached: Reached, names: Iterable[str], things: Collection[Thing]) -> bool:
     narrowings = [reached.narrowings[n] for n in names if n in reached.narrowings]
     if not narrowings:
         return True
     latest = max(n.at for n in narrowings)
-    return any(_leaves(n, thing) or _leaves(n, scope.thing) for n in narrowings if n.at == latest)
+    return any(_leaves(n, thing) for n in narrowings if n.at == latest for thing in things)
 
 
 def _leaves(narrowing: Narrowing, thing: Thing) -> bool:

@@ -27,6 +27,7 @@ from tests.stories.telling import (
     filed,
     in_order,
     located,
+    narrowed,
     offer,
     question,
     record,
@@ -221,6 +222,28 @@ def _campaigns(many: int) -> list[Event]:
     return in_order((HERE, asks(), *(event for pair in pairs for event in pair)))
 
 
+def _visits(many: int) -> list[Event]:
+    """A visit by a tag that nobody registered, a request, a visit by another, ..."""
+    pairs = (
+        (arrived(f"{2 * n} s", id=f"visit-{n}", campaign=f"tag-{n}"), asks(at=f"{2 * n + 1} s", id=f"asked-{n}"))
+        for n in range(many)
+    )
+    return in_order((HERE, *(event for pair in pairs for event in pair)))
+
+
+def _narrowed_letters(many: int) -> list[Event]:
+    """A letter of whom nobody knows, that people narrow, a request, ..."""
+    rounds = (
+        (
+            contacted(f"{3 * n} s", "somebody", id=f"letter-{n}"),
+            narrowed(f"letter-{n}", at=f"{3 * n + 1} s"),
+            asks(at=f"{3 * n + 2} s", id=f"asked-{n}"),
+        )
+        for n in range(many)
+    )
+    return in_order((HERE, *(event for each in rounds for event in each)))
+
+
 def _took(events: list[Event], late: Event) -> float:
     gate = Gate(POLICY, MemoryStore())
     for event in events:
@@ -243,6 +266,8 @@ REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
         (lambda n: _letters(n, "affiliate"), REACHES_BACK),
         (lambda n: _letters(n, "blogger"), REACHES_BACK),
         (_campaigns, located("FR", at="-1 d")),
+        (_visits, REACHES_BACK),
+        (_narrowed_letters, REACHES_BACK),
         (_seconds_of_all, REACHES_BACK),
         (_seconds_of_all, located("FR", at="-1 d")),
     ],
@@ -254,6 +279,8 @@ REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
         "letters",
         "a blogger's",
         "campaigns",
+        "tags that nobody registered",
+        "letters that people narrowed",
         "asked and sent in one second",
         "asked and sent in one second, moved",
     ],
