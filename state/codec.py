@@ -34,7 +34,7 @@ COMPRESSED: Final = b"\xff"
 LONGEST_GREETING: Final = 8_000_000
 """Bytes of a message that its topic takes, with room for a key and what Kafka adds (`streams.topics`)."""
 LAYOUTS: Final = range(1, 32)
-"""Numbers of layouts, of this program and of those to come; nothing else that bytes may be begins so."""
+"""Numbers of layouts, of this program and of those to come; but for `state.messages.PART` nothing else begins so."""
 _encode: Final = msgspec.msgpack.Encoder().encode
 _dossier, _record, _greeting = decoder(Dossier), decoder(Record), decoder(Greeting)
 
@@ -100,16 +100,13 @@ def record_from_bytes(data: bytes | memoryview) -> Record:
 
 
 def greeting_to_bytes(greeting: Greeting) -> bytes:
-    """A message between merged clients as it travels.
-
-    It is never several: each would be judged by itself on account of one fact, and give answers with one id.
-    """
+    """A message between merged clients as a whole, compressed where its topic would not take it otherwise."""
     said = VERSION + _encode(packed(greeting))
     return said if len(said) < LONGEST_GREETING else COMPRESSED + compress(said)
 
 
 def greeting_from_bytes(data: bytes | memoryview) -> Greeting:
-    """A message between merged clients; raises `UnknownLayout` or `ValueError` for anything else."""
+    """A message between merged clients as a whole; raises `UnknownLayout` or `ValueError` for anything else."""
     return _greeting(_body(_unpacked(data[1:]) if data[:1] == COMPRESSED else data))
 
 

@@ -42,5 +42,8 @@ WALK: Final = "walk"
 """The offset of the register's record behind which clients are still to be reopened; -1 for none."""
 LEARNT: Final = "learnt"
 """How far the logs were applied when the register changed last."""
+PARTS: Final = "parts "
+"""Before the digest of a message between merged clients that comes in parts: which came, one byte each, or no bytes once it
+is judged. Behind that the number of a part: its bytes, until then."""
 WEEK_OF_IDS: Final = "week"
 """The week since 1970 by which ids are kept now."""

@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from gate.facts import OF_REGISTER, Instant
 from gate.instants import text
-from state.codec import UnknownLayout, greeting_from_bytes
+from state.codec import UnknownLayout
+from state.messages import message_from_bytes
 from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Note
 from streams.kafka_record import KeptHeaders, partition_of, read_record
 from streams.policy_file import PolicyRefused, parse
@@ -109,7 +110,7 @@ def _policy_refused(data: bytes) -> Rejected | None:
 
 def _message_refused(data: bytes) -> Rejected | None:
     try:
-        greeting_from_bytes(data)
+        message_from_bytes(data)
     except (UnknownLayout, ValueError) as error:
         return Rejected("BAD_FIELD", f"it is no message between merged clients: {error}"[:_BETWEEN_LIMIT])
     return None

@@ -11,12 +11,14 @@ from gate.effects import Greeting
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
+from state.messages import Part
 from streams.clients import Clients, Effect
 from streams.closings import Closings
 from streams.logs.following import Followed
 from streams.logs.merge import Arrival, Log
 from streams.wire import Read, Rejected, reused
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output
+from streams.worker.parts import Parts
 from streams.worker.progress import Progress
 from streams.worker.reopening import HistoryStore, Reopening
 from streams.worker.repeated import Repeated
@@ -48,6 +50,7 @@ class Judging:
         self._store = store
         self._repeated = repeated
         self._telling = telling
+        self._parts = Parts(store)
         self._counts = counts
         self._clients = self._clients_by(policy, Closings(progress.closed, progress.former))
         if progress.walked >= 0:
@@ -115,9 +118,13 @@ class Judging:
         self._reject(event, arrival, outputs)
 
     def _greet(self, arrival: Arrival, outputs: list[Output]) -> None:
-        """A message from a merged client."""
+        """A message from a merged client; of one in parts nothing follows before the last is there."""
         self._progress.between = arrival.offset + 1
         greeting = arrival.event
+        if isinstance(greeting, Part):
+            greeting = self._parts.joined(greeting)
+            if greeting is None:
+                return
         if isinstance(greeting, Rejected):
             self._reject(greeting, arrival, outputs)
             return

@@ -11,7 +11,7 @@ from gate.facts import Instant
 from gate.outcome import Verdict
 from gate.packing import decoder_of_many, packed
 from gate.policy import Policy
-from state.codec import greeting_to_bytes
+from state.messages import message_to_records
 from streams.clients import Effect
 from streams.kafka_record import STRUCTURED, KeptHeaders, partition_of
 from streams.publish import line_of
@@ -91,7 +91,8 @@ def outputs_of(effects: Iterable[Effect], origin: Origin, recorded: Instant, pol
                 yield _told(CASES, effect.client, line_of(effect, recorded, policy), origin)
             case Greeting():
                 key = effect.to.encode()
-                yield Output(BETWEEN, partition_of(key, origin.partitions), key, greeting_to_bytes(effect))
+                to = partition_of(key, origin.partitions)
+                yield from (Output(BETWEEN, to, key, value) for value in message_to_records(effect))
 
 
 def answer(line: bytes, client: str, verdict: Verdict, origin: Origin, policy: Policy) -> Iterable[Output]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from gate.effects import Greeting
 from gate.facts import Instant
 from gate.policy import Policy
-from state.codec import greeting_from_bytes
+from state.messages import Part
 from streams.kafka_record import read_record
 from streams.logs.following import Followed
 from streams.logs.lost import other_record
@@ -25,6 +25,7 @@ from streams.wire import Read, Rejected, understood
 from streams.worker.belonging import same_kafka
 from streams.worker.judging import Judging
 from streams.worker.outputs import Output, outbox_from_bytes, outbox_to_bytes
+from streams.worker.parts import understood as understood_between
 from streams.worker.pins import Pin, reached
 from streams.worker.progress import Came, Place, Progress, another
 from streams.worker.repeated import IdStore, Repeated
@@ -180,7 +181,8 @@ class Partition:
         for log in (Log.POLICY, Log.REGISTER):
             merge.add(*self._followed.since(log, merge.read[log]), log)
         events = [said for a in arrivals if (said := understood(a.event)) is not None]
-        self._asked = [e.fact.client for e in events] + [a.event.to for a in messages if isinstance(a.event, Greeting)]
+        greeted = [a.event.to for a in messages if isinstance(a.event, Greeting | Part)]
+        self._asked = [e.fact.client for e in events] + greeted
         self._ids = [e.key for e in events]
         self._repeated.begin(events)
 
@@ -197,9 +199,9 @@ class Partition:
         at = self._clamped[log] = max(appended(record), self._clamped[log])
         return Arrival(at, log, record.offset, record, self._understood(log, record, at))
 
-    def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting:
+    def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting | Part:
         if log is Log.BETWEEN:
-            return _greeting(record)
+            return understood_between(record.value)
         place = self.number, self._partitions
         return read_record(record.value, record.key, record.headers, place, at, self._opened.policy.clock_tolerance)
 
@@ -389,11 +391,3 @@ def _mark(outbox: bytes) -> bytes:
 def _waits_for_all(arrival: Arrival) -> bool:
     """Whether it waits until everybody is reopened behind the change of the register before it, so that the order holds."""
     return arrival.log is Log.REGISTER or arrival.log is Log.POLICY
-
-
-def _greeting(record: Any) -> Greeting | Rejected:
-    """What a merged client tells; raises `UnknownLayout`: what a newer worker says may forbid offers, and waits for one."""
-    try:
-        return greeting_from_bytes(record.value or b"")
-    except ValueError as error:
-        return Rejected("BAD_FIELD", f"no message between clients: {error}")

@@ -16,7 +16,7 @@ from streams.connection import said
 from streams.faults import fault
 from streams.logs.merge import Log
 from streams.logs.standing import Standing
-from streams.topics import Names
+from streams.topics import Names, topics
 from streams.worker.contracts import Answered, Bounds, Fetched
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
 from streams.worker.pins import Unknown, must_be_there
@@ -31,6 +31,8 @@ FOLLOWED = {Log.POLICY: TopicPartition("policy", 0), Log.REGISTER: TopicPartitio
 
 LONGEST = 60
 """How slow something may be, in turns of the event loop; who waits for quiet waits longer."""
+OF_KAFKA = 1024
+"""Bytes that Kafka adds to one record at most, its batch's among them."""
 KINDS = ("crash", "crash after", "fail", "fail after", "slow")
 
 
@@ -57,6 +59,12 @@ class Record(NamedTuple):
     leader_epoch: int = 0
 
 
+def _size(key: bytes | None, value: bytes | None, headers: Any) -> int:
+    """Bytes of a record in a batch by itself, which Kafka adds some to."""
+    said = sum(len(name) + len(held or b"") for name, held in headers)
+    return OF_KAFKA + len(key or b"") + len(value or b"") + said
+
+
 class World:
     """Logs, one Redis, one clock, and what goes wrong."""
 
@@ -81,7 +89,7 @@ class World:
         """By number of effect: what goes wrong there; instead of chance."""
 
     def append(self, topic: int, partition: int, key: bytes | None, value: bytes | None, headers: Any = ()) -> None:
-        """A broker appends and says when.
+        """A broker appends and says when; what is larger than the topic takes it refuses, however often it is sent.
 
         A message between clients is appended a millisecond or more after what it follows from was read (see `Source`).
         """
@@ -89,6 +97,8 @@ class World:
             self.clock += 1000
         log = self.logs.setdefault((topic, partition), [])
         name = Names._fields[topic]
+        if _size(key, value, headers) > topics()[topic].largest:
+            raise Trouble(f"`{name}` takes no record of {_size(key, value, headers)} bytes")
         at = self.clock - self.behind.get(topic, 0)
         log.append(Record(name, partition, len(log), at // 1000, key, value, tuple(headers), leader_epoch=self.epoch))
 
