@@ -26,6 +26,8 @@ GOVERNED: Final = "governed"
 """When the last applied policy was appended."""
 IN: Final = "-in"
 """Put behind one of these four names: the offset after that record, and the epoch of the leader that appended it."""
+OF_RULES: Final = (POLICY, f"{GOVERNED}{IN}", GOVERNED, REGISTER, f"{TOLD}{IN}", TOLD)
+"""All that says by what of the register and of policies state was made."""
 KAFKA: Final = "kafka"
 """The id of the Kafka cluster that the logs are of."""
 RECORDED: Final = "recorded"

@@ -11,7 +11,7 @@ from gate.facts import Instant
 from gate.history import Record
 from gate.policy import SECOND
 from state.codec import record_from_bytes
-from state.notes import KAFKA, LOOKED, PARTITIONS, RECORDED
+from state.notes import KAFKA, LOOKED, OF_RULES, PARTITIONS, RECORDED
 from state.redis_errors import unnamed
 from state.redis_look import StateLost, all_done, all_records, looked_to, tag
 from state.redis_servers import AsyncServers
@@ -29,6 +29,12 @@ class Place(NamedTuple):
     """Over how many partitions clients were spread when its state was made."""
     kafka: bytes | None
     """The id of the Kafka cluster that its state was made from, where that is noted."""
+    of_rules: Mapping[str, bytes] = {}
+    """What is noted of the register and policies that its state was made by."""
+
+    def noted(self, name: str) -> bytes | None:
+        """One of these notes."""
+        return self.of_rules.get(name)
 
 
 class Remembered(NamedTuple):
@@ -117,12 +123,13 @@ class RedisReader:
 async def _places(server: Any, tags: Iterable[str]) -> list[Place]:
     asked = server.pipeline(transaction=False)
     for at in tags:
-        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED, KAFKA))
+        asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED, KAFKA, *OF_RULES))
     with unnamed():
         found = await asked.execute()
     places = []
     for next_, notes in zip(*[iter(found)] * 2, strict=True):
-        *numbers, kafka = notes
+        *numbers, kafka = notes[: -len(OF_RULES)]
         to, recorded, spread, looked = (int(v) if v else None for v in (next_, *numbers))
-        places.append(Place(looked_to(to, looked), recorded, spread, kafka))
+        of_rules = {name: value for name, value in zip(OF_RULES, notes[-len(OF_RULES) :], strict=True) if value}
+        places.append(Place(looked_to(to, looked), recorded, spread, kafka, of_rules))
     return places

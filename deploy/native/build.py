@@ -42,7 +42,7 @@ COMPILED = (
     *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
     *(
         f"streams/worker/{name}"
-        for name in ("judging", "partition", "pins", "progress", "reopening", "repeated", "telling")
+        for name in ("applied", "judging", "partition", "pins", "progress", "reopening", "repeated", "telling")
     ),
 )
 _IMPORTS = "from typing import Any, Optional\n\nfrom mypy_extensions import mypyc_attr\n"

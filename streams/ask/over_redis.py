@@ -21,7 +21,7 @@ from gate.policy import Policy
 from gate.register import Register
 from state import redis_errors
 from state.codec import UnknownLayout
-from state.notes import LOOKED, RECORDED, REGISTER, WALK
+from state.notes import LOOKED, POLICY, RECORDED, REGISTER, WALK
 from state.redis_look import StateLost, looked_to
 from state.redis_reader import Held, RedisReader, Remembered
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions, require_clock
@@ -34,8 +34,10 @@ AT_ONCE: Final = 100
 """Clients whose dossiers one transaction reads."""
 HISTORIES_AT_ONCE: Final = 10
 """Of histories fewer: each may be long."""
-_NOTES: Final = (RECORDED, REGISTER, WALK, LOOKED)
-"""What a worker notes of a partition: the last recorded time, the register's next offset, what it is walking behind."""
+_NOTES: Final = (RECORDED, POLICY, REGISTER, WALK, LOOKED)
+"""What a worker notes of a partition: the last recorded time, how far policies and the register are applied, what it is
+walking behind."""
+_RULES: Final = {POLICY: Log.POLICY, REGISTER: Log.REGISTER}
 
 
 class OverRedis:
@@ -142,6 +144,12 @@ class OverRedis:
         looked = looked_to(held.next, held.notes.get(LOOKED))
         if (looked or 0) < before:
             raise Unreadable(f"partition {number} went back: Redis lost its last seconds; check Redis and the worker")
+        read = self._stream.followed.read
+        if any(held.notes.get(name, 0) > read[log] for name, log in _RULES.items()):
+            raise Unreadable(
+                f"partition {number} was judged by more of the register or of policies than is read here yet: ask again; if "
+                "that lasts, see `gate61 doctor`"
+            )
         if self._stream.behind(number, looked) > self._lag:
             raise Unreadable(f"partition {number} has been too far behind the stream: check its worker")
         return held

@@ -4,9 +4,9 @@ The ask service has no group and commits nothing. While it cannot tell, question
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -22,11 +22,14 @@ from streams.connection import let_go, said
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost
+from streams.logs.merge import Log
 from streams.logs.standing import Standing
 from streams.settings import Settings, shown
 from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock, ahead
+from streams.worker.applied import OF_RULES, same_rules
 from streams.worker.belonging import OtherPartitions, kafka_alike, spread_alike
+from streams.worker.progress import applied_last
 
 LOOK_SECONDS = 0.5
 FIRST_WAIT_SECONDS = 0.5
@@ -175,7 +178,9 @@ class KafkaStream:
         try:
             for client in clients:
                 await client.start()
-            await self._follow(consumer, ends, await self._meet(consumer, looker))
+            read = await self._meet(consumer, looker)
+            # What is read goes on where a broker takes its time to say where logs end that it alone leads.
+            await together(self._follow(consumer, read), self._look_on(ends, read))
         finally:
             for client in clients:
                 await let_go(client)
@@ -200,15 +205,10 @@ class KafkaStream:
             raise Missing(missing(lacking))
         return found[self._names.actions.name]
 
-    async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer, read: Standing) -> None:
-        logs, next_look = followed_logs(self._names), 0.0
-        next_count = monotonic() + METADATA_SECONDS
-        actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
+    async def _follow(self, consumer: AIOKafkaConsumer, read: Standing) -> None:
+        """Read both logs as they grow."""
+        logs = followed_logs(self._names)
         while True:
-            if monotonic() >= next_count:
-                next_count = monotonic() + METADATA_SECONDS
-                if (many := await self._count(consumer)) != self.partitions:
-                    raise OtherPartitions(self.partitions, many)
             found = await consumer.getmany(timeout_ms=int(LOOK_SECONDS * 1000))
             await read.follows(found)
             for place, records in found.items():
@@ -217,9 +217,18 @@ class KafkaStream:
                 read.took(place, records)
             for place, log in logs.items():
                 self.followed.read[log] = max(self.followed.read[log], await consumer.position(place))
-            if monotonic() >= next_look:
-                next_look = monotonic() + LOOK_SECONDS
-                await self._look(asker, actions, read)
+
+    async def _look_on(self, asker: AIOKafkaConsumer, read: Standing) -> None:
+        """Look at all ends again and again, and now and then whether the topics are as wide as they were."""
+        next_count = monotonic() + METADATA_SECONDS
+        actions = [TopicPartition(self._names.actions.name, n) for n in range(self.partitions)]
+        while True:
+            if monotonic() >= next_count:
+                next_count = monotonic() + METADATA_SECONDS
+                if (many := await self._count(asker)) != self.partitions:
+                    raise OtherPartitions(self.partitions, many)
+            await self._look(asker, actions, read)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, asker: AIOKafkaConsumer, actions: list[TopicPartition], read: Standing) -> None:
         """One look at all ends: what is asked from now on leans on it."""
@@ -231,7 +240,9 @@ class KafkaStream:
         for place in places:
             spread_alike(place.spread, self.partitions)
             kafka_alike(place.kafka, self._kafka)
-        await self._not_beyond(asker, actions, places, ends)
+        await not_beyond(asker, _applied(actions, {log: place for place, log in logs.items()}, places), ends)
+        for place in places:
+            same_rules(place, self.followed)
         for number, (next_offset, recorded, *_) in enumerate(places):
             waited = float("inf") if recorded is None else max(0, self._clock() - recorded) / SECOND
             self._behind.saw(number, next_offset, ends[actions[number]], waited, began)
@@ -254,20 +265,44 @@ class KafkaStream:
         if policy is not None and abs(apart) > tolerated(policy):
             raise OtherTime(apart / SECOND, shown(self._settings.redis))
 
-    async def _not_beyond(
-        self,
-        asker: AIOKafkaConsumer,
-        actions: Sequence[TopicPartition],
-        places: Sequence[Place],
-        ends: Mapping[TopicPartition, int],
-    ) -> None:
-        """Whether each log goes as far as its worker has read; raises `LogLost`. A worker may go on between two looks."""
-        far = [log for log, place in zip(actions, places, strict=True) if (place.next or 0) > ends[log]]
-        again = await asker.end_offsets(far) if far else {}
-        for log in far:
-            read = places[log.partition].next or 0
-            if read > again[log]:
-                raise LogLost(
-                    f"`{log.topic}:{log.partition}` ends at offset {again[log]}, and its worker has read as far as {read}: "
-                    "the topic was made anew or lost its end; what is remembered is of another log (`gate61 doctor`)"
-                )
+
+def _applied(
+    actions: list[TopicPartition], rules: Mapping[Log, TopicPartition], places: list[Place]
+) -> dict[TopicPartition, int]:
+    """By log the offset behind the last record that a worker noted of it."""
+    found = {log: place.next or 0 for log, place in zip(actions, places, strict=True)}
+    return found | {rules[log]: max((applied_last(p, log)[0] for p in places), default=0) for log in OF_RULES}
+
+
+async def not_beyond(
+    asker: AIOKafkaConsumer, applied: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> None:
+    """Whether each log goes as far as workers have read it; raises `LogLost`.
+
+    `ends` are from before it was asked how far that is: who seems to have read beyond them may only have gone on since.
+    """
+    far = [log for log, read in applied.items() if read > ends[log]]
+    again = await asker.end_offsets(far) if far else {}
+    for log in far:
+        if applied[log] > again[log]:
+            raise LogLost(
+                f"`{log.topic}:{log.partition}` ends at offset {again[log]}, and its worker has read as far as {applied[log]}: "
+                "the topic was made anew or lost its end; what is remembered is of another log (`gate61 doctor`)"
+            )
+
+
+async def together(*endless: Coroutine[Any, Any, None]) -> None:
+    """Do all of these until one of them ends, as that does."""
+    tasks = [asyncio.create_task(each) for each in endless]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()  # Looked at: what the first one met is said.

@@ -1,8 +1,11 @@
 """Whether the state that Redis holds belongs to the logs that Kafka holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing, suppress
+from time import monotonic
 
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 from redis import Redis
 
 from state.finding import Finding, Level
@@ -11,12 +14,20 @@ from state.redis_errors import unnamed
 from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from state.redis_servers import Servers, server_of
 from streams.administration import Planned
+from streams.connection import said
+from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost
+from streams.logs.merge import Log
+from streams.logs.taking import MILLISECOND
+from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Topic, topics
+from streams.worker.applied import OF_RULES, same_record
 from streams.worker.belonging import ONE_KAFKA, OtherKafka, OtherPartitions, same_kafka, same_spread
-from streams.worker.progress import unfinished, unreadable
+from streams.worker.progress import Came, applied_last, unfinished, unreadable
 
 MOST_PARTITIONS = 10_000
+LOOK_SECONDS = 5.0
+"""What one record gets to come that is there."""
 SHOWN = 3
 """Partitions that a finding names."""
 
@@ -44,6 +55,7 @@ def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned]
         *_spread(stored, actions.partitions),
         *_foreign(stored, kafka),
         *_elsewhere(redis, names.actions.name, actions.partitions),
+        *_by_other_rules(settings, {name for name, there in found.items() if there}, stored),
     ]
     yield from wrong
     yield from _half_made(stored)
@@ -149,6 +161,79 @@ def _foreign(stored: Mapping[int, Look], kafka: str) -> Iterator[Finding]:
         same_kafka(stored.values(), kafka)
     except OtherKafka as error:
         yield _wrong(f"state {error.what}", ONE_KAFKA)
+
+
+def _by_other_rules(settings: Settings, there: Set[str], stored: Mapping[int, Look]) -> Iterator[Finding]:
+    """Partitions whose state was made by other policies, or by another register, than these topics hold, if they are there."""
+    names = topics(settings.prefix)
+    of = zip(OF_RULES, (names.policy, names.register), strict=True)
+    asked = [(log, topic, applied) for log, topic in of if topic.name in there and (applied := _applied(stored, log))]
+    if not asked:
+        return
+    try:
+        with closing(reader(settings.kafka)) as consumer:
+            for log, topic, applied in asked:
+                yield from _by_another(consumer, log, topic, applied)
+    except KafkaError as error:
+        yield _wrong(f"by which register and policies it was made cannot be looked at: {said(error)}", "see to Kafka")
+
+
+def _applied(stored: Mapping[int, Look], log: Log) -> Mapping[int, tuple[int, Came]]:
+    """By partition what was applied last of a log, and the offset behind it; of none of which nothing was, or is known."""
+    found = {}
+    for number, kept in stored.items():
+        with suppress(StateLost):  # That is told of the partition.
+            next_, came = applied_last(kept, log)
+            if next_:
+                found[number] = next_, came
+    return found
+
+
+def _by_another(
+    consumer: KafkaConsumer, log: Log, topic: Topic, applied: Mapping[int, tuple[int, Came]]
+) -> Iterator[Finding]:
+    place = TopicPartition(topic.name, 0)
+    consumer.assign([place])
+    end = consumer.end_offsets([place])[place]
+    beyond = [f"{number} (applied to {next_}, ends at {end})" for number, (next_, _) in applied.items() if next_ > end]
+    if beyond:
+        yield _wrong(
+            f"state was made by more than `{topic.name}` holds, in partition {_few(beyond)}: the topic was made anew or lost "
+            "its end",
+            GIVE_BACK_THE_RULES,
+        )
+    first = consumer.beginning_offsets([place])[place]
+    ends = sorted({next_ for next_, _ in applied.values() if first < next_ <= end})
+    records = {next_: _record(consumer, place, next_ - 1) for next_ in ends}
+    others = [
+        f"{number} (at offset {next_ - 1})"
+        for number, (next_, came) in applied.items()
+        if next_ in records and _is_another(log, next_, came, records[next_])
+    ]
+    if others:
+        yield _wrong(
+            f"`{topic.name}` holds another record than was applied from there, in partition {_few(others)}: the topic was made "
+            "anew, or lost its end and has grown since",
+            GIVE_BACK_THE_RULES,
+        )
+
+
+def _is_another(log: Log, next_: int, applied: Came, there: Came | None) -> bool:
+    try:
+        same_record(log, next_, applied, there)
+    except LogLost:
+        return True
+    return False
+
+
+def _record(consumer: KafkaConsumer, place: TopicPartition, offset: int) -> Came | None:
+    """The record at that offset; None where none is. Raises `KafkaError` where it does not come."""
+    consumer.seek(place, offset)
+    deadline = monotonic() + LOOK_SECONDS
+    while monotonic() < deadline:
+        for record in consumer.poll(500, max_records=1).get(place, ()):
+            return Came(record.timestamp * MILLISECOND, record.leader_epoch) if record.offset == offset else None
+    raise KafkaTimeoutError(f"nothing came of `{place.topic}` from offset {offset} on")
 
 
 def _elsewhere(redis: Redis | Servers, topic: str, partitions: int) -> Iterator[Finding]:

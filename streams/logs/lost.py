@@ -19,6 +19,11 @@ GIVE_BACK: Final = (
 """What to do where a log that state was made from is another, or ends before."""
 _BEGIN_ANEW: Final = "from a copy, or begin a new gate under another GATE61_PREFIX"
 """What else to do where that is the register or the policies: state made from the rest would allow what they forbade."""
+GIVE_BACK_THE_RULES: Final = (
+    f"stop the workers and give it back its log {_BEGIN_ANEW}: state that is made anew by what is left of it would allow what "
+    "the rest forbade"
+)
+"""What to do where one of these is another than state was made by, or ends before."""
 
 
 def other_record(what: str, offset: int, do: str = GIVE_BACK) -> LogLost:

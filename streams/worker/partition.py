@@ -18,16 +18,16 @@ from gate.policy import Policy
 from state.messages import Part
 from streams.kafka_record import read_record
 from streams.logs.following import Followed
-from streams.logs.lost import other_record
-from streams.logs.merge import CALLED, Arrival, Ends, Log, Merge
+from streams.logs.merge import Arrival, Ends, Log, Merge
 from streams.logs.taking import appended
 from streams.wire import Read, Rejected, understood
+from streams.worker.applied import OF_RULES, came_of, last_before, same_record
 from streams.worker.belonging import same_kafka
 from streams.worker.judging import Judging
 from streams.worker.outputs import Output, outbox_from_bytes, outbox_to_bytes
 from streams.worker.parts import understood as understood_between
 from streams.worker.pins import Pin, reached
-from streams.worker.progress import Came, Place, Progress, another
+from streams.worker.progress import Came, Place, Progress
 from streams.worker.repeated import IdStore, Repeated
 from streams.worker.telling import Telling
 
@@ -135,8 +135,8 @@ class Partition:
         policy = self._in_force()
         if policy is None:
             return False
-        self._same_followed(Log.POLICY, progress.policy)
-        self._same_followed(Log.REGISTER, progress.register)
+        for log in OF_RULES:
+            self._same_followed(log, progress.applied[log])
         self._judging = Judging(
             self.number, policy, progress, self._followed, self._store, self._repeated, self._telling, self.counts
         )
@@ -147,9 +147,8 @@ class Partition:
         progress, usable = self._progress, [a for a in self._followed.policies if isinstance(a.event, Policy)]
         if not progress.policy and usable:
             progress.policy = self._merge.read[Log.POLICY] = usable[0].offset + 1
-            progress.came[Log.POLICY] = _came(
-                usable[0]
-            )  # What was recorded when is said by what is applied in its turn.
+            # What was recorded when is said by what is applied in its turn.
+            progress.came[Log.POLICY] = came_of(usable[0])
         applied = [a for a in usable if a.offset < progress.policy]
         return applied[-1].event if applied else None
 
@@ -158,14 +157,10 @@ class Partition:
 
         Where it was never noted what that was, it is from now on: the first policy, and what an older program applied.
         """
-        if not next_:
-            return
-        applied, (found, _) = self._progress.came[log], self._followed.since(log, next_ - 1)
-        there = _came(found[0]) if found and found[0].offset == next_ - 1 else None
-        if applied.epoch is None and there is not None:
+        applied, there = self._progress.came[log], last_before(self._followed, log, next_)
+        same_record(log, next_, applied, there)
+        if next_ and applied.epoch is None and there is not None:
             self._progress.came[log] = there
-        elif applied.epoch is not None and (there is None or another(there, applied)):
-            raise other_record(f"the log {CALLED[log]}", next_ - 1)
 
     def read(self, actions: Sequence[Any], actions_read: int, between: Sequence[Any], between_read: int) -> None:
         """Step 1: take records of the two logs in the order of offsets and understand them.
@@ -366,7 +361,7 @@ class Partition:
 
     def _turn(self, arrival: Arrival, outputs: list[Output]) -> None:
         self._merge.drop(arrival)
-        self._progress.came_at(arrival.log, _came(arrival))
+        self._progress.came_at(arrival.log, came_of(arrival))
         self._store.recorded(self._progress.recorded)
         judging = self._opened
         policy = judging.policy
@@ -378,10 +373,6 @@ class Partition:
     def place(self) -> Place:
         """How far this partition has come."""
         return Place(*self._progress.applied, self._reopening)
-
-
-def _came(arrival: Arrival) -> Came:
-    return Came(arrival.at, arrival.record.leader_epoch)
 
 
 def _mark(outbox: bytes) -> bytes:

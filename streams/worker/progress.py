@@ -31,8 +31,10 @@ from streams.logs.merge import Log
 from streams.worker.belonging import Noted, OtherPartitions, number_noted, spread_alike
 from streams.worker.pins import written
 
+_NEXT: Final = {Log.POLICY: POLICY, Log.REGISTER: REGISTER, Log.BETWEEN: BETWEEN}
+"""The notes of the offset behind what was applied last;"""
 _CAME: Final = {Log.POLICY: GOVERNED, Log.REGISTER: TOLD, Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
-"""The notes of the times of what was applied last of each log;"""
+"""of the times of what was applied last of each log;"""
 _IN: Final = {log: f"{name}{IN}" for log, name in _CAME.items()}
 """of the offset behind it and the epoch of whoever led the log then: a program of before that was noted leaves it as it is."""
 _ALWAYS: Final = (Log.BETWEEN, Log.ACTIONS)
@@ -90,8 +92,7 @@ class Progress:
         """
 
         def noted(name: str, default: int) -> int:
-            found = number_noted(notes, name)
-            return default if found is None else found
+            return _noted(notes, name, default)
 
         spread_alike(number_noted(notes, PARTITIONS), partitions)
         self._partitions = partitions
@@ -167,6 +168,11 @@ class Progress:
                 notes.note(_IN[log], b"%d.%d" % (self.applied[log], came.epoch))
 
 
+def _noted(notes: Noted, name: str, default: int) -> int:
+    found = number_noted(notes, name)
+    return default if found is None else found
+
+
 def _limits(stored: bytes | None) -> tuple[Limit, ...]:
     """Hard limits as they are noted; raises `StateLost`."""
     try:
@@ -190,6 +196,15 @@ def _applied(stored: bytes | None, default: Applied) -> Applied:
         raise StateLost("the state", f"holds other than four offsets as `{LEARNT}`")
     policy, register, between, actions = (part or 0 for part in parts)
     return policy, register, between, actions
+
+
+def applied_last(notes: Noted, log: Log) -> tuple[int, Came]:
+    """The offset after what was applied of a log, and the record before it; raises `StateLost` for what is no number.
+
+    Of what happens around clients the offset is not among the notes.
+    """
+    next_ = number_noted(notes, _NEXT[log]) or 0
+    return next_, Came(_noted(notes, _CAME[log], BEFORE_EVERYTHING), _epoch(notes, log, next_))
 
 
 def unreadable(notes: Noted, partitions: int) -> str:

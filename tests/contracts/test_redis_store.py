@@ -94,7 +94,7 @@ async def test_who_only_reads_finds_what_a_worker_noted(
     store.commit(42)
     reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
     try:
-        assert (await reader.places(4))[3] == Place(45, 17, 4, b"here")
+        assert (await reader.places(4))[3] == Place(45, 17, 4, b"here", {"policy": b"0", "register": b"0"})
     finally:
         await reader.close()
     with redis.client() as client:

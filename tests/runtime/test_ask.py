@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import httpx
 import msgspec
 import pytest
+from aiokafka import TopicPartition
 from fastapi import FastAPI
 from redis import Redis as Client
 from starlette.testclient import TestClient
@@ -26,12 +27,17 @@ from streams.ask.check import SOURCE, answer_to, question, told
 from streams.ask.over_redis import OverRedis
 from streams.ask.reader import Seen, Unreadable
 from streams.ask.routes import Budget, ask_routes
-from streams.ask.stream import Behind
+from streams.ask.stream import Behind, KafkaStream
 from streams.kafka_record import partition_of
+from streams.logs.brokers import followed_logs
 from streams.logs.following import Followed
+from streams.logs.lost import LogLost
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
+from streams.settings import settings
+from streams.topics import topics
 from streams.web.access import Access
+from streams.web.clock import now
 from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
 from streams.wire import instant
@@ -48,7 +54,7 @@ from tests.serving.test_events import OFFER, TOLD
 from tests.serving.test_suppress import SECONDS, suppress, told_of_the_mail
 from tests.simulation.run import OF_REGISTER
 from tests.simulation.world import Record
-from tests.stories.telling import asset, clean_client, contacted, entity, in_order
+from tests.stories.telling import asset, campaign, clean_client, contacted, entity, in_order
 
 PARTITIONS = 2
 LAG = 30.0
@@ -436,6 +442,84 @@ def test_a_partition_that_is_not_as_far_as_it_was_is_not_judged_on(client: Clien
     worker.far += 1
     with pytest.raises(Unreadable, match="went back: Redis lost its last seconds"):
         asked(redis.url, worker, OFFER)
+
+
+@pytest.mark.parametrize("log", [Log.POLICY, Log.REGISTER])
+def test_a_partition_that_was_judged_by_more_than_is_read_here_is_not_judged_on(
+    client: Client, redis: Redis, log: Log
+) -> None:
+    """What is not read yet, or was lost, may be what forbids the offer; with the whole of it the answer is as before."""
+    worker = Worker(client, "actions")
+    for event in [*TOLD, campaign("ads", at="-60 d"), OFFER]:
+        worker.append(event)
+    assert asked(redis.url, worker, OFFER)["leading"] == "CAMPAIGN_EXPOSURE"
+    whole, worker.followed = worker.followed, Followed()
+    arrivals = {Log.POLICY: whole.policies, Log.REGISTER: whole.register}
+    for each, of_log in arrivals.items():
+        for arrival in of_log[: -1 if each is log is Log.REGISTER else None]:
+            worker.followed.add(each, arrival.record)
+    if log is Log.POLICY:
+        worker.followed.read[log] -= 1
+    with pytest.raises(Unreadable, match="judged by more of the register or of policies than is read here"):
+        asked(redis.url, worker, OFFER)
+    worker.followed = whole
+    assert asked(redis.url, worker, OFFER)["leading"] == "CAMPAIGN_EXPOSURE"
+
+
+@pytest.mark.parametrize("lost", [Log.POLICY, Log.REGISTER])
+@pytest.mark.parametrize("told_by", ["its end", "an epoch", "a time"])
+async def test_what_state_was_made_by_is_looked_for_in_both_logs(
+    client: Client, redis: Redis, lost: Log, told_by: str
+) -> None:
+    """A topic that was made anew, or lost its end, also one that has grown since, answers nothing though it is whole."""
+    worker = Worker(client, "actions")
+    for event in [*TOLD, campaign("ads", at="-60 d"), OFFER]:
+        worker.append(event)
+    stream, ends = of_a_stream(redis, worker), Ends(worker)
+    try:
+        await stream._look(cast(Any, ends), ends.actions, cast(Any, ends))
+        assert stream.trouble() == ""
+        if told_by == "its end":
+            ends.less = lost
+        arrivals = stream.followed.policies if lost is Log.POLICY else stream.followed.register
+        *_, last = arrivals
+        if told_by == "an epoch":
+            arrivals[-1] = last._replace(record=last.record._replace(leader_epoch=last.record.leader_epoch + 1))
+        elif told_by == "a time":
+            arrivals[-1] = last._replace(at=last.at + 1_000)
+        with pytest.raises(LogLost, match="made anew"):
+            await stream._look(cast(Any, ends), ends.actions, cast(Any, ends))
+    finally:
+        await stream._state.close()
+
+
+class Ends:
+    """Where the logs of a worker end; it stands for whoever is asked, and for what knows that the logs are the same."""
+
+    actions: ClassVar = [TopicPartition("gate61.client-actions.v1", number) for number in range(PARTITIONS)]
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.less: Log | None = None
+        """The log that lost its end."""
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        logs, read = followed_logs(topics("")), self.worker.followed.read
+        followed = {place: read[log] - (log is self.less) for place, log in logs.items()}
+        acted = {place: self.worker.offsets[place.partition] for place in self.actions}
+        return {place: (followed | acted)[place] for place in places}
+
+    async def stand(self, logs: object, by_now: bool) -> None:
+        """They are."""
+
+
+def of_a_stream(redis: Redis, worker: Worker) -> KafkaStream:
+    """What `ask` knows of the stream that the worker has read, as far as that is."""
+    state = RedisReader(AsyncServers(redis.url, 2), "actions")
+    found = KafkaStream(settings({"GATE61_KAFKA": "here:1", "GATE61_REDIS": redis.url}), state, now, LAG)
+    found.followed, found.partitions = worker.followed, PARTITIONS
+    found._kafka = "this"
+    return found
 
 
 def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -371,10 +371,19 @@ def _plan(found: Settings) -> list[Any]:
 # State
 
 
-def _stored(environment: Environment, redis: Redis, partition: int, next_: int, between: int = 0) -> None:
+def _stored(
+    environment: Environment,
+    redis: Redis,
+    partition: int,
+    next_: int,
+    between: int = 0,
+    notes: Mapping[str, bytes] = {},
+) -> None:
     store = RedisStore(redis.client(), f"{environment['GATE61_PREFIX']}gate61.client-actions.v1:{partition}")
     store.assign()
     store.note("between", b"%d" % between)
+    for name, value in notes.items():
+        store.note(name, value)
     store.commit(next_)
     store.close()
 
@@ -403,6 +412,33 @@ def test_state_of_other_topics_is_wrong(
     _put(environment, "client-actions.v1", b"1", b"2")
     _stored(environment, redis, partition, next_, between)
     assert said in _only(environment, "state").what
+
+
+@pytest.mark.parametrize(
+    ("topic", "next_note", "time", "epoch"),
+    [("register.v1", "register", "told", "told-in"), ("policy.v1", "policy", "governed", "governed-in")],
+)
+def test_state_that_was_made_by_another_register_or_other_policies_is_wrong(
+    environment: Environment, redis: Redis, topic: str, next_note: str, time: str, epoch: str
+) -> None:
+    """Offers would be judged by what is left of them, or by what came in their place."""
+    held = DEFAULT.read_bytes()
+    _put(environment, topic, held, held)
+    later = b"%d" % (4_000_000_000 * 1_000_000)
+
+    def finding(applied: int, of: bytes, in_epoch: int) -> list[Finding]:
+        noted = {next_note: b"%d" % applied, time: of, epoch: b"%d.%d" % (applied, in_epoch)}
+        _stored(environment, redis, 0, 0, notes=noted)
+        with redis.client() as client:
+            found = settings(environment)
+            return [f for f in partitions.state(client, found, _plan(found)) if f.wrong]
+
+    assert finding(2, later, 0) == []
+    (beyond,) = finding(3, later, 0)
+    assert "0 (applied to 3, ends at 2)" in beyond.what and "would allow what the rest forbade" in beyond.do
+    for of, in_epoch in ((later, 1), (b"1", 0)):
+        (another,) = finding(2, of, in_epoch)
+        assert "holds another record" in another.what and "0 (at offset 1)" in another.what and another.do
 
 
 def test_state_that_lost_a_client_is_wrong(environment: Environment, redis: Redis) -> None:

@@ -19,6 +19,7 @@ from state.redis_servers import AsyncServers
 from streams.ask import stream
 from streams.ask.stream import KafkaStream, OtherTime
 from streams.connection import let_go, said
+from streams.logs.lost import LogLost
 from streams.logs.merge import Arrival, Log
 from streams.settings import Kafka, Settings
 from streams.web.clock import now
@@ -107,6 +108,41 @@ async def test_trouble_is_said_with_where_and_what_to_do(attempts: Attempts, err
     await asyncio.sleep(0.05)
     running.cancel()
     assert told in followed.trouble() and "secret" not in followed.trouble()
+
+
+async def test_register_and_policies_are_read_on_while_a_broker_does_not_say_where_other_logs_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a worker has judged by since would not be known here; what ends one of the two ends the other."""
+    read, looked, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Connected(Client):
+        async def start(self) -> None:
+            """It is."""
+
+    class Reading(KafkaStream):
+        async def _meet(self, *_: Any) -> Any:
+            """All is there."""
+
+        async def _follow(self, *_: Any) -> None:
+            await looked.wait()
+            read.set()
+            await ended.wait()
+            raise LogLost("the register")
+
+        async def _look(self, *_: Any) -> None:
+            looked.set()
+            await asyncio.sleep(60)
+
+    for made in ("follower", "asker"):
+        monkeypatch.setattr(stream, made, lambda *_: Connected(KafkaError()))
+    followed = following()
+    attempt = asyncio.create_task(Reading(followed._settings, followed._state, now, 30.0)._attempt())
+    await asyncio.wait_for(read.wait(), 5)
+    assert not attempt.done()
+    ended.set()
+    with pytest.raises(LogLost):
+        await asyncio.wait_for(attempt, 5)
 
 
 class OfAnotherTime(RedisReader):
