@@ -172,6 +172,9 @@ class Publisher:
         fact = self._checked(value)
         of_register = type(fact.said) in OF_REGISTER
         topic = (self._topics.register if of_register else self._topics.actions).name
+        one = (
+            0 if of_register else None
+        )  # The register is one sequence, and of several partitions none but that is read.
         sent = Sent(topic, fact.source, fact.id, value)
         with self._lock:
             failed, self._failed = self._failed, []
@@ -182,7 +185,7 @@ class Publisher:
         if failed:
             raise NotAcknowledged([*failed, sent])
         try:
-            future = self._producer.send(topic, value, fact.client.encode(), headers=[*_HEADERS])
+            future = self._producer.send(topic, value, fact.client.encode(), headers=[*_HEADERS], partition=one)
         except KafkaError as error:
             self._open.pop(number, None)
             raise NotAcknowledged([_failed(sent, error)]) from error

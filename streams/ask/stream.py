@@ -21,7 +21,7 @@ from streams.ask.reader import tolerated
 from streams.connection import let_go, said
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
-from streams.logs.lost import LogLost
+from streams.logs.lost import LogLost, one_sequence
 from streams.logs.merge import Log
 from streams.logs.standing import Standing
 from streams.settings import Settings, shown
@@ -199,10 +199,11 @@ class KafkaStream:
         return read
 
     async def _count(self, consumer: AIOKafkaConsumer) -> int:
-        """How many partitions clients are spread over."""
+        """How many partitions clients are spread over; raises `LogLost` where register or policies have several."""
         found = await widths(consumer, [topic.name for topic in self._names])
         if lacking := [name for name, many in found.items() if not many]:
             raise Missing(missing(lacking))
+        one_sequence({place.topic: found[place.topic] for place in followed_logs(self._names)})
         return found[self._names.actions.name]
 
     async def _follow(self, consumer: AIOKafkaConsumer, read: Standing) -> None:

@@ -77,6 +77,19 @@ def whole(beginnings: Mapping[str, int]) -> None:
             )
 
 
+def one_sequence(partitions: Mapping[str, int]) -> None:
+    """Whether register and policies have one partition each, by topic, 0 of one that is missing; raises `LogLost`.
+
+    All who decide read the first one, and whoever publishes may put facts against the firm into any.
+    """
+    wrong = [f"`{topic}` has {many} partitions" for topic, many in partitions.items() if many > 1]
+    if wrong:
+        raise LogLost(
+            f"{' and '.join(wrong)}, of which only the first is read: it must have one. Give it back its log, of one partition, "
+            "from a copy, or publish all inputs again, in order, to new topics, under another GATE61_PREFIX"
+        )
+
+
 def whole_keys(compacted: Sequence[str]) -> None:
     """Whether no topic of inputs is compacted; raises `LogLost` with those that are."""
     if compacted:

@@ -1,12 +1,13 @@
 """Whether state belongs to the logs that are read: of this Kafka, with clients spread over as many partitions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
 from state.notes import KAFKA, PARTITIONS
 from state.redis_look import StateLost, as_number
-from streams.logs.lost import LogLost
+from streams.logs.lost import LogLost, one_sequence
+from streams.topics import Names
 
 _SHOWN: Final = 64
 """Bytes of the note of Kafka that are told."""
@@ -33,6 +34,18 @@ class OtherPartitions(Exception):
         super().__init__(
             f"the state was made with clients spread over {spread} partitions, and the topic has {partitions}: {FIXED}"
         )
+
+
+def inputs_as_wide(names: Names, found: Mapping[str, int], spread: int) -> None:
+    """Whether each topic of inputs has the partitions that it must have, clients being spread over so many; raises `LogLost`.
+
+    `found` says by topic how many it has, 0 of one that is missing, which is said elsewhere.
+    """
+    one_sequence({topic.name: found[topic.name] for topic in (names.register, names.policy)})
+    wide = {topic.name: found[topic.name] for topic in (names.actions, names.between)}
+    wrong = [f"`{name}` has {many} partitions" for name, many in wide.items() if many not in (0, spread)]
+    if wrong:
+        raise LogLost(f"{' and '.join(wrong)} and must have {spread}: {FIXED}")
 
 
 ONE_KAFKA: Final = (

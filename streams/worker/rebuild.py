@@ -33,7 +33,7 @@ from streams.logs.taking import BATCH, as_many_as_fit
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Names, inputs, topics
-from streams.worker.belonging import OtherKafka, same_kafka, same_spread
+from streams.worker.belonging import OtherKafka, inputs_as_wide, same_kafka, same_spread
 from streams.worker.partition import Partition
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
@@ -90,7 +90,9 @@ class Rebuild:
             self._wait_for_workers_to_leave()  # What they still do on their way out counts.
         self._ask_group()
         with closing(reader(self._settings.kafka)) as consumer:
-            self._partitions = len(consumer.partitions_for_topic(self._names.actions.name) or ())
+            found = {topic: len(consumer.partitions_for_topic(topic) or ()) for topic in inputs(self._names)}
+            self._partitions = found[self._names.actions.name]
+            inputs_as_wide(self._names, found, self._partitions)
             # Before the logs are read, so that these go as far as what is compared with them.
             self._looks = [self._store(n).look() for n in range(self._partitions)]
             same_spread(self._looks, self._partitions)

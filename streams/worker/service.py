@@ -27,7 +27,7 @@ from streams.logs.merge import Log
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
 from streams.worker import kafka
-from streams.worker.belonging import FIXED, OtherPartitions, same_kafka, same_spread
+from streams.worker.belonging import OtherPartitions, inputs_as_wide, same_kafka, same_spread
 from streams.worker.here import Here
 from streams.worker.kafka_watch import KafkaWatch
 from streams.worker.loop import LONGEST_WAIT, ONE_INSTANCE, UNREAD, PartitionLoop, unread
@@ -99,6 +99,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         self._rounds = Rounds(self.loops, self._world, self._names.actions.name)
         self._unfollowed: tuple[Instant, Instant, str] | None = None
         """When register and policies were first refused, and last, by the steady clock; and how."""
+        self._partitions = 0
+        """How many clients are spread over; 0 until that was asked."""
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
 
@@ -155,6 +157,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if lacking := [name for name, many in known.items() if not many]:
             raise KafkaError(missing(lacking))
+        inputs_as_wide(self._names, known, wide)
         if wrong:
             raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
         return wide
@@ -347,15 +350,16 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         clients = (self._consumer, self._looker.consumer, self._asker, self._follower)
         try:
             found = await self._kafka_watch.ask(clients)
+            self._kafka_watch.answered(found)
+            if self._partitions:
+                inputs_as_wide(self._names, found, self._partitions)
+        except LogLost as error:
+            self._refuse("cannot go on", error)
         except (KafkaError, TimeoutError, OSError) as error:
             if self.should_stop:
                 return  # Its clients were ended meanwhile.
-            wrong = await self._kafka_watch.missed(error)
-        else:
-            self._kafka_watch.answered(found)
-            wrong = self._wider(found) if self.loops else ""
-        if wrong:
-            self._refuse("cannot go on", CannotStart(wrong))
+            if wrong := await self._kafka_watch.missed(error):
+                self._refuse("cannot go on", CannotStart(wrong))
 
     @Service.timer(2.0)
     @harmless
@@ -369,15 +373,6 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             hint = {"do": ONE_INSTANCE} if isinstance(error, UnknownError) else {}
             log.error("Kafka's client has died; the worker ends, start it again", error=said(error), **hint)
             await self.crash(error)
-
-    def _wider(self, found: Mapping[str, int]) -> str:
-        """What is wrong where partitions were added to the inputs: clients would be looked for in the wrong place."""
-        inputs = {name: found[name] for name in (self._names.actions.name, self._names.between.name)}
-        wrong = [
-            f"`{name}` has {many} partitions" for name, many in inputs.items() if many not in (0, self._partitions)
-        ]
-        had = f"had {self._partitions} when the worker started"
-        return f"{' and '.join(wrong)} and {had}: {FIXED}" if wrong else ""
 
     @Service.timer(5.0)
     @harmless

@@ -36,11 +36,14 @@ class Producer:
         self.acknowledges, self.closed = True, False
         Producer.last = self
 
-    def send(self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]]) -> Future:
+    def send(
+        self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]], partition: int | None
+    ) -> Future:
         """See KafkaProducer."""
         if self.refuses:
             raise self.refuses
         self.sent.append((topic, value, key, headers))
+        self.partition = partition
         self.futures.append(Future())
         return self.futures[-1]
 
@@ -92,11 +95,12 @@ def test_neither_faust_nor_redis_is_needed() -> None:
 
 @pytest.mark.parametrize("name", DATA)
 def test_every_event_goes_where_it_belongs(gate: Publisher, name: str) -> None:
-    """Of clients keyed by client, of the register to its own topic; both as the gate reads them."""
+    """Of clients keyed by client, of the register to the one partition that is read; both as the gate reads them."""
     gate.publish(name, "cl-1", DATA[name], id="e-1", time=AT)
     ((topic, value, key, headers),) = Producer.last.sent
     of_client = not name.startswith(("campaign", "entity", "asset", "product", "country"))
     assert topic == ("gate61.client-actions.v1" if of_client else "gate61.register.v1")
+    assert Producer.last.partition == (None if of_client else 0)
     read = read_record(value, key, headers, (0, 1) if of_client else None, int(AT.timestamp() * 1e6), 0)
     assert isinstance(read, Read)
     assert (read.fact.source, read.fact.id, read.fact.client) == ("//platform.example/offers", "e-1", "cl-1")

@@ -46,6 +46,7 @@ from streams.worker.partition import Partition
 from tests.promises.histories import History, history
 from tests.runtime.gate import Setting
 from tests.runtime.kafka import APPEND_TIME, Kafka
+from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
 from tests.serving import mailing
 from tests.serving.service import HERE, Clock, process
@@ -582,3 +583,28 @@ def test_the_service_beside_a_real_worker(kafka: Kafka, redis: Redis, prefix: st
         late = check(lambda r: r.status_code == 503 and "made anew" in r.text)
         assert late["may_send"] is False and client.get("/readyz").status_code == 503
         assert "gate61_checks_total" in client.get("/metrics").text
+
+
+def test_nothing_is_answered_beside_a_second_partition_of_the_register(
+    kafka: Kafka, redis: Redis, prefix: str, tmp_path: Path
+) -> None:
+    """What stands in it is read by nobody: while the service runs and when it is started again."""
+    setting = Setting(kafka, redis, prefix, tmp_path, PARTITIONS)
+    places = {"GATE61_KAFKA": kafka.servers, "GATE61_REDIS": redis.url, "GATE61_PREFIX": prefix}
+    worker = setting.worker()
+    worker.start()
+    setting.publish(TOLD)
+    setting.caught_up()
+    question = {"client": "anna", "time": OFFER["time"], **OFFER["data"]}
+    try:
+        for wide in (False, True):
+            with process(command="ask", **places) as (_, where), httpx.Client(base_url=where, timeout=20) as client:
+                if not wide:
+                    wait_until(lambda: client.get("/readyz").status_code == 200, 20)
+                    with kafka.admin() as admin:
+                        admin.create_partitions({setting.names.register.name: 2})
+                wait_until(lambda: "only the first is read" in client.post("/v1/check", json=question).text, 20)
+                assert client.post("/v1/check", json=question).json()["may_send"] is False
+                assert client.get("/readyz").status_code == 503
+    finally:
+        worker.stop()

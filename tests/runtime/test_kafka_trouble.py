@@ -612,8 +612,31 @@ def test_partitions_that_are_added_beside_a_worker_end_it(setting: Setting) -> N
     with setting.kafka.admin() as admin:
         admin.create_partitions({setting.names.actions.name: 3})
     wait_until(lambda: not worker.alive, 60)
-    assert "has 3 partitions and had 1 when the worker started" in worker.said()
+    assert "has 3 partitions and must have 1" in worker.said() and "another GATE61_PREFIX" in worker.said()
     assert "Traceback" not in worker.said() and worker.stop() == 1
+
+
+@pytest.mark.parametrize("which", ["register", "policy"])
+def test_nothing_is_decided_or_made_beside_a_second_partition_of_a_log_that_is_one_sequence(
+    setting: Setting, which: str
+) -> None:
+    """What stands in it would be read by nobody, and may forbid what the first one allows."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish([*REGISTER, *clean_client("anna")])
+    setting.caught_up()
+    topic = getattr(setting.names, which).name
+    with setting.kafka.admin() as admin:
+        admin.create_partitions({topic: 2})
+    wait_until(lambda: not worker.alive, 30)
+    what = f"`{topic}` has 2 partitions, of which only the first is read"
+    assert what in worker.said() and "Traceback" not in worker.said() and worker.stop() == 1
+    with setting.redis.client() as client:
+        before = {key: client.dump(key) for key in client.scan_iter(match=f"{{{setting.prefix}*")}
+        for words in (["rebuild", "--yes"], ["rebuild", "--check"], ["worker"]):
+            refused = run(worker, *words)
+            assert refused.returncode == 1 and what in refused.stderr and "from a copy" in refused.stderr, refused
+        assert before == {key: client.dump(key) for key in client.scan_iter(match=f"{{{setting.prefix}*")}
 
 
 def _partitions(setting: Setting, topics: list[str]) -> dict[str, int]:
