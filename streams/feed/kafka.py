@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, KafkaTimeoutError
 
 from gate.facts import OF_REGISTER, Instant
 from gate.policy import MILLISECOND
@@ -27,6 +28,10 @@ from streams.wire import Rejected
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0
 LOOK_MILLISECONDS: Final = 500
+SILENT_SECONDS: Final = 10.0
+"""After so long in which brokers said nothing of a log they are asked whether they are there."""
+ASKED_SECONDS: Final = 5.0
+"""What they get to answer that."""
 _ERRORS: Final = "gate61.errors."
 _TROUBLE: Final = (KafkaError, ConsumerStoppedError, LogLost, TimeoutError, OSError)
 """What keeps Kafka from being read; the consumer may be closed by whoever met it first."""
@@ -55,6 +60,8 @@ class KafkaFeed:
         self._default = load()
         """In force while there is no other."""
         self._partitions = 0
+        self._asked = 0.0
+        """When brokers answered who asked them last, in seconds since 1970."""
         self._positions: dict[str, int] = {}
         self._marks: dict[str, tuple[int, str]] = {}
         """By log the offset of what was read last, and its mark."""
@@ -72,6 +79,8 @@ class KafkaFeed:
             async with asyncio.timeout(seconds + ANSWER_SECONDS):
                 consumer = await self._ready()
                 found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
+                if not found:
+                    await self._not_deaf(consumer)
                 await self._standing.follows(found)
                 for place, records in found.items():
                     self._standing.took(place, records)
@@ -90,6 +99,22 @@ class KafkaFeed:
         seen = [t for t in told if t is not None]
         self._last = max((t.at for t in seen), default=self._last)
         return seen
+
+    async def _not_deaf(self, consumer: AIOKafkaConsumer) -> None:
+        """Whether all brokers are heard; raises `KafkaError`. A consumer that reaches none waits without a word.
+
+        One that knows only brokers that are gone would do so for ever; another one asks those that are named.
+        """
+        before = time() - SILENT_SECONDS
+        heard = {log: (consumer.last_poll_timestamp(log) or 0) / 1000 for log in consumer.assignment()}
+        silent = [log for log, at in heard.items() if max(at, self._asked) < before]
+        if silent:
+            try:
+                async with asyncio.timeout(ASKED_SECONDS):
+                    await consumer.end_offsets(silent)
+            except TimeoutError:
+                raise KafkaTimeoutError(f"no answer within {ASKED_SECONDS:g} s") from None
+            self._asked = time()
 
     async def _ready(self) -> AIOKafkaConsumer:
         """The consumer, where it was or made anew, at the positions that were read to."""
@@ -114,7 +139,7 @@ class KafkaFeed:
                     await let_go(consumer)
                     await let_go(looker.consumer)
                     raise
-                self._consumer, self._looker = consumer, looker
+                self._consumer, self._looker, self._asked = consumer, looker, time()
             return self._consumer
 
     async def _meet(self, consumer: AIOKafkaConsumer, looker: Looker) -> None:

@@ -76,14 +76,12 @@ class TopicSource:
     def __init__(self, kafka: Kafka, topic: str, start: Start, tell: Tell) -> None:
         self._kafka, self._topic, self._start, self._tell = kafka, topic, start, tell
         self.caught_up = False
-        self._consumer: KafkaConsumer | None = None
         self._tail: Tail | None = None
 
     def poll(self, seconds: float) -> list[Arrived]:
         """See `Source`."""
         if self._tail is None:
-            self._consumer = self._connected()
-            self._tail = Tail(self._consumer, self._topic, self._tell)
+            self._tail = Tail(self._connected(), self._topic, self._tell, lambda: reader(self._kafka))
             self._tail.begin(self._start.since, self._start.everything)
         found = self._tail.poll(seconds)
         self.caught_up = self.caught_up or self._tail.caught_up()
@@ -91,8 +89,8 @@ class TopicSource:
 
     def close(self) -> None:
         """See `Source`."""
-        if self._consumer is not None:
-            self._consumer.close(autocommit=False, timeout_ms=1_000)
+        if self._tail is not None:
+            self._tail.close()
 
     def _connected(self) -> KafkaConsumer:
         """A consumer, however long Kafka takes to be there."""

@@ -4,6 +4,7 @@ Records of a partition come in their order; those of several partitions come mix
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import attrgetter
 from time import monotonic, sleep
 from typing import Any, Final, TypeVar
@@ -18,37 +19,65 @@ from streams.reading import partitions
 ASKED_SECONDS: Final = 5.0
 """After so long a silence Kafka is asked whether it is there."""
 ANSWER_MILLISECONDS: Final = 2_000
+DEAF_SECONDS: Final = 60.0
+"""After so long without an answer another consumer is made: one that knows only brokers that are gone hears none again."""
+CLOSE_MILLISECONDS: Final = 1_000
 T = TypeVar("T")
 
 
 class Tail:
     """Where the reading has come to."""
 
-    def __init__(self, consumer: KafkaConsumer, topic: str, tell: Callable[[str | None], None]) -> None:
-        """`tell` hears of trouble when it begins, and None when it is over. Raises `NotRead`, `KafkaError`."""
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        topic: str,
+        tell: Callable[[str | None], None],
+        another: Callable[[], KafkaConsumer],
+    ) -> None:
+        """`tell` hears of trouble when it begins, and None when it is over.
+
+        `another` makes a consumer in place of one that hears nothing any more, or raises `KafkaError`.
+        """
         self._consumer = consumer
+        self._topic = topic
         self._tell = tell
+        self._another = another
         self._trouble = False
+        self._since = 0.0
+        """When trouble began, or another consumer was last looked for."""
         self._heard = monotonic()
-        self._places = partitions(consumer, topic)
+        self._places: list[TopicPartition] = []
         self._next: dict[TopicPartition, int] = {}
         self._there: dict[TopicPartition, int] = {}
         """Where the log ended when the reading began."""
 
     def begin(self, since: Instant | None, from_start: bool = False) -> None:
-        """Read from a time on, from the first record there is, or (None) what comes from now on."""
-        consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
-        self._there = self._patiently(lambda: consumer.end_offsets(places, limit))
+        """Read from a time on, from the first record there is, or (None) what comes from now on.
+
+        Raises `NotRead`, `KafkaError`.
+        """
+        places, limit = partitions(self._consumer, self._topic), ANSWER_MILLISECONDS
+        self._places = places
+        self._there = self._patiently(lambda: self._consumer.end_offsets(places, limit))
         self._next = dict(self._there)
         if from_start:
-            self._next = self._patiently(lambda: consumer.beginning_offsets(places, limit))
+            self._next = self._patiently(lambda: self._consumer.beginning_offsets(places, limit))
         if since is not None:
             asked = dict.fromkeys(places, max(0, since // MILLISECOND))
-            found = self._patiently(lambda: consumer.offsets_for_times(dict(asked), limit))
+            found = self._patiently(lambda: self._consumer.offsets_for_times(dict(asked), limit))
             self._next |= {place: at.offset for place, at in found.items() if at is not None}
-        consumer.assign(places)
+        self._go_there()
+
+    def close(self) -> None:
+        """Let go."""
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_MILLISECONDS)
+
+    def _go_there(self) -> None:
+        """Have the consumer read on where the reading has come to."""
+        self._consumer.assign(self._places)
         for place, offset in self._next.items():
-            consumer.seek(place, offset)
+            self._consumer.seek(place, offset)
 
     def caught_up(self) -> bool:
         """Whether all was read that was there when the reading began."""
@@ -82,16 +111,16 @@ class Tail:
 
         `same` is by partition up to where the log is the one that was read: what it has behind that has not been seen.
         """
-        consumer, places, limit = self._consumer, self._places, ANSWER_MILLISECONDS
-        first = self._patiently(lambda: consumer.beginning_offsets(places, limit))
-        end = self._patiently(lambda: consumer.end_offsets(places, limit))
+        places, limit = self._places, ANSWER_MILLISECONDS
+        first = self._patiently(lambda: self._consumer.beginning_offsets(places, limit))
+        end = self._patiently(lambda: self._consumer.end_offsets(places, limit))
         for place in places:
             there = min(max(same.get(place, self._next[place]), first[place]), end[place])
             if there != self._next[place]:
                 gone = f"partition {place.partition} has no record {self._next[place]} any more; going on at {there}"
                 self._tell(gone)
                 self._next[place] = there
-            consumer.seek(place, there)
+            self._consumer.seek(place, there)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         while True:
@@ -110,8 +139,20 @@ class Tail:
             raise error
         self._heard = monotonic()
         if not self._trouble:
-            self._trouble = True
+            self._trouble, self._since = True, monotonic()
             self._tell(f"Kafka does not answer ({error}); waiting, nothing is lost")
+        elif monotonic() - self._since > DEAF_SECONDS:
+            self._since = monotonic()
+            self._listen_anew()
+
+    def _listen_anew(self) -> None:
+        """Read on by another consumer, if there is a broker for it."""
+        with suppress(KafkaError):
+            consumer = self._another()
+            self.close()
+            self._consumer = consumer
+            if self._next:
+                self._go_there()
 
     def _over(self) -> None:
         self._heard = monotonic()

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from kafka import TopicPartition
-from kafka.errors import LogTruncationError
+from kafka.errors import KafkaTimeoutError, LogTruncationError
 from kafka.structs import OffsetAndMetadata
 
 from gate.instants import text
@@ -257,7 +257,54 @@ def test_what_stands_where_a_log_lost_its_end_is_seen_and_that_it_did_is_told() 
     """It has grown past what was seen of it: whoever read on from there would miss what came in between."""
     told: list[str | None] = []
     consumer = Cut()
-    tail = Tail(consumer, "flagged", told.append)
+    tail = Tail(consumer, "flagged", told.append, Cut)
     tail.begin(None)
     assert tail.poll(0.1) == []
     assert consumer.sought == [5, 3] and told[-1] and "going on at 3" in told[-1]
+
+
+class Deaf(Cut):
+    """A consumer all of whose brokers are gone, once it has begun."""
+
+    closed = False
+
+    def end_offsets(self, places: list[TopicPartition], limit: int) -> dict[TopicPartition, int]:
+        if self.sought:
+            raise KafkaTimeoutError("no broker")
+        return super().end_offsets(places, limit)
+
+    def poll(self, limit: int) -> dict[TopicPartition, list[object]]:
+        return {}
+
+    def close(self, **how: object) -> None:
+        self.closed = True
+
+
+class Hears(Deaf):
+    """Another consumer, which finds brokers."""
+
+    def end_offsets(self, places: list[TopicPartition], limit: int) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 5)
+
+
+def test_who_hears_no_broker_for_a_minute_reads_on_by_another_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers have other addresses now: whoever knows only the old ones would wait for ever."""
+    told: list[str | None] = []
+    clock, found, deaf, hears = [0.0], list[Deaf](), Deaf(), Hears()
+    monkeypatch.setattr("streams.watch.tail.monotonic", lambda: clock[0])
+
+    def another() -> Deaf:
+        if not found:
+            raise KafkaTimeoutError("no broker")
+        return found[0]
+
+    tail = Tail(deaf, "flagged", told.append, another)
+    tail.begin(None)
+    for clock[0] in (10, 20, 75):
+        assert tail.poll(0.1) == [] and not deaf.closed
+    found.append(hears)
+    for clock[0] in (100, 140, 150):
+        assert tail.poll(0.1) == []
+    assert deaf.closed and hears.sought == [5] and told[-1] is None and len(told) == 2
+    tail.close()
+    assert hears.closed

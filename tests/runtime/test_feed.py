@@ -134,6 +134,32 @@ async def test_a_broker_that_is_away_or_has_no_topics_is_said(setting: Setting) 
         assert not [topic for topic in admin.list_topics() if topic.startswith("nobody.")], "asking makes none"
 
 
+async def test_who_hears_no_broker_says_so_and_comes_to_them_anew(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka's client waits without an error, for ever where it knows only addresses that brokers have no more."""
+    monkeypatch.setattr("streams.feed.kafka.SILENT_SECONDS", 1.0)
+    monkeypatch.setattr("streams.feed.kafka.ASKED_SECONDS", 2.0)
+    feed = gate_of({"GATE61_KAFKA": setting.kafka.servers, "GATE61_PREFIX": setting.prefix}).feed()
+    assert isinstance(feed, KafkaFeed)
+    await feed.start({})
+    for _ in range(3):
+        assert await feed.next(0.7) == [], "there is nothing, which is no trouble"
+    consumer = feed._consumer
+    assert consumer is not None
+    known = consumer._client.cluster._brokers
+    for id, broker in known.items():
+        known[id] = broker._replace(port=1)
+    for connected in consumer._client._conns.values():
+        connected.close()
+    with pytest.raises(FeedTrouble, match="cannot be read"):
+        for _ in range(10):
+            await feed.next(0.7)
+    setting.publish([LOCATED])
+    assert [told.event["id"] for told in await feed.next(10)] == [LOCATED["id"]]
+    await feed.close()
+
+
 async def test_a_log_that_is_another_is_read_no_further_however_far_it_has_come(setting: Setting) -> None:
     """What it says at offsets that were read would be passed over: also by who had read on, or starts again."""
     cases = setting.names.cases.name
