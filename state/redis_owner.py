@@ -53,6 +53,7 @@ end
 local trouble = refused('UNLINK', probe)
   or refused('GET', probe) or refused('EXISTS', probe) or refused('LRANGE', probe, 0, -1) or refused('HGET', probe, 'a')
   or refused('HMGET', probe, 'a') or refused('HLEN', probe) or refused('HKEYS', probe)
+  or refused('HSCAN', probe, 0)
   or refused('RPUSH', probe, 'a') or refused('UNLINK', probe)
   or refused('SET', probe, 'a') or refused('UNLINK', probe)
   or refused('HSET', probe, 'a', 'b') or refused('UNLINK', probe)

@@ -10,12 +10,14 @@ from threading import Thread
 import pytest
 
 from tests.bench.load import mixed, register
+from tests.contracts.test_redis_store import right, rights_of_the_readme
 from tests.progress import counted
 from tests.runtime.gate import Setting
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
-from tests.runtime.test_worker import page
+from tests.runtime.test_worker import page, run
+from tests.stories.telling import clean_client, offer
 
 WINDOWS = int(os.environ.get("GATE61_REDIS_WINDOWS", "20"))
 EVENTS = 1_000 * WINDOWS
@@ -202,3 +204,19 @@ def test_a_worker_that_may_not_start_says_why_and_nothing_else(
     os.kill(other.pid, signal.SIGINT)
     wait_until(lambda: not other.alive, 30)
     assert other.stop() == 0 and "-INT-" not in other.said()
+
+
+def test_the_rights_that_the_readme_names_let_a_worker_decide_and_the_doctor_examine(setting: Setting) -> None:
+    """Also a worker that goes on with state, and both beside one another."""
+    of_workers, _ = rights_of_the_readme()
+    with setting.redis.client() as client:
+        client.acl_setuser("limited", True, nopass=True, keys=["*"], commands=[*map(right, of_workers)], reset=True)
+    worker = setting.worker(GATE61_REDIS=setting.redis.url.replace("//", "//limited:any@"))
+    for who in ("anna", "ben"):
+        worker.start()
+        setting.publish([*clean_client(who), offer(who=who)])
+        setting.caught_up()
+        examined = run(worker, "doctor")
+        assert "4 partitions have state" in examined.stdout and "refuses" not in examined.stdout, examined.stdout
+        assert worker.stop() == 0
+    assert len(setting.decisions()) == 2
