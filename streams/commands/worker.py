@@ -25,10 +25,9 @@ def worker() -> None:
     import gc
 
     import structlog
-    from mode import Worker
 
     from streams import native
-    from streams.worker.app import application
+    from streams.worker.app import Signalled, application
 
     structlog.get_logger("gate61.worker").info("starting", compiled=native.preferred(), note=native.missing())
 
@@ -39,7 +38,7 @@ def worker() -> None:
     app, service = application(settings)
     app.finalize()
     try:
-        Worker(
+        Signalled(
             app, override_logging=False, quiet=True, redirect_stdouts=False, blocking_timeout=60.0
         ).execute_from_commandline()
     finally:

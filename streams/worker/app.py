@@ -10,6 +10,7 @@ from typing import Any
 import faust
 from faust.app import BootStrategy
 from faust.web import Request, Response, View
+from mode import Worker
 from prometheus_client import generate_latest
 
 from streams.settings import Settings
@@ -26,6 +27,21 @@ class _WithoutKafka(BootStrategy):
 class _App(faust.App):
     BootStrategy = _WithoutKafka
     producer_only = True
+
+    def _create_directories(self) -> None:
+        """None: Faust keeps no tables for it, and it may not be let write where it is started."""
+
+
+class Signalled(Worker):
+    """Runs the application. Of signals it knows those that end it: mode's others write what is in memory, clients among it,
+    into the log, or stop everything for a debugger.
+    """
+
+    def _on_sigusr1(self) -> None:
+        """Nothing."""
+
+    def _on_sigusr2(self) -> None:
+        """Nothing."""
 
 
 def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:

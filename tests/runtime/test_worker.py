@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 import urllib.request
@@ -109,6 +110,21 @@ def test_merged_clients_tell_each_other_across_partitions(setting: Setting) -> N
     assert worker.stop() == 0
     checked = run(worker, "rebuild", "--check")
     assert checked.returncode == 0, checked
+
+
+def test_no_signal_shows_what_a_worker_knows_and_nothing_is_left_where_it_runs(setting: Setting) -> None:
+    """Those that end it are the only ones that do anything; it may not even be let write there."""
+    worker = setting.worker()
+    worker.start()
+    setting.publish([*telling.clean_client("somebody"), telling.offer(who="somebody")])
+    setting.caught_up()
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(worker.pid, number)
+        time.sleep(1)
+    assert page(worker, "readyz")[0] == 200
+    assert "somebody" not in worker.said() and "File " not in worker.said()
+    assert worker.stop() == 0
+    assert [found.name for found in worker.folder.iterdir()] == ["w1.log"]
 
 
 def test_state_that_lost_clients_stops_the_partition_until_it_is_made_again(setting: Setting) -> None:
