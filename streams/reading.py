@@ -75,8 +75,8 @@ def records(consumer: KafkaConsumer, held: Extent) -> Iterator[Any]:
     moved = monotonic()
     while ends:
         for place, found in consumer.poll(_POLL_MILLISECONDS).items():
-            moved = monotonic()
             yield from (r for r in found if place in ends and r.offset < ends[place])
+            moved = monotonic()  # Whoever takes them may take his time, as a person does who reads.
         ends = {p: end for p, end in ends.items() if consumer.position(p, _POLL_MILLISECONDS) < end}
         if monotonic() - moved > STALLED_SECONDS:
             raise NotRead(f"`{held.topic}` cannot be read to its end: nothing came for {STALLED_SECONDS:g} s")
