@@ -11,7 +11,7 @@ from gate.policy import Policy
 from state import redis_errors, redis_health
 from state.finding import Finding, Level
 from state.redis_servers import Servers
-from streams.administration import Planned, administrator, cluster, plan
+from streams.administration import Found, Planned, administrator, cluster, found_topics, plan
 from streams.connection import Overheard
 from streams.doctor import brokers, clocks, partitions, policies
 from streams.settings import Settings, SettingsRefused, settings, shown
@@ -35,7 +35,15 @@ def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding("settings", Level.OK, f"topics `{found.prefix}gate61.*` at {', '.join(found.kafka.servers)}")
     own = yield from policies.own(found)
     planned, kafka = yield from _kafka(found, own, heard)
-    yield from _redis(found, own, planned, kafka)
+
+    def ask(names: list[str]) -> Mapping[str, Found]:
+        with closing(administrator(found.kafka)) as admin:
+            return found_topics(admin, names)
+
+    try:
+        yield from _redis(found, own, planned, kafka, ask)
+    except KafkaError as error:
+        yield _kafka_trouble(found, error, heard)
 
 
 def _kafka(
@@ -53,14 +61,20 @@ def _kafka(
             yield from policies.in_force(settings, planned, own)
             yield from clocks.of_broker(settings, planned, own)
     except (KafkaError, OSError) as error:
-        what, do = heard.found(error)
-        yield Finding("Kafka", Level.WRONG, f"Kafka at {', '.join(settings.kafka.servers)}: {what}", do)
+        yield _kafka_trouble(settings, error, heard)
     return planned, id
 
 
-def _redis(settings: Settings, own: Policy | None, planned: list[Planned], kafka: str = "") -> Iterator[Finding]:
+def _kafka_trouble(settings: Settings, error: Exception, heard: Overheard) -> Finding:
+    what, do = heard.found(error)
+    return Finding("Kafka", Level.WRONG, f"Kafka at {', '.join(settings.kafka.servers)}: {what}", do)
+
+
+def _redis(
+    settings: Settings, own: Policy | None, planned: list[Planned], kafka: str = "", ask: partitions.Ask | None = None
+) -> Iterator[Finding]:
     def of_server(client: Redis) -> Iterator[Finding]:
-        client.ping()  # Who is not let in is told that, and not what he may not ask.
+        client.time()  # Who is not let in is told that, and not what he may not ask.
         yield from redis_health.findings(client)
         yield redis_health.memory(client)
         yield clocks.of_redis(client, own)
@@ -68,6 +82,6 @@ def _redis(settings: Settings, own: Policy | None, planned: list[Planned], kafka
     try:
         with closing(Servers(settings.redis, REDIS_SECONDS)) as redis:
             yield from redis_health.of_each(redis, of_server)
-            yield from partitions.state(redis, settings, planned, kafka)
+            yield from partitions.state(redis, settings, planned, kafka, ask)
     except (RedisError, OSError, ValueError) as error:
         yield redis_errors.finding(error, shown(settings.redis))

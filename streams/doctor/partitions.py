@@ -1,6 +1,6 @@
 """Whether the state that Redis holds belongs to the logs that Kafka holds."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from time import monotonic
 
@@ -13,7 +13,7 @@ from state.notes import BETWEEN, LOOKED
 from state.redis_errors import unnamed
 from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from state.redis_servers import Servers, server_of
-from streams.administration import Planned
+from streams.administration import Found, Planned
 from streams.connection import said
 from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost
 from streams.logs.merge import Log
@@ -32,22 +32,30 @@ SHOWN = 3
 """Partitions that a finding names."""
 
 Bounds = Mapping[int, tuple[int, int]]
+Ask = Callable[[list[str]], Mapping[str, Found]]
+"""Those of these topics that exist, as they are now."""
 
 
-def state(redis: Redis | Servers, settings: Settings, planned: Sequence[Planned], kafka: str = "") -> Iterator[Finding]:
-    """By partition: what must be read next is still, or soon, to be had.
+def state(
+    redis: Redis | Servers, settings: Settings, planned: Sequence[Planned], kafka: str = "", ask: Ask | None = None
+) -> Iterator[Finding]:
+    """By partition: what must be read next is still, or soon, to be had. Raises `KafkaError` where `ask` does.
 
-    `kafka` is the id of the cluster that was asked for `planned`; empty if it is not known.
+    `kafka` is the id of the cluster that was asked for `planned`; empty if it is not known. `ask` is asked once the state is
+    known: a worker may have read on since `planned`, and no state is ahead of where its logs end later.
     """
     names = topics(settings.prefix)
     found = {p.topic.name: p.found for p in planned}
-    actions, between = found.get(names.actions.name), found.get(names.between.name)
+    actions = found.get(names.actions.name)
     if actions is None:
         return  # That the topic is missing, or cannot be asked, has been told.
     tags = {n: tag(f"{names.actions.name}:{n}") for n in range(actions.partitions)}
     stored = {n: look(server_of(redis, at), at) for n, at in tags.items()}
     to_act = {n: s.next for n, s in stored.items()}
     to_greet = {n: _readable(s, BETWEEN) for n, s in stored.items()}
+    if ask is not None:
+        found |= ask([names.actions.name, names.between.name])
+    actions, between = found[names.actions.name] or actions, found.get(names.between.name)
     wrong = [
         *_outside(names.actions, to_act, actions.bounds),
         *_outside(names.between, to_greet, between.bounds if between else {}),

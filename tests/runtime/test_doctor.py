@@ -15,7 +15,7 @@ from gate.policy import DAY
 from state import redis_health
 from state.finding import Finding, Level
 from state.redis_store import RedisStore
-from streams.administration import Planned, administrator, apply, plan
+from streams.administration import Found, Planned, administrator, apply, found_topics, plan
 from streams.doctor import clocks, examination, partitions, policies
 from streams.policy_file import DEFAULT, load
 from streams.reading import NotRead
@@ -395,6 +395,23 @@ def test_state_that_belongs_to_its_topics_is_in_order(environment: Environment, 
     done = run("doctor", settings=environment)
     assert done.returncode == 0
     assert b"1 of 3 partitions have state; 1 records are to be read" in done.stdout
+
+
+def test_a_worker_that_reads_on_while_it_is_examined_is_in_order(environment: Environment, redis: Redis) -> None:
+    """Where logs end was asked before its state, which is further now; what is to be read is counted to where they end."""
+    found, planned = settings(environment), _planned(environment)
+    _put(environment, "client-actions.v1", b"1", b"2")
+    _stored(environment, redis, 0, 1)
+
+    def ask(names: list[str]) -> Mapping[str, Found]:
+        with administrator(found.kafka) as admin:
+            return found_topics(admin, names)
+
+    with redis.client() as client:
+        (wrong,) = partitions.state(client, found, planned)
+        assert "state has read further than" in wrong.what
+        (right,) = partitions.state(client, found, planned, ask=ask)
+        assert right.level is Level.OK and "1 records are to be read" in right.what
 
 
 @pytest.mark.parametrize(
