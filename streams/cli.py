@@ -93,7 +93,10 @@ def main() -> None:
     """Entry point."""
     _closed()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # What cannot be written is found here, and not in leaving, where nobody could say it.
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # What is still held for it would fail again on leaving.
         print(f"gate61: stopped before the end: {error.strerror or error}", file=sys.stderr)

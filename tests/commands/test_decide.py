@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.policy_file import DEFAULT
 from tests.commands.program import ENVIRONMENT, PROGRAM, answers, case, events, lines, on_terminal, run
 
 OFFER = {
@@ -254,6 +255,14 @@ def test_a_full_disk_is_said_in_one_line(story: Path) -> None:
         done = subprocess.run([PROGRAM, "decide", story], stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
     assert done.returncode == 1
     assert done.stderr == b"gate61: stopped before the end: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", [["--version"], ["policy", "check", str(DEFAULT)]])
+def test_what_little_a_command_says_is_missed_too(words: list[str]) -> None:
+    """It is held until the command ends, and would be lost in leaving, with an exit code of Python's own."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (1, b"gate61: stopped before the end: No space left on device\n")
 
 
 def test_ctrl_c_ends_it_quietly_with_what_was_answered() -> None:
