@@ -15,6 +15,10 @@ from streams.terminal import plain
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_REDIS_OPTIONS = dict.fromkeys(
+    "db protocol ssl_ca_certs ssl_ca_path ssl_cert_reqs ssl_certfile ssl_check_hostname ssl_keyfile".split()
+)
+"""What the address of Redis may say behind `?`. Others change what is read of it, or how long it is waited for."""
 _DATABASE = re.compile(r"(/[0-9]*)?")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -230,7 +234,7 @@ def url_of(text: str) -> SplitResult | None:
 
 
 def _is_address(text: str) -> bool:
-    return _ADDRESS.fullmatch(text) is not None and int(text.rpartition(":")[2]) < 1 << 16
+    return _ADDRESS.fullmatch(text) is not None and 0 < int(text.rpartition(":")[2]) < 1 << 16
 
 
 def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
@@ -287,15 +291,29 @@ def _check_redis(where: str, found: list[str]) -> None:
     if not where:
         found.append("GATE61_REDIS is missing; name it, such as redis://127.0.0.1:6379/0")
         return
+    options = _options(where)
+    if options.keys() - _REDIS_OPTIONS:  # Not said which: a password may hold a question mark.
+        found.append(
+            f"GATE61_REDIS has an option that it may not have; behind `?` it takes {', '.join(_REDIS_OPTIONS)}"
+        )
+        return
     if not _can_be_used(where):
         found.append(
             "GATE61_REDIS is no address; use redis://HOST:PORT/N, rediss:// for TLS, or unix:///PATH, and percent-encode "
             "what a password has besides letters and digits"
         )
         return
-    for authority in parse_qs(urlsplit(where).query).get("ssl_ca_certs", ()):
+    for authority in options.get("ssl_ca_certs", ()):
         if not _has_certificates(authority):
             found.append(f"GATE61_REDIS names `{authority}`, which holds no certificates; name a file of them in PEM")
+
+
+def _options(redis: str) -> dict[str, list[str]]:
+    """What it says behind `?`; nothing where that cannot be read."""
+    try:
+        return parse_qs(urlsplit(redis).query, keep_blank_values=True)
+    except ValueError:
+        return {}
 
 
 def shown(redis: str) -> str:

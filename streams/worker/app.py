@@ -54,7 +54,7 @@ def application(settings: Settings) -> tuple[faust.App, type[Gatekeeper]]:
         cache="memory://",
         web_enabled=True,
         web_bind=host,
-        web_host=host,
+        web_host=f"[{host}]" if ":" in host else host,
         web_port=port,
         web_tables_enabled=False,
         broker_session_timeout=10.0,

@@ -19,6 +19,7 @@ from streams.feed import gate_of
 from streams.policy_file import DEFAULT
 from streams.settings import KNOWN, OIDC_BEGIN, SettingsRefused, secret_in, settings
 from streams.topics import topics
+from streams.worker.app import application
 from tests.commands.program import run
 
 README = Path(__file__).parents[2] / "README.md"
@@ -65,6 +66,8 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         ("GATE61_REDIS", "REDIS://127.0.0.1"),
         ("GATE61_REDIS", "redis://127.0.0.1?socket_timeout=soon"),
         ("GATE61_REDIS", "redis://127.0.0.1?quiet=1"),
+        ("GATE61_REDIS", "redis://127.0.0.1?decode_responses=true"),
+        ("GATE61_REDIS", "redis://127.0.0.1?max_connections=1&db=1"),
         ("GATE61_REDIS", "rediss://127.0.0.1?ssl_cert_reqs=quiet"),
         ("GATE61_REDIS", "redis://gate:4711/quiet@127.0.0.1:6379/0"),
         ("GATE61_REDIS", "redis://gate:4711#quiet@127.0.0.1:6379/0"),
@@ -76,7 +79,9 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         ("GATE61_REDIS", "unix://run/redis.sock"),
         ("GATE61_REDIS", "unix:///run/redis.sock#quiet"),
         ("GATE61_HEALTH", "127.0.0.1:99999"),
+        ("GATE61_HEALTH", "127.0.0.1:0"),
         ("GATE61_HEALTH", "[::1]:65536"),
+        ("GATE61_KAFKA", "kafka-1:0"),
         ("GATE61_KAFKA", "kafka-1:65536"),
     ],
 )
@@ -98,9 +103,13 @@ def test_addresses_that_can_be_used_are_taken() -> None:
         "rediss://u:p@h:6380/2",
         "unix:///run/redis.sock?db=1",
         "redis://[::1]:65535?protocol=3",
+        "rediss://h?ssl_check_hostname=false&ssl_cert_reqs=none",
     ):
         assert settings(GOOD | {"GATE61_REDIS": url}).redis == url
-    assert settings(GOOD | {"GATE61_HEALTH": "[::1]:65535"}).health == ("::1", 65535)
+    health = settings(GOOD | {"GATE61_HEALTH": "[::1]:65535"})
+    assert health.health == ("::1", 65535)
+    app, _ = application(health)
+    assert str(app.conf.canonical_url) == "http://[::1]:65535" and app.conf.web_bind == "::1"
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://h:99999", "http://h:x", "http://h:0", "h:8061", "http://h?a"])
