@@ -16,7 +16,9 @@ PACKAGES = ("gate", "state", "streams")
 def tracked() -> list[Path]:
     """The files of the project."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+    found = [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+    assert Path(__file__).resolve() in found, "git lists the files of this very project"
+    return found
 
 
 def test_a_wheel_holds_all_that_runs(tmp_path: Path) -> None:
@@ -56,7 +58,9 @@ def test_nobody_else_owns_our_names() -> None:
 
 def test_locks_name_every_part_with_its_hash_and_no_place() -> None:
     """What is installed is what was locked, from wherever the machine fetches."""
-    for lock in sorted((ROOT / "deploy" / "lock").glob("*.txt")):
+    locks = sorted((ROOT / "deploy" / "lock").glob("*.txt"))
+    assert [lock.stem for lock in locks] == ["dev", "run"]
+    for lock in locks:
         text = lock.read_text()
         parts = re.findall(r"^([A-Za-z0-9._-]+(?:\[[a-z0-9,]+\])?)==", text, re.MULTILINE)
         assert len(parts) > 5

@@ -38,12 +38,18 @@ def in_order(events: list[Event]) -> list[Event]:
 @pytest.mark.parametrize("chunk", range(3))
 def test_p1_the_standing_answer_is_never_softer_than_what_the_facts_say(chunk: int) -> None:
     """After every arrival: an offer asked anew on all of them would get no graver answer than the one that stands."""
+    compared = graver = 0
     for seed in SEEDS[chunk::3]:
         events = [e for e in without_people(seed) if e["type"] != "gate61.offer.delivered.v1"]
         for end in (len(events) // 3, 2 * len(events) // 3, len(events)):
             standing, said = told(play(events[:end])), asked_again(events[:end])
             for offer, answer in standing.items():
-                assert GRAVITY[answer["verdict"]] >= GRAVITY[said[offer]["verdict"]], f"seed {seed}, {end}, {offer}"
+                stands, says = GRAVITY[answer["verdict"]], GRAVITY[said[offer]["verdict"]]
+                assert stands >= says, f"seed {seed}, {end}, {offer}"
+                compared += 1
+                graver += stands > says
+    assert compared > 800
+    assert graver > 10 or chunk == 0, "late facts in the firm's favour leave a graver answer standing"
 
 
 def test_p2_the_standing_answer_never_softens_unless_people_release_it() -> None:
@@ -85,6 +91,7 @@ def test_p3_facts_in_the_order_of_effective_time_are_answered_as_they_say() -> N
 def test_p4_others_duplicates_and_rejects_change_nothing() -> None:
     """The answers of one client are the same bytes alone as among others, repetitions and lines that cannot be taken."""
     register = ("campaign", "entity", "asset", "product", "country")
+    compared = rejected = 0
     for seed in SEEDS:
         events = [e for e in history(seed) if e["type"] != "gate61.client.merged.v1"]
         shared = [e for e in events if e["type"].removeprefix("gate61.").startswith(register)]
@@ -92,9 +99,12 @@ def test_p4_others_duplicates_and_rejects_change_nothing() -> None:
         for number, event in enumerate(events):
             crowd += [event, f"no event {number}", events[number // 2]]
         among = play(crowd)
+        rejected += len(among.rejected)
         for client in {e["subject"] for e in events if e not in shared}:
             alone = play([e for e in events if e in shared or e["subject"] == client])
             mine = {o: a for o, a in among.answers.items() if a[0]["client"] == client}
             assert mine == {o: a for o, a in alone.answers.items() if a[0]["client"] == client}, (
                 f"seed {seed}, {client}"
             )
+            compared += len(mine)
+    assert compared > 1500 and rejected > 10_000

@@ -22,6 +22,7 @@ def test_story(path: Path) -> None:
     case: dict[str, Any] = json.loads(path.read_text())
     played = play(case["given"])
     expect = case["expect"]
+    assert expect["offers"] or expect["rejected"], "a story is about some answer"
     for offer in expect["offers"]:
         got = played.answers.get((offer["event"]["source"], offer["event"]["id"]), [])
         told = [(a["verdict"], a["leading"], sorted(codes(a)), a["may_send"], _instant(a["send_by"])) for a in got]
