@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec.structs import replace
 from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import NoPermissionError
+from structlog.testing import capture_logs
 
 from gate.facts import Instant
 from state.redis_reader import RedisReader
@@ -25,6 +26,7 @@ from streams.settings import Kafka, Settings
 from streams.web.clock import now
 from streams.web.logs import log_to_stderr
 from tests.player import POLICY
+from tests.until import until
 
 
 class Client:
@@ -56,6 +58,8 @@ def following() -> KafkaStream:
 
 EACH = 2
 """Clients of an attempt: one reads on, and one looks at what was read before."""
+WAITS = (0.005, 0.01, 0.02, 0.04, 0.04)
+"""Seconds between attempts that all fail."""
 Attempts = Callable[[Exception], list[Client]]
 
 
@@ -63,7 +67,8 @@ Attempts = Callable[[Exception], list[Client]]
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Attempts]:
     """The clients that are made while it is tried again, without much waiting between them."""
     made: list[Client] = []
-    monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", WAITS[0])
+    monkeypatch.setattr(stream, "PATIENCE_SECONDS", WAITS[-1])
 
     def failing(error: Exception) -> list[Client]:
         def follower(*_: Any) -> Client:
@@ -85,9 +90,12 @@ async def test_a_client_that_ends_as_if_it_were_cancelled_ends_nothing_else() ->
 async def test_the_stream_is_tried_again_however_an_attempt_ends_and_less_and_less_often(attempts: Attempts) -> None:
     """It ended for good where a fetch was under way when Kafka went away."""
     made, followed = attempts(KafkaConnectionError("no broker")), following()
-    running = asyncio.create_task(followed.run())
-    await asyncio.sleep(0.25)
-    assert not running.done() and 3 <= len(made) / EACH <= 6, len(made)
+    began = monotonic()
+    with capture_logs() as said:
+        running = asyncio.create_task(followed.run())
+        await until(lambda: len(said) > len(WAITS))
+    assert len(made) == EACH * len(said) and not running.done() and monotonic() - began >= sum(WAITS)
+    assert [line["seconds"] for line in said][: len(WAITS)] == [*WAITS]
     running.cancel()
     await asyncio.wait([running], timeout=5)
     assert running.cancelled() and all(client.closed for client in made)
@@ -105,9 +113,9 @@ async def test_trouble_is_said_with_where_and_what_to_do(attempts: Attempts, err
     attempts(error)
     followed = following()
     running = asyncio.create_task(followed.run())
-    await asyncio.sleep(0.05)
+    await until(lambda: told in followed.trouble())
     running.cancel()
-    assert told in followed.trouble() and "secret" not in followed.trouble()
+    assert "secret" not in followed.trouble()
 
 
 async def test_register_and_policies_are_read_on_while_a_broker_does_not_say_where_other_logs_end(
@@ -195,9 +203,9 @@ async def test_a_clock_that_is_another_than_that_of_redis_answers_nothing(ahead:
 
     followed._attempt = attempt  # type: ignore[method-assign]
     running = asyncio.create_task(followed.run())
-    await asyncio.sleep(0.05)
+    await until(lambda: "NTP" in followed.trouble())
     running.cancel()
-    assert "NTP" in followed.trouble() and "secret" not in followed.trouble()
+    assert "secret" not in followed.trouble()
 
 
 def test_an_error_names_its_kind_once() -> None:

@@ -15,6 +15,7 @@ from streams.web.access import Access
 from tests.player import POLICY
 from tests.serving.service import HERE, STRUCTURED, Clock, Event
 from tests.stories.telling import offer
+from tests.until import until
 
 NOW = "2026-03-02T12:00:00Z"
 PROPOSED: Event = offer(at="2 h")
@@ -47,6 +48,12 @@ def located(n: int) -> Event:
     }
 
 
+async def all_looked(client: httpx.AsyncClient) -> None:
+    """Whoever was woken has looked: one thread does what is asked of the gate, in the order in which it is asked."""
+    for _ in range(2):
+        assert (await client.get("/v1/rejected")).status_code == 200
+
+
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 async def test_listeners_look_only_where_something_came_out(tmp_path: Path, accept: str) -> None:
     """What is taken and says nothing wakes nobody who waits for what comes out; what comes out is heard at once."""
@@ -60,13 +67,13 @@ async def test_listeners_look_only_where_something_came_out(tmp_path: Path, acce
 
         listening = client.get("/v1/out", params={"wait": 20}, headers={"accept": accept})
         listener = asyncio.create_task(listening)
-        await asyncio.sleep(0.2)
+        await until(lambda: intake.looks["out"])
         for n in range(5):
             await post(located(n))
-        await asyncio.sleep(0.2)
+        await all_looked(client)
         assert intake.looks["out"] == 1
         await post(PROPOSED)
-        await asyncio.sleep(0.2)
+        await until(lambda: intake.looks["out"] > 1)
         service.end()
         async with asyncio.timeout(5):
             assert "offer.decided" in (await listener).text
@@ -79,9 +86,10 @@ async def test_what_is_rejected_wakes_nobody(tmp_path: Path) -> None:
     service = Service(intake, Access(None))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(service.app), base_url=HERE) as client:
         listener = asyncio.create_task(client.get("/v1/taken", params={"wait": 20}))
-        await asyncio.sleep(0.2)
+        await until(lambda: intake.looks["taken"])
         for n in range(5):
             await client.post("/v1/events", content=b"{%d" % n, headers=STRUCTURED)
+        await all_looked(client)
         assert intake.looks["taken"] == 1
         await client.post("/v1/events", json=located(1), headers=STRUCTURED)
         async with asyncio.timeout(5):

@@ -1,6 +1,6 @@
 """What is published after an error, by doubles of Kafka's producer."""
 
-from asyncio import Future, create_task, get_running_loop, sleep, wait_for
+from asyncio import Future, create_task, get_running_loop, wait_for
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 from streams.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES, Output
 from streams.worker.publishing import KafkaPublisher, Sender
+from tests.until import until
 
 
 class _Where(NamedTuple):
@@ -65,10 +66,11 @@ class Silent(Broker):
     def __init__(self, unknown: str) -> None:
         super().__init__()
         self.unknown = unknown
-        self.stopped = False
+        self.waits = self.stopped = False
 
     async def send_batch(self, batch: _Batch, topic: str, partition: int) -> "Future[_Where]":
         if topic == self.unknown:
+            self.waits = True
             await get_running_loop().create_future()
         return await super().send_batch(batch, topic, partition)
 
@@ -124,7 +126,7 @@ async def test_who_waits_for_a_producer_that_was_replaced_publishes_by_the_next(
     publisher = KafkaPublisher(sender, names)
     outbox = [output(DECISIONS, 1), output(NOTICES, 1)]
     waiting = create_task(publisher.publish(outbox))
-    await sleep(0.05)
+    await until(lambda: silent.waits)
     await sender.replace(silent)
     with pytest.raises(ProducerClosed):
         await wait_for(waiting, 5)

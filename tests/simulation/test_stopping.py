@@ -21,6 +21,7 @@ from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import Output, outbox_from_bytes
 from streams.worker.partition import Partition
 from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Source, Surroundings, Trouble, World
+from tests.until import until
 
 
 async def _for_ever() -> NoReturn:
@@ -31,7 +32,10 @@ async def _for_ever() -> NoReturn:
 class Waiting(Source):
     """Kafka's client waits until the group is divided anew."""
 
+    waits = False
+
     async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+        self.waits = True
         await _for_ever()
 
 
@@ -47,6 +51,10 @@ class Silent(Publisher):
 
     async def publish(self, outputs: Sequence[Output]) -> int | None:
         await _for_ever()
+
+
+PUBLISHING = ("to keep what it publishes", 0)
+"""What a loop waits for there, and since when by the world's clock."""
 
 
 @pytest.fixture
@@ -65,21 +73,16 @@ def _loop(world: World, source: Source, publisher: Publisher) -> PartitionLoop:
     return PartitionLoop(Partition(0, 1, followed, store, "0"), source, publisher, Surroundings(world))
 
 
-async def _until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0)
-
-
 def _outbox(world: World) -> list[Output]:
     return outbox_from_bytes(world.redis.data.get(b"{t:0}:outbox", b""))
 
 
 async def test_a_loop_that_waits_for_records_ends_at_once(world: World) -> None:
-    loop = _loop(world, Waiting(world, 0), Publisher(world))
+    source = Waiting(world, 0)
+    loop = _loop(world, source, Publisher(world))
     running = asyncio.create_task(loop.run())
-    await _until(lambda: world.effects.count("assume") and loop.state == "running")
-    await asyncio.sleep(0.01)
+    await until(lambda: source.waits)
+    assert loop.state == "running"
     loop.stop()
     await asyncio.wait_for(running, 1)
     assert loop.trouble is None, "what it waited for was the records"
@@ -87,12 +90,11 @@ async def test_a_loop_that_waits_for_records_ends_at_once(world: World) -> None:
 
 async def test_what_a_loop_could_not_publish_when_it_took_over_is_left_to_the_next(world: World) -> None:
     first = asyncio.create_task(_loop(world, Source(world, 0), Silent(world)).run())
-    await _until(lambda: _outbox(world))
+    await until(lambda: _outbox(world))
     first.cancel()
     loop = _loop(world, Source(world, 0), Silent(world))
     running = asyncio.create_task(loop.run())
-    await _until(lambda: world.effects.count("assume") == 2)
-    await asyncio.sleep(0.01)
+    await until(lambda: world.effects.count("assume") == 2 and loop.awaits == PUBLISHING)
     loop.stop()
     await asyncio.wait_for(running, 1)
     assert len(_outbox(world)) == 1
@@ -110,7 +112,7 @@ async def test_who_ends_before_the_policy_is_read_leaves_what_is_stored_as_it_is
         Partition(0, 1, Followed(), store, "0"), AtOnce(world, 0), Publisher(world), Surroundings(world)
     )
     running = asyncio.create_task(loop.run())
-    await _until(lambda: loop.state.startswith("waiting: the policy"))
+    await until(lambda: loop.state.startswith("waiting: the policy"))
     loop.stop()
     await asyncio.wait_for(running, 1)
     assert store.noted("walk") == b"0"
@@ -119,9 +121,7 @@ async def test_who_ends_before_the_policy_is_read_leaves_what_is_stored_as_it_is
 async def test_what_a_loop_waits_for_kafka_to_do_is_known_meanwhile(world: World) -> None:
     loop = _loop(world, Source(world, 0), Silent(world))
     running = asyncio.create_task(loop.run())
-    await _until(lambda: loop.awaits)
-    await asyncio.sleep(0.01)
-    assert loop.awaits == ("to keep what it publishes", world.clock)
+    await until(lambda: loop.awaits == PUBLISHING)
     running.cancel()
     await asyncio.wait([running])
     assert loop.awaits is None
@@ -138,7 +138,7 @@ async def test_a_loop_that_lost_its_partition_has_told_so_when_it_ends(world: Wo
 
     loop.told = took
     running = asyncio.create_task(loop.run())
-    await _until(lambda: loop.state == "running")
+    await until(lambda: loop.state == "running")
     _loop(world, Source(world, 0), Publisher(world)).partition.assume("this")
     loop._trouble(_of(loop.partition.verify))
     loop.stop()
@@ -191,7 +191,7 @@ async def test_what_failed_is_let_go_of(world: World, monkeypatch: pytest.Monkey
     held = ref(loop.partition), ref(loop)
     with _no_collector():
         running = asyncio.create_task(loop.run())
-        await _until(lambda: len(met) > 5)
+        await until(lambda: len(met) > 5)
         loop.stop()
         await running
         assert sum(error() is not None for error in met) <= 1
