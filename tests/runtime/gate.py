@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,19 +13,23 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from gate.facts import Instant
 from gate.instants import text
-from state import MemoryStore
+from state import MemoryStore, notes
 from state.redis_look import StateLost
 from state.redis_store import RedisStore
 from streams.embedded import Gate
 from streams.kafka_record import partition_of
 from streams.topics import Names, topics
 from streams.wire import Rejected
+from streams.worker.outputs import Output, outbox_from_bytes
 from tests.player import POLICY
 from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.process import Process, free_port, wait_until
 from tests.runtime.redis import Cluster, Redis
 
 OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
+NOTED = [notes.POLICY, notes.REGISTER, notes.BETWEEN, notes.WALK]
+OTHERS = 200
+"""Records that others may have put behind what a partition published, as neighbours tell one client's."""
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 
@@ -79,31 +84,18 @@ class Setting:
 
     def read(self, topic: str, partitions: int | None = None) -> list[Out]:
         """Everything a topic holds, by partition and offset."""
-        consumer = KafkaConsumer(bootstrap_servers=self.kafka.servers, enable_auto_commit=False)
-        try:
+        with self._consumer() as consumer:
             places = [TopicPartition(topic, p) for p in range(partitions or self.partitions)]
-            ends = consumer.end_offsets(places)
-            consumer.assign(places)
-            consumer.seek_to_beginning(*places)
-            found: list[Out] = []
-            moved = time.monotonic()
-            while any(consumer.position(p) < ends[p] for p in places):
-                assert time.monotonic() < moved + 30, f"cannot read `{topic}` to its end"
-                for records in consumer.poll(500).values():
-                    moved = time.monotonic()
-                    found += [Out(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
-            return sorted(found)
-        finally:
-            consumer.close()
+            return sorted(_read(consumer, consumer.end_offsets(places)))
+
+    def _consumer(self) -> "closing[Any]":
+        return closing(KafkaConsumer(bootstrap_servers=self.kafka.servers, enable_auto_commit=False))
 
     def ends(self) -> dict[int, int]:
         """How far the log of what happens around clients goes, by partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self.kafka.servers)
-        try:
+        with self._consumer() as consumer:
             places = [TopicPartition(self.names.actions.name, p) for p in range(self.partitions)]
             return {p.partition: end for p, end in consumer.end_offsets(places).items()}
-        finally:
-            consumer.close()
 
     def stored(self) -> dict[int, int]:
         """The next offset that is stored, by partition."""
@@ -112,11 +104,48 @@ class Setting:
             return {p: int(client.hget(k, "next") or 0) for p, k in enumerate(keys)}
 
     def caught_up(self, seconds: float = 60) -> float:
-        """Wait until everything is decided; how many seconds it took."""
+        """Wait until everything is decided, told to others and published; how many seconds it took."""
         begun, ends = time.monotonic(), self.ends()
         wait_until(lambda: self.stored() == ends, seconds, "all events decided")
-        time.sleep(0.5)  # What was stored is being published, and clients behind the register are being reopened.
+        with self._consumer() as consumer:
+            wait_until(lambda: self._stands_still(consumer), seconds, "all that follows published")
         return time.monotonic() - begun
+
+    def _stands_still(self, consumer: Any) -> bool:
+        """Whether nothing is left to do of any log.
+
+        What was remembered is looked at first, and the ends of logs last: what was published meanwhile is seen.
+        """
+        came, outbox = self._remembered()
+        last: dict[TopicPartition, set[bytes | None]] = {}
+        for output in outbox:
+            last.setdefault(TopicPartition(self.names[output.topic].name, output.partition), set()).add(output.value)
+        there = consumer.end_offsets([*last])
+        published: dict[TopicPartition, set[bytes | None]] = {}
+        for place in last:
+            records = _read(consumer, {place: there[place]}, len(last[place]) + OTHERS)
+            published[place] = {record.value for record in records}
+        return all(last[place] <= published[place] for place in last) and came == consumer.end_offsets([*came])
+
+    def _remembered(self) -> tuple[dict[TopicPartition, int], list[Output]]:
+        """How far all partitions have come in each log, no further than before what they still walk; and the last outputs."""
+        came: dict[TopicPartition, int] = {}
+        outbox: list[Output] = []
+        with self.redis.client() as client:
+            for number in range(self.partitions):
+                key = f"{{{self.names.actions.name}:{number}}}:"
+                policy, register, between, walk = client.hmget(f"{key}notes", NOTED)
+                walked = min(int(register or 0), int(walk)) if int(walk or -1) >= 0 else int(register or 0)
+                for topic, partition, upto in (
+                    (self.names.policy, 0, int(policy or 0)),
+                    (self.names.register, 0, walked),
+                    (self.names.between, number, int(between or 0)),
+                    (self.names.actions, number, int(client.hget(f"{key}meta", "next") or 0)),
+                ):
+                    place = TopicPartition(topic.name, partition)
+                    came[place] = min(upto, came.get(place, upto))
+                outbox += outbox_from_bytes(client.get(f"{key}outbox") or b"")
+        return came, outbox
 
     def decisions(self) -> dict[str, dict[str, Any]]:
         """Every answer by its id; copies must be the same bytes."""
@@ -175,6 +204,22 @@ class Setting:
         found = [f"missing {id}" for id in want.keys() - have.keys()]
         found += [f"too many: {id}" for id in have.keys() - want.keys()]
         return found + [f"wrong {id}" for id in want.keys() & have.keys() if want[id] != have[id]]
+
+
+def _read(consumer: Any, ends: Mapping[TopicPartition, int], last: int | None = None) -> list[Out]:
+    """What these places hold up to these offsets, or so many offsets at their ends."""
+    consumer.assign([*ends])
+    consumer.seek_to_beginning(*ends)
+    for place, end in ends.items() if last is not None else ():
+        consumer.seek(place, max(consumer.position(place), end - (last or 0)))
+    found: list[Out] = []
+    moved = time.monotonic()
+    while any(consumer.position(place) < end for place, end in ends.items()):
+        assert time.monotonic() < moved + 30, f"cannot read {[*ends]} to their ends"
+        for records in consumer.poll(500).values():
+            moved = time.monotonic()
+            found += [Out(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
+    return found
 
 
 class Worker(Process):
