@@ -99,7 +99,7 @@ def _read_headers(data: bytes, headers: Headers, appended: Instant, tolerance: I
     if garbled is not None and media != OF_STRUCTURED:
         return rejected("NOT_UTF8", f"the value of header {garbled[:64]!a} is not UTF-8", attributes, data)
     if repeated is not None:
-        return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} appears more than once", attributes, data)
+        return rejected("REPEATED_HEADER", f"header {repeated[:64]!a} appears twice", attributes, data)
     if media == OF_STRUCTURED:
         return read(data, appended, tolerance, appended)
     if "specversion" not in attributes:

@@ -115,9 +115,7 @@ class _Reader:
             self.found.append(f"`{section}.{name}` must be a list of words")
             return ()
         self.found += [f"`{section}.{name}`: `{v}` is not known" for v in value if known and v not in known]
-        self.found += [
-            f"`{section}.{name}`: `{v}` appears more than once" for v, count in Counter(value).items() if count > 1
-        ]
+        self.found += [f"`{section}.{name}`: `{v}` appears twice" for v, count in Counter(value).items() if count > 1]
         return tuple(value)
 
     def countries(self) -> dict[str, int]:

@@ -16,7 +16,16 @@ from streams.terminal import plain
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _REDIS_OPTIONS = dict.fromkeys(
-    "db protocol ssl_ca_certs ssl_ca_path ssl_cert_reqs ssl_certfile ssl_check_hostname ssl_keyfile".split()
+    [
+        "db",
+        "protocol",
+        "ssl_ca_certs",
+        "ssl_ca_path",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+    ]
 )
 """What the address of Redis may say behind `?`. Others change what is read of it, or how long it is waited for."""
 _DATABASE = re.compile(r"(/[0-9]*)?")

@@ -30,7 +30,7 @@ def record_is_lacking(q: Question) -> Reason | None:
     if grade == "C":
         return Reason("EVIDENCE_UNAPPROVED", Verdict.BLOCK, "the record of the request is not approved", facts)
     if missing:
-        sentence = f"no approved search for solicitation covers {', '.join(missing)}"
+        sentence = f"no approved search covers {', '.join(missing)}"
         return Reason("CHANNELS_NOT_SEARCHED", Verdict.FLAG, sentence, facts)
     return None
 

@@ -119,7 +119,7 @@ class Courier:
     def _suffer(self, error: SQLAlchemyError) -> None:
         """Once for all messages that are under way, until it is over."""
         if not self._unnoted:
-            what = "the results of messages cannot be stored; trying again"
+            what = "the results of messages cannot be stored; it is tried again"
             _log.error(what, channel=self.name, cause=cause(error))
         self._unnoted = True
 

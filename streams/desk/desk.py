@@ -84,7 +84,7 @@ class Desk:
                     await self.acts.send(id)
                     self.live.ring()
             except Exception as error:
-                _log.warning("acts cannot be sent again now; trying again", cause=cause(error))
+                _log.warning("acts cannot be sent again now; it is tried again", cause=cause(error))
             await asyncio.sleep(RESEND_SECONDS)
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 from redis import Redis
 
+from gate.policy import MILLISECOND
 from state.finding import Finding, Level
 from state.notes import BETWEEN, LOOKED
 from state.redis_errors import unnamed
@@ -17,7 +18,6 @@ from streams.administration import Found, Planned
 from streams.connection import said
 from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost
 from streams.logs.merge import Log
-from streams.logs.taking import MILLISECOND
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Topic, topics

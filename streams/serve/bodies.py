@@ -151,7 +151,7 @@ def _wrong(said: list[tuple[str, bytes]], attributes: dict[str, str], kind: str)
     if garbled is not None:
         return "NOT_UTF8", f"the value of header `ce-{garbled[:64]}` is not UTF-8 once it is percent-decoded"
     if twice is not None:
-        return "REPEATED_HEADER", f"header `ce-{twice[:64]}` appears more than once"
+        return "REPEATED_HEADER", f"header `ce-{twice[:64]}` appears twice"
     if "specversion" not in attributes:
         return "NOT_A_CLOUDEVENT", "header `ce-specversion` is missing"
     return None if holds_json(media_of(kind)) else ("BAD_FIELD", NO_JSON)

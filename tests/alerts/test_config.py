@@ -170,7 +170,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        (b"a=" + b"[" * 3_000, "it lies too deep in one another"),
+        (b"a=" + b"[" * 3_000, "it is nested too deeply"),
         (b"a=" + b"1" * 5_000, "it is not TOML"),
         (b"a=\xff", "it is not TOML"),
         (b"a." * 300 + b"a=1", "it has a line with more than 200 dots"),

@@ -200,7 +200,7 @@ def test_register_and_policy_go_back_to_their_own_topics() -> None:
         (Record(), {"reason": "ID_REUSED"}, "the first event of that id stands"),
         (Record(), {"topic": "payments"}, "`payments`, which is no input of this gate"),
         (Record(), {"topic": NAMES.register.name}, "publish it there"),
-        (Record(), {"topic": NAMES.between.name}, "no message between clients"),
+        (Record(), {"topic": NAMES.between.name}, "no message between merged clients"),
         (
             Record(value=event(type="gate61.campaign.ended.v1", data={"campaign": "c"})),
             {"reason": "UNKNOWN_TYPE"},

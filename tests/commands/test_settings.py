@@ -197,7 +197,13 @@ def test_the_alerts_complain_of_everything_at_once(tmp_path: Path) -> None:
     wrong = {"GATE61_URL": "h:8061", "GATE61_KEYS": "/nope", "GATE61_ALERT": "x"}
     done = run("alerts", "--config", config, "--store", store, settings=wrong)
     said = done.stderr.decode()
-    for words in ("do you mean GATE61_ALERTS", "GATE61_URL is no address", "`/nope`", "`a` is nothing", "no channel"):
+    for words in (
+        "do you mean GATE61_ALERTS",
+        "GATE61_URL is no address",
+        "`/nope`",
+        "`a` is no setting here",
+        "no channel",
+    ):
         assert said.count(words) == 1, said
     assert done.returncode == 2 and said.count("\n  - ") == 5 and not store.exists()
 
@@ -405,7 +411,7 @@ def test_every_setting_that_is_read_is_known() -> None:
 def test_who_would_not_be_signed_in_is_not_told_that_he_is(security: str) -> None:
     with pytest.raises(SettingsRefused) as refused:
         settings(GOOD | {"GATE61_KAFKA_SECURITY": security, "GATE61_KAFKA_USER": "me"})
-    assert refused.value.complaints[0].startswith(f"GATE61_KAFKA_USER is set, and GATE61_KAFKA_SECURITY is {security}")
+    assert refused.value.complaints[0].startswith(f"GATE61_KAFKA_USER is set, but GATE61_KAFKA_SECURITY is {security}")
 
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ async def test_a_worker_that_does_not_come_is_said_in_time(monkeypatch: pytest.M
     monkeypatch.setattr(sender, "_redis", Beside(b"17", 0.15))
     async with asyncio.timeout(5):
         receipt = await sender.send(EVENT)
-    assert receipt.status == "unknown" and "within 0.2 s no worker is known to have come to it" in receipt.said
+    assert receipt.status == "unknown" and "within 0.2 s no worker is known to have read it" in receipt.said
     await sender.close()
 
 

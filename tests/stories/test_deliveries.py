@@ -212,7 +212,7 @@ def test_a_case_of_several_proposals_is_the_same_whichever_way_it_is_found() -> 
     """Where a late fact had them judged again the dossier holds them in another order; the ids of a case must not."""
     told = [clean_client(), offer(id="z", offer="x", transaction="another"), offer(id="a", offer="x")]
     found = []
-    for late in ([], located("AT", "ip", "1 h")):
-        out = tell(told, late, delivered("3 h", "x")).out
+    for late in ([], [located("AT", "ip", "1 h")]):
+        out = tell([*told, *late], delivered("3 h", "x")).out
         found += [e["data"] for e in out if e["data"].get("why") == "DELIVERED_WITHOUT_PERMISSION"]
     assert len(found) == 2 and found[0] == found[1]
