@@ -82,7 +82,7 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     if _needs_history(known, fact, said):
         return HISTORY_NEEDED
     outcome = decide(known, fact, policy)
-    spoils = notices.spoilt_by(known, fact, outcome)
+    spoils = notices.says_tainted(outcome) and notices.spoilt_meanwhile(known, fact.at)
     if spoils and dossier.forgotten.scopes:
         return HISTORY_NEEDED  # Scopes that were cut are spoilt, too.
     standing = revision.standing_of(known, fact, fact, outcome)
@@ -119,6 +119,8 @@ def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
         return HISTORY_NEEDED
     let_go = people.was_let_go(belongs, fact.at)
+    if not let_go and cut.scopes and notices.spoilt_meanwhile(known, fact.at):
+        return HISTORY_NEEDED
     names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
     deliver(dossier, dossier.own, fact, let_go, names, [o.by for o in belongs])
     latest, sent = dossier.delivered
@@ -150,7 +152,7 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     if isinstance(said, EvidenceApproved | EvidenceFiled) and _signed_before(dossier, fact, said):
         return HISTORY_NEEDED
     elsewhere = isinstance(said, Located) and said.country not in dossier.own.countries
-    if dossier.forgotten.scopes and (elsewhere or notices.may_spoil(dossier, fact)):
+    if dossier.forgotten.scopes and (elsewhere or notices.may_tell_of_old(known, fact)):
         return HISTORY_NEEDED  # A scope that was cut.
     if isinstance(said, Requested) and uncertain(dossier, known.register):
         return HISTORY_NEEDED  # What solicited him before may have been cut.

@@ -68,12 +68,16 @@ def _solicits(dossier: Dossier, fact: Fact) -> bool:
             return type(said) in SOLICITING
 
 
-def may_spoil(dossier: Dossier, fact: Fact) -> bool:
-    """Whether a solicitation may count from before something that is known already, and spoil a scope of then.
+def may_tell_of_old(known: Known, fact: Fact) -> bool:
+    """Whether scopes of requests before this fact may be told spoilt with it."""
+    if type(fact.said) not in TELLING:
+        return False
+    return _reaches_back(known.dossier, fact) or spoilt_meanwhile(known, fact.at)
 
-    Evidence and narrowings reach back; where the client was, counts only if he was not known to have been there.
-    """
-    if isinstance(fact.said, Located) or not _solicits(dossier, fact):
+
+def _reaches_back(dossier: Dossier, fact: Fact) -> bool:
+    """Whether a solicitation may count from before something that is known already; evidence and narrowings do."""
+    if not _solicits(dossier, fact):
         return False
     return type(fact.said) in OF_EVIDENCE or isinstance(fact.said, Narrowed) or fact.at <= dossier.horizon
 
@@ -132,16 +136,21 @@ def _newly_spoilt(known: Known) -> list[tuple[Scope, str]]:
     return [(scope, spoiling) for scope in untold if (spoiling := taints.of(scope)) is not None]
 
 
-def spoilt_by(known: Known, offer: Fact, outcome: Outcome) -> bool:
-    """Whether an answer says that its scope is tainted, and is the first to say so of some scope.
+def spoilt_meanwhile(known: Known, at: Instant) -> bool:
+    """Whether scopes are found spoilt that were not said to be, by what is known at that time of what arrived before.
 
     The register may tell only later whose tag it was, or what is in scope; a later policy weighs and prompts otherwise.
     """
     dossier = known.dossier
-    if outcome.scope is None or outcome.scope.state != "tainted" or all(s.tainted for s in dossier.scopes):
+    if all(s.tainted for s in dossier.scopes):
         return False
-    now = replaced(dossier, last_offer=max(dossier.last_offer, offer.at))
+    now = replaced(dossier, last_offer=max(dossier.last_offer, at))
     return bool(_newly_spoilt(Known(now, known.register)))
+
+
+def says_tainted(outcome: Outcome) -> bool:
+    """Whether an answer says that its scope is tainted."""
+    return outcome.scope is not None and outcome.scope.state == "tainted"
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:

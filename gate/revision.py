@@ -4,7 +4,7 @@ Law: LAW.md R22, R23 (never rewrite; late favourable facts count forward only). 
 Source: judging section 1 (P1, P2), sections 6 and 7.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 from gate import notices, people
 from gate.chronology import effective
@@ -305,7 +305,7 @@ def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]
     return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
 
 
-def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing], told: Set[str]) -> None:
+def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing], told: set[str]) -> None:
     """What the replay cannot know: answers, and what was said already; of scopes that were cut the history tells it."""
     dossier.offers = sorted(standing, key=lambda s: (s.at, s.source, s.id))
     dossier.last_offer = dossier.offers[-1].at if dossier.offers else NEVER

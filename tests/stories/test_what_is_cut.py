@@ -281,6 +281,13 @@ def test_an_answer_that_says_so_first_tells_of_scopes_that_were_cut(before: Word
     assert told_once(before, many_requests(), then, own, offer("7 h", id="again"))
 
 
+@pytest.mark.parametrize("next_one", [contacted("6 h"), delivered("6 h", "unknown")])
+def test_whatever_is_next_tells_of_scopes_that_were_cut(next_one: Event) -> None:
+    """It spoils none itself, but by what the register says since they are spoilt."""
+    before, then = [HERE, arrived(campaign="ads")], campaign(at="5 h", countries=["CH"])
+    assert told_once(before, many_requests(), then, next_one, offer("7 h", transaction=f"t{MANY - 1}"))
+
+
 def test_of_a_scope_that_was_cut_and_is_kept_again_it_is_told_that_it_is_spoilt() -> None:
     """Its papers were filed late."""
     assert told_once(HERE, many_requests(), proven("r0", "2 h"), contacted("-1 d"))
