@@ -25,9 +25,9 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     message: bytes
     """The digest of the whole message."""
     number: int
-    """Which of its parts this is, from 0 on,"""
+    """Which of its parts this is, from 0 on."""
     many: int
-    """and of how many."""
+    """How many parts it has."""
     said: bytes
     """Its bytes of the message."""
 
