@@ -22,8 +22,10 @@ from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import CONTENT_TYPE, NOTICES
 from streams.worker.partition import Partition
 from tests.simulation.alone import BEGUN, Alone
+from tests.simulation.going import going, rounds
 from tests.simulation.world import ACTIONS, POLICY, Publisher, Source, Surroundings, World
 from tests.stories.telling import REGISTER, asks, campaign, entity, located, offer
+from tests.until import until
 
 
 def policy(hard_days: int, version: str) -> bytes:
@@ -283,21 +285,23 @@ async def test_the_clock_closes_nothing_before_policies_are_read_to_their_end() 
     store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
     running = Partition(0, 1, followed, store, "0")
     loop = PartitionLoop(running, Source(world, 0), Publisher(world), Surroundings(world))
-    await loop._assume()
-    while running.next[0] == 0:
-        await loop._batch()
-    world.clock += 9 * DAY
-    world.append(POLICY, 0, None, policy(12, "longer"))
-    world.clock += 2 * DAY
-    for _ in range(5):
-        await loop._batch()
-    followed.add(Log.POLICY, world.logs[POLICY, 0][1])
-    for _ in range(5):
-        await loop._batch()
-    assert list(closings(r.value or b"" for r in world.logs[NOTICES, 0])) == []
-    world.clock += 2 * DAY
-    await loop._batch()
-    assert list(closings(r.value or b"" for r in world.logs[NOTICES, 0])) == ["his"]
+
+    def closed() -> list[str]:
+        return list(closings(r.value or b"" for r in world.logs[NOTICES, 0]))
+
+    async with going(loop):
+        await until(lambda: world.logs.get((NOTICES, 0)))
+        world.clock += 9 * DAY
+        world.append(POLICY, 0, None, policy(12, "longer"))
+        world.clock += 2 * DAY
+        await rounds(world, 5)
+        followed.add(Log.POLICY, world.logs[POLICY, 0][1])
+        await rounds(world, 5)
+        assert closed() == []
+        world.clock += 2 * DAY
+        await until(closed)
+        await rounds(world, 5)
+        assert closed() == ["his"]
 
 
 def test_a_batch_says_no_more_than_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """A log that is slow: what is read of the others meanwhile is bounded, and nothing is decided before its turn."""
 
-import asyncio
 import json
 from random import Random
 
@@ -13,17 +12,32 @@ from state.redis_store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
+from streams.worker.contracts import Fetched
 from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS, REJECTED
 from streams.worker.partition import Partition
 from tests.simulation.alone import Alone
-from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Record, Source, Surroundings, World
+from tests.simulation.going import going, rounds
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Publisher, Record, Source, Surroundings, Trouble, World
 from tests.stories.telling import REGISTER as OF_REGISTER
 from tests.stories.telling import clean_client, offer
+from tests.until import until
 
 CLIENTS = 60
 AT_ONCE = 50
 """Records that the simulated source hands out at most."""
+
+
+class Stopping(Source):
+    """Its next input stops whoever reads, some times."""
+
+    stops = 0
+
+    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+        if self.stops:
+            self.stops -= 1
+            raise Trouble("read")
+        return await super().read(seconds, actions)
 
 
 async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_for_it() -> None:
@@ -37,23 +51,22 @@ async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_fo
             world.append(ACTIONS, 0, event["subject"].encode(), json.dumps(event).encode(), (CONTENT_TYPE,))
     followed = Followed()
     followed.add(Log.POLICY, world.logs[POLICY, 0][0])
-    source, store = Source(world, 0), RedisStore(world.redis, "t:0", cached=3)  # type: ignore[arg-type]
+    source, store = Stopping(world, 0), RedisStore(world.redis, "t:0", cached=3)  # type: ignore[arg-type]
     loop = PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))
-    await loop._assume()
-    for _ in range(100):
-        await loop._batch()
-    assert 0 < source.at[0] <= AT_ONCE and loop.partition.next[0] == 0
-    for record in world.logs[REGISTER, 0]:
-        followed.add(Log.REGISTER, record)
-    async with asyncio.timeout(20):
-        while loop.partition.next[0] < len(world.logs[ACTIONS, 0]):
-            await loop._batch()
-    assert len(world.logs[DECISIONS, 0]) == CLIENTS
-    for _ in range(3):
-        await loop._assume()  # As often as its next input stops it.
-    assert len(world.logs[DECISIONS, 0]) == CLIENTS, "what is known to be published is not published again"
-    await PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))._assume()
-    assert len(world.logs[DECISIONS, 0]) > CLIENTS, "whoever takes over does not know"
+    async with going(loop):
+        await rounds(world, 100)
+        assert 0 < source.at[0] <= AT_ONCE and loop.partition.next[0] == 0
+        for record in world.logs[REGISTER, 0]:
+            followed.add(Log.REGISTER, record)
+        await until(lambda: len(world.logs.get((DECISIONS, 0), [])) == CLIENTS)
+        await rounds(world, 1)
+        source.stops, begun = 3, world.effects.count("assume")
+        await until(lambda: world.effects.count("assume") == begun + 3)
+        await rounds(world, 1)
+        assert len(world.logs[DECISIONS, 0]) == CLIENTS, "what is known to be published is not published again"
+        takes_over = Partition(0, 1, followed, store, "0")
+        async with going(PartitionLoop(takes_over, Source(world, 0), Publisher(world), Surroundings(world))):
+            await until(lambda: len(world.logs[DECISIONS, 0]) > CLIENTS)  # Whoever takes over does not know.
 
 
 class SetBack(Surroundings):
@@ -77,12 +90,12 @@ async def test_an_idle_partition_whose_clock_is_set_back_still_finds_out_that_re
     followed.add(Log.POLICY, world.logs[POLICY, 0][0])
     store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
     loop = PartitionLoop(Partition(0, 1, followed, store, "0"), Source(world, 0), Publisher(world), SetBack(world))
-    await loop._assume()
-    await loop._batch()
-    world.redis.data.clear()
-    with pytest.raises(Moved):
-        for _ in range(20):
-            await loop._batch()
+    async with going(loop):
+        await rounds(world, 1)
+        world.redis.data.clear()
+        begun = world.effects.count("work")
+        await until(lambda: isinstance(loop.trouble, Moved))
+        assert world.effects.count("work") <= begun + 20
 
 
 def test_what_a_newer_worker_tells_of_a_merged_client_waits_for_one() -> None:
