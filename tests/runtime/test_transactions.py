@@ -85,7 +85,7 @@ def test_what_stands_behind_an_open_transaction_is_not_decided_without(setting: 
     with open_transaction(setting, setting.names.register.name, asset("xyz")):
         setting.publish([campaign("everywhere")])  # Kept before the offer is: they go to two topics.
         setting.publish([offer()])
-        said = "partition %d is waiting: the log of the register cannot be read to its end, as while somebody's transaction"
+        said = "partition %d is waiting: the log of the register cannot be read to its end: somebody's transaction"
         said %= partition_of(b"anna", setting.partitions)
         wait_until(lambda: said in page(worker, "readyz")[1], 20, "it says what it waits for")
         assert setting.decisions() == {}
