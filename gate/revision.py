@@ -120,8 +120,11 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
     """
     known_already = {(r.of, r.fact.key) for r in history if r.fact is not None}
     fresh = [r for r in greeting.records if r.fact is not None and (r.of, r.fact.key) not in known_already]
-    step = _Revision(known, greeting.because, history, greeting.of).step(_since(greeting), *fresh)
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
+    if not fresh:  # By now register or policy may be others than when it was told first: nothing is judged on that.
+        dossier = known.dossier
+        return Step(dossier, Record(None), forwards=_greet(dossier, newcomers, history, greeting.because)), fresh
+    step = _Revision(known, greeting.because, history, greeting.of).step(_since(greeting), *fresh)
     forwards = _greet(step.dossier, newcomers, history, greeting.because)
     touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
     cases = (*step.cases, *(case for found in touched for case in found))

@@ -27,6 +27,7 @@ class Alone:
         self.followed = Followed()
         self.store = RedisStore(self.redis, "t:0", cached=cached)
         self.actions: list[Record] = []
+        self.between: list[Record] = []
         self._clock = BEGUN
         self._registered = self._governed = 0
         self.govern(DEFAULT.read_bytes())
@@ -68,6 +69,16 @@ class Alone:
         for event in events:
             key = event["subject"].encode()
             self.actions.append(self._record("actions", len(self.actions), json.dumps(event).encode(), key))
+
+    def greet(self, message: bytes) -> list[Output]:
+        """Append a message between merged clients; what comes of it, remembered."""
+        self.between.append(self._record("between", len(self.between), message, None))
+        partition, (acted, _) = self.partition, self.partition.next
+        partition.read([], acted, self.between[-1:], len(self.between))
+        partition.recall()
+        outputs = partition.work([self._governed, self._registered, len(self.between), acted], 0)
+        partition.remember(outputs)
+        return outputs
 
     def round(self, read: Sequence[Record] = (), now: Instant = 0) -> list[Output]:
         """One batch, remembered: these records are read, and all that waits for its turn has it.

@@ -9,9 +9,9 @@ import pytest
 from gate.instants import text
 from streams.policy_file import DEFAULT, parse
 from streams.publish import unreadable_id
-from streams.worker.outputs import DECISIONS, REGISTER_REJECTED, REJECTED, Output
+from streams.worker.outputs import BETWEEN, DECISIONS, REGISTER_REJECTED, REJECTED, Output
 from tests.simulation.alone import Alone
-from tests.stories.telling import Event, asks, entity, located, offer, question
+from tests.stories.telling import REGISTER, Event, asks, clean_client, entity, located, merged, offer, question
 
 WEEK = 7 * 86_400_000
 
@@ -100,6 +100,21 @@ def test_nor_is_it_answered_again_under_another_policy() -> None:
     decision = unreadable_id(json.dumps(other).encode(), (), parse(tolerating(30), "tolerating"))
     alone.store.note(f"answered {decision}", b"")
     assert taken(alone, other) == []
+
+
+def test_a_message_between_merged_clients_that_comes_again_supersedes_nothing_by_another_policy() -> None:
+    """A worker that ended before its last batch was let go of says it again, whenever that is; earlier answers stay."""
+    alone = Alone()
+    alone.register(*REGISTER)
+    (allowed,) = taken(alone, *clean_client("anna"), offer(who="anna", id="first", at="2 h"))
+    assert allowed["verdict"] == "allow"
+    alone.act(merged("anna", at="3 h", who="ben"))
+    (message,) = [o.value or b"" for o in alone.round(alone.actions[-1:]) if o.topic == BETWEEN]
+    assert alone.greet(message)  # That two are one is a case.
+    stricter = DEFAULT.read_text().replace("soft_hours = 24", "soft_hours = 1").replace('version = "', 'version = "1-')
+    alone.govern(stricter.encode())
+    alone.round()
+    assert alone.greet(message) == []
 
 
 def test_what_is_rejected_with_a_known_id_does_not_take_it_over_however_late() -> None:
