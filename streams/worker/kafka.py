@@ -26,6 +26,11 @@ from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
 
 ACKNOWLEDGE_SECONDS = 1.0
+"""After so long it is noted again how far a partition has come;"""
+NOTED_SECONDS = 0.5
+"""Kafka gets this to do so: its client asks for who keeps that for as long as it takes, and nothing is decided meanwhile;"""
+UNNOTED_SECONDS = 10.0
+"""and where it did not, it is tried again after this."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
 REBALANCE_MILLISECONDS = 10_000
@@ -58,8 +63,8 @@ class KafkaSource:
         self._decisions = TopicPartition(names.decisions.name, number)
         self._acknowledged: tuple[int, int] | None = None
         """The offsets of both logs that were acknowledged last."""
-        self._tried = 0.0
-        """When that was tried last."""
+        self._again = 0.0
+        """From when on that is tried again."""
         self._fetched = 0.0
         self._actions = TopicPartition(names.actions.name, number)
         self._between = TopicPartition(names.between.name, number)
@@ -156,12 +161,13 @@ class KafkaSource:
     async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
         """See `Source`."""
         place = actions, between
-        if place == self._acknowledged or (not at_once and monotonic() < self._tried + ACKNOWLEDGE_SECONDS):
+        if place == self._acknowledged or (not at_once and monotonic() < self._again):
             return
-        self._tried = monotonic()
-        with suppress(KafkaError):  # A hint only; it is tried again.
-            await self._consumer.commit({self._actions: actions, self._between: between})
-            self._acknowledged = place
+        self._again = monotonic() + UNNOTED_SECONDS
+        with suppress(KafkaError, TimeoutError):  # A hint only; it is tried again.
+            async with timeout(NOTED_SECONDS):
+                await self._consumer.commit({self._actions: actions, self._between: between})
+            self._acknowledged, self._again = place, monotonic() + ACKNOWLEDGE_SECONDS
 
 
 async def answers_anew(kafka: Kafka, topics: Sequence[str], seconds: float) -> bool:
