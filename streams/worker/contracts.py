@@ -4,11 +4,11 @@ Kafka and a process behind it (`kafka`, `publishing`, `here`), or doubles in mem
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gate.facts import Instant
-from streams.logs.merge import Ends
+from streams.logs.merge import Ends, Log
 from streams.worker.outputs import Output
 from streams.worker.pins import Pin
 from streams.worker.progress import Came
@@ -63,8 +63,8 @@ class Source(Protocol):
     async def seek(self, actions: int, between: int) -> None:
         """Read on from there; what was fetched before is dropped."""
 
-    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
-        """The next records of both, as soon as there are some; without `actions` only messages between merged clients.
+    async def read(self, seconds: float, wanted: Collection[Log]) -> tuple[Fetched, Fetched]:
+        """The next records of both, as soon as there are some of those wanted; of what is not, none.
 
         Raises `LogLost` where they do not follow on what was read before, see `streams.logs.standing`.
         """

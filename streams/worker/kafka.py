@@ -1,7 +1,7 @@
 """The loop's logs on Kafka, by aiokafka; `streams.worker.publishing` is the way out."""
 
 from asyncio import sleep, timeout
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, cast
@@ -125,11 +125,11 @@ class KafkaSource:
         self._consumer.seek(self._actions, actions)
         self._consumer.seek(self._between, between)
 
-    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, wanted: Collection[Log]) -> tuple[Fetched, Fetched]:
         """See `Source`."""
-        both = (self._actions, self._between)
-        asked = both if actions else both[1:]
-        found = await self._consumer.getmany(*asked, timeout_ms=int(seconds * 1000), max_records=BATCH)
+        both, found = (self._actions, self._between), {}
+        if asked := [self._logs[log] for log in wanted]:  # Of none, Kafka's client gives those of all partitions.
+            found = await self._consumer.getmany(*asked, timeout_ms=int(seconds * 1000), max_records=BATCH)
         self._fetched = monotonic()
         await self._standing.follows({p: found.get(p, ()) for p in both})
         of_actions, of_between = [await self._taken(p, found.get(p, ())) for p in both]

@@ -192,8 +192,7 @@ class PartitionLoop:
             return
         if self._held_up is None:
             self.state = self._said or "running"
-        # What waits for another log is a batch by itself: with more of it, memory would grow for as long as that takes.
-        reading = self._source.read(0.0 if partition.waits else POLL, not partition.holds)
+        reading = self._source.read(0.0 if partition.waits else POLL, partition.wanted)
         found = await self._unless_stopped(reading)
         if found is None:
             return

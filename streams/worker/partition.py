@@ -232,6 +232,14 @@ class Partition:
         """Whether anything that happened around clients waits for its turn."""
         return self._merge.holds(Log.ACTIONS)
 
+    @property
+    def wanted(self) -> list[Log]:
+        """The logs of this partition to be read on: those of which nothing waits for its turn.
+
+        What waits for another log is a batch by itself: with more of it, memory would grow for as long as that takes.
+        """
+        return [log for log in (Log.ACTIONS, Log.BETWEEN) if not self._merge.holds(log)]
+
     def work(self, ends: Ends, now: Instant) -> list[Output]:
         """Step 3: judge what may be judged, one arrival at least and so much at most, and close what is due by `now`.
 

@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 
 from streams.logs.brokers import Looker, follower, standing
 from streams.logs.following import Followed
+from streams.logs.merge import Log
 from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
 from streams.topics import Names, topics
@@ -69,7 +70,7 @@ async def _portions(kafka: Kafka, names: Names, many: int) -> list[list[bytes]]:
         await source.seek(0, 0)
         async with asyncio.timeout(30):
             while sum(map(len, portions)) < many:
-                actions, _ = await source.read(0.5, True)
+                actions, _ = await source.read(0.5, (Log.ACTIONS, Log.BETWEEN))
                 assert actions.read == sum(map(len, portions)) + len(actions.records)
                 portions += [[record.key for record in actions.records]] if actions.records else []
     finally:

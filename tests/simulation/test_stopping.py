@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any, NoReturn
@@ -34,7 +34,7 @@ class Waiting(Source):
 
     waits = False
 
-    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, wanted: Collection[Log]) -> tuple[Fetched, Fetched]:
         self.waits = True
         await _for_ever()
 

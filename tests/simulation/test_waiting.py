@@ -14,7 +14,7 @@ from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.worker.contracts import Fetched
 from streams.worker.loop import PartitionLoop
-from streams.worker.outputs import CONTENT_TYPE, DECISIONS, REJECTED
+from streams.worker.outputs import BETWEEN, CONTENT_TYPE, DECISIONS, REJECTED
 from streams.worker.partition import Partition
 from tests.simulation.alone import Alone
 from tests.simulation.going import going, rounds
@@ -67,6 +67,36 @@ async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_fo
         takes_over = Partition(0, 1, followed, store, "0")
         async with going(PartitionLoop(takes_over, Source(world, 0), Publisher(world), Surroundings(world))):
             await until(lambda: len(world.logs[DECISIONS, 0]) > CLIENTS)  # Whoever takes over does not know.
+
+
+class HeldBack(Source):
+    """Somebody's transaction is open among what happens around clients."""
+
+    def _ends(self) -> list[int]:
+        *others, actions = super()._ends()
+        return [*others, actions + self.open]
+
+    open = 1
+
+
+async def test_an_open_transaction_fills_no_memory_with_what_merged_clients_tell_each_other() -> None:
+    """It waits for what the transaction may hold, for as long as that is open."""
+    world = World(Random(1), 0.0)
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    for _ in range(10 * AT_ONCE):
+        world.append(BETWEEN, 0, b"anna", b"{}")
+    followed = Followed()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][0])
+    source, store = HeldBack(world, 0), RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+    loop = PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))
+    await loop._assume()
+    for _ in range(100):
+        await loop._batch()
+    assert 0 < source.at[1] <= AT_ONCE and loop.partition.next[1] == 0
+    source.open = 0
+    async with asyncio.timeout(20):
+        while loop.partition.next[1] < len(world.logs[BETWEEN, 0]):
+            await loop._batch()
 
 
 class SetBack(Surroundings):

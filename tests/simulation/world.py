@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from random import Random
 from typing import Any, NamedTuple
@@ -245,13 +245,13 @@ class Source:
     async def seek(self, actions: int, between: int) -> None:
         self.at = [actions, between]
 
-    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, wanted: Collection[Log]) -> tuple[Fetched, Fetched]:
         most = self.world.rng.choice([1, 2, 5, 50])
 
         def fetched() -> tuple[Fetched, Fetched]:
             found = []
-            for place, topic in enumerate((ACTIONS, BETWEEN)):
-                many = self.world.rng.randrange(most + 1) if actions or topic == BETWEEN else 0
+            for place, (topic, log) in enumerate(((ACTIONS, Log.ACTIONS), (BETWEEN, Log.BETWEEN))):
+                many = self.world.rng.randrange(most + 1) if log in wanted else 0
                 records = self._log(topic)[self.at[place] : self.at[place] + many]
                 self.at[place] += len(records)
                 found.append(Fetched(records, self.at[place]))
