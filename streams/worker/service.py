@@ -22,7 +22,7 @@ from streams import policy_file
 from streams.connection import let_go, said
 from streams.logs import brokers
 from streams.logs.following import Followed
-from streams.logs.lost import LogLost, goes_not_on, whole
+from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost, goes_not_on, whole
 from streams.logs.merge import Log
 from streams.settings import Settings, shown
 from streams.topics import Names, missing, topics
@@ -101,6 +101,8 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         """When register and policies were first refused, and last, by the steady clock; and how."""
         self._partitions = 0
         """How many clients are spread over; 0 until that was asked."""
+        self._made: list[int] = []
+        """The partitions of which there was state when it started."""
         self._met = False
         """Whether Kafka's clients were connected; until then `ready` says what it is with Kafka."""
 
@@ -171,8 +173,10 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         stores = [self._store(number) for number in range(self._partitions)]
         await asyncio.to_thread(same_kafka, stores, await brokers.cluster(self._asker, self._names.actions.name))
         await asyncio.to_thread(same_spread, stores, self._partitions)
-        for number, store in enumerate(stores):
-            goal = unfinished(await asyncio.to_thread(store.look))
+        looks = [await asyncio.to_thread(store.look) for store in stores]
+        self._made = [number for number, look in enumerate(looks) if look.batch]
+        for number, look in enumerate(looks):
+            goal = unfinished(look)
             if goal is not None:
                 log.warning("state was left half made; it is gone on with", partition=number, of=goal.actions)
 
@@ -243,9 +247,20 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
     async def _govern(self) -> None:
         """The policy topic says which policy is in force; where it is empty, the worker's own is put there first."""
         own, text = policy_file.read(self.settings.policy)
-        known = await self._policies() or await self._put_first(own, text)
+        known = await self._policies()
+        if not known:
+            self._must_be_new()
+            known = await self._put_first(own, text)
         if self.settings.policy and known[-1].digest != own.digest:
             raise CannotStart(f"{policy_file.not_in_force(own, known[-1])}: {policy_file.PUT_IN_FORCE}")
+
+    def _must_be_new(self) -> None:
+        """Whether no partition was judged by a policy yet; raises `LogLost`: which one that was is not known."""
+        if self._made:
+            raise LogLost(
+                f"`{self._names.policy.name}` holds no policy that can be used, and there is state of "
+                f"{len(self._made)} partitions that was made by one: it would be gone on with by another; {GIVE_BACK_THE_RULES}"
+            )
 
     async def _put_first(self, own: Policy, text: bytes) -> list[Policy]:
         """Publish the worker's own where there is none; all that are there then, as others may do so at the same moment."""

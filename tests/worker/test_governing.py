@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from kafka import TopicPartition
 from msgspec import structs
 
+from state.redis_look import Look
+from streams.logs.lost import LogLost
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.worker.publishing import Sender
@@ -81,6 +83,32 @@ async def test_a_first_policy_that_could_not_be_published_is_by_another_producer
     assert failing.stopped and next_.published == []
     await keeper._govern()
     assert next_.published == [DEFAULT.read_bytes()]
+
+
+async def test_no_policy_is_put_first_where_there_is_state_that_was_made_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The topic was made anew, or lost what it held: offers would be answered by another policy, and nobody told."""
+    only = Alone()
+    keeper = _governed(DEFAULT, lambda: None, only)
+    keeper._partitions = 2
+
+    async def cluster(*_: object) -> str:
+        return ""
+
+    async def look(batch: int) -> None:
+        store = SimpleNamespace(look=lambda: Look(None, batch, 0, {}, False, ""), noted=lambda _: None)
+        keeper._store = lambda _: store  # type: ignore[assignment,method-assign,return-value]
+        await keeper._meet_state()
+
+    monkeypatch.setattr("streams.logs.brokers.cluster", cluster)
+    await look(1)
+    with pytest.raises(LogLost, match=r"gate61.policy.v1` holds no policy .* state of 2 partitions .* from a copy"):
+        await keeper._govern()
+    assert only.published == []
+    await look(0)
+    await keeper._govern()
+    assert only.published == [DEFAULT.read_bytes()]
 
 
 def _insert(place: int, theirs: bytes, topic: list[bytes]) -> None:
