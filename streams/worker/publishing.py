@@ -1,16 +1,16 @@
 """The loop's outputs on Kafka, by aiokafka: in order, idempotent, and by another producer after any error."""
 
-from asyncio import FIRST_COMPLETED, Event, Future, Lock, Task, create_task, wait
+from asyncio import FIRST_COMPLETED, Event, Future, Lock, Task, create_task, timeout, wait
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from streams.connection import connection, forbidden, make_no_topics, said
+from streams.connection import connection, forbidden, let_go, make_no_topics, said
 from streams.settings import Kafka
 from streams.topics import Names
 from streams.worker.outputs import DECISIONS, Output
@@ -20,6 +20,8 @@ BATCH_BYTES = 512 * 1024
 LARGEST_REQUEST = 32 * 1024 * 1024
 ENDING_SECONDS = 5.0
 """What a producer that failed gets to send what others have given it."""
+STARTING_SECONDS = 10.0
+"""What the next one gets to connect."""
 PUBLISH_SECONDS = 50.0
 """What a producer gets to have a batch kept: more than it tries by itself, and less than `/livez` waits for a loop."""
 
@@ -39,6 +41,8 @@ class Sender:
         self._replaced = Event()
         """Set once the producer has sent what it will ever send."""
         self._alone = Lock()
+        self._refused = 0
+        """How often no other producer was to be had."""
         self._ending: set[Task[None]] = set()
 
     async def start(self) -> None:
@@ -68,17 +72,29 @@ class Sender:
             await wait(both)  # It notes on its way out what was kept.
 
     async def replace(self, failed: AIOKafkaProducer) -> None:
-        """Another one instead of that, unless somebody has replaced it; raises `KafkaError` if there is none to be had."""
+        """Another one instead of that, unless somebody has replaced it; raises `KafkaError` if there is none to be had.
+
+        Who waited while somebody else found that there is none does not try again at once: with all partitions of a worker
+        that would take half an hour.
+        """
+        refused = self._refused
         async with self._alone:
-            if failed is self.producer:
-                await self._end(failed)
-                other = self._make()
-                try:
+            if failed is not self.producer:
+                return
+            if refused != self._refused:
+                raise KafkaConnectionError(_NO_OTHER)
+            await self._end(failed)
+            other = self._make()
+            try:
+                async with timeout(STARTING_SECONDS):
                     await other.start()
-                except BaseException:
-                    await other.stop()
-                    raise
-                self.producer, self._replaced = other, Event()
+            except BaseException as error:
+                self._refused += 1
+                await let_go(other)
+                if isinstance(error, TimeoutError):
+                    raise KafkaTimeoutError(_NO_OTHER) from None
+                raise
+            self.producer, self._replaced = other, Event()
 
     async def _end(self, failed: AIOKafkaProducer) -> None:
         """Give what others have sent by it a chance to arrive; then they send it again by the next."""
@@ -96,6 +112,7 @@ class Sender:
             ending.exception()  # Looked at, and of no interest: it is gone.
 
 
+_NO_OTHER = "no other producer was to be had after an error; see that all brokers run"
 _ENDED = "the producer was ended after another partition's error; by the next one it is published again"
 _NOTHING_SAID = f"Kafka has not acknowledged what was published for {PUBLISH_SECONDS:g} s; see that all brokers run"
 

@@ -45,25 +45,30 @@ class Rounds:
         waiting = [f"partition {n} is {loop.state}" for n, loop in self._loops.items() if loop.state != "running"]
         return [*self._awaiting(), *self._busy(), *self._unreadable(), *waiting]
 
-    def hanging(self, heard: Instant) -> list[str]:
+    def hanging(self, heard: Instant, away: bool = False) -> list[str]:
         """Why the process should be started again; `heard` is when a broker last said something of the register.
 
         Loops that did not go round for a minute although nothing is known to be wrong and nothing is judged, or one thing
-        for ever; and all of them where none got anything done with Kafka for long, though Kafka answers who follows the
-        register.
+        for ever; those that wait for Kafka, for five, and not at all while that is `away`; and all of them where none got
+        anything done with Kafka for long, though Kafka answers who follows the register.
         """
         now = self._world.steady()
         deaf = [loop for loop in self._loops.values() if isinstance(loop.trouble, KafkaError)]
         since = max((loop.round for loop in deaf), default=now)
         if len(deaf) == len(self._loops) and now - since > DEAF and now - heard < DEAF:
             return [f"no partition has got anything done with Kafka for {(now - since) // SECOND} s"]
-        judges = self._world.at_it <= STUCK_SECONDS * SECOND
         late = {n: self._seconds_since(loop.beat) for n, loop in self._loops.items() if loop.goes and not loop.paused}
         return [
             f"partition {n} has not gone round for {seconds} s"
             for n, seconds in late.items()
-            if seconds > HANGS_SECONDS and not (self._loops[n].judging and judges)
+            if seconds > HANGS_SECONDS and not self._is_busy(self._loops[n], seconds, away)
         ]
+
+    def _is_busy(self, loop: PartitionLoop, seconds: int, away: bool) -> bool:
+        """Whether another process would do no better than a loop that has not gone round for so long."""
+        if loop.awaits:
+            return away or seconds * SECOND <= DEAF
+        return loop.judging and self._world.at_it <= STUCK_SECONDS * SECOND
 
     def _goes_round(self, number: int) -> bool:
         """Whether a partition reads on, again and again."""

@@ -432,4 +432,4 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def hanging(self) -> list[str]:
         """Why the process should be started again, for `/livez`; trouble that is waited for is none."""
-        return self._rounds.hanging(self._kafka_watch.heard)
+        return self._rounds.hanging(self._kafka_watch.heard, self._kafka_watch.away)

@@ -1,12 +1,18 @@
 """What is published after an error, by doubles of Kafka's producer."""
 
-from asyncio import Future, create_task, get_running_loop, wait_for
+from asyncio import Future, create_task, get_running_loop, sleep, wait, wait_for
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+)
 
 from streams.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES, Output
@@ -133,6 +139,31 @@ async def test_who_waits_for_a_producer_that_was_replaced_publishes_by_the_next(
     assert silent.stopped and sender.producer is next_
     await publisher.publish(outbox)
     assert next_.logs == {names.notices.name: [output(NOTICES, 1).value]}
+
+
+async def test_who_finds_that_there_is_no_other_producer_finds_it_for_all_who_wait() -> None:
+    """With all partitions of a worker it would take half an hour, each trying again by itself; the next time it is tried."""
+    made: list[Unreachable] = []
+
+    def unreachable() -> Any:
+        made.append(Unreachable(topics().notices.name))
+        return made[-1]
+
+    sender = Sender(unreachable)
+    first = sender.producer
+    for tries in (2, 3):
+        waiting = [create_task(sender.replace(first)) for _ in range(4)]
+        await wait_for(wait(waiting), 5)
+        assert all(isinstance(task.exception(), KafkaConnectionError) for task in waiting)
+        assert len(made) == tries and sender.producer is first
+
+
+class Unreachable(Silent):
+    """A producer that takes its time to find that no broker answers."""
+
+    async def start(self) -> None:
+        await sleep(0.05)
+        raise KafkaConnectionError("no broker")
 
 
 async def test_no_publishing_lasts_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

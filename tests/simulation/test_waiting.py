@@ -1,6 +1,7 @@
 """A log that is slow: what is read of the others meanwhile is bounded, and nothing is decided before its turn."""
 
 import json
+from collections.abc import Collection
 from random import Random
 
 import pytest
@@ -33,11 +34,11 @@ class Stopping(Source):
 
     stops = 0
 
-    async def read(self, seconds: float, actions: bool) -> tuple[Fetched, Fetched]:
+    async def read(self, seconds: float, wanted: Collection[Log]) -> tuple[Fetched, Fetched]:
         if self.stops:
             self.stops -= 1
             raise Trouble("read")
-        return await super().read(seconds, actions)
+        return await super().read(seconds, wanted)
 
 
 async def test_a_register_that_is_read_slowly_fills_no_memory_with_what_waits_for_it() -> None:
@@ -89,14 +90,11 @@ async def test_an_open_transaction_fills_no_memory_with_what_merged_clients_tell
     followed.add(Log.POLICY, world.logs[POLICY, 0][0])
     source, store = HeldBack(world, 0), RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
     loop = PartitionLoop(Partition(0, 1, followed, store, "0"), source, Publisher(world), Surroundings(world))
-    await loop._assume()
-    for _ in range(100):
-        await loop._batch()
-    assert 0 < source.at[1] <= AT_ONCE and loop.partition.next[1] == 0
-    source.open = 0
-    async with asyncio.timeout(20):
-        while loop.partition.next[1] < len(world.logs[BETWEEN, 0]):
-            await loop._batch()
+    async with going(loop):
+        await rounds(world, 100)
+        assert 0 < source.at[1] <= AT_ONCE and loop.partition.next[1] == 0
+        source.open = 0
+        await until(lambda: loop.partition.next[1] == len(world.logs[BETWEEN, 0]))
 
 
 class SetBack(Surroundings):

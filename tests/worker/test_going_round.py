@@ -90,6 +90,20 @@ class Follower:
         return self.polled
 
 
+async def test_who_waits_for_kafka_is_left_alone_while_that_is_away(keeper: Keeper, clock: Clock) -> None:
+    """Another process would wait as well; where Kafka answers, one that waits for minutes is started again."""
+    loop = Looping(awaits=("to keep what it publishes", 0))
+    keeper.loops[0] = loop  # type: ignore[assignment]
+    for seconds, hangs in ((65, False), (299, False), (301, True)):
+        clock.seconds = seconds
+        assert bool(keeper.hanging()) is hangs, seconds
+    await keeper._kafka_watch.missed(TimeoutError())
+    clock.seconds = 3_600
+    assert keeper.hanging() == [] and keeper.trouble() != []
+    loop.awaits = None
+    assert keeper.hanging() != [], "what waits for nothing hangs"
+
+
 def test_kafka_was_heard_when_its_client_last_said_something_new(world: Here, clock: Clock) -> None:
     """By the clock that nobody sets, whatever the client's says."""
     watch, follower = KafkaWatch(NOWHERE, topics(""), world), Follower()
