@@ -21,6 +21,9 @@ from streams.logs.taking import BATCH
 from streams.settings import Kafka
 from streams.topics import Names, inputs
 
+ANSWER_MILLISECONDS = 8_000
+"""What a broker gets to answer who only reads logs, or asks where they end: one that stands still is asked by chance what any
+of them could say, and so holds up those who need nothing of it."""
 LOOK_MILLISECONDS: Final = 5_000
 """Waited for records that are there; other partitions wait with it."""
 
@@ -67,6 +70,7 @@ def _alone(kafka: Kafka, name: str, isolation: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level=isolation,
+        request_timeout_ms=ANSWER_MILLISECONDS,
         fetch_max_wait_ms=50,
     )
 

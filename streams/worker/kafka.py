@@ -35,6 +35,8 @@ TICK_SECONDS = 0.001
 """The unit of append times."""
 REBALANCE_MILLISECONDS = 10_000
 """How long the group waits for a worker to let go of its partitions."""
+ANSWER_MILLISECONDS = 2 * REBALANCE_MILLISECONDS
+"""What a broker gets to answer the consumer of a group: it answers who joins only once all others have let go."""
 FOR_EVER = 2**31 - 1
 """Milliseconds, as many as the protocol has."""
 
@@ -217,6 +219,7 @@ def consumer(kafka: Kafka, group: str, instance: str) -> AIOKafkaConsumer:
         partition_assignment_strategy=[RangePartitionAssignor],
         session_timeout_ms=10_000,
         rebalance_timeout_ms=REBALANCE_MILLISECONDS,
+        request_timeout_ms=ANSWER_MILLISECONDS,
         heartbeat_interval_ms=2_000,
         # Nobody polls while Redis is away, and who left the group then would never come back: whether a loop goes
         # round is asked of its beat (`Rounds.hanging`).

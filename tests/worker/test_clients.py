@@ -6,19 +6,21 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from kafka.errors import KafkaError as OtherKafkaError
 
 from streams import administration
 from streams.connection import let_go
+from streams.logs import brokers
 from streams.logs.brokers import asker, follower, never_compacted
 from streams.publisher import Publisher
 from streams.reading import reader
 from streams.settings import Kafka as Servers
 from streams.topics import topics
-from streams.worker.kafka import consumer
+from streams.worker.kafka import ANSWER_MILLISECONDS, REBALANCE_MILLISECONDS, consumer
 from streams.worker.publishing import NotKept, producer
 from tests.runtime.process import free_port
 from tests.worker.keeper import NOWHERE
@@ -70,3 +72,27 @@ def test_who_may_not_publish_is_told_of_the_right_and_not_of_a_plan() -> None:
     refused = str(NotKept("gate61.notices.v1", 0, TopicAuthorizationFailedError("gate61.notices.v1")))
     assert "give the user of GATE61_KAFKA the right" in refused and "topics plan" not in refused
     assert "see `gate61 topics plan`" in str(NotKept("gate61.notices.v1", 0, MessageSizeTooLargeError("too large")))
+
+
+@pytest.mark.parametrize("made", [follower, asker])
+async def test_a_broker_that_stands_still_is_not_waited_for_long(
+    made: Callable[[Servers, str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be asked by chance what any other could say; a group's gets longer, as it answers once all have let go."""
+    still = asyncio.Event()
+
+    async def says_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await still.wait()
+        writer.close()
+
+    assert brokers.ANSWER_MILLISECONDS <= 10_000 < REBALANCE_MILLISECONDS + 5_000 <= ANSWER_MILLISECONDS
+    monkeypatch.setattr(brokers, "ANSWER_MILLISECONDS", 300)
+    server = await asyncio.start_server(says_nothing, "127.0.0.1", 0)
+    client = made(Servers((f"127.0.0.1:{server.sockets[0].getsockname()[1]}",)), "w1")
+    try:
+        with pytest.raises(KafkaConnectionError):
+            await asyncio.wait_for(client.start(), 10)
+    finally:
+        still.set()
+        await let_go(client)
+        server.close()
