@@ -33,7 +33,7 @@ class Found(Struct, frozen=True):
     in_sync: int
     """The fewest copies of a partition that have all its records."""
     configs: Mapping[str, str]
-    """As they are in force, the brokers' defaults among them."""
+    """As they are in force, the brokers' defaults among them; empty where they may not be asked."""
     bounds: Mapping[int, tuple[int, int]]
     """By partition: the first offset there is, and the one after the last."""
 
@@ -176,7 +176,7 @@ def _planned(topic: Topic, found: Found | None, partitions: int, replication: in
     if found is None:
         configs = _configs(topic, replication)
         return Planned(topic, partitions, replication, configs, (f"{partitions} x {replication} new",))
-    changes = dict(_changes(topic, found))
+    changes = dict(_changes(topic, found)) if found.configs else {}
     said = tuple(f"{key} {found.configs.get(key, 'unset')} -> {value}" for key, value in changes.items())
     refusals, notes = tuple(_refusals(topic, found, partitions)), tuple(_notes(found, replication))
     return Planned(topic, partitions, replication, changes, said, refusals, notes, found)
@@ -225,6 +225,12 @@ def _lasts(now: str, wanted: str) -> bool:
 def _refusals(topic: Topic, found: Found, partitions: int) -> Iterator[Refusal]:
     if found.partitions != partitions:
         yield _other_partitions(topic, found.partitions, partitions)
+    if not found.configs:
+        yield Refusal(
+            "does not say how it is configured: who asks may not know",
+            "give the user of GATE61_KAFKA the right (DESCRIBE_CONFIGS)",
+        )
+        return
     kept = topic.is_input and found.used
     if kept and found.configs["message.timestamp.type"] != "LogAppendTime":
         yield Refusal(

@@ -9,6 +9,9 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource
 
+from streams.administration import Found
+from streams.administration import _planned as _planned_topic
+from streams.doctor import brokers
 from streams.policy_file import DEFAULT
 from streams.topics import topics
 from tests.commands.program import Done, run
@@ -127,6 +130,16 @@ def test_a_register_of_several_partitions_is_refused(kafka: Kafka, prefix: str) 
     kafka.create({f"{prefix}gate61.register.v1": 2})
     (refusal,) = _planned(kafka, prefix)["register.v1"]["refused"]
     assert "it must have 1" in refusal["what"]
+
+
+def test_what_may_not_be_asked_is_a_finding_with_the_right_that_is_missing() -> None:
+    """Kafka says then of a topic no configuration at all; nothing of it can be said to be right."""
+    (topic, *_) = topics()
+    found = Found(3, 1, 1, {}, dict.fromkeys(range(3), (0, 5)))
+    planned = _planned_topic(topic, found, 3, 1)
+    assert planned.action == "refuse" and not planned.configs
+    (wrong,) = brokers.topics([planned])
+    assert wrong.wrong and "does not say how it is configured" in wrong.what and "DESCRIBE_CONFIGS" in wrong.do
 
 
 def test_fewer_copies_than_wanted_are_told_and_stop_nothing(kafka: Kafka, prefix: str) -> None:
