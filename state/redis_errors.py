@@ -26,6 +26,8 @@ from redis.exceptions import (
 from state.finding import Finding, Level
 
 _COMMAND = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
+_ALONE = re.compile(r"""^\((['"])(.*)\1,\)$""", re.DOTALL)
+"""So redis-py for asyncio writes down what stood behind that."""
 _GIVEN = re.compile(r",? with args beginning with: .*", re.DOTALL)
 _SCRIPT = re.compile(r"\.? script: [0-9a-f]+, on .*", re.DOTALL)
 _CUT_OFF = re.compile("reset by peer|closed by server|Timeout connecting")
@@ -93,8 +95,12 @@ def unnamed() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        error.args = tuple(_COMMAND.sub("", a) if isinstance(a, str) else a for a in error.args)
+        error.args = tuple(_without_command(a) if isinstance(a, str) else a for a in error.args)
         raise
+
+
+def _without_command(text: str) -> str:
+    return _ALONE.sub(r"\2", _COMMAND.sub("", text))
 
 
 def finding(error: Exception, where: str) -> Finding:
@@ -119,8 +125,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, AskError):
         moves = "was" if isinstance(error, MovedError) else "is being"
         return f"slot {error.slot_id} {moves} moved to {error.host}:{error.port}"
-    text = str(error) or type(error).__name__
-    for more in (_COMMAND, _GIVEN, _SCRIPT):
+    text = _without_command(str(error)) or type(error).__name__
+    for more in (_GIVEN, _SCRIPT):
         text = more.sub("", text)
     return " ".join(text.split())[:_LONGEST]
 

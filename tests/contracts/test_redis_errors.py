@@ -4,7 +4,7 @@ import pytest
 from redis import exceptions as redis_says
 from redis.exceptions import ResponseError
 
-from state.redis_errors import said
+from state.redis_errors import reason, said
 from state.redis_reader import RedisReader
 from state.redis_servers import AsyncServers
 from state.redis_store import RedisStore
@@ -131,6 +131,7 @@ async def test_nor_does_one_of_who_only_reads(redis: Redis, prefix: str) -> None
             with pytest.raises(redis_says.NoPermissionError) as met:
                 await asked
             assert "cl-000659" not in str(met.value) and "Command #" not in str(met.value)
+            assert reason(met.value).startswith("this user has no permissions")
     finally:
         await reader.close()
         with redis.client() as client:
