@@ -107,7 +107,18 @@ def plan(admin: KafkaAdminClient, settings: Settings) -> list[Planned]:
     brokers = len(admin.describe_cluster()["brokers"])
     replication = settings.replication or min(_MOST_REPLICAS, max(1, brokers))
     found = found_topics(admin, [t.name for t in wanted])
-    return [_planned(t, found.get(t.name), t.partitions or settings.partitions, replication) for t in wanted]
+    spread = _spread(found, [wanted.actions, wanted.between])
+
+    def partitions(topic: Topic) -> int:
+        return topic.partitions or (settings.partitions if topic.is_input else spread or settings.partitions)
+
+    return [_planned(t, found.get(t.name), partitions(t), replication, spread) for t in wanted]
+
+
+def _spread(found: Mapping[str, Found], inputs: Iterable[Topic]) -> int:
+    """How many partitions clients are spread over by the topics there are; 0 where there are none, or they differ."""
+    there = {found[topic.name].partitions for topic in inputs if topic.name in found}
+    return there.pop() if len(there) == 1 else 0
 
 
 def compacted(admin: KafkaAdminClient, names: Iterable[str]) -> list[str]:
@@ -172,13 +183,14 @@ def found_topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, Found]:
     }
 
 
-def _planned(topic: Topic, found: Found | None, partitions: int, replication: int) -> Planned:
+def _planned(topic: Topic, found: Found | None, partitions: int, replication: int, spread: int = 0) -> Planned:
     if found is None:
         configs = _configs(topic, replication)
         return Planned(topic, partitions, replication, configs, (f"{partitions} x {replication} new",))
     changes = dict(_changes(topic, found)) if found.configs else {}
     said = tuple(f"{key} {found.configs.get(key, 'unset')} -> {value}" for key, value in changes.items())
-    refusals, notes = tuple(_refusals(topic, found, partitions)), tuple(_notes(found, replication))
+    refusals = tuple(_refusals(topic, found, partitions, spread))
+    notes = tuple(_notes(topic, found, partitions, replication))
     return Planned(topic, partitions, replication, changes, said, refusals, notes, found)
 
 
@@ -222,9 +234,14 @@ def _lasts(now: str, wanted: str) -> bool:
     return int(now) == FOREVER or (int(wanted) != FOREVER and int(now) > int(wanted))
 
 
-def _refusals(topic: Topic, found: Found, partitions: int) -> Iterator[Refusal]:
-    if found.partitions != partitions:
-        yield _other_partitions(topic, found.partitions, partitions)
+def _refusals(topic: Topic, found: Found, partitions: int, spread: int) -> Iterator[Refusal]:
+    if topic.is_input and found.partitions != partitions:
+        yield _other_partitions(topic, found, partitions, spread)
+    elif found.partitions < partitions:
+        yield Refusal(
+            f"has {found.partitions} partitions, not {partitions}: what belongs into the others cannot be published",
+            f"add them: `kafka-topics.sh --alter --topic {topic.name} --partitions {partitions}`",
+        )
     if not found.configs:
         yield Refusal(
             "does not say how it is configured: who asks may not know",
@@ -244,19 +261,26 @@ def _refusals(topic: Topic, found: Found, partitions: int) -> Iterator[Refusal]:
         )
 
 
-def _other_partitions(topic: Topic, there: int, wanted: int) -> Refusal:
+def _other_partitions(topic: Topic, found: Found, wanted: int, spread: int) -> Refusal:
+    there = found.partitions
     if topic.partitions is not None:
         return Refusal(
             f"has {there} partitions, and its records are one sequence: it must have {wanted}",
-            f"make a new topic with {wanted} and publish its records again, in order",
+            "give it back its log, of one partition, from a copy, or publish all inputs again, in order, to new topics, under "
+            "another GATE61_PREFIX"
+            if found.used
+            else "it has no records: delete it, then `gate61 topics apply`",
         )
+    anew = "start anew, topics and state, under another GATE61_PREFIX"
     return Refusal(
         f"has {there} partitions, not {wanted}: the number is fixed for the life of the state",
-        f"set GATE61_PARTITIONS={there}, or start anew, topics and state, under another GATE61_PREFIX",
+        f"set GATE61_PARTITIONS={there}, or {anew}" if there == spread else anew,
     )
 
 
-def _notes(found: Found, replication: int) -> Iterator[Refusal]:
+def _notes(topic: Topic, found: Found, partitions: int, replication: int) -> Iterator[Refusal]:
+    if not topic.is_input and found.partitions > partitions:
+        yield Refusal(f"has {found.partitions} partitions, not {partitions}: the others stay empty", "leave it so")
     if found.replication < replication:
         yield Refusal(
             f"has {found.replication} of {replication} copies: a lost broker may lose records",

@@ -55,7 +55,8 @@ def _of(planned: Planned, refused: bool) -> Iterator[Finding]:
         said = f"{name} is not as it must be: {', '.join(planned.changes)}"
         yield Finding("topics", Level.WRONG, said, f"make it so: {_apply(refused)}")
     yield from (Finding("topics", Level.WARN, f"{name} {note.what}", note.do) for note in planned.notes)
-    needed = int(planned.found.configs.get("min.insync.replicas", 0))
+    # Of a topic that asks for more copies than it has, Kafka wants those that it has.
+    needed = min(int(planned.found.configs.get("min.insync.replicas", 0)), planned.found.replication)
     if planned.found.in_sync < needed:
         said = f"{name} takes no records: {planned.found.in_sync} copies are in sync and it needs {needed}"
         yield Finding("topics", Level.WRONG, said, "bring its brokers back; the gate waits until then")

@@ -153,15 +153,23 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
             raise CannotStart("; ".join(wrong))
 
     async def _meet_topics(self) -> int:
-        """How many partitions clients are spread over; all topics must be there and as wide."""
+        """How many partitions clients are spread over; all topics must be there and, but for outputs, as wide."""
         known = await brokers.widths(self._consumer, [t.name for t in self._names])
-        wide = self.settings.partitions if not known[self._names.actions.name] else known[self._names.actions.name]
-        wrong = [f"`{t.name}` has {known[t.name]}" for t in self._names if known[t.name] != (t.partitions or wide)]
         if lacking := [name for name, many in known.items() if not many]:
             raise KafkaError(missing(lacking))
+        wide = known[self._names.actions.name]
         inputs_as_wide(self._names, known, wide)
-        if wrong:
-            raise CannotStart(f"topics have other numbers of partitions than {wide}: {', '.join(wrong)}")
+        outputs = {t.name: (known[t.name], t.partitions or wide) for t in self._names if not t.is_input}
+        if narrow := [f"`{name}` has {many}" for name, (many, least) in outputs.items() if many < least]:
+            raise CannotStart(
+                f"clients are spread over {wide} partitions, and {', '.join(narrow)}: what belongs into the others cannot be "
+                f"published. Add them: `kafka-topics.sh --alter --topic TOPIC --partitions {wide}`"
+            )
+        for name, (many, enough) in outputs.items():
+            if many > enough:
+                log.warning(
+                    "a topic has more partitions than are published to", topic=name, partitions=many, used=enough
+                )
         return wide
 
     async def _meet_inputs(self) -> None:

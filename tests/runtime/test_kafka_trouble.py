@@ -279,6 +279,26 @@ def test_nothing_is_decided_or_made_beside_a_second_partition_of_a_log_that_is_o
         assert before == {key: client.dump(key) for key in client.scan_iter(match=f"{{{setting.prefix}*")}
 
 
+def test_outputs_may_have_more_partitions_than_inputs_and_not_fewer(setting: Setting) -> None:
+    """More stay empty; what belongs into one that is not there could never be published."""
+    with setting.kafka.admin() as admin:
+        admin.create_partitions({setting.names.notices.name: 3})
+        wait_until(lambda: _partitions(setting, [setting.names.notices.name]) == {setting.names.notices.name: 3}, 20)
+    worker = setting.worker()
+    worker.start()
+    setting.publish([*REGISTER, *clean_client("anna")])
+    setting.caught_up()
+    assert worker.stop() == 0 and "has more partitions than are published to" in worker.said()
+    inputs = {topic.name: 2 for topic in (setting.names.actions, setting.names.between)}
+    with setting.kafka.admin() as admin:
+        admin.create_partitions(inputs)
+    wait_until(lambda: _partitions(setting, list(inputs)) == inputs, 20)
+    worker.start()
+    wait_until(lambda: not worker.alive, 30)
+    assert f"`{setting.names.decisions.name}` has 1" in worker.said() and "kafka-topics.sh --alter" in worker.said()
+    assert f"`{setting.names.notices.name}` has" not in worker.said()
+
+
 def _partitions(setting: Setting, topics: list[str]) -> dict[str, int]:
     with setting.kafka.admin() as admin:
         return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(topics)}

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource
 
-from streams.administration import Found
+from streams.administration import Found, found_topics
 from streams.administration import _planned as _planned_topic
 from streams.doctor import brokers
 from streams.policy_file import DEFAULT
@@ -129,7 +129,44 @@ def test_a_register_of_several_partitions_is_refused(kafka: Kafka, prefix: str) 
     """Its records are one sequence."""
     kafka.create({f"{prefix}gate61.register.v1": 2})
     (refusal,) = _planned(kafka, prefix)["register.v1"]["refused"]
-    assert "it must have 1" in refusal["what"]
+    assert "it must have 1" in refusal["what"] and "delete it" in refusal["do"]
+    _put(kafka, f"{prefix}gate61.register.v1")
+    (refusal,) = _planned(kafka, prefix)["register.v1"]["refused"]
+    assert "another GATE61_PREFIX" in refusal["do"]
+
+
+def test_a_number_of_partitions_is_to_be_set_only_where_it_is_that_of_all_inputs(kafka: Kafka, prefix: str) -> None:
+    """Partitions that were added to outputs harm nothing, and lead nobody to another number for all."""
+    assert _topics(kafka, prefix, "apply").returncode == 0
+    with kafka.admin() as admin:
+        admin.create_partitions({f"{prefix}gate61.notices.v1": 5, f"{prefix}gate61.register.v1.dlq": 2})
+    planned = _planned(kafka, prefix)
+    assert {row["action"] for row in planned.values()} == {"keep"}
+    noted = {name: row["notes"][0]["what"] for name, row in planned.items() if row["notes"]}
+    assert noted == {
+        "notices.v1": "has 5 partitions, not 3: the others stay empty",
+        "register.v1.dlq": "has 2 partitions, not 1: the others stay empty",
+    }
+    refused = {n: r["refused"][0] for n, r in _planned(kafka, prefix, GATE61_PARTITIONS="5").items() if r["refused"]}
+    assert refused.keys() == {"client-actions.v1", "between-clients.v1"}
+    assert all("set GATE61_PARTITIONS=3" in each["do"] for each in refused.values())
+    with kafka.admin() as admin:
+        admin.create_partitions({f"{prefix}gate61.client-actions.v1": 4})
+    (refused_one,) = _planned(kafka, prefix)["client-actions.v1"]["refused"]
+    assert "set GATE61_PARTITIONS" not in refused_one["do"] and "another GATE61_PREFIX" in refused_one["do"]
+
+
+def test_a_topic_that_asks_for_more_copies_than_it_has_takes_records(kafka: Kafka, prefix: str) -> None:
+    """Kafka wants all it has then; that the number is not as it must be is another finding."""
+    topic = f"{prefix}gate61.decisions.v1"
+    kafka.create({topic: 3}, {"min.insync.replicas": "2"})
+    _put(kafka, topic)
+    with kafka.admin() as admin:
+        planned = _planned_topic(
+            next(t for t in topics(prefix) if t.name == topic), found_topics(admin, [topic])[topic], 3, 1
+        )
+    said = [finding.what for finding in brokers.topics([planned])]
+    assert any("min.insync.replicas 2 -> 1" in what for what in said) and not any("takes no records" in w for w in said)
 
 
 def test_what_may_not_be_asked_is_a_finding_with_the_right_that_is_missing() -> None:
