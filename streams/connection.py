@@ -4,11 +4,13 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from ssl import create_default_context
+from time import monotonic
 from typing import Any, TypeVar
 
-from streams.settings import Kafka
+from streams.settings import Kafka, NoSecret, secret_in
 
 METADATA_MILLISECONDS = 10_000
 """After so long it is asked again which topics and brokers there are: topics may have been made anew, or got more
@@ -24,8 +26,15 @@ def connection(kafka: Kafka) -> dict[str, Any]:
         found["ssl_context"] = create_default_context(cafile=str(kafka.ca) if kafka.ca else None)
     if kafka.security.startswith("SASL"):
         found |= {"sasl_mechanism": kafka.mechanism, "sasl_plain_username": kafka.user}
-        found["sasl_plain_password"] = kafka.password
+        found["sasl_plain_password"] = _password(kafka)
     return found
+
+
+def _password(kafka: Kafka) -> str | None:
+    """As its file has it now: who connects anew does so with a new one without being started again."""
+    with suppress(NoSecret):
+        return secret_in(kafka.password_file) if kafka.password_file else kafka.password
+    return kafka.password
 
 
 def opened(kind: Callable[..., C], **options: Any) -> C:
@@ -90,6 +99,7 @@ def said(error: BaseException) -> str:
 
 _SECRETS = "GATE61_KAFKA_USER and GATE61_KAFKA_PASSWORD_FILE"
 _OTHER_WAY = "name another port in GATE61_KAFKA, or make GATE61_KAFKA_SECURITY what it speaks there"
+_NAMED = "correct it in GATE61_KAFKA, or have this machine's DNS know it"
 _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?i)authentication failed[^()]*"), "{}", f"see {_SECRETS}"),
     (
@@ -111,9 +121,14 @@ _HEARD: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"DNS lookup failed for ([^\s,]+)"),
         "`{}` cannot be resolved (DNS)",
-        "correct it in GATE61_KAFKA, or have this machine's DNS know it",
+        _NAMED,
     ),
-    (re.compile(r"ECONNREFUSED"), "nothing listens there", "see that it runs, and the port in GATE61_KAFKA"),
+    (re.compile(r'Unable connect to "([^"]+):\d+": \[Errno -\d+\]'), "`{}` cannot be resolved (DNS)", _NAMED),
+    (
+        re.compile(r"ECONNREFUSED|\[Errno 111\]"),
+        "nothing listens there",
+        "see that it runs, and the port in GATE61_KAFKA",
+    ),
 )
 """What logs tell, the surest first; what it means; what to do."""
 _ENDED = "socket disconnected"
@@ -122,6 +137,13 @@ _MET = (
     f"see {_SECRETS}, then GATE61_KAFKA_SECURITY",
 )
 _UNKNOWN = "see that it runs, GATE61_KAFKA and the rights of its user"
+_RUNS = "see that it runs, and GATE61_KAFKA"
+_UNREACHED = frozenset(
+    ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "RequestTimedOutError", "TimeoutError")
+)
+"""Errors of both libraries that say of nobody why he was not reached."""
+_LATELY = 60.0
+"""Seconds for which what was overheard is why."""
 
 
 class Overheard(logging.Handler):
@@ -129,8 +151,8 @@ class Overheard(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._why: dict[int, tuple[str, str]] = {}
-        """What is wrong and what to do, by how sure that is."""
+        self._why: dict[int, tuple[str, str, float]] = {}
+        """What is wrong, what to do, and when it was heard last, by how sure that is."""
         self._ended = False
         """Whether a broker ended a connection. kafka-python often reads that before it reads the reason, and loses it."""
         for name in ("kafka", "aiokafka"):
@@ -142,14 +164,27 @@ class Overheard(logging.Handler):
         for place, (pattern, meaning, do) in enumerate(_HEARD):
             found = pattern.search(message)
             if found:
-                self._why[place] = meaning.format(found[found.lastindex or 0].strip()[:200]), do
+                self._why[place] = meaning.format(found[found.lastindex or 0].strip()[:200]), do, monotonic()
         self._ended = self._ended or _ENDED in message
 
     def found(self, error: Exception) -> tuple[str, str]:
         """What an error means, with the reason where one was overheard, or is likely; and what to do."""
-        if self._why:
-            return self._why[min(self._why)]
-        return _MET if self._ended else (str(error), _UNKNOWN)
+        return self._lately() or (_MET if self._ended else (str(error), _UNKNOWN))
+
+    def why(self, error: BaseException) -> tuple[str, str]:
+        """The same for who goes on trying: only what was heard lately counts, and only of who could not be reached.
+
+        What to do is empty for other errors.
+        """
+        if type(error).__name__ not in _UNREACHED:
+            return said(error), ""
+        return self._lately() or (said(error), _RUNS)
+
+    def _lately(self) -> tuple[str, str] | None:
+        """The surest reason of the last minute."""
+        since = monotonic() - _LATELY
+        lately = {place: (what, do) for place, (what, do, at) in self._why.copy().items() if at > since}
+        return lately[min(lately)] if lately else None
 
     def said(self, error: Exception) -> str:
         """The same in one line."""

@@ -15,17 +15,9 @@ from streams.terminal import plain
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_REDIS_OPTIONS = dict.fromkeys(
-    [
-        "db",
-        "protocol",
-        "ssl_ca_certs",
-        "ssl_ca_path",
-        "ssl_cert_reqs",
-        "ssl_certfile",
-        "ssl_check_hostname",
-        "ssl_keyfile",
-    ]
+_REDIS_OPTIONS = (
+    *("db", "protocol", "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile"),
+    *("ssl_check_hostname", "ssl_keyfile"),
 )
 """What the address of Redis may say behind `?`. Others change what is read of it, or how long it is waited for."""
 _DATABASE = re.compile(r"(/[0-9]*)?")
@@ -73,6 +65,8 @@ class Kafka(Struct, frozen=True):
     user: str | None = None
     password: str | None = None
     ca: Path | None = None
+    password_file: Path | None = None
+    """Where that password came from: another one may stand there by now."""
 
     def __repr__(self) -> str:
         return f"Kafka({','.join(self.servers)}, {self.security})"
@@ -270,7 +264,8 @@ def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
         found.append(f"GATE61_KAFKA_CA names `{ca}`, which is no file; name the certificates of the brokers' authority")
     elif ca and not _has_certificates(ca):
         found.append(f"GATE61_KAFKA_CA names `{ca}`, which holds no certificates; name a file of them in PEM")
-    return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None)
+    file = environment.get("GATE61_KAFKA_PASSWORD_FILE") if password else None
+    return Kafka(servers, security, mechanism, user, password, Path(ca) if ca else None, Path(file) if file else None)
 
 
 _SIGNING_IN = ("GATE61_KAFKA_MECHANISM", "GATE61_KAFKA_USER", "GATE61_KAFKA_PASSWORD_FILE")
@@ -301,7 +296,7 @@ def _check_redis(where: str, found: list[str]) -> None:
         found.append("GATE61_REDIS is missing; name it, such as redis://127.0.0.1:6379/0")
         return
     options = _options(where)
-    if options.keys() - _REDIS_OPTIONS:  # Not said which: a password may hold a question mark.
+    if options.keys() - {*_REDIS_OPTIONS}:  # Not said which: a password may hold a question mark.
         found.append(
             f"GATE61_REDIS has an option that it may not have; behind `?` it takes {', '.join(_REDIS_OPTIONS)}"
         )

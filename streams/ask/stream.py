@@ -18,7 +18,7 @@ from gate.policy import SECOND
 from state import redis_errors
 from state.redis_reader import Place, RedisReader
 from streams.ask.reader import tolerated
-from streams.connection import let_go, said
+from streams.connection import Overheard, let_go, said
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, one_sequence
@@ -116,6 +116,7 @@ class KafkaStream:
         self._behind = Behind()
         self._looked = float("-inf")
         self._why = "the stream was not read yet"
+        self._heard = Overheard()
         self._kafka = ""
         """The id of the cluster that is followed."""
 
@@ -162,7 +163,8 @@ class KafkaStream:
                 return str(error)
             case KafkaError():
                 where = ", ".join(self._settings.kafka.servers)
-                return f"Kafka at {where} cannot be read ({said(error)}); see that it runs, and GATE61_KAFKA"
+                why, do = self._heard.why(error)
+                return f"Kafka at {where} cannot be read ({why}); {do or 'see that it runs, and GATE61_KAFKA'}"
             case RedisError():
                 return redis_errors.said(error, shown(self._settings.redis))
             case None:

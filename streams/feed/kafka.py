@@ -11,7 +11,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, KafkaTimeoutError
 from gate.facts import OF_REGISTER, Instant
 from gate.policy import MILLISECOND
 from state.journal import mark_of
-from streams.connection import connection, let_go, make_no_topics, said
+from streams.connection import Overheard, connection, let_go, make_no_topics
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
 from streams.kafka_record import read_record
@@ -54,6 +54,7 @@ class KafkaFeed:
         outputs = (names.decisions, names.notices, names.cases, names.rejected, names.register_rejected)
         self._topics = [t.name for t in (names.actions, names.register, *outputs)]
         self._kafka = kafka
+        self._heard = Overheard()
         self._consumer: AIOKafkaConsumer | None = None
         self._opening = asyncio.Lock()
         self._followed = Followed()
@@ -90,7 +91,8 @@ class KafkaFeed:
             raise
         except _TROUBLE as error:
             await self.close()
-            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({said(error)})") from error
+            why, do = self._heard.why(error)
+            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({why}){'; ' if do else ''}{do}") from error
         told = [self._told(record) for place in sorted(found) for record in found[place]]
         for place, records in found.items():
             last = records[-1]
@@ -220,7 +222,7 @@ class KafkaFeed:
                 for place, end in ends.items():
                     behind[place.topic] += max(0, end - await consumer.position(place))
         except (FeedTrouble, *_TROUBLE) as error:
-            why = str(error) if isinstance(error, FeedTrouble) else said(error)
+            why = str(error) if isinstance(error, FeedTrouble) else self._heard.why(error)[0]
             return [SourceHealth(f"Kafka at {self._where}", False, 0, self._last, f"cannot be read: {why}")]
         how = {topic: "read to its end" if not n else f"{n} not read yet" for topic, n in behind.items()}
         return [SourceHealth(topic, True, n, self._last, how[topic]) for topic, n in behind.items()]

@@ -14,6 +14,7 @@ from kafka.errors import AuthorizationError, KafkaError, LogTruncationError, Off
 
 from gate.facts import Instant
 from gate.policy import MILLISECOND
+from streams.connection import Overheard
 from streams.reading import partitions
 
 ASKED_SECONDS: Final = 5.0
@@ -43,6 +44,7 @@ class Tail:
         self._topic = topic
         self._tell = tell
         self._another = another
+        self._heard_of = Overheard()
         self._trouble = False
         self._since = 0.0
         """When trouble began, or another consumer was last looked for."""
@@ -140,7 +142,8 @@ class Tail:
         self._heard = monotonic()
         if not self._trouble:
             self._trouble, self._since = True, monotonic()
-            self._tell(f"Kafka does not answer ({error}); waiting, nothing is lost")
+            why, do = self._heard_of.why(error)
+            self._tell(f"Kafka does not answer ({why}); waiting, nothing is lost{'; ' if do else ''}{do}")
         elif monotonic() - self._since > DEAF_SECONDS:
             self._since = monotonic()
             self._listen_anew()

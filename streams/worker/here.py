@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from gate.facts import Instant
 from state import redis_errors
-from streams.connection import said
+from streams.connection import Overheard
 from streams.faults import fault
 from streams.worker.clock import Clock
 
@@ -32,6 +32,8 @@ class Here:
         """`redis` is where that is, as people may be told."""
         self._redis = redis
         self.clock = Clock()
+        self.heard = Overheard()
+        """Why Kafka could not be reached, as its clients log it."""
         # Python runs one thread at a time anyhow; judging on always the same one keeps a processor's caches warm.
         self._judging = ThreadPoolExecutor(1, "judging")
         self._since: Instant | None = None
@@ -80,7 +82,10 @@ class Here:
         """See `Surroundings`."""
         if isinstance(error, RedisError):
             return redis_errors.said(error, self._redis)
-        return fault(error) or said(error)
+        if mistake := fault(error):
+            return mistake
+        what, do = self.heard.why(error)
+        return f"{what}; {do}" if do else what
 
     def say(self, partition: int, what: str, **details: object) -> None:
         """A line of log; never what events hold."""

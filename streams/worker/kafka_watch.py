@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from streams.connection import said
 from streams.logs import brokers
 from streams.settings import Kafka
 from streams.topics import Names, missing
@@ -31,8 +30,8 @@ class KafkaWatch:
         self._register = TopicPartition(names.register.name, 0)
         self._topics = [t.name for t in names if t != names.clock]
         self._world = world
-        self._away: tuple[Instant, str] | None = None
-        """Since when Kafka has not answered, by the steady clock, and what came instead."""
+        self._away: tuple[Instant, str, str] | None = None
+        """Since when Kafka has not answered, by the steady clock, what came instead, and what to do."""
         self._missing: list[str] = []
         """Topics that Kafka does not have."""
         self._polled = 0
@@ -67,14 +66,16 @@ class KafkaWatch:
 
         Kafka may answer others: clients that know none of its brokers any more would wait for ever.
         """
+        silent = TimeoutError(f"no answer within {KAFKA_SECONDS:g} s")
+        why, do = self._world.heard.why(silent if isinstance(error, TimeoutError) else error)
         if self._away is None:
-            why = f"no answer within {KAFKA_SECONDS:g} s" if isinstance(error, TimeoutError) else said(error)
-            self._away = self._world.steady(), why
-            log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers, error=why)
+            self._away = self._world.steady(), why, do
+            log.warning("Kafka does not answer; waiting, nothing is lost", kafka=self._servers, error=why, do=do)
             return ""
+        self._away = self._away[0], why, do  # The reason is often known only later.
         unheard = self._seconds(self._away[0]) > UNHEARD_SECONDS
         if unheard and await kafka.answers_anew(self._settings, self._topics, KAFKA_SECONDS):
-            gone = "which may know only brokers that are gone"
+            gone = "which may know only brokers, or a password, that are gone"
             return f"Kafka answers new connections but not this worker, {gone}; restart it"
         return ""
 
@@ -88,10 +89,10 @@ class KafkaWatch:
         """What keeps Kafka from being of use; empty if nothing is known to."""
         found = []
         if self._away is not None:
-            since, why = self._away
+            since, why, do = self._away
             found.append(
-                f"Kafka at {self._servers} has not answered for {self._seconds(since)} s ({why}); see that it runs, and "
-                "GATE61_KAFKA"
+                f"Kafka at {self._servers} has not answered for {self._seconds(since)} s ({why}); "
+                f"{do or 'see that it runs, and GATE61_KAFKA'}"
             )
         if self._missing:
             found.append(missing(self._missing))

@@ -121,7 +121,7 @@ class Gatekeeper(Service, ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._patiently("Redis", self._meet_redis)
             for client in (self._sender, self._follower, self._looker.consumer, self._asker, self._consumer):
-                await self._patiently("Kafka", client.start)
+                await self._patiently(f"Kafka at {', '.join(self.settings.kafka.servers)}", client.start)
             self._met = True
             self._partitions = await self._patiently("topics", self._meet_topics)
             await self._patiently("topics", self._meet_inputs)

@@ -1,9 +1,14 @@
 """Kafka that does not answer a worker, refuses it or lacks topics: it is said, once, and ended only where that helps."""
 
+import logging
+from pathlib import Path
+
 import pytest
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from streams import connection
+from streams.settings import settings
+from streams.worker.here import Here
 from streams.worker.service import Gatekeeper
 from tests.worker.keeper import Brokers, Clock, Keeper
 
@@ -37,6 +42,69 @@ async def test_topics_that_are_missing_are_named_once(
     brokers.lacking = [keeper._names.clock.name]
     await keeper.reach()
     assert keeper.trouble() == [] and "no topics are missing any more" in capsys.readouterr().out
+
+
+SIGNED_OUT = (
+    'Unable connect to "k:1": [Error 58] SaslAuthenticationFailed: Authentication failed during authentication due to invalid '
+    "credentials with SASL mechanism SCRAM-SHA-512"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "why", "do"),
+    [
+        (SIGNED_OUT, "Authentication failed during", "GATE61_KAFKA_PASSWORD_FILE"),
+        (
+            'Unable connect to "k:1": [Errno 111] Connect call failed',
+            "nothing listens there",
+            "the port in GATE61_KAFKA",
+        ),
+        (
+            'Unable connect to "k:1": [Errno -2] Name or service not known',
+            "`k` cannot be resolved (DNS)",
+            "DNS know it",
+        ),
+    ],
+)
+def test_why_kafka_is_not_reached_is_said_by_who_goes_on_trying(
+    monkeypatch: pytest.MonkeyPatch, line: str, why: str, do: str
+) -> None:
+    """Its clients log the reason alone, and raise that nobody was reached; what was heard long ago is no reason now."""
+    clock = [0.0]
+    monkeypatch.setattr("streams.connection.monotonic", lambda: clock[0])
+    world = Here("redis://h")
+    silent = KafkaConnectionError("Unable to bootstrap from [('k', 1, 2)]")
+    assert world.said(silent).endswith("; see that it runs, and GATE61_KAFKA")
+    logging.getLogger("aiokafka.conn").error(line)
+    said = world.said(silent)
+    assert said.startswith(why) and do in said and "bootstrap" not in said
+    assert world.said(TopicAuthorizationFailedError("t")).startswith("[Error 29] TopicAuthorizationFailedError")
+    clock[0] = 61
+    assert "bootstrap" in world.said(silent)
+
+
+async def test_why_kafka_went_away_is_said_also_where_it_is_known_only_later(keeper: Keeper, brokers: Brokers) -> None:
+    """Who is connected hears nothing of a password that was changed, until he must connect again."""
+    assert not brokers.there
+    await keeper.reach()
+    logging.getLogger("aiokafka").warning(SIGNED_OUT)
+    await keeper.reach()
+    assert "(Authentication failed during" in keeper.trouble()[0] and "GATE61_KAFKA_USER" in keeper.trouble()[0]
+
+
+def test_who_connects_anew_signs_in_with_the_password_that_the_file_has_now(tmp_path: Path) -> None:
+    """Or with the one that it had, where it cannot be read just then."""
+    file = tmp_path / "password"
+    file.write_text("old\n")
+    given = {"SECURITY": "SASL_PLAINTEXT", "MECHANISM": "PLAIN", "USER": "gate", "PASSWORD_FILE": str(file)}
+    found = settings(
+        {"GATE61_KAFKA": "k:1", **{f"GATE61_KAFKA_{name}": value for name, value in given.items()}}, redis=False
+    )
+    assert connection.connection(found.kafka)["sasl_plain_password"] == "old"
+    file.write_text("new\n")
+    assert connection.connection(found.kafka)["sasl_plain_password"] == "new"
+    file.unlink()
+    assert connection.connection(found.kafka)["sasl_plain_password"] == "old"
 
 
 @pytest.mark.parametrize("which", range(4))
