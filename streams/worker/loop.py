@@ -158,6 +158,8 @@ class PartitionLoop:
         end, pins = await self._source.answered(self.partition.place, self.partition.answers)
         self._have_all_answers(end)
         self.partition.pin(pins)
+        # Of state that was made anew, or that nothing is published of, nothing else would note it.
+        self.partition.kept(end)
         self._from, self._until = self.partition.place, (bounds[Log.ACTIONS].end, bounds[Log.BETWEEN].end)
         self.state = self._said or "running"
         again = len(assumed.outbox)

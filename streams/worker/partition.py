@@ -309,7 +309,7 @@ class Partition:
         return self._progress.answers
 
     def kept(self, answers: int | None) -> None:
-        """A batch is published: answers stand before that offset, None if there were none.
+        """Answers stand before that offset and are all known, as after a batch is published; None if it published none.
 
         While some are still to be given again, they may be anywhere before it.
         """

@@ -1,8 +1,9 @@
 """A log that is slow: what is read of the others meanwhile is bounded, and nothing is decided before its turn."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from random import Random
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +14,7 @@ from state.redis_store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.worker.contracts import Fetched
+from streams.worker.contracts import Answered, Fetched
 from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import BETWEEN, CONTENT_TYPE, DECISIONS, REJECTED
 from streams.worker.partition import Partition
@@ -95,6 +96,42 @@ async def test_an_open_transaction_fills_no_memory_with_what_merged_clients_tell
         assert 0 < source.at[1] <= AT_ONCE and loop.partition.next[1] == 0
         source.open = 0
         await until(lambda: loop.partition.next[1] == len(world.logs[BETWEEN, 0]))
+
+
+class Looks(Source):
+    """Notes from where published answers are looked at."""
+
+    since: ClassVar[list[int]] = []
+
+    async def answered(self, place: Sequence[int], since: int) -> Answered:
+        self.since.append(since)
+        return await super().answered(place, since)
+
+
+async def test_the_answers_of_a_quiet_partition_are_looked_at_once() -> None:
+    """State that was made anew notes none as known: with all of them read at each start, others would wait for that."""
+    world = World(Random(1), 0.0)
+    world.clock = 1_780_000_000_000_000
+    world.append(POLICY, 0, None, DEFAULT.read_bytes())
+    world.append(ACTIONS, 0, b"anna", json.dumps(offer(who="anna")).encode(), (CONTENT_TYPE,))
+    followed = Followed()
+    followed.add(Log.POLICY, world.logs[POLICY, 0][0])
+
+    def started() -> PartitionLoop:
+        store = RedisStore(world.redis, "t:0")  # type: ignore[arg-type]
+        return PartitionLoop(
+            Partition(0, 1, followed, store, "0"), Looks(world, 0), Publisher(world), Surroundings(world)
+        )
+
+    first = started()
+    async with going(first):
+        await until(lambda: (DECISIONS, 0) in world.logs)
+    first.partition.kept(0)  # As it stands after `rebuild`.
+    first.partition.part()
+    for _ in range(2):
+        async with going(started()):
+            await rounds(world, 1)
+    assert Looks.since == [0, 0, len(world.logs[DECISIONS, 0])]
 
 
 class SetBack(Surroundings):
