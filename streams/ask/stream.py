@@ -252,7 +252,10 @@ class KafkaStream:
         if all(self.followed.read[log] >= ends[place] for place, log in logs.items()):
             self._looked = began
         else:
-            self._why = "register or policies are not read to their ends yet; a transaction may be open there"
+            self._why = (
+                "register or policies are not read to their ends yet; a transaction may be open there, or a broker does not copy "
+                "them"
+            )
 
     async def _same_time(self) -> None:
         """Whether Redis has the same time; raises `OtherTime`. By a clock that is wrong limits have passed or not."""

@@ -10,7 +10,7 @@ from streams.worker.here import Here
 from streams.worker.loop import PartitionLoop
 
 STALLED_SECONDS = 30
-"""What is there and not read for so long, though the loop goes round, is held back by a transaction."""
+"""What is there and not read for so long, though the loop goes round, is held back by a transaction, or by a broker that does not copy it."""
 AWAITED_SECONDS = 5
 """What Kafka does sooner than that where it is well, and what a round takes."""
 DEAF = 300 * SECOND
@@ -101,8 +101,8 @@ class Rounds:
         """Partitions that go round, and whose next record is there and does not come."""
         waited = {n: self._seconds_since(since) for n, (_, since) in self._stalled.items() if self._goes_round(n)}
         return [
-            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the "
-            "transaction that somebody has open there"
+            f"nothing more of `{self._inputs}:{n}` could be read for {seconds} s, though there is more: end the transaction "
+            "that somebody has open there, or see that all brokers run that copy it"
             for n, seconds in waited.items()
             if seconds > STALLED_SECONDS
         ]
