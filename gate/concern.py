@@ -4,7 +4,7 @@ When in doubt, the client counts as concerned.
 Source: judging section 1 (late facts), section 5 (promoters, classifications in force).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gate.dossier import ANY, Dossier
@@ -19,11 +19,6 @@ Assets `a:`, products `s:`, countries `c:`, who acted in an offer `o:`, and who 
 """
 _ENTITY: Final = ("o:", "p:", "r:", "d:")
 """How an entity is leant on: it acted in an offer, or reached the client; see `Reached.touches`."""
-
-
-def concerns(dossier: Dossier, fact: Fact, register: Register) -> bool:
-    """Whether an answer to this client, or what his dossier concluded, may lean on the register's fact."""
-    return is_partial(dossier, register) or Concern(fact, register).among(leanings(dossier))
 
 
 def is_partial(dossier: Dossier, register: Register) -> bool:
@@ -55,29 +50,36 @@ class Concern:
 
     def __init__(self, fact: Fact, register: Register) -> None:
         self.fact = fact
-        self._names = frozenset(_names_of(fact))
-        self._countries: frozenset[str] | None = frozenset()
-        """Whoever was ever located there is concerned; None: everybody."""
-        self._campaigns: frozenset[str] = frozenset()
-        """Whoever came by a tag of these is concerned, too."""
+        self._names: frozenset[str] | None = frozenset(_names_of(fact))
+        """Who leans on one of these is concerned; None: whoever there is."""
         match fact.said:
             case EntityRegistered() as said:
-                self._countries, self._campaigns = register.reach_of(said.entity)
+                self._reaches(*register.reach_of(said.entity))
             case CampaignStarted() as said:
-                self._countries, self._campaigns = register.addresses(said), frozenset((said.campaign,))
+                self._reaches(register.addresses(said), frozenset((said.campaign,)))
+
+    def _reaches(self, countries: frozenset[str] | None, campaigns: frozenset[str]) -> None:
+        """Who was ever located in one of the countries too (None: anywhere), and who came by a tag of the campaigns."""
+        if countries is None or self._names is None:
+            self._names = None
+        else:
+            self._names = self._names.union([f"c:{c}" for c in countries], [f"t:{c}" for c in campaigns])
 
     def among(self, leanings: Leanings) -> bool:
         """Whether somebody who leans on these is concerned."""
-        if self._countries is None or not self._names.isdisjoint(leanings):
-            return True
-        if not self._countries and not self._campaigns:
-            return False
-        return any(self._is_addressed(leaning[:2], leaning[2:]) for leaning in leanings)
+        return self._names is None or not self._names.isdisjoint(leanings)
 
-    def _is_addressed(self, kind: str, name: str) -> bool:
-        if kind == "c:":
-            return self._countries is None or name in self._countries
-        return kind == "t:" and name in self._campaigns
+
+def concerned(dossier: Dossier, changes: Iterable[Concern], register: Register) -> bool:
+    """Whether an answer to this client, or what his dossier concluded, may lean on one of the register's changes."""
+    rest = iter(changes)
+    first = next(rest, None)
+    if first is None:
+        return False
+    if is_partial(dossier, register):
+        return True
+    leant_on = leanings(dossier)
+    return first.among(leant_on) or any(change.among(leant_on) for change in rest)
 
 
 def _names_of(fact: Fact) -> Leanings:

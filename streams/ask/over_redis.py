@@ -6,14 +6,14 @@ history tells what it will find. A worker that is behind the stream for too long
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from redis.exceptions import RedisError
 
-from gate.concern import concerns
-from gate.dossier import BEFORE_EVERYTHING, Dossier
+from gate.concern import Concern, concerned
+from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Fact
 from gate.instants import LATEST
 from gate.known import Known
@@ -38,6 +38,8 @@ _NOTES: Final = (RECORDED, POLICY, REGISTER, WALK, LOOKED)
 """What a worker notes of a partition: the last recorded time, how far policies and the register are applied, what it is
 walking behind."""
 _RULES: Final = {POLICY: Log.POLICY, REGISTER: Log.REGISTER}
+Changes = Sequence[tuple[int, Fact]]
+"""What the register's log says, with its offsets."""
 
 
 class OverRedis:
@@ -50,6 +52,10 @@ class OverRedis:
         self._stream, self._state, self._lag, self._clock, self._where = stream, state, lag, clock, where
         self._register: Register | None = None
         self._learnt = 0
+        self._waiting: dict[int, tuple[int, Changes]] = {}
+        """By partition, from which offset of the register on it may not have judged again yet, and the changes there."""
+        self._concerns: dict[int, Concern] = {}
+        """Whom these concern, by offset, as far as that was asked: of a whole list of clients each asks it of all."""
 
     async def ready(self) -> None:
         """See `Reader`."""
@@ -128,13 +134,20 @@ class OverRedis:
             raise Unreadable("no policy is in force: no worker has started yet")
         if self._register is None or self._register.policy.digest != policy.digest:
             self._register, self._learnt = Register(policy), 0
+            self._forget_changes()
         followed = self._stream.followed
         for arrival in followed.register[self._learnt :]:
             fact = followed.fact(arrival.offset)
             if isinstance(fact, Fact):
                 self._register.learn(fact)
             self._learnt += 1
+            self._forget_changes()
         return self._register
+
+    def _forget_changes(self) -> None:
+        """Whom a change of the register concerns is said by the whole of it."""
+        self._waiting.clear()
+        self._concerns.clear()
 
     async def _held(self, number: int, clients: Sequence[str], whole: bool) -> Held:
         """What Redis holds of clients of a partition whose worker is not behind for too long."""
@@ -157,7 +170,7 @@ class OverRedis:
     def _seen(self, number: int, found: Remembered, whole: bool) -> Seen | None:
         """What stands of the client; None where only his history tells."""
         register = self._current()
-        if not whole and self._is_pending(found, register):
+        if not whole and self._is_pending(number, found, register):
             return None
         recorded = found.notes.get(RECORDED, BEFORE_EVERYTHING)
         require_clock(recorded - self._clock(), register.policy)
@@ -165,13 +178,28 @@ class OverRedis:
         policy: Policy = register.policy
         return Seen(Known(found.dossier, register), policy, read, found.history)
 
-    def _is_pending(self, found: Remembered, register: Register) -> bool:
+    def _is_pending(self, number: int, found: Remembered, register: Register) -> bool:
         """Whether a change of the register concerns the client behind which he may not have been judged again yet."""
-        applied, walking = found.notes.get(REGISTER, 0), found.notes.get(WALK, -1)
-        followed = self._stream.followed
-        arrivals, _ = followed.since(Log.REGISTER, applied if walking < 0 else min(applied, walking))
-        facts = [followed.fact(arrival.offset) for arrival in arrivals]
-        return any(isinstance(fact, Fact) and _reaches(found.dossier, fact, register) for fact in facts)
+        latest, waiting = found.dossier.latest, self._changes(number, found.notes)
+        reaching = (self._concern(offset, fact, register) for offset, fact in waiting if fact.at <= latest)
+        return concerned(found.dossier, reaching, register)
+
+    def _changes(self, number: int, notes: Mapping[str, int]) -> Changes:
+        """The changes of the register that the partition has not applied, or is still walking behind."""
+        applied, walking = notes.get(REGISTER, 0), notes.get(WALK, -1)
+        since = applied if walking < 0 else min(applied, walking)
+        kept = self._waiting.get(number)
+        if kept is None or kept[0] != since:
+            followed = self._stream.followed
+            said = ((a.offset, followed.fact(a.offset)) for a in followed.since(Log.REGISTER, since)[0])
+            kept = self._waiting[number] = since, [(offset, fact) for offset, fact in said if isinstance(fact, Fact)]
+        return kept[1]
+
+    def _concern(self, offset: int, fact: Fact, register: Register) -> Concern:
+        known = self._concerns.get(offset)
+        if known is None:
+            known = self._concerns[offset] = Concern(fact, register)
+        return known
 
 
 @contextmanager
@@ -185,7 +213,3 @@ def _said(where: str) -> Iterator[None]:
         raise Unreadable(f"state was lost: {error}") from None
     except (UnknownLayout, ValueError) as error:
         raise Unreadable(f"what Redis holds of the client cannot be understood: {error}") from None
-
-
-def _reaches(dossier: Dossier, fact: Fact, register: Register) -> bool:
-    return dossier.latest >= fact.at and concerns(dossier, fact, register)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from gate.concern import concerns
+from gate.concern import Concern, concerned
 from gate.dossier import UNPROMPTED, Dossier, Sent, Touch
 from gate.facts import AssetClassified, Fact, Thing
 from gate.forgotten import SIZE, Forgotten, may_be_among, may_hold, with_names
@@ -121,7 +121,8 @@ def test_of_layout_4_only_what_may_be_wrong_is_asked_of_the_history() -> None:
     assert outdated(as_layout_4(told, POLICY.hard_limit), register)
     asked = as_layout_4(Dossier("anna", own_events={"word": (1, UNPROMPTED)}), POLICY.hard_limit)
     assert not outdated(asked, register) and asked.own_events == {"word": (1, UNPROMPTED)}
-    assert concerns(asked, Fact("//x", "1", "x", 1, 1, AssetClassified("btc", "other", "pow")), register)
+    late = Fact("//x", "1", "x", 1, 1, AssetClassified("btc", "other", "pow"))
+    assert concerned(asked, [Concern(late, register)], register)
 
 
 def test_of_layout_5_any_time_may_be_that_of_an_offer_that_was_cut() -> None:
