@@ -162,6 +162,7 @@ reject = Table(
     Column("id", Words),
     Column("raw", Words, nullable=False),
 )
+Index("reject_latest", reject.c.recorded.desc(), reject.c.log, reject.c.number.desc())
 
 OF_LOGS = (position, mark, decision, country, said, notice, case, reject)
 """Tables that are made of the logs. `position` goes first where they go: killed between, the desk still reads all again."""
@@ -201,15 +202,27 @@ def opened(address: str, make: bool = True) -> Engine:
 
 
 def made_anew(engine: Engine) -> bool:
-    """Whether another program made other tables of the logs: they go, and the logs are read from their beginnings."""
+    """Whether another program made other tables of the logs: they go, and the logs are read from their beginnings.
+
+    Where it only knew fewer indexes, these are added.
+    """
     there = inspect(engine)
-    if all(_layout_in(there, table) == _layout_of(table) for table in OF_LOGS):
-        return False
+    alike = all(_layout_in(there, table) == _layout_of(table) for table in OF_LOGS)
     with engine.begin() as connection:
+        if alike:
+            _index(connection)
+            return False
         for table in OF_LOGS:
             table.drop(connection)
         META.create_all(connection, tables=OF_LOGS)
     return True
+
+
+def _index(connection: Connection) -> None:
+    """Make the indexes that are missing; `create_all` makes none for tables that are there."""
+    for table in OF_LOGS:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _layout_in(there: Inspector, table: Table) -> tuple[set[str], set[str]]:

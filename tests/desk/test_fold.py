@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, event, inspect, select, text
 
+from gate.instants import LATEST
 from state import MemoryStore
 from streams.demo import PATH, filled
 from streams.desk import tables as t
-from streams.desk.files import answer
+from streams.desk.files import answer, rejects
 from streams.desk.fold import fold
 from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
@@ -248,6 +249,31 @@ def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told],
     assert tables(old) == tables(whole)
     with old.connect() as connection:
         assert connection.execute(select(t.closing.c.by)).scalars().all() == ["rita"]
+
+
+def test_a_store_of_before_is_given_the_index_of_what_could_not_be_taken(month: list[Told], fresh: Fresh) -> None:
+    """Without it the page of sources reads all that was ever rejected, with its bytes; all else stays as it is."""
+    old = fresh()
+    fold(old, month)
+    before = tables(old)
+    with old.begin() as connection:
+        connection.execute(text("drop index reject_latest"))
+    desk_at(ListFeed(), Nowhere(), old, lambda: 1)
+    assert tables(old) == before and {"reject_latest"} == {
+        index["name"] for index in inspect(old).get_indexes("reject")
+    }
+    if old.dialect.name == "sqlite":
+        raw = {"reason": "BAD_FIELD", "message": "m", "source": None, "id": None, "raw": "x" * 20_000}
+        fold(old, [Told("rejected", n, "rejected", LATEST + n % 7 - 6, raw, b"") for n in range(10, 200)])
+        asked: list[str] = []
+        event.listen(old, "before_cursor_execute", lambda _1, _2, said, *_: asked.append(said))
+        latest = rejects(old, 3).latest
+        assert [(r.recorded, r.number) for r in latest] == [(LATEST, 195), (LATEST, 188), (LATEST, 181)]
+        with old.connect() as connection:
+            told = [(said, (3, 0)[: said.count("?")]) for said in asked]
+            plans = [connection.exec_driver_sql(f"explain query plan {said}", given).all() for said, given in told]
+            found = [row[-1] for plan in plans for row in plan]
+        assert all("INDEX" in step for step in found), "neither sorted nor read whole"
 
 
 def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
