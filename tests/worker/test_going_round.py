@@ -43,6 +43,7 @@ def test_what_is_there_and_does_not_come_is_said(rounds: Rounds, loops: dict[int
         assert bool(rounds.trouble()) is said, seconds
         if said:
             assert "nothing more of `gate61.client-actions.v1:1` could be read for 31 s" in rounds.trouble()[0]
+            assert "transaction" in rounds.trouble()[0] and "see that all brokers run" in rounds.trouble()[0]
 
 
 def test_what_a_loop_waits_for_is_said_and_no_transaction_of_somebodys(
