@@ -43,10 +43,10 @@ def begins_too_late(what: str, first: int, wanted: int, new: bool) -> LogLost:
     )
 
 
-def ends_too_early(what: str, end: int, wanted: int) -> LogLost:
+def ends_too_early(what: str, end: int, wanted: int, do: str = GIVE_BACK) -> LogLost:
     """The same of one that ends before what must be read next."""
     return LogLost(
-        f"{what} ends at offset {end}, and {wanted} must be read next: it was made anew, or lost its end; {GIVE_BACK}"
+        f"{what} ends at offset {end}, and {wanted} must be read next: it was made anew, or lost its end; {do}"
     )
 
 

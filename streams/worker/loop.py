@@ -18,8 +18,16 @@ from gate.facts import Instant
 from gate.policy import SECOND
 from state.redis_owner import Fenced
 from streams.faults import fault
-from streams.logs.lost import LogLost, begins_too_late, ends_too_early, other_record
+from streams.logs.lost import (
+    GIVE_BACK,
+    GIVE_BACK_THE_RULES,
+    LogLost,
+    begins_too_late,
+    ends_too_early,
+    other_record,
+)
 from streams.logs.merge import CALLED, Ends, Log
+from streams.worker.applied import OF_RULES
 from streams.worker.contracts import Bounds, Publisher, Source, Surroundings
 from streams.worker.partition import Partition
 from streams.worker.progress import Place, another
@@ -320,4 +328,4 @@ def _has(log: Log, bounds: Bounds, wanted: int, new: bool) -> None:
     if bounds.first > wanted:
         raise begins_too_late(what, bounds.first, wanted, new)
     if bounds.end < wanted:
-        raise ends_too_early(what, bounds.end, wanted)
+        raise ends_too_early(what, bounds.end, wanted, GIVE_BACK_THE_RULES if log in OF_RULES else GIVE_BACK)

@@ -156,6 +156,24 @@ def test_a_log_is_another_too_where_the_new_brokers_clock_is_behind(topic: int) 
     assert _answers(world) == answers
 
 
+@pytest.mark.parametrize("topic", [REGISTER, POLICY])
+def test_where_register_or_policies_lost_their_end_nobody_is_told_to_make_state_of_the_rest(topic: int) -> None:
+    """It would allow what they forbade."""
+    world = _caught_up()
+    answers = _answers(world)
+    if topic == POLICY:
+        held = world.logs[POLICY, 0][0].value
+        world.append(POLICY, 0, None, (held or b"").replace(b'version = "', b'version = "next-'))
+        assert asyncio.run(_goes_on(world)) == ["running"] * PARTITIONS
+    world.lose_end(topic, 0, 1)
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all("must be read next" in state and "would allow what the rest forbade" in state for state in states), (
+        states
+    )
+    assert not any("gate61 rebuild" in state for state in states) and _answers(world) == answers
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_the_first_policy_is_not_taken_for_another_one_in_its_place(known: bool) -> None:
     """It may allow what the firm's own holds. What an older program did not note is known once it was met."""
