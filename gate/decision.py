@@ -8,6 +8,7 @@ from typing import TypeVar, TypeVarTuple
 
 from gate.dossier import Scope
 from gate.facts import Fact, Instant, Proposed, Thing
+from gate.instants import LATEST
 from gate.known import Known
 from gate.law import SOLICITATION_CODES
 from gate.outcome import SHOWN_FACTS, Outcome, Reason, ScopeView, Verdict, combine, view_of
@@ -15,11 +16,11 @@ from gate.policy import MINUTE, Policy
 from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.content import mixed_content, pure_content
-from gate.rules.record import graded
+from gate.rules.record import graded, searched
 from gate.rules.regime import under_other_regime
 from gate.rules.relationship import relationship_is_ending
 from gate.rules.territory import where_is_client
-from gate.solicitation import found_against, left_to
+from gate.solicitation import Found, found_against, left_to
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -75,6 +76,12 @@ class _Judging:
     def __init__(self, known: Known, offer: Fact, said: Proposed, policy: Policy) -> None:
         self._known, self._offer, self._said, self._policy = known, offer, said, policy
         self._of_scopes: dict[tuple[tuple[Instant, str, str], tuple[bool, ...]], list[Reason]] = {}
+        self._narrowed = any(reached.narrowings for reached in known.dossier.members())
+        """Whether what speaks against a scope depends on what it would carry."""
+        self._solicited = False
+        """Whether something speaks against one scope that speaks against every other, as it is found."""
+        self._blocked: Instant = LATEST + 1
+        """Scopes that were opened then or later are blocked by it."""
 
     def outcome(self, reasons: list[Reason], late: list[Reason], failed: list[Reason]) -> Outcome:
         """The answer, with what steps 2-4 and step 5 had to say and which rules failed."""
@@ -107,12 +114,18 @@ class _Judging:
             return None, [self._new_service(service)]
         best: tuple[Verdict, Scope, list[Reason]] | None = None
         left = left_to(known.dossier, thing)
+        types: dict[Thing, Verdict] = {}
+        """What step 7 says at best beside what was asked for, which several scopes may share."""
         for scope in self._candidates(latest):
-            found = [*self._of_scope(scope, left, thing), *self._of_thing(thing, scope)]
-            verdict = max((r.verdict for r in found), default=Verdict.ALLOW)
+            if best is not None and max(self._at_best(scope), types.get(scope.thing, Verdict.ALLOW)) >= best[0]:
+                continue  # It is no softer, and of equals the latest counts, which comes first.
+            of_thing = self._of_thing(thing, scope)
+            types[scope.thing] = _gravest(of_thing)
+            found = [*self._of_scope(scope, left, thing), *of_thing]
+            verdict = _gravest(found)
             if best is None or verdict < best[0]:
                 best = (verdict, scope, found)
-            if verdict is Verdict.ALLOW:
+            if verdict is Verdict.ALLOW or (verdict is Verdict.FLAG and self._solicited):
                 break  # No other is softer.
         assert best is not None
         return best[1], best[2]
@@ -132,18 +145,40 @@ class _Judging:
             return
         hard = self._policy.hard_limit
         since = self._offer.at - hard
-        others = [
-            s
-            for s in known.of_transaction(latest.service, self._said.transaction)
-            if s.opened > since and not s.prompted(hard) and s is not latest and s.id in known.dossier.filings
-        ]
-        yield from sorted(others, key=lambda s: s.rank, reverse=True)
+        for scope in known.of_transaction(latest.service, self._said.transaction):
+            if scope.opened <= since:
+                return
+            if not scope.prompted(hard) and scope is not latest and scope.id in known.dossier.filings:
+                yield scope
+
+    def _at_best(self, scope: Scope) -> Verdict:
+        """The softest that the duties of steps 6 and 8 can end with, without asking them."""
+        if scope.opened >= self._blocked:
+            return Verdict.BLOCK
+        if self._solicited or self._offer.at - scope.opened >= self._policy.soft_limit:
+            return Verdict.FLAG
+        if self._policy.required_channels and not searched(self._known, scope.id):
+            return Verdict.FLAG
+        return Verdict.ALLOW
+
+    def _note(self, found: Found) -> None:
+        """What speaks against one scope speaks against all, where people narrowed nothing.
+
+        It blocks those that were opened when it was there; of the others it is known that something came since.
+        """
+        if self._narrowed:
+            return
+        for (_, verdict), solicitations in found.items():
+            self._solicited = True
+            if verdict is Verdict.BLOCK:
+                self._blocked = min(self._blocked, *(s.touch.at for s in solicitations))
 
     def _of_scope(self, scope: Scope, left: tuple[bool, ...], thing: Thing) -> list[Reason]:
         """What the duties of steps 6 and 8 say; found once for all things for which the same narrowings still count."""
         known = self._of_scopes.get((scope.rank, left))
         if known is None:
             found = found_against(self._known, scope, thing, self._offer.at)
+            self._note(found)
             question = Question(self._known, self._offer, self._said, scope, found)
             known = self._of_scopes[scope.rank, left] = self._said_by(AGAINST_SCOPE, question)
         return known
@@ -159,6 +194,10 @@ class _Judging:
             if reason is not None:
                 reasons.append(reason)
         return reasons
+
+
+def _gravest(reasons: list[Reason]) -> Verdict:
+    return max((r.verdict for r in reasons), default=Verdict.ALLOW)
 
 
 def _within(offer: Fact, scope: Scope) -> str:

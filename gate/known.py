@@ -1,9 +1,11 @@
 """Everything we knew when asked: the client's dossier and the shared register."""
 
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gate.dossier import Dossier, Scope
+from gate.facts import Instant
 from gate.policy import Policy
 from gate.register import Register
 
@@ -21,8 +23,8 @@ class Index:
         """Who filed which evidence of the client's own."""
         self.latest: dict[str, Scope] = {}
         """The latest scope of each service."""
-        self.asked: dict[tuple[str, str], tuple[Scope, ...]] = {}
-        """Scopes by service and transaction."""
+        self.asked: dict[tuple[str, str], list[Scope]] = {}
+        """Scopes by service and transaction, in the order of their rank."""
 
     def filed(self, evidence: str, by: str) -> None:
         """Somebody filed evidence."""
@@ -33,13 +35,13 @@ class Index:
         known = self.latest.get(scope.service)
         if known is None or scope.rank > known.rank:
             self.latest[scope.service] = scope
-        asked = (scope.service, scope.transaction)
-        self.asked[asked] = (*self.asked.get(asked, ()), scope)
+        insort(self.asked.setdefault((scope.service, scope.transaction), []), scope, key=_rank)
 
     def branched(self) -> "Index":
         """Another index, of a branch of the dossier, in which other scopes are opened."""
         branch = Index()
-        branch.filers, branch.latest, branch.asked = self.filers, dict(self.latest), dict(self.asked)
+        branch.filers, branch.latest = self.filers, dict(self.latest)
+        branch.asked = {asked: [*scopes] for asked, scopes in self.asked.items()}
         return branch
 
 
@@ -70,8 +72,13 @@ class Known(NamedTuple):
             return max((s for s in self.dossier.scopes if s.service == service), key=lambda s: s.rank, default=None)
         return self.quick.latest.get(service)
 
-    def of_transaction(self, service: str, transaction: str | None) -> Sequence[Scope]:
-        """Scopes of a service and a transaction, in the order in which they were learnt of."""
+    def of_transaction(self, service: str, transaction: str | None) -> Iterable[Scope]:
+        """Scopes of a service and a transaction, the latest first."""
         if self.quick is None:
-            return [s for s in self.dossier.scopes if s.service == service and s.transaction == transaction]
-        return self.quick.asked.get((service, transaction or ""), ())
+            found = [s for s in self.dossier.scopes if s.service == service and s.transaction == transaction]
+            return sorted(found, key=_rank, reverse=True)
+        return reversed(self.quick.asked.get((service, transaction or ""), []))
+
+
+def _rank(scope: Scope) -> tuple[Instant, str, str]:
+    return scope.rank

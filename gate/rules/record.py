@@ -35,6 +35,11 @@ def record_is_lacking(q: Question) -> Reason | None:
     return None
 
 
+def searched(known: Known, request: str) -> bool:
+    """Whether a search of channels was filed at all; without one some are still to be searched."""
+    return any(f.kind == "channel_search" for f in known.dossier.filings.get(request, ()))
+
+
 def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing], list[str]]:
     """The grade of initiation (A, B, C, D, none), the evidence it leans on, and channels still to be searched."""
     own = known.dossier.own

@@ -77,7 +77,14 @@ STANDING_ORDERS = [
 
 @pytest.mark.parametrize(
     "past",
-    [VISITS, [*LETTERS[:20], RENEWED, *LETTERS[20:]], SENT, NUMBERED, MONTH, STANDING_ORDERS],
+    [
+        VISITS,
+        [*LETTERS[:20], RENEWED, *LETTERS[20:]],
+        SENT,
+        NUMBERED,
+        MONTH,
+        STANDING_ORDERS,
+    ],
     ids=[
         "visits",
         "letters",
@@ -244,6 +251,20 @@ def _narrowed_letters(many: int) -> list[Event]:
     return in_order((HERE, *(event for each in rounds for event in each)))
 
 
+def _one_transaction(many: int) -> list[Event]:
+    """Requests of one transaction with their records, an offer after each; channels were not searched."""
+    rounds = (
+        (
+            asks(at=f"{n} min", id=f"asked-{n}", transaction="t"),
+            record(f"asked-{n}", at=f"{n} min"),
+            approved(f"record-asked-{n}", at=f"{n} min"),
+            offer(at=f"{n} min + 9 s", id=f"offer-{n}", offer=f"of-{n}", transaction="t"),
+        )
+        for n in range(many)
+    )
+    return in_order((HERE, *(event for each in rounds for event in each)))
+
+
 def _took(events: list[Event], late: Event) -> float:
     gate = Gate(POLICY, MemoryStore())
     for event in events:
@@ -266,6 +287,7 @@ REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
         (lambda n: _letters(n, "affiliate"), REACHES_BACK),
         (lambda n: _letters(n, "blogger"), REACHES_BACK),
         (_campaigns, located("FR", at="-1 d")),
+        (_one_transaction, REACHES_BACK),
         (_visits, REACHES_BACK),
         (_narrowed_letters, REACHES_BACK),
         (_seconds_of_all, REACHES_BACK),
@@ -279,6 +301,7 @@ REACHES_BACK = complaint(at="1 d", solicited_at="-1 d")
         "letters",
         "a blogger's",
         "campaigns",
+        "requests of one transaction",
         "tags that nobody registered",
         "letters that people narrowed",
         "asked and sent in one second",
