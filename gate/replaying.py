@@ -67,9 +67,9 @@ def replay(
     return Replayed(again.dossier, again.outcomes, again.names)
 
 
-def as_of(client: str, records: Sequence[Record], register: Register, at: Instant) -> Dossier:
-    """The dossier on all that counts by that time, uncut: what an offer of that time is judged on."""
-    return replay(client, records, register, LATEST + 1, at).dossier
+def as_of(client: str, records: Sequence[Record], register: Register, at: Instant) -> Known:
+    """What an offer of that time is judged on: the dossier on all that counts by then, uncut, and what finds in it."""
+    return _Replay(client, records, register, LATEST + 1, frozenset()).run(at).known()
 
 
 class _Replay:
@@ -115,6 +115,10 @@ class _Replay:
             elif turn.at >= self._since:
                 self.outcomes[turn.fact.key] = self._judge(turn.fact)
         return self
+
+    def known(self) -> Known:
+        """All that was taken in so far."""
+        return self._leant_on(every=False)
 
     def _take(self, record: Record) -> None:
         fact = record.fact

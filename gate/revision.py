@@ -100,7 +100,7 @@ def _when_asked(known: Known, fact: Fact, records: Sequence[Record]) -> Known | 
     """What was known up to a late request: where the client was then, his dossier may have forgotten by now."""
     if not isinstance(fact.said, Requested) or fact.at >= known.dossier.horizon:
         return None
-    return Known(as_of(known.dossier.client, records, known.register, fact.at), known.register)
+    return as_of(known.dossier.client, records, known.register, fact.at)
 
 
 def _signed_alone(known: Known, fact: Fact, history: Sequence[Record]) -> tuple[Case, ...]:

@@ -23,6 +23,8 @@ from streams.ask.reader import Seen
 
 REQUESTS = 100
 """The client's latest requests that are looked at."""
+LIKE = 2_400
+"""Things of the type of a request that the gate is asked about in one question: the thread is everybody's."""
 Entry = dict[str, Any]
 _Content = Literal["service_notice", "exit_help", "education"]
 
@@ -74,7 +76,7 @@ def _known(client: str, now: Instant, seen: Seen) -> Known | None:
     """The dossier as it is now; from the history where the bounded one does not tell, None where that is missing."""
     dossier, register = seen.known.dossier, seen.known.register
     if seen.history is not None:
-        return Known(as_of(client, seen.history, register, now), register)
+        return as_of(client, seen.history, register, now)
     spilled = any(now < until for until in dossier.spilled.values())
     cut = spilled or outdated(dossier, register) or uncertain(dossier, register)
     return None if now < dossier.horizon or cut else seen.known
@@ -91,20 +93,25 @@ def _requested(asking: _Asking, hard_limit: Instant) -> tuple[list[Entry], list[
     lawful: list[Entry] = []
     why: list[Entry] = []
     requests = _requests(asking.known.dossier, asking.at, hard_limit)
-    alike = Alike(asking.known.register, asking.at)
+    more = False
+    known, alike, left = set(requests), Alike(asking.known.register, asking.at), LIKE
     for thing, transaction in requests[:REQUESTS]:
         outcome = asking.offer(thing, transaction)
         if outcome.verdict is not Verdict.ALLOW:
             why.append(_refused(thing, transaction, outcome))
             continue
         lawful.append(_allowed("requested", thing, transaction, outcome))
-        for sibling in alike.to(thing):
+        siblings = [s for s in alike.to(thing) if (s, transaction) not in known]
+        more = more or len(siblings) > left
+        siblings = siblings[:left]
+        left -= len(siblings)
+        for sibling in siblings:
             outcome = asking.offer(sibling, transaction)
-            if outcome.verdict is Verdict.ALLOW and (sibling, transaction) not in requests:
+            if outcome.verdict is Verdict.ALLOW:
                 lawful.append(_allowed("same_type", sibling, transaction, outcome))
     if not requests:
         why = [_refused(Thing(), None, asking.offer(Thing("transfer"), None))]
-    return lawful, why, alike.more or len(requests) > REQUESTS
+    return lawful, why, more or alike.more or len(requests) > REQUESTS
 
 
 def _requests(dossier: Dossier, at: Instant, hard_limit: Instant) -> list[tuple[Thing, str]]:

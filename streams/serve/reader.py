@@ -24,8 +24,9 @@ class EmbeddedReader:
         self._intake = intake
 
     async def ask(self, client: str, judge: Judge[T]) -> T:
-        """See `Reader`."""
-        return await self._do(lambda: self._judged(client, judge))
+        """See `Reader`. Others have their turn before his history is read, which nobody does for who waits no more."""
+        answer = await self._do(lambda: judge(self._seen(client, False)))
+        return judged(await self._do(lambda: judge(self._seen(client, True)))) if answer is None else answer
 
     async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
         """See `Reader`."""
@@ -72,10 +73,6 @@ class EmbeddedReader:
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._intake.run(work))
-
-    def _judged(self, client: str, judge: Judge[T]) -> T:
-        answer = judge(self._seen(client, False))
-        return judged(judge(self._seen(client, True))) if answer is None else answer
 
     def _require_clock(self) -> None:
         require_clock(self._intake.behind, self._intake.policy)
