@@ -121,6 +121,9 @@ class NotKept(KafkaError):  # type: ignore[misc]
     """Outputs that a topic did not take."""
 
     def __init__(self, topic: str, partition: int, error: Exception) -> None:
+        if isinstance(error, ProducerClosed):  # That is no fault of the topic's.
+            super().__init__(f"`{topic}:{partition}` has not taken what was published: {_ENDED}")
+            return
         do = "" if forbidden(error) else "; see `gate61 topics plan`"
         super().__init__(f"`{topic}:{partition}` does not take what is published: {said(error)}{do}")
 

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    TopicAuthorizationFailedError,
+)
 from kafka.errors import KafkaError as OtherKafkaError
 
 from streams import administration
@@ -72,6 +78,8 @@ def test_who_may_not_publish_is_told_of_the_right_and_not_of_a_plan() -> None:
     refused = str(NotKept("gate61.notices.v1", 0, TopicAuthorizationFailedError("gate61.notices.v1")))
     assert "give the user of GATE61_KAFKA the right" in refused and "topics plan" not in refused
     assert "see `gate61 topics plan`" in str(NotKept("gate61.notices.v1", 0, MessageSizeTooLargeError("too large")))
+    ended = str(NotKept("gate61.notices.v1", 0, ProducerClosed()))
+    assert "topics plan" not in ended and "by the next one it is published again" in ended
 
 
 @pytest.mark.parametrize("made", [follower, asker])
