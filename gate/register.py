@@ -123,7 +123,9 @@ class Register:
         self._countries: dict[str, list[Fact]] = {}
         self._campaigns: dict[str, list[Fact]] = {}
         self._promoted: dict[str, list[Fact]] = {}
-        """Every version of every campaign, by its promoter."""
+        """Every version of every campaign, by its promoter, in the order of time."""
+        self._turns: dict[str, list[Instant]] = {}
+        """What `_turns_of` found."""
         self._audiences: dict[str, list[Version]] = {"*": []}
         """By country that some campaign names or leaves out; under `*` for every other country."""
         self._views: dict[str, Exposures] = {}
@@ -140,12 +142,13 @@ class Register:
         match fact.said:
             case CampaignStarted() as said:
                 _add(self._campaigns, said.campaign, fact)
-                self._promoted.setdefault(said.by, []).append(fact)
+                _add(self._promoted, said.by, fact)
                 self._reach.pop(said.by, None)
                 self._address(fact, said)
             case EntityRegistered() as said:
                 _add(self._entities, said.entity, fact)
-                self._readdress(said.entity)
+                self._turns.pop(said.entity, None)
+                self._readdress(said.entity, fact.at)
             case AssetClassified() as said:
                 _add(self._assets, said.asset, fact)
             case ProductClassified() as said:
@@ -191,18 +194,29 @@ class Register:
 
     def steady(self, entity: str, since: Instant, until: Instant) -> bool:
         """Whether the entity was the same to the firm all the time from `since` up to and including `until`."""
-        turns = set()
-        for entry in self._entities.get(entity, ()):
-            said = entry.said
-            assert isinstance(said, EntityRegistered)
-            turns |= {at for at in (entry.at, said.until) if at is not None and since < at <= until}
-        return not turns or len({self.promoter(entity, at) for at in (since, *turns)}) == 1
+        return _is_steady(self._turns_of(entity), since, until)
 
     def steady_tag(self, campaign: str, since: Instant, until: Instant) -> bool:
         """Whether those whose tag it was were the same to the firm all that time, see `steady`."""
-        if any(since < version.at <= until for version in self._campaigns.get(campaign, ())):
+        versions = self._campaigns.get(campaign, [])
+        if bisect_right(versions, since, key=_time) < bisect_right(versions, until, key=_time):
             return False
         return all(self.steady(by, since, until) for by in self.tag_promoters(campaign, since, LATEST))
+
+    def _turns_of(self, entity: str) -> list[Instant]:
+        """When the entity became something else to the firm: an entry that says the same again is no turn."""
+        found = self._turns.get(entity)
+        if found is None:
+            said = [(e.at, e.said) for e in self._entities.get(entity, ()) if isinstance(e.said, EntityRegistered)]
+            times = {at for at, _ in said} | {one.until for _, one in said if one.until is not None}
+            found, before = [], Promoter.UNKNOWN
+            for at in sorted(times):
+                now = self.promoter(entity, at)
+                if now is not before:
+                    found.append(at)
+                before = now
+            self._turns[entity] = found
+        return found
 
     def _standing(self, said: EntityRegistered, at: Instant) -> Promoter:
         if said.until is not None and said.until <= at:
@@ -325,23 +339,35 @@ class Register:
             if country in self._views:
                 self._views[country].add(version)
 
-    def _readdress(self, entity: str) -> None:
-        """A promoter's standing may reach back: its campaigns weigh anew."""
-        for fact in self._promoted.get(entity, ()):
+    def _readdress(self, entity: str, since: Instant) -> None:
+        """A promoter's standing may reach back: its campaigns from then on weigh anew, up to what is said of it next."""
+        facts = self._promoted.get(entity)
+        if not facts:
+            return
+        later = bisect_right(self._entities[entity], since, key=_time)
+        until = self._entities[entity][later].at if later < len(self._entities[entity]) else LATEST + 1
+        first = bisect_left(facts, since, key=_time)
+        for fact in facts[first : bisect_left(facts, until, first, key=_time)]:
             assert isinstance(fact.said, CampaignStarted)
             countries = self.addresses(fact.said)
             promoter = self.promoter(entity, fact.at)
-            first = Version(fact.at, fact.source, fact.id, "", Promoter.INDEPENDENT, False)
+            before = Version(fact.at, fact.source, fact.id, "", Promoter.INDEPENDENT, False)
             alike: dict[bool, Version] = {}
             for country in self._audiences if countries is None else countries:
                 versions = self._audiences[country]
-                was = versions[place := bisect_left(versions, first)]
+                was = versions[place := bisect_left(versions, before)]
                 if was.promoter is promoter:
                     break  # In every country alike.
                 if was.weak not in alike:
                     alike[was.weak] = replaced(was, promoter=promoter)
                 versions[place] = alike[was.weak]
                 self._views.pop(country, None)
+
+
+def _is_steady(turns: list[Instant], since: Instant, until: Instant) -> bool:
+    """Whether there is no turn after the one time up to and including the other."""
+    place = bisect_right(turns, since)
+    return place == len(turns) or turns[place] > until
 
 
 def _insert(versions: list[Version], version: Version) -> None:

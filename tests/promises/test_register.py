@@ -12,7 +12,7 @@ from state import MemoryStore
 from streams.embedded import Gate
 from tests.player import POLICY
 from tests.promises.working import calls
-from tests.stories.telling import Event, approved, asks, campaign, entity, located, offer, record
+from tests.stories.telling import Event, approved, asks, campaign, entity, located, offer, record, when
 
 
 def register_of(events: list[Event]) -> Register:
@@ -151,3 +151,54 @@ def test_an_offer_costs_the_same_beside_many_campaigns(countries: tuple[str, ...
 
     few, very_many = work(50), work(1600)
     assert very_many < 1.3 * few, (few, very_many)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_who_stays_the_same_is_who_is_the_same_at_every_time(seed: int) -> None:
+    """Also with entries that end, that repeat what stands, that are of one time, and with tags that change hands."""
+    rng = Random(seed)
+    gate = Gate(POLICY, MemoryStore())
+    for number in range(rng.randrange(1, 14)):
+        at, by = f"{rng.randrange(12)} h", rng.choice(["pal", "pal", "press"])
+        event = campaign("ads", at, by, id=f"v{number}")
+        if rng.random() < 0.6:
+            ends = {"until": when(f"{rng.randrange(12)} h")} if rng.random() < 0.3 else {}
+            event = entity(by, rng.choice(["affiliate", "affiliate", "independent"]), at=at, id=f"e{number}", **ends)
+        gate.take(json.dumps(event).encode())
+    register, hour = gate.register, 3_600_000_000
+    begin = min(f.at for f in register.facts) // hour * hour - hour
+    hours = [begin + n * hour for n in range(16)]
+    for since in hours:
+        for until in (h for h in hours if h >= since):
+            within = [h for h in hours if since <= h <= until]
+            assert register.steady("pal", since, until) == (len({register.promoter("pal", h) for h in within}) == 1)
+            owners = {frozenset(register.tag_promoters("ads", h, LATEST)) for h in within}
+            if register.steady_tag("ads", since, until):
+                assert len(owners) == 1 and all(register.steady(by, since, until) for by in next(iter(owners)))
+
+
+def test_a_promoter_who_is_published_again_every_night_costs_nothing_of_his_campaigns() -> None:
+    """Only those weigh anew that began since; and whether he stayed the same is found once for all offers."""
+
+    def work(campaigns: int) -> int:
+        ads = [campaign(f"ads-{n}", f"-{10_000 + n} min", by="pal", countries="EEA") for n in range(campaigns)]
+        register = register_of([entity("pal", "affiliate", at="-30 d"), *ads])
+        nights = [entity("pal", "affiliate", at=f"-{100 - n} h", id=f"night-{n}") for n in range(100)]
+        facts = register_of(nights).facts
+
+        def learnt() -> None:
+            for fact in facts:
+                register.learn(fact)
+
+        return calls(learnt)
+
+    few, very_many = work(10), work(400)
+    assert very_many < 1.2 * few, (few, very_many)
+
+    def asked(nights: int) -> int:
+        register = register_of([entity("pal", "affiliate", at=f"{n} h", id=f"night-{n}") for n in range(nights)])
+        since, until = register.facts[0].at, register.facts[-1].at
+        assert register.steady("pal", since, until)
+        return calls(lambda: register.steady("pal", since, until))
+
+    assert asked(100) == asked(2)
