@@ -92,6 +92,7 @@ class _Replay:
         self._quick = Index()
         self._others = _ids_of_others(records)
         self._proposals: dict[tuple[str | None, str], list[tuple[Fact, tuple[Thing, ...]]]] = {}
+        """The latest proposal so far of each offer and what it names; of several with one time all."""
         self._asked_at: Instant = BEFORE_EVERYTHING
         """The time of the latest own request."""
         self._sent_at: Instant = BEFORE_EVERYTHING
@@ -155,12 +156,15 @@ class _Replay:
         if said.mixed:
             self.dossier.concluded = self._register.concluding
         names = names_of(self._leant_on(every=False), fact)
-        self._proposals.setdefault((record.of, said.offer), []).append((fact, names))
+        latest = self._proposals.setdefault((record.of, said.offer), [])
+        if latest and latest[0][0].at < fact.at:
+            latest.clear()
+        latest.append((fact, names))
         if record.of is None:
             self.names[fact.key] = names
 
     def _send(self, record: Record, fact: Fact, sent: Delivered) -> None:
-        proposed = _latest(self._proposals.get((record.of, sent.offer), ()))
+        proposed = self._proposals.get((record.of, sent.offer), ())
         names = tuple(dict.fromkeys(t for _, named in proposed for t in named))
         acted = [f.said.by for f, _ in proposed if isinstance(f.said, Proposed)]
         dossier = self.dossier
@@ -254,9 +258,3 @@ def _ids_of_others(records: Sequence[Record]) -> dict[str, Instant]:
             for id in answerable_ids(r.fact):
                 found[id] = min(r.fact.at, found.get(id, r.fact.at))
     return found
-
-
-def _latest(proposals: Sequence[tuple[Fact, tuple[Thing, ...]]]) -> list[tuple[Fact, tuple[Thing, ...]]]:
-    """The latest proposal so far and what it names; of several with one time all."""
-    latest = max((f.at for f, _ in proposals), default=0)
-    return [(f, names) for f, names in proposals if f.at == latest]

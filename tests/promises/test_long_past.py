@@ -13,6 +13,7 @@ from streams.embedded import Gate
 from streams.wire import Rejected
 from tests.player import POLICY, Watched, play
 from tests.promises.histories import history
+from tests.promises.working import calls
 from tests.stories.telling import (
     HERE,
     Event,
@@ -312,3 +313,24 @@ def test_a_late_fact_costs_what_the_past_is_long(past: Callable[[int], list[Even
     """Four times the past, some four times the work, and not sixteen."""
     short, long = (min(_took(past(many), late) for _ in range(3)) for many in (100, 400))
     assert long < 9 * short, (short, long)
+
+
+def test_an_offer_that_is_proposed_and_sent_again_and_again_costs_each_time_the_same() -> None:
+    """A sending is of the latest proposal: those before it are not looked through."""
+
+    def work(many: int) -> int:
+        pairs = (
+            (
+                offer(f"{2 * n} s", id=f"offer-{n}", offer="same"),
+                delivered(f"{2 * n + 1} s", offer="same", id=f"sent-{n}"),
+            )
+            for n in range(many)
+        )
+        gate = Gate(POLICY, MemoryStore())
+        for event in in_order((HERE, asks(), *(event for each in pairs for event in each))):
+            gate.take(json.dumps(event).encode())
+        late = json.dumps(REACHES_BACK).encode()
+        return calls(lambda: gate.take(late))
+
+    few, many = work(100), work(600)
+    assert many < 7 * few, (few, many)
