@@ -231,8 +231,12 @@ class Rebuild:
         if not partition.open():
             raise NotMade(self._no_policy)
         with closing(reader(self._settings.kafka)) as consumer:
-            partition.pin([pin for pin in self._pins(consumer, number) if reached_by(until, pin)])
+            end, pins = self._answers(consumer, number)
+            partition.pin([pin for pin in pins if reached_by(until, pin)])
             self._judge_again(consumer, partition, until)
+        if all(reached_by(partition.place, pin) for pin in pins):
+            partition.kept(end)  # Who takes it over need not look through them again.
+            partition.part()
         return partition.place
 
     def _judge_again(self, consumer: Any, partition: Partition, until: Place) -> None:
@@ -257,8 +261,8 @@ class Rebuild:
             self._told(partition.number, min(partition.place.actions, until.actions), until.actions)
             more = bool(found) or any(consumer.position(p) < ends[p] for p in asked)
 
-    def _pins(self, consumer: Any, number: int) -> list[Pin]:
-        """What the published answers say of the order in which the logs were applied."""
+    def _answers(self, consumer: Any, number: int) -> tuple[int, list[Pin]]:
+        """The offset after the last published answer, and what all say of the order in which the logs were applied."""
         answers = TopicPartition(self._names.decisions.name, number)
         consumer.assign([answers])
         consumer.seek_to_beginning()
@@ -266,7 +270,7 @@ class Rebuild:
         while consumer.position(answers) < end:
             for record in consumer.poll(500, max_records=BATCH).get(answers, ()):
                 unknown.add(record.headers, record.value)
-        return unknown.pins
+        return end, unknown.pins
 
 
 def _coordinated(ask: Callable[[], T]) -> T:

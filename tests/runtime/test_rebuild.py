@@ -87,6 +87,26 @@ def test_all_partitions_are_looked_for_before_one_is_made(setting: Setting, work
     assert not refused.stdout and _state(setting) == before
 
 
+def test_published_answers_are_known_to_state_that_is_made_of_all_they_were_given_on(
+    setting: Setting, worker: Worker
+) -> None:
+    """Who takes it over need not look through them; he must where they are of more than that."""
+
+    def noted() -> int:
+        with setting.redis.client() as client:
+            return int(client.hget(_key(setting, "notes"), "answers") or 0)
+
+    published = len([record for record in setting.read(setting.names.decisions.name) if record.partition == ANNA])
+    assert noted() == published > 0
+    assert run(worker, "rebuild", "--yes").returncode == 0
+    assert noted() == published
+    assert run(worker, "rebuild", "--check").returncode == 0
+    with setting.redis.client() as client:
+        client.hset(_key(setting, "meta"), "next", setting.ends()[ANNA] - 1)
+    run(worker, "rebuild", "--yes")
+    assert noted() == 0
+
+
 def _rebuild(setting: Setting, monkeypatch: pytest.MonkeyPatch, told: Callable[[], object]) -> Rebuild:
     """In this process, a record at a time; `told` is called after each."""
     monkeypatch.setattr("streams.logs.taking.BATCH_MEMORY", 1)
