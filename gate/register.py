@@ -164,13 +164,20 @@ class Register:
             return self
         found = self._earlier.get(version)
         if found is None:
-            found = Register(self.policy)
-            for fact in self.facts[:version]:
+            found = self._earlier[version] = self._before(version)
+            for fact in self.facts[found.version : version]:
                 found.learn(fact)
-            if len(self._earlier) == _EARLIER:
-                self._earlier.clear()
-            self._earlier[version] = found
         return found
+
+    def _before(self, version: int) -> "Register":
+        """What an earlier version is made of: where enough are kept, the nearest one before it, which then goes on."""
+        if len(self._earlier) < _EARLIER:
+            return Register(self.policy)
+        before = [v for v in self._earlier if v < version]
+        if before:
+            return self._earlier.pop(max(before))
+        self._earlier.clear()
+        return Register(self.policy)
 
     def in_scope(self, country: str, at: Instant) -> bool:
         """Whether clients there are clients in the Union at that time (judging section 3)."""

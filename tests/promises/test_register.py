@@ -40,6 +40,14 @@ def test_every_earlier_version_is_as_it_was() -> None:
     assert register.as_of(12) is register
 
 
+def test_many_earlier_versions_cost_what_the_register_is_long() -> None:
+    """Each of those that come one after the other is made of the one before."""
+    register = register_of([entity("pal", "affiliate", id=f"v{n}", at=f"{n - 500} d") for n in range(400)])
+    once = calls(lambda: register.as_of(399))
+    fifty = calls(lambda: [register.as_of(version) for version in range(300, 350)])
+    assert fifty < 6 * once, (once, fifty)
+
+
 def test_every_set_of_countries_has_its_own_audience() -> None:
     """Travellers make many; what is learnt later is in all of them."""
     states = sorted(POLICY.countries)
