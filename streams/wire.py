@@ -204,7 +204,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise _Duplicate("DUPLICATE_KEY", f"key `{twice[:64]!a}` stands twice in one object")
+        raise _Duplicate("DUPLICATE_KEY", f"key `{twice[:64]!a}` appears twice in one object")
     return found
 
 
@@ -235,7 +235,7 @@ def _read_plain(data: bytes, previous: Instant, tolerance: Instant, appended: In
     """An event without anything unusual, read in a third of the time; None for the strict reader to look.
 
     Without a backslash two quotes stand around every string and nowhere else, so that their number tells whether
-    something was left out because its key stands twice, or because it is null.
+    something was left out because its key appears twice, or because it is null.
     """
     # Not `in`: CPython makes and drops an error first, in case the bytes are a number.
     if len(data) > SIZE_LIMIT or data.find(b"\\") >= 0:
