@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from msgspec import structs
-
 from gate.history import Record
+from gate.packing import replaced
 from gate.policy import Policy
 from state import MemoryStore, RegisterStore
 from streams.embedded import Gate
@@ -58,7 +57,7 @@ class Older(MemoryStore):
 
     def history(self, client: str) -> list[Record]:
         """See `Store`."""
-        return [structs.replace(record, told=None) for record in super().history(client)]
+        return [replaced(record, told=None) for record in super().history(client)]
 
 
 def lines_of(gate: Gate, line: bytes) -> tuple[Rejected | None, list[bytes]]:
