@@ -14,6 +14,7 @@ from kafka.errors import for_code
 from msgspec import Struct
 
 from streams.connection import connection, opened
+from streams.logs.lost import ONE_AGAIN
 from streams.settings import Kafka, Settings
 from streams.topics import FOREVER, Topic, topics
 
@@ -183,7 +184,7 @@ def found_topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, Found]:
     }
 
 
-def _planned(topic: Topic, found: Found | None, partitions: int, replication: int, spread: int = 0) -> Planned:
+def _planned(topic: Topic, found: Found | None, partitions: int, replication: int, spread: int) -> Planned:
     if found is None:
         configs = _configs(topic, replication)
         return Planned(topic, partitions, replication, configs, (f"{partitions} x {replication} new",))
@@ -266,10 +267,7 @@ def _other_partitions(topic: Topic, found: Found, wanted: int, spread: int) -> R
     if topic.partitions is not None:
         return Refusal(
             f"has {there} partitions, and its records are one sequence: it must have {wanted}",
-            "give it back its log, of one partition, from a copy, or publish all inputs again, in order, to new topics, under "
-            "another GATE61_PREFIX"
-            if found.used
-            else "it has no records: delete it, then `gate61 topics apply`",
+            ONE_AGAIN if found.used else "it has no records: delete it, then `gate61 topics apply`",
         )
     anew = "start anew, topics and state, under another GATE61_PREFIX"
     return Refusal(

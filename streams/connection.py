@@ -137,7 +137,8 @@ _MET = (
     f"see {_SECRETS}, then GATE61_KAFKA_SECURITY",
 )
 _UNKNOWN = "see that it runs, GATE61_KAFKA and the rights of its user"
-_RUNS = "see that it runs, and GATE61_KAFKA"
+RUNS = "see that it runs, and GATE61_KAFKA"
+"""What to do where nothing more is known of why Kafka does not answer."""
 _UNREACHED = frozenset(
     ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "RequestTimedOutError", "TimeoutError")
 )
@@ -178,7 +179,7 @@ class Overheard(logging.Handler):
         """
         if type(error).__name__ not in _UNREACHED:
             return said(error), ""
-        return self._lately() or (said(error), _RUNS)
+        return self._lately() or (said(error), RUNS)
 
     def _lately(self) -> tuple[str, str] | None:
         """The surest reason of the last minute."""

@@ -18,7 +18,7 @@ from gate.policy import SECOND
 from state import redis_errors
 from state.redis_reader import Place, RedisReader
 from streams.ask.reader import tolerated
-from streams.connection import Overheard, let_go, said
+from streams.connection import RUNS, Overheard, let_go, said
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, one_sequence
@@ -164,7 +164,7 @@ class KafkaStream:
             case KafkaError():
                 where = ", ".join(self._settings.kafka.servers)
                 why, do = self._heard.why(error)
-                return f"Kafka at {where} cannot be read ({why}); {do or 'see that it runs, and GATE61_KAFKA'}"
+                return f"Kafka at {where} cannot be read ({why}); {do or RUNS}"
             case RedisError():
                 return redis_errors.said(error, shown(self._settings.redis))
             case None:

@@ -16,12 +16,12 @@ from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
 from state.redis_servers import Servers, server_of
 from streams.administration import Found, Planned
 from streams.connection import said
-from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost
+from streams.logs.lost import GIVE_BACK_THE_RULES
 from streams.logs.merge import Log
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Topic, topics
-from streams.worker.applied import OF_RULES, same_record
+from streams.worker.applied import OF_RULES, is_other
 from streams.worker.belonging import ONE_KAFKA, OtherKafka, OtherPartitions, same_kafka, same_spread
 from streams.worker.progress import Came, applied_last, unfinished, unreadable
 
@@ -175,13 +175,13 @@ def _by_other_rules(settings: Settings, there: Set[str], stored: Mapping[int, Lo
     """Partitions whose state was made by other policies, or by another register, than these topics hold, if they are there."""
     names = topics(settings.prefix)
     of = zip(OF_RULES, (names.policy, names.register), strict=True)
-    asked = [(log, topic, applied) for log, topic in of if topic.name in there and (applied := _applied(stored, log))]
+    asked = [(topic, applied) for log, topic in of if topic.name in there and (applied := _applied(stored, log))]
     if not asked:
         return
     try:
         with closing(reader(settings.kafka)) as consumer:
-            for log, topic, applied in asked:
-                yield from _by_another(consumer, log, topic, applied)
+            for topic, applied in asked:
+                yield from _by_another(consumer, topic, applied)
     except KafkaError as error:
         yield _wrong(f"by which register and policies it was made cannot be looked at: {said(error)}", "see to Kafka")
 
@@ -197,9 +197,7 @@ def _applied(stored: Mapping[int, Look], log: Log) -> Mapping[int, tuple[int, Ca
     return found
 
 
-def _by_another(
-    consumer: KafkaConsumer, log: Log, topic: Topic, applied: Mapping[int, tuple[int, Came]]
-) -> Iterator[Finding]:
+def _by_another(consumer: KafkaConsumer, topic: Topic, applied: Mapping[int, tuple[int, Came]]) -> Iterator[Finding]:
     place = TopicPartition(topic.name, 0)
     consumer.assign([place])
     end = consumer.end_offsets([place])[place]
@@ -216,7 +214,7 @@ def _by_another(
     others = [
         f"{number} (at offset {next_ - 1})"
         for number, (next_, came) in applied.items()
-        if next_ in records and _is_another(log, next_, came, records[next_])
+        if next_ in records and is_other(next_, came, records[next_])
     ]
     if others:
         yield _wrong(
@@ -224,14 +222,6 @@ def _by_another(
             "anew, or lost its end and has grown since",
             GIVE_BACK_THE_RULES,
         )
-
-
-def _is_another(log: Log, next_: int, applied: Came, there: Came | None) -> bool:
-    try:
-        same_record(log, next_, applied, there)
-    except LogLost:
-        return True
-    return False
 
 
 def _record(consumer: KafkaConsumer, place: TopicPartition, offset: int) -> Came | None:

@@ -25,6 +25,12 @@ GIVE_BACK_THE_RULES: Final = (
 )
 """What to do where one of these is another than state was made by, or ends before."""
 
+ONE_AGAIN: Final = (
+    "give it back its log, of one partition, from a copy, or publish all inputs again, in order, to new topics, under another "
+    "GATE61_PREFIX"
+)
+"""What to do where one of these has several partitions."""
+
 
 def other_record(what: str, offset: int, do: str = GIVE_BACK) -> LogLost:
     """What is wrong with a log, `what` it is called, that has another record at an offset than was read from there."""
@@ -84,10 +90,7 @@ def one_sequence(partitions: Mapping[str, int]) -> None:
     """
     wrong = [f"`{topic}` has {many} partitions" for topic, many in partitions.items() if many > 1]
     if wrong:
-        raise LogLost(
-            f"{' and '.join(wrong)}, of which only the first is read: it must have one. Give it back its log, of one partition, "
-            "from a copy, or publish all inputs again, in order, to new topics, under another GATE61_PREFIX"
-        )
+        raise LogLost(f"{' and '.join(wrong)}, of which only the first is read: it must have one; {ONE_AGAIN}")
 
 
 def whole_keys(compacted: Sequence[str]) -> None:

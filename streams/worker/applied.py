@@ -26,12 +26,14 @@ def last_before(followed: Followed, log: Log, next_: int) -> Came | None:
     return came_of(found[0]) if found and found[0].offset == next_ - 1 else None
 
 
-def same_record(log: Log, next_: int, applied: Came, there: Came | None) -> None:
-    """Whether what stands right before an offset is what was applied from there, as far as that was noted.
+def is_other(next_: int, applied: Came, there: Came | None) -> bool:
+    """Whether what stands right before an offset is not what was applied from there, as far as that was noted."""
+    return next_ > 0 and applied.epoch is not None and (there is None or another(there, applied))
 
-    Raises `LogLost`.
-    """
-    if next_ and applied.epoch is not None and (there is None or another(there, applied)):
+
+def same_record(log: Log, next_: int, applied: Came, there: Came | None) -> None:
+    """Whether it is; raises `LogLost`."""
+    if is_other(next_, applied, there):
         raise other_record(f"the log {CALLED[log]}", next_ - 1, GIVE_BACK_THE_RULES)
 
 

@@ -26,11 +26,11 @@ from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came
 
 ACKNOWLEDGE_SECONDS = 1.0
-"""After so long it is noted again how far a partition has come;"""
+"""After so long it is acknowledged again how far a partition has come."""
 NOTED_SECONDS = 0.5
-"""Kafka gets this to do so: its client asks for who keeps that for as long as it takes, and nothing is decided meanwhile;"""
+"""What Kafka gets to note that: its client looks for who keeps it however long that takes, and nothing is decided meanwhile."""
 UNNOTED_SECONDS = 10.0
-"""and where it did not, it is tried again after this."""
+"""After so long it is tried again where that was not noted."""
 TICK_SECONDS = 0.001
 """The unit of append times."""
 REBALANCE_MILLISECONDS = 10_000

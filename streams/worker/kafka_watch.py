@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gate.facts import Instant
 from gate.policy import SECOND
+from streams.connection import RUNS
 from streams.logs import brokers
 from streams.settings import Kafka
 from streams.topics import Names, missing
@@ -91,8 +92,7 @@ class KafkaWatch:
         if self._away is not None:
             since, why, do = self._away
             found.append(
-                f"Kafka at {self._servers} has not answered for {self._seconds(since)} s ({why}); "
-                f"{do or 'see that it runs, and GATE61_KAFKA'}"
+                f"Kafka at {self._servers} has not answered for {self._seconds(since)} s ({why}); {do or RUNS}"
             )
         if self._missing:
             found.append(missing(self._missing))

@@ -147,15 +147,14 @@ class Partition:
         progress, usable = self._progress, [a for a in self._followed.policies if isinstance(a.event, Policy)]
         if not progress.policy and usable:
             progress.policy = self._merge.read[Log.POLICY] = usable[0].offset + 1
-            # What was recorded when is said by what is applied in its turn.
-            progress.came[Log.POLICY] = came_of(usable[0])
         applied = [a for a in usable if a.offset < progress.policy]
         return applied[-1].event if applied else None
 
     def _same_followed(self, log: Log, next_: int) -> None:
         """Whether what was applied last of register or policies still stands there; raises `LogLost`.
 
-        Where it was never noted what that was, it is from now on: the first policy, and what an older program applied.
+        Where it was never noted what that was, it is from now on: the first policy, and what an older program applied. When
+        that was recorded is not said by it, but by what is applied in its turn.
         """
         applied, there = self._progress.came[log], last_before(self._followed, log, next_)
         same_record(log, next_, applied, there)

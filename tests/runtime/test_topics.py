@@ -163,7 +163,7 @@ def test_a_topic_that_asks_for_more_copies_than_it_has_takes_records(kafka: Kafk
     _put(kafka, topic)
     with kafka.admin() as admin:
         planned = _planned_topic(
-            next(t for t in topics(prefix) if t.name == topic), found_topics(admin, [topic])[topic], 3, 1
+            next(t for t in topics(prefix) if t.name == topic), found_topics(admin, [topic])[topic], 3, 1, 3
         )
     said = [finding.what for finding in brokers.topics([planned])]
     assert any("min.insync.replicas 2 -> 1" in what for what in said) and not any("takes no records" in w for w in said)
@@ -173,7 +173,7 @@ def test_what_may_not_be_asked_is_a_finding_with_the_right_that_is_missing() -> 
     """Kafka says then of a topic no configuration at all; nothing of it can be said to be right."""
     (topic, *_) = topics()
     found = Found(3, 1, 1, {}, dict.fromkeys(range(3), (0, 5)))
-    planned = _planned_topic(topic, found, 3, 1)
+    planned = _planned_topic(topic, found, 3, 1, 3)
     assert planned.action == "refuse" and not planned.configs
     (wrong,) = brokers.topics([planned])
     assert wrong.wrong and "does not say how it is configured" in wrong.what and "DESCRIBE_CONFIGS" in wrong.do
