@@ -25,7 +25,8 @@ from state import Store
 from streams.closings import Closings
 from streams.index import Index
 
-Effect = Answer | Notice | Case | Greeting
+Told = Answer | Notice | Case
+Effect = Told | Greeting
 _EXPOSED: Final = "exposed "
 """Begins the note that a campaign's case was opened."""
 
@@ -93,7 +94,7 @@ class Clients:
             self._index.leans(client, known)
         return concern.among(known)
 
-    def reopen(self, client: str, concern: Concern) -> tuple[Effect, ...]:
+    def reopen(self, client: str, concern: Concern) -> tuple[Told, ...]:
         """Judge one client's offers again if a change of the register concerns him."""
         if not self.concerned(client, concern):
             return ()

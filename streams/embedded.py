@@ -5,24 +5,25 @@ commits, for one line or for many; what it published after a commit it may have 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
-from gate.concern import Concern
 from gate.dossier import BEFORE_EVERYTHING
-from gate.effects import Answer, Case, Greeting, Notice
+from gate.effects import Greeting, Notice
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
 from state import RegisterStore
-from state.notes import CLOSED, FORMER_LIMITS, RECORDED
+from state.notes import CLOSED, FORMER_LIMITS, RECORDED, WALK
 from streams import publish
-from streams.clients import Clients
-from streams.clients import Effect as OfClients
+from streams.clients import Clients, Effect, Told
 from streams.closings import Closings, limits_from_bytes, limits_to_bytes
+from streams.walk import Walk
 from streams.wire import Read, Rejected, read, read_parts, reused
 
-Effect = Answer | Notice | Case
+Later = Callable[[Sequence[Told], Instant], None]
+"""Is told what follows for one client behind a change of the register, and when that was recorded."""
 Beside = Sequence[tuple[str, bytes]]
 _NOTED = bytes(8)
 """In place of an event's content, where it is noted that bytes were answered."""
@@ -33,9 +34,16 @@ _HARD = "hard"
 class Gate:
     """One gate over one store; `take` is called for one line after the other."""
 
-    def __init__(self, policy: Policy, store: RegisterStore, at_once: int | None = None) -> None:
-        """From one `begin` to the next `at_once` scopes are closed at most; None closes all that are due."""
+    def __init__(
+        self, policy: Policy, store: RegisterStore, at_once: int | None = None, later: Later | None = None
+    ) -> None:
+        """From one `begin` to the next `at_once` scopes are closed at most; None closes all that are due.
+
+        Where a change of the register reaches back to clients they are judged again with it, or, where `later` is to be
+        told what follows, by `walk`.
+        """
         self.policy = policy
+        self._later = later
         self._at_once = self._room = at_once
         self.register = Register(policy)
         self.store = store
@@ -46,15 +54,20 @@ class Gate:
         """Up to when scopes are closed: later than what was recorded last where a line says an earlier time."""
         self.last: Fact | None = None
         """The fact that was taken last."""
-        for fact in store.learnt():
+        learnt = store.learnt()
+        for fact in learnt:
             self.register.learn(fact)
+        self._learnt = len(learnt)
         self._hard = int(store.noted(_HARD) or policy.hard_limit)
         """The hard limit by which scopes are closed up to then; another one than the policy's until all are by that."""
         closings = Closings(self._closed, limits_from_bytes(store.noted(FORMER_LIMITS)))
         self._closings = closings.under(policy.hard_limit, self._hard)
         self._clients = Clients(policy, self.register, store, self._closings)
+        noted = store.noted(WALK)
+        walked = int(noted) if noted else -1
+        self._walk = Walk(self._clients, learnt[walked]) if walked >= 0 else None
 
-    def take(self, line: bytes) -> list[Effect] | Rejected:
+    def take(self, line: bytes) -> list[Told] | Rejected:
         """Everything that follows from one line; a reject still may carry an answer, see `answer_to_reject`."""
         event = self.read(line)
         if isinstance(event, Rejected):
@@ -81,7 +94,7 @@ class Gate:
             return ahead if self.store.known(ahead.key, ahead.content) else event
         return event
 
-    def fold(self, event: Read) -> list[Effect] | Rejected | None:
+    def fold(self, event: Read) -> list[Told] | Rejected | None:
         """Everything that follows from an event; None for a repetition, from which nothing does."""
         seen = self.store.seen(event.key, event.content)
         if seen is True:
@@ -106,10 +119,29 @@ class Gate:
         self._recorded = max(self._recorded, now)
         return self._close_due(self._recorded)
 
+    @property
+    def walking(self) -> bool:
+        """Whether clients are still to be judged again behind the latest change of the register."""
+        return bool(self._walk)
+
+    def waits(self, client: str) -> bool:
+        """Whether he is still to be judged again: then what stands of him is not what the register says by now."""
+        walk = self._walk
+        return walk is not None and client in walk and walk.concerns(client)
+
+    def walk(self, seconds: float) -> None:
+        """Judge the next ones of these again, one at least, and no more once so many seconds are over."""
+        begun = perf_counter()
+        while self.walking:
+            self._next_again()
+            if perf_counter() - begun >= seconds:
+                break
+
     def commit(self) -> None:
         """Make everything taken so far last."""
         self.store.note(RECORDED, str(self._recorded).encode())
         self.store.note(CLOSED, str(self._closed).encode())
+        self.store.note(WALK, str(self._learnt - 1 if self.walking else -1).encode())
         if self._hard != self.policy.hard_limit and not self._clients.due(self._closed):
             self._hard = self.policy.hard_limit
             self.store.note(FORMER_LIMITS, limits_to_bytes(self._closings.former))
@@ -164,33 +196,55 @@ class Gate:
         known = self._recorded if reject.at is None else max(self._recorded, reject.at)
         return known if known > BEFORE_EVERYTHING else 0
 
-    def line_of(self, effect: Effect) -> bytes:
-        """An effect as a line of output."""
-        return publish.line_of(effect, self._recorded, self.policy)
+    def line_of(self, effect: Told, recorded: Instant | None = None) -> bytes:
+        """An effect as a line of output; of what was recorded last, unless it says otherwise."""
+        return publish.line_of(effect, self._recorded if recorded is None else recorded, self.policy)
 
-    def _learn(self, fact: Fact) -> list[Effect]:
-        found: list[OfClients] = [*self._close_due(fact.recorded)]
-        found += self._register(fact) if type(fact.said) in OF_REGISTER else self._clients.learn(fact)
+    def _learn(self, fact: Fact) -> list[Told]:
+        of_register = type(fact.said) in OF_REGISTER
+        found: list[Effect] = [*self._close_due(fact.recorded)]
+        while self.walking and (of_register or self._later is None):
+            found += self._next_again()
+        if of_register:
+            found += self._register(fact)
+        else:
+            found += self._again(fact.client)
+            found += self._clients.learn(fact)
         effects = self._delivered(found)
         effects += self._close_due(fact.recorded)
         return effects
 
-    def _register(self, fact: Fact) -> list[OfClients]:
+    def _register(self, fact: Fact) -> list[Effect]:
         self.register.learn(fact)
         self.store.learn(fact)
-        found: list[OfClients] = [*self._clients.exposed(fact)]
-        concern = Concern(fact, self.register)
-        for client in self._clients.behind(concern):
-            found += self._clients.reopen(client, concern)
+        self._learnt += 1
+        found: list[Effect] = [*self._clients.exposed(fact)]
+        self._walk = Walk(self._clients, fact)
+        while self.walking and self._later is None:
+            found += self._next_again()
         return found
 
-    def _delivered(self, found: list[OfClients]) -> list[Effect]:
+    def _next_again(self) -> Sequence[Effect]:
+        return self._again(self._walk.next(1)[0]) if self._walk else ()
+
+    def _again(self, client: str) -> Sequence[Effect]:
+        """Judge him again if his turn has not come; what follows, unless another is told of it."""
+        if self._walk is None or client not in self._walk:
+            return ()
+        effects = self._walk.judge(client)
+        if self._later is None:
+            return effects
+        self._later(effects, self._walk.fact.recorded)
+        return ()
+
+    def _delivered(self, found: list[Effect]) -> list[Told]:
         """Hand every message to the merged client whom it is for, until all is said."""
-        effects: list[Effect] = []
+        effects: list[Told] = []
         waiting = deque(found)
         while waiting:
             effect = waiting.popleft()
             if isinstance(effect, Greeting):
+                waiting.extend(self._again(effect.to))
                 waiting.extend(self._clients.greet(effect))
             else:
                 effects.append(effect)

@@ -39,7 +39,7 @@ COMPILED = (
     "gate/rules/*",
     "state/codec",
     *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),
-    *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish")),
+    *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish", "walk")),
     *(
         f"streams/worker/{name}"
         for name in ("applied", "judging", "partition", "pins", "progress", "reopening", "repeated", "telling")

@@ -81,8 +81,11 @@ def played(intake: Intake) -> Instant:
 def _play(intake: Intake) -> Instant:
     decisions: dict[str, list[str]] = {}
     for line in PATH.read_bytes().splitlines():
-        (result,) = intake.take([Arrival(filled(line, decisions))])
-        for out in result.out:
+        portion = intake.take([Arrival(filled(line, decisions))])
+        while intake.walk().walking:
+            pass
+        behind = portion.change.out if portion.change else []
+        for out in (*portion.results[0].out, *behind):
             event = msgspec.json.decode(out.data)
             if event["type"] == "gate61.offer.decided.v1":
                 decisions.setdefault(event["data"]["event"]["id"], []).append(event["data"]["decision"])

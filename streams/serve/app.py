@@ -18,7 +18,7 @@ from streams.ask.routes import Budget, ask_routes, probes
 from streams.faults import cause
 from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, Arrival, arrivals
-from streams.serve.intake import Intake, OtherLog, Result
+from streams.serve.intake import Change, Intake, OtherLog, Portion, Result
 from streams.serve.metrics import Metrics
 from streams.serve.reader import EmbeddedReader
 from streams.web.access import Access
@@ -90,13 +90,17 @@ class Service:
         self._intake.close()
 
     async def _wake(self) -> None:
+        """Close what is due; and go on where nobody waits for a change of the register to be walked through."""
+        walking = False
         while True:
-            await asyncio.sleep(WAKE_SECONDS)
+            await asyncio.sleep(0 if walking else WAKE_SECONDS)
+            walking = False
             try:
                 if await self._do(self._intake.wake):
                     self._published.ring()
+                walking = not self._intake.trouble and (await self._in_turn(self._intake.walk)).walking
             except Exception as error:
-                _log.error("scopes could not be closed; it is tried again", cause=cause(error))
+                _log.error("scopes could not be closed, or clients not judged; it is tried again", cause=cause(error))
 
     async def _do(self, work: Callable[[], T], left: str = _NOTHING) -> T:
         """Have the gate's thread do something; its store failing is no failure of the request.
@@ -134,19 +138,31 @@ class Service:
         """What became of each event of a request; others have their turn between two portions of it."""
         results: list[Result] = []
         while (done := len(results)) < len(found):
-            async with self._turn:
-                work = partial(self._intake.take, found[done:], goes_on=done > 0)
-                results += await self._do(work, _left(results, len(found)))
-            self._happened(results[done:])
+            work = partial(self._intake.take, found[done:], goes_on=done > 0)
+            portion = await self._in_turn(work, _left(results, len(found)))
+            results += portion.results
+            if portion.change is not None:
+                await self._walked(portion.change, _left(results, len(found)))
+                if portion.own:
+                    results[-1] = msgspec.structs.replace(results[-1], out=(*results[-1].out, *portion.change.out))
         return results
 
-    def _happened(self, results: list[Result]) -> None:
-        """Count what lasts from now on, and wake whoever waits for it."""
-        self._metrics.received(results)
-        if any(result.out and not result.again for result in results):
+    async def _walked(self, change: Change, left: str) -> None:
+        """Have all to whom a change of the register reaches back judged again."""
+        walking = True
+        while walking and not change.done:
+            walking = (await self._in_turn(self._intake.walk, left)).walking
+
+    async def _in_turn(self, work: Callable[[], Portion], left: str = _NOTHING) -> Portion:
+        """Have a portion done; then count what lasts from now on, and wake whoever waits for it."""
+        async with self._turn:
+            portion = await self._do(work, left)
+        self._metrics.did(portion)
+        if portion.told or any(result.out and not result.again for result in portion.results):
             self._published.ring()
-        if any(result.status == "taken" for result in results):
+        if any(result.status == "taken" for result in portion.results):
             self._took.ring()
+        return portion
 
     async def _out(
         self,

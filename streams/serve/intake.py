@@ -9,7 +9,7 @@ It looks at the clock: what is received now is recorded now, as Kafka's append t
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,12 +20,13 @@ import structlog
 from msgspec import Struct
 
 from gate.effects import Answer
-from gate.facts import Instant
+from gate.facts import OF_REGISTER, Instant
 from gate.outcome import Verdict
 from gate.policy import Policy
 from state import Journal
 from state.journal import Kept, Log, Out, Taken
-from streams.embedded import Effect, Gate
+from streams.clients import Told
+from streams.embedded import Gate
 from streams.faults import cause
 from streams.publish import unreadable_mark
 from streams.serve.bodies import Arrival, structured
@@ -40,6 +41,8 @@ _BLOCK: Final = (Verdict.BLOCK.word, "UNREADABLE_OFFER")
 JUDGED_SECONDS = 0.5
 """Of judging, after which a portion of a request ends: a late fact of a busy client may take half of that by itself, and
 whoever asks a question waits two seconds for all that is before him."""
+WALKED_SECONDS = 0.1
+"""Of judging clients again behind a change of the register, after which others have their turn."""
 _MOVED_WAL: Final = (
     "`{}` beside it, which holds what was taken last, was replaced or is gone; put it back, or stop the gate (SIGTERM "
     "saves what it holds) and start it again"
@@ -77,6 +80,30 @@ class Result(Struct, frozen=True, omit_defaults=True):
     """Verdict and leading reason of each answer that came out now."""
 
 
+class Change:
+    """A change of the register, until all to whom it reaches back are judged again."""
+
+    def __init__(self) -> None:
+        self.out: list[Out] = []
+        """What has come out behind it."""
+        self.done = False
+
+
+class Portion(Struct, frozen=True):
+    """What was done at once, all of which lasts."""
+
+    results: Sequence[Result] = ()
+    change: Change | None = None
+    """What is to be walked through before all is said of the last event (`own`), or before the next one can be taken."""
+    own: bool = False
+    told: bool = False
+    """Whether something came out behind a change of the register that was taken before."""
+    answers: Sequence[tuple[str, str]] = ()
+    """Verdict and leading reason of each answer among that."""
+    walking: bool = False
+    """Whether others are still to be judged again."""
+
+
 class Intake:
     """Takes requests in, one after the other."""
 
@@ -87,6 +114,11 @@ class Intake:
         self._trust = trust_recordedtime
         self.trouble = ""
         """Why events are not taken, since the store could not be written; empty if they are."""
+        self._change: Change | None = None
+        """The one that is walked through."""
+        self._told = 0
+        """How much came out behind it in this portion, and which answers."""
+        self._answers: list[tuple[str, str]] = []
         self._locks = _locked(path)
         self._thread = ThreadPoolExecutor(1, "gate61")
         self._thread.submit(self._open).result()
@@ -109,8 +141,10 @@ class Intake:
         self._wal = wal, _file(wal)
 
     def _begun(self, journal: Journal) -> Gate:
-        """Where recorded times are trusted, the rules of files hold wholly."""
-        return Gate(self.policy, journal, None if self._trust else CLOSED_AT_ONCE)
+        """Where recorded times are trusted, scopes are closed as in files."""
+        gate = Gate(self.policy, journal, None if self._trust else CLOSED_AT_ONCE, self._told_behind)
+        self._change = (self._change or Change()) if gate.walking else None
+        return gate
 
     @property
     def behind(self) -> Instant:
@@ -127,23 +161,45 @@ class Intake:
         self._thread.shutdown()
         _let_go(self._locks)
 
-    def take(self, arrivals: list[Arrival], goes_on: bool = False) -> list[Result]:
+    def take(self, arrivals: list[Arrival], goes_on: bool = False) -> Portion:
         """A portion of one request, from its first event on: all of the portion lasts, or nothing of it.
 
-        It ends after half a second of judging, with one event at least; what is left is for the next one, which `goes_on`.
+        It ends after half a second of judging, and with a change of the register that reaches back to more clients than
+        are judged again with it; what is left is for the next one, which `goes_on`. One event is taken at least, but for
+        another change of the register while one is walked through.
         """
         self._require_place()
         return self._lasting(lambda: self._portion(arrivals, goes_on))
 
-    def _portion(self, arrivals: list[Arrival], goes_on: bool) -> list[Result]:
+    def _portion(self, arrivals: list[Arrival], goes_on: bool) -> Portion:
         if not goes_on:
             self.gate.begin()
         results, begun = list[Result](), perf_counter()
         for arrival in arrivals:
-            results.append(self._one(arrival))
+            before = self._change
+            result = self._one(arrival)
+            if result is None:
+                return self._done(results, before)
+            results.append(result)
+            if self._change is not None and self._change is not before:
+                return self._done(results, self._change, True)
             if perf_counter() - begun >= JUDGED_SECONDS:
                 break
-        return results
+        return self._done(results)
+
+    def walk(self) -> Portion:
+        """Judge the next ones again behind a change of the register, if anybody waits: a portion, too."""
+        if not self.gate.walking:
+            return Portion()
+        self._require_place()
+        return self._lasting(self._walked)
+
+    def _walked(self) -> Portion:
+        self.gate.walk(WALKED_SECONDS)
+        return self._done()
+
+    def _done(self, results: Sequence[Result] = (), change: Change | None = None, own: bool = False) -> Portion:
+        return Portion(results, change, own, self._told > 0, self._answers, self.gate.walking)
 
     def _require_place(self) -> None:
         """What is written to files that nobody finds under their names any more is lost with this process."""
@@ -215,6 +271,9 @@ class Intake:
 
     def _lasting(self, work: Callable[[], T]) -> T:
         """Do it and commit. After an error nothing of it is there, in the store or in memory."""
+        self._told, self._answers = 0, []
+        change = self._change
+        before = 0 if change is None else len(change.out)
         try:
             done = work()
             self.gate.commit()
@@ -222,14 +281,21 @@ class Intake:
             of_store = isinstance(error, sqlite3.Error)
             if of_store:
                 self.trouble = str(error)
-            self._again()  # Before anything else that might fail.
+            if change is not None:
+                del change.out[before:]
+            self._change = change
+            self._anew()  # Before anything else that might fail.
             hint = {"do": "see that the disk can be written"} if of_store else {}
             _log.error("what was judged last was not taken", cause=cause(error), **hint)
             raise
         self._wrote()
+        if not self.gate.walking:
+            self._change = None
+        if change is not None and change is not self._change:
+            change.done = True
         return done
 
-    def _again(self) -> None:
+    def _anew(self) -> None:
         """Begin anew from what was committed; a store that failed may have to be opened again (see `_open`)."""
         try:
             self.journal.rollback()
@@ -238,26 +304,43 @@ class Intake:
             self.journal.close()
             self._open()
 
-    def _one(self, arrival: Arrival) -> Result:
+    def _one(self, arrival: Arrival) -> Result | None:
+        """What became of it; None for a change of the register while one is walked through."""
         if arrival.refused is not None:
             return self._reject(arrival, arrival.refused)
         event = self.gate.read(arrival.raw, None if self._trust else self._clock(), arrival.attributes)
         if isinstance(event, Rejected):
             return self._reject(arrival, event)
+        fact = event.fact
+        changes = type(fact.said) in OF_REGISTER
+        if changes and self.gate.walking:
+            return None
         followed = self.gate.fold(event)
         if isinstance(followed, Rejected):
             return self._reject(arrival, followed)
-        fact = event.fact
         if followed is None:
             stands = self.journal.last_about(_of_event(event))
             return Result("duplicate", fact.source, fact.id, out=(stands,) if stands else (), again=True)
         self.journal.take(structured(arrival), fact.recorded)
-        answers = tuple((e.outcome.verdict.word, e.outcome.leading) for e in followed if isinstance(e, Answer))
-        out = tuple(self._published(followed))
+        answers, out = _answers_of(followed), tuple(self._published(followed))
+        if changes:
+            change = self._change = Change()
+            self.gate.walk(WALKED_SECONDS)
+            if not self.gate.walking:
+                out += tuple(change.out)
+                self._change = None
         return Result("taken", fact.source, fact.id, fact.recorded, out=out, answers=answers)
 
-    def _published(self, effects: Sequence[Effect]) -> list[Out]:
-        return [self.journal.publish(self.gate.line_of(e), _about(e)) for e in effects]
+    def _published(self, effects: Iterable[Told], recorded: Instant | None = None) -> list[Out]:
+        return [self.journal.publish(self.gate.line_of(e, recorded), _about(e)) for e in effects]
+
+    def _told_behind(self, effects: Sequence[Told], recorded: Instant) -> None:
+        """What follows for a client behind a change of the register comes out as of when that changed."""
+        assert self._change is not None
+        out = self._published(effects, recorded)
+        self._change.out += out
+        self._told += len(out)
+        self._answers += _answers_of(effects)
 
     def _reject(self, arrival: Arrival, reject: Rejected) -> Result:
         at = max(self._clock(), self.gate.recorded)
@@ -286,7 +369,11 @@ def _of_event(event: Read) -> str:
     return f"event {event.fact.source} {event.fact.id}"
 
 
-def _about(effect: Effect) -> str | None:
+def _answers_of(effects: Iterable[Told]) -> tuple[tuple[str, str], ...]:
+    return tuple((e.outcome.verdict.word, e.outcome.leading) for e in effects if isinstance(e, Answer))
+
+
+def _about(effect: Told) -> str | None:
     return f"event {effect.offer.source} {effect.offer.id}" if isinstance(effect, Answer) else None
 
 

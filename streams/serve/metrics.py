@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.counting import Became, Judged
-from streams.serve.intake import Result
+from streams.serve.intake import Portion
 from streams.web import metrics
 
 _BECAME: dict[str, Became] = {"taken": "taken", "duplicate": "repeated", "rejected": "rejected"}
@@ -17,9 +17,13 @@ class Metrics(metrics.Metrics):
         super().__init__()
         self._judged = Judged(self.registry)
 
-    def received(self, results: Iterable[Result]) -> None:
-        """Events came with a request, and answers out."""
-        for result in results:
+    def did(self, portion: Portion) -> None:
+        """Events came with a request, and answers out, also behind a change of the register."""
+        for result in portion.results:
             self._judged.came(_BECAME[result.status], result.reason or "")
-            for verdict, leading in result.answers:
-                self._judged.answered(verdict, leading)
+            self._answered(result.answers)
+        self._answered(portion.answers)
+
+    def _answered(self, answers: Iterable[tuple[str, str]]) -> None:
+        for verdict, leading in answers:
+            self._judged.answered(verdict, leading)

@@ -25,7 +25,7 @@ class EmbeddedReader:
 
     async def ask(self, client: str, judge: Judge[T]) -> T:
         """See `Reader`. Others have their turn before his history is read, which nobody does for who waits no more."""
-        answer = await self._do(lambda: judge(self._seen(client, False)))
+        answer = await self._do(lambda: self._at_once(client, judge))
         return judged(await self._do(lambda: judge(self._seen(client, True)))) if answer is None else answer
 
     async def ask_each(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> AsyncIterator[tuple[str, T | Unreadable]]:
@@ -48,12 +48,18 @@ class EmbeddedReader:
                 found = trouble
             yield client, found
 
+    def _at_once(self, client: str, judge: Judge[T]) -> T | None:
+        """By his dossier; None where only his history tells, as where the register has changed behind him."""
+        with _said():
+            waits = self._intake.gate.waits(client)
+        return None if waits else judge(self._seen(client, False))
+
     def _quickly(self, clients: Sequence[str], judge_of: JudgeOf[T]) -> list[T | Unreadable | None]:
         """As many of them as time allows, one at least; what is wrong with one is no answer to the next."""
         begun, answers = perf_counter(), list[T | Unreadable | None]()
         for client in clients:
             try:
-                answers.append(judge_of(client)(self._seen(client, False)))
+                answers.append(self._at_once(client, judge_of(client)))
             except Unreadable as trouble:
                 answers.append(trouble)
             if perf_counter() - begun > LONGEST:

@@ -1,19 +1,14 @@
-"""Clients judged again behind a change of the register that reaches back to them: in portions, in between batches.
-
-A change may reach back to all clients, too many for one write. Until all are judged again nothing else of the register
-counts, and whoever something happens to meanwhile is judged again first: so the order is that of the logs.
-"""
+"""A partition's clients judged again behind a change of the register: in portions, in between batches (`streams.walk`)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from time import perf_counter
 from typing import Final, Protocol
 
-from gate.concern import Concern
 from gate.facts import Fact
 from state import Store
 from streams.clients import Clients
+from streams.walk import Walk
 from streams.worker.outputs import Output
 from streams.worker.progress import Applied
 from streams.worker.telling import Telling
@@ -41,29 +36,27 @@ class Reopening:
 
     def __init__(self, store: HistoryStore, telling: Telling, counts: Counter[tuple[str, str]]) -> None:
         self._store, self._telling, self._counts = store, telling, counts
-        self._waiting: dict[str, None] = {}
-        self._clients: Clients | None = None
-        self._concern: Concern | None = None
+        self._walk: Walk | None = None
         self._input = b""
         self._learnt: Applied = (0, 0, 0, 0)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return 0 if self._walk is None else len(self._walk)
 
     def begin(self, clients: Clients, fact: Fact, offset: int, learnt: Applied) -> None:
         """A change of the register at that offset is learnt, with the logs applied so far."""
-        self._clients, self._learnt = clients, learnt
-        self._concern = concern = Concern(fact, clients.register)
-        self._input = b"register:%d" % offset
-        self._waiting = dict.fromkeys(clients.behind(concern))
+        self._walk = Walk(clients, fact)
+        self._learnt, self._input = learnt, b"register:%d" % offset
 
     def some(self, outputs: list[Output], seconds: float) -> None:
         """Judge the next ones again, one at least, and no more once so many seconds are over."""
+        if self._walk is None:
+            return
         begun, most = perf_counter(), len(outputs) + TOLD_AT_ONCE
-        waiting = list(islice(self._waiting, REOPENED_AT_ONCE))
+        waiting = self._walk.next(REOPENED_AT_ONCE)
         for begin in range(0, len(waiting), TOGETHER):
             portion = waiting[begin : begin + TOGETHER]
-            self._fetch(portion)
+            self._fetch(self._walk, portion)
             for client in portion:
                 self.of(client, outputs)
                 if len(outputs) >= most or perf_counter() - begun >= seconds:
@@ -71,19 +64,15 @@ class Reopening:
 
     def of(self, client: str, outputs: list[Output]) -> None:
         """Judge this one again, if his turn has not come, before anything else happens to him."""
-        if client not in self._waiting:
+        walk = self._walk
+        if walk is None or client not in walk:
             return
-        del self._waiting[client]
-        clients, concern = self._clients, self._concern
-        assert clients is not None and concern is not None
         self._counts["reopened", ""] += 1
-        effects = clients.reopen(client, concern)
+        effects = walk.judge(client)
         # As of when the register changed: whatever came since concerns others.
-        outputs += self._telling.effects(effects, self._input, self._learnt, concern.fact.recorded, clients.policy)
+        outputs += self._telling.effects(effects, self._input, self._learnt, walk.fact.recorded, walk.policy)
 
-    def _fetch(self, portion: Sequence[str]) -> None:
+    def _fetch(self, walk: Walk, portion: Sequence[str]) -> None:
         """What judging them again will ask for, in two round trips for all."""
-        clients, concern = self._clients, self._concern
-        assert clients is not None and concern is not None
         self._store.recall(portion, ())
-        self._store.recall_histories([c for c in portion if clients.concerned(c, concern)])
+        self._store.recall_histories([client for client in portion if walk.concerns(client)])

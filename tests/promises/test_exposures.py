@@ -10,7 +10,8 @@ import pytest
 from gate.effects import Case
 from gate.policy import DAY, HOUR
 from state import MemoryStore
-from streams.embedded import Effect, Gate
+from streams.clients import Told
+from streams.embedded import Gate
 from streams.index import Index
 from streams.wire import Rejected
 from tests.player import POLICY, play
@@ -82,7 +83,7 @@ def test_between_his_scopes_a_campaign_exposes_nobody() -> None:
     assert told == [f"campaign `c{n}` reached clients with open scopes" for n in (1, 2, 4)]
 
 
-def taken(gate: Gate, event: Event) -> list[Effect]:
+def taken(gate: Gate, event: Event) -> list[Told]:
     """What follows from an event that is taken."""
     effects = gate.take(json.dumps(event).encode())
     assert not isinstance(effects, Rejected)

@@ -28,7 +28,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("streams.serve.intake.CLOSED_AT_ONCE", PORTION)
     path = tmp_path / "gate.db"
     intake = Intake(POLICY, path, Clock(NOW))
-    results = intake.run(lambda: intake.take([arrival(n) for n in range(MANY)])).result()
+    results = intake.run(lambda: intake.take([arrival(n) for n in range(MANY)])).result().results
     assert all(result.status == "taken" for result in results)
     intake.close()
     return path
@@ -62,7 +62,7 @@ def test_one_request_closes_no_more_than_a_portion(opened: Path) -> None:
     intake = Intake(POLICY, opened, Clock(LATER))
     seen: list[str] = []
     for first in (100, 200, 300, 400):
-        found = intake.run(lambda first=first: intake.take([arrival(first), arrival(first + 1)])).result()  # type: ignore[misc]
+        found = intake.run(lambda first=first: intake.take([arrival(first), arrival(first + 1)])).result().results  # type: ignore[misc]
         told = closed([out.data for result in found for out in result.out])
         assert len(told) <= PORTION + 2
         seen += told
@@ -111,7 +111,7 @@ def test_those_that_are_due_at_one_instant_are_closed_together(tmp_path: Path, m
     intake.close()
     intake = Intake(POLICY, tmp_path / "gate.db", Clock(LATER), trust_recordedtime=True)
     late = json.loads(arrival(99).raw) | {"recordedtime": LATER, "time": LATER}
-    results = intake.run(lambda: intake.take([Arrival(json.dumps(late).encode())])).result()
+    results = intake.run(lambda: intake.take([Arrival(json.dumps(late).encode())])).result().results
     seen += closed([out.data for result in results for out in result.out])
     intake.close()
     assert len(seen) == len(set(seen)) == MANY
@@ -127,7 +127,7 @@ def test_a_request_that_takes_nothing_moves_no_mark(opened: Path) -> None:
     shorter = replace(POLICY, hard_limit=POLICY.hard_limit // 2)
     for _ in range(3):
         intake = Intake(shorter, opened, Clock(LATER))
-        (result,) = intake.run(lambda intake=intake: intake.take([Arrival(b"{")])).result()  # type: ignore[misc]
+        (result,) = intake.run(lambda intake=intake: intake.take([Arrival(b"{")])).result().results  # type: ignore[misc]
         assert result.status == "rejected"
         seen += closed([out.data for out in result.out])
         intake.close()
