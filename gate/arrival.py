@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from gate import notices, people, revision
 from gate.decision import decide
-from gate.dossier import BEFORE_EVERYTHING, Dossier, accused_since, trim
+from gate.dossier import BEFORE_EVERYTHING, Dossier, accused_since
 from gate.effects import Answer, Deadline, Notice, Step, noted
 from gate.evolve import Reach, asked_since, deliver, evolve, may_be_answered, since_of
 from gate.facts import (
@@ -38,6 +38,7 @@ from gate.history import Record, given
 from gate.known import Known, outdated
 from gate.policy import Policy
 from gate.solicitation import uncertain
+from gate.trimming import trim
 
 HISTORY_NEEDED: Final[Literal["history needed"]] = "history needed"
 _GROWING: Final = frozenset((Arrived, Asked, Declared, Requested, Contacted, EvidenceFiled))

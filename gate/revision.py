@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from gate import notices, people
 from gate.chronology import effective
 from gate.concern import Leanings, leanings
-from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing, trim
+from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id, noted
 from gate.evolve import may_be_answered
 from gate.facts import (
@@ -32,6 +32,7 @@ from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
 from gate.register import Register
 from gate.replaying import as_of, names_of, replay
+from gate.trimming import trim
 
 Key = tuple[str, str]
 

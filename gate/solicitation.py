@@ -7,12 +7,13 @@ Clock: effective time. A solicitation with the time of the request counts as ear
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from gate.audiences import Audience, Promoter, Version
 from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
 from gate.facts import Instant, Thing
 from gate.known import Known
 from gate.outcome import Verdict
 from gate.policy import Policy
-from gate.register import Audience, Promoter, Register, Version
+from gate.register import Register
 
 Row = tuple[str, Verdict]
 """A reason code of step 6 and its verdict."""

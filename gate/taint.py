@@ -7,11 +7,12 @@ once from when each of them blocks; a scope then compares times only, and finds 
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from gate.audiences import Promoter, Version
 from gate.dossier import BEFORE_EVERYTHING, Reached, Scope, Touch
 from gate.facts import Instant, Thing
 from gate.known import Known
 from gate.policy import Policy
-from gate.register import Promoter, Register, Version
+from gate.register import Register
 from gate.solicitation import first_strong, is_approved, is_withdrawn, promoter_of, still_left
 
 _Blocking = tuple[Instant, Touch]

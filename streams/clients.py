@@ -9,6 +9,7 @@ from sys import intern
 from typing import Final
 
 from gate.arrival import step
+from gate.audiences import Version
 from gate.concern import Concern, is_partial, leanings
 from gate.dossier import Dossier
 from gate.effects import Answer, Case, Deadline, Greeting, Notice, Step, derived_id
@@ -19,7 +20,7 @@ from gate.known import Known
 from gate.notices import closed, deadlines_at, opens_scope
 from gate.packing import replaced
 from gate.policy import Policy
-from gate.register import Register, Version
+from gate.register import Register
 from gate.revision import greeted, reopen
 from state import Store
 from streams.closings import Closings

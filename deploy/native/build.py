@@ -21,7 +21,18 @@ from streams.native import BUILT, FOLDER, made_of, missing
 TYPES = (
     *(
         f"gate/{name}"
-        for name in ("facts", "forgotten", "dossier", "register", "outcome", "known", "history", "replaying", "effects")
+        for name in (
+            "facts",
+            "forgotten",
+            "dossier",
+            "audiences",
+            "register",
+            "outcome",
+            "known",
+            "history",
+            "replaying",
+            "effects",
+        )
     ),
     "gate/rules/question",
     "streams/wire",
@@ -35,7 +46,7 @@ COMPILED = (
         f"gate/{name}"
         for name in ("arrival", "chronology", "concern", "decision", "evolve", "instants", "law", "notices", "packing")
     ),
-    *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint")),
+    *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint", "trimming")),
     "gate/rules/*",
     "state/codec",
     *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-import gate.dossier
+import gate.trimming
 import streams.index
 from state.codec import dossier_to_bytes
 from streams.embedded import Gate
 from streams.index import Index
 from tests.player import POLICY, Watched, codes, play
 from tests.promises.histories import history
-from tests.promises.test_two_tiers import KEPT
+from tests.promises.test_two_tiers import cutting
 from tests.stories.telling import Event, arrived, asset, clean_client, entity, in_order, offer
 
 SEEDS = range(int(os.environ.get("GATE61_TIERS", "200")))
 BUSY: list[Event] = in_order(
     [
         clean_client(),
-        *(offer(at=f"2 h + {n} s", id=f"o{n}", offer=f"o{n}") for n in range(3 * gate.dossier.KEPT_OFFERS)),
+        *(offer(at=f"2 h + {n} s", id=f"o{n}", offer=f"o{n}") for n in range(3 * gate.trimming.KEPT_OFFERS)),
     ]
 )
 """A client of whom more was cut than is kept."""
@@ -79,7 +79,7 @@ def test_what_a_past_leans_on_is_found_all_the_same(late: Event) -> None:
     told = Told(arrived(via="pal", at="-2 h"), *BUSY)
     told.takes(asset("coin", at="-1 d"))
     again = [e["data"] for e in told.takes(late) if e["type"] == "gate61.offer.decided.v1"]
-    assert {a["offer"] for a in again} == {f"o{n}" for n in range(3 * gate.dossier.KEPT_OFFERS)}
+    assert {a["offer"] for a in again} == {f"o{n}" for n in range(3 * gate.trimming.KEPT_OFFERS)}
     assert all(a["verdict"] == "block" for a in again), codes(again[0])
 
 
@@ -93,8 +93,7 @@ def everything(events: list[Event]) -> tuple[list[Any], dict[str, bytes]]:
 @pytest.mark.parametrize("kept", [(4, 24, 48, 16), (4, 2, 2, 2)], ids=["as shipped", "cut to almost nothing"])
 def test_what_is_kept_ready_changes_nothing(kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bytes come out and are left where nothing is, as after a start."""
-    for name, value in zip(KEPT, kept, strict=True):
-        monkeypatch.setattr(gate.dossier, name, value)
+    cutting(monkeypatch, kept)
     forgotten = 0
 
     def forgets(*_: Any) -> None:

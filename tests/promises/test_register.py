@@ -5,9 +5,10 @@ from random import Random
 
 import pytest
 
+from gate.audiences import Audience, Promoter, Version
 from gate.facts import CampaignStarted
 from gate.instants import LATEST
-from gate.register import Audience, Promoter, Register, Version
+from gate.register import Register
 from state import MemoryStore
 from streams.embedded import Gate
 from tests.player import POLICY

@@ -13,6 +13,7 @@ import pytest
 
 import gate.arrival
 import gate.dossier
+import gate.trimming
 import streams.clients
 from gate.dossier import Dossier
 from gate.evolve import Reach, evolve
@@ -26,7 +27,12 @@ from tests.promises.histories import history
 from tests.promises.papers import life
 
 SEEDS = range(int(os.environ.get("GATE61_TIERS", "400")))
-KEPT = ("KEPT_TOUCHES", "KEPT_SCOPES", "KEPT_OWN_EVENTS", "KEPT_OFFERS")
+KEPT = (
+    (gate.dossier, "KEPT_TOUCHES"),
+    (gate.trimming, "KEPT_SCOPES"),
+    (gate.trimming, "KEPT_OWN_EVENTS"),
+    (gate.trimming, "KEPT_OFFERS"),
+)
 _SOFTNESS = {"allow": 0, "flag": 1, "block": 2}
 
 
@@ -54,8 +60,8 @@ def from_history_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cutting(monkeypatch: pytest.MonkeyPatch, kept: Sequence[int]) -> None:
     """Make a dossier keep so much."""
-    for name, value in zip(KEPT, kept, strict=True):
-        monkeypatch.setattr(gate.dossier, name, value)
+    for (module, name), value in zip(KEPT, kept, strict=True):
+        monkeypatch.setattr(module, name, value)
 
 
 def both(
