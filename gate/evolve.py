@@ -7,7 +7,7 @@ Source: judging sections 1, 4 and 5.
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from gate.dossier import (
     ALWAYS,
@@ -32,6 +32,7 @@ from gate.dossier import (
     searched,
 )
 from gate.facts import (
+    STRICTNESS,
     Arrived,
     Asked,
     Contacted,
@@ -52,7 +53,6 @@ from gate.facts import (
 )
 from gate.forgotten import may_hold, with_names
 from gate.register import Register
-from gate.rules.relationship import STRICTNESS
 from gate.same_type import agree
 
 
@@ -416,7 +416,7 @@ def _relate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     return Reach.FORWARD
 
 
-_FOLDS: Final[dict[type, Callable[[Dossier, Reached, Fact, Register, bool], Reach]] | Any] = {
+_FOLDS: Final[dict[type, Callable[[Dossier, Reached, Fact, Register, bool], Reach]]] = {
     Located: _locate,
     Arrived: _arrive,
     Referred: _refer,

@@ -374,6 +374,8 @@ OF_REGISTER: Final[frozenset[type]] = frozenset(
 ANSWERABLE: Final[frozenset[type]] = frozenset((Asked, Requested, Declared, Arrived))
 """The client's own words and deeds: what a request may reply to without being prompted (judging section 4)."""
 OF_EVIDENCE: Final[frozenset[type]] = frozenset((EvidenceFiled, EvidenceApproved, EvidenceRetracted))
+STRICTNESS: Final = {"exempt": 0, "suspended": 1, "exit_only": 2, "closed": 3}
+"""How strict the states of a relationship are; the greater is stricter."""
 
 
 class Fact(Struct, frozen=True, array_like=True):

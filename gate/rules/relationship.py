@@ -3,12 +3,9 @@
 Law: MiCA Art. 59(1); ESMA75-113276571-1710. Clock: event time of the change. A closed double closes nobody else.
 """
 
-from typing import Final
-
 from gate.dossier import Dossier
+from gate.facts import STRICTNESS
 from gate.outcome import SHOWN_FACTS, Reason, Verdict
-
-STRICTNESS: Final = {"exempt": 0, "suspended": 1, "exit_only": 2, "closed": 3}
 
 
 def relationship_is_ending(dossier: Dossier) -> Reason | None:
