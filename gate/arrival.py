@@ -36,7 +36,9 @@ from gate.facts import (
 from gate.forgotten import may_be_among, may_hold, signed
 from gate.history import Record, given
 from gate.known import Known, outdated
+from gate.merging import to_kin
 from gate.policy import Policy
+from gate.sending import belonging, delivered_without_permission, was_let_go
 from gate.solicitation import uncertain
 from gate.trimming import trim
 
@@ -95,7 +97,7 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     spoilt = notices.tainted_scopes(known) if spoils else ()
     trim(dossier, policy.hard_limit, known.register.concluding)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
-    forwards = people.to_kin(dossier, fact, Record(fact))
+    forwards = to_kin(dossier, fact, Record(fact))
     kept = given(standing, outcome, known.register.version)
     return Step(dossier, Record(fact, answers=(kept,)), (answer,), spoilt, cases, forwards=forwards)
 
@@ -113,13 +115,13 @@ def _needs_history(known: Known, fact: Fact, said: Proposed) -> bool:
 
 def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     dossier = known.dossier
-    belongs = people.belonging(dossier.offers, said.offer, fact.at)
+    belongs = belonging(dossier.offers, said.offer, fact.at)
     cut = dossier.forgotten
     if (not belongs or belongs[0].at <= cut.offered) and may_hold(cut.offers, said.offer):
         return HISTORY_NEEDED  # It may belong to a proposal that was cut.
     if asked_since(dossier, fact.at) or _touches_other_offers(dossier, fact, said):
         return HISTORY_NEEDED
-    let_go = people.was_let_go(belongs, fact.at)
+    let_go = was_let_go(belongs, fact.at)
     if not let_go and cut.scopes and notices.spoilt_meanwhile(known, fact.at):
         return HISTORY_NEEDED
     names = tuple(dict.fromkeys(t for o in belongs for t in o.names))
@@ -131,9 +133,9 @@ def _deliver(known: Known, fact: Fact, said: Delivered) -> Stepped:
     return Step(
         dossier,
         record,
-        cases=() if let_go else (notices.delivered_without_permission(fact, belongs),),
+        cases=() if let_go else (delivered_without_permission(fact, belongs),),
         notices=() if let_go else notices.tainted_scopes(known, fact),
-        forwards=people.to_kin(dossier, fact, record),
+        forwards=to_kin(dossier, fact, record),
     )
 
 
@@ -161,7 +163,7 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     if evolve(dossier, fact, known.register) is Reach.HISTORY:
         return HISTORY_NEEDED
     record = Record(fact)
-    forwards = people.to_kin(dossier, fact, record) if dossier.greeted else ()
+    forwards = to_kin(dossier, fact, record) if dossier.greeted else ()
     kind = type(said)
     cases = alone
     told: tuple[Notice, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gate.dossier import Dossier, Scope, Standing, Touch
+from gate.dossier import Dossier, Scope, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
 from gate.facts import (
     OF_EVIDENCE,
@@ -225,10 +225,3 @@ def exposures_before(known: Known, fact: Fact, history: Sequence[Record]) -> tup
 def _is_open(scopes: Sequence[Scope], at: Instant, policy: Policy) -> bool:
     """Whether one of them was opened before that time, and is open at it."""
     return any(s.opened < at < s.opened + policy.hard_limit for s in scopes)
-
-
-def delivered_without_permission(fact: Fact, belongs: list[Standing]) -> Case:
-    """An incident: an offer went out without an answer that lets it."""
-    decisions = tuple(o.decision for o in belongs)
-    sentence = "an offer was sent that no decision allowed at that time; it now counts as a solicitation"
-    return case_of("DELIVERED_WITHOUT_PERMISSION", sentence, fact.client, fact, (fact.id,), decisions)

@@ -1,78 +1,29 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from gate.dossier import Dossier, Standing
-from gate.effects import Answer, Case, Greeting, case_of, decision_id
+from gate.effects import Answer, Case, case_of, decision_id
 from gate.evolve import evolve, signed_milder_alone
 from gate.facts import (
-    Arrived,
-    Contacted,
-    Delivered,
     EvidenceApproved,
     EvidenceFiled,
     EvidenceRetracted,
     Fact,
     Instant,
-    Located,
     Narrowed,
-    Proposed,
-    Referred,
     RelationshipChanged,
     Released,
 )
-from gate.history import Record
 from gate.outcome import Outcome, Reason, Verdict
 from gate.packing import replaced
 from gate.policy import HOUR, Policy
 from gate.register import Register
 
-SHARED: Final = (
-    Located,
-    Arrived,
-    Contacted,
-    Referred,
-    Proposed,
-    Delivered,
-    EvidenceFiled,
-    EvidenceApproved,
-    EvidenceRetracted,
-    Narrowed,
-    RelationshipChanged,
-)
-"""What merged clients are told of each other (judging section 6, merged clients)."""
-
-
 _SIGNED: Final = frozenset(
     (EvidenceRetracted, Narrowed, Released, RelationshipChanged, EvidenceApproved, EvidenceFiled)
 )
-
-
-def to_kin(dossier: Dossier, fact: Fact, record: Record) -> tuple[Greeting, ...]:
-    """The messages that tell merged clients of a shared fact."""
-    if not dossier.greeted or not isinstance(fact.said, SHARED):
-        return ()
-    told = Record(record.fact, of=dossier.client, let_go=record.let_go)
-    return tuple(Greeting(to, dossier.client, (told,), (), fact) for to in dossier.greeted)
-
-
-def belonging(offers: Iterable[Standing], offer: str, at: Instant) -> list[Standing]:
-    """The latest proposals with that offer id that are not later: a sending belongs to them (judging section 5).
-
-    By source and id, as dossier and history keep them in orders of their own.
-    """
-    so_far = [o for o in offers if o.offer == offer and o.at <= at]
-    latest = max((o.at for o in so_far), default=0)
-    return sorted((o for o in so_far if o.at == latest), key=lambda o: o.event)
-
-
-def was_let_go(belongs: list[Standing], at: Instant) -> bool:
-    """Whether the standing answers of the offers that a sending belongs to allowed it at that time."""
-    return bool(belongs) and all(
-        o.may_send and (o.send_by is None or at < o.send_by) and (o.released_at is None or at >= o.released_at)
-        for o in belongs
-    )
 
 
 def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:

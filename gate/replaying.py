@@ -17,24 +17,7 @@ from gate.instants import LATEST
 from gate.known import Index, Known
 from gate.outcome import Outcome
 from gate.register import Register
-from gate.rules.acting_entity import entity_is_authorised
-from gate.rules.territory import where_is_client
-
-
-def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
-    """What an offer names when it is sent: the things it was judged on (judging section 4)."""
-    said = offer.said
-    assert isinstance(said, Proposed)
-    if said.content == "offer":
-        return said.things
-    if said.pure:
-        return ()
-    try:
-        where = where_is_client(known.dossier, known.register, offer.at)
-        ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
-    except Exception:  # A rule that fails to run blocks the offer; should it be sent all the same, it names all it may.
-        return tuple(dict.fromkeys((said.own, *said.promoted)))
-    return tuple(dict.fromkeys((said.own, *said.promoted))) if ended else said.things
+from gate.sending import names_of
 
 
 class Replayed(NamedTuple):

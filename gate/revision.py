@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from gate import notices, people
 from gate.chronology import effective
 from gate.concern import Leanings, leanings
-from gate.dossier import BEFORE_EVERYTHING, KEPT_TOUCHES, NEVER, Dossier, Standing
+from gate.dossier import KEPT_TOUCHES, NEVER, Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id, noted
 from gate.evolve import may_be_answered
 from gate.facts import (
-    OF_EVIDENCE,
     Delivered,
     EvidenceFiled,
     Fact,
@@ -28,10 +27,12 @@ from gate.facts import (
 from gate.history import Given, Record, given, standings, tells_all, told_by
 from gate.instants import LATEST
 from gate.known import Known
+from gate.merging import greet, to_kin, told_since
 from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
 from gate.register import Register
-from gate.replaying import as_of, names_of, replay
+from gate.replaying import as_of, replay
+from gate.sending import belonging, delivered_without_permission, names_of, was_let_go
 from gate.trimming import trim
 
 Key = tuple[str, str]
@@ -72,11 +73,11 @@ def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
         *notices.cases_at(now, fact),
         *notices.exposures_before(now, fact, history),
     )
-    forwards = people.to_kin(step.dossier, fact, step.record)
+    forwards = to_kin(step.dossier, fact, step.record)
     if isinstance(said, Merged):
         sentence = f"`{fact.client}` and `{said.other}` are the same person; the worse history counts for both"
         cases += (case_of("IDENTITY_MERGED", sentence, fact.client, fact),)
-        forwards = _greet(step.dossier, (said.other,), arrived, fact)
+        forwards = greet(step.dossier, (said.other,), arrived, fact)
     opened = (*notices.notices_at(now, fact, _when_asked(known, fact, arrived)), *step.notices)
     dossier, deadlines = _bounded(step.dossier, known.register), notices.deadlines_at(fact, known.policy)
     return Step(dossier, step.record, step.answers, opened, cases, deadlines, forwards)
@@ -86,9 +87,9 @@ def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[C
     """How an arrival is recorded; and the case of an offer that was not let go, or of a release under a client's id."""
     match fact.said:
         case Delivered() as said:
-            belongs = people.belonging(answered, said.offer, fact.at)
-            let_go = people.was_let_go(belongs, fact.at)
-            cases = () if let_go else (notices.delivered_without_permission(fact, belongs),)
+            belongs = belonging(answered, said.offer, fact.at)
+            let_go = was_let_go(belongs, fact.at)
+            cases = () if let_go else (delivered_without_permission(fact, belongs),)
             return Record(fact, let_go=let_go), cases
         case Released() as said if said.by != said.second:
             why = "its id is, or may be, that of one of the client's own events; send it under a new id"
@@ -124,9 +125,9 @@ def greeted(known: Known, greeting: Greeting, history: Sequence[Record]) -> tupl
     newcomers = (greeting.of, *greeting.kin) if greeting.kin else ()
     if not fresh:  # By now register or policy may be others than when it was told first: nothing is judged on that.
         dossier = known.dossier
-        return Step(dossier, Record(None), forwards=_greet(dossier, newcomers, history, greeting.because)), fresh
-    step = _Revision(known, greeting.because, history, greeting.of).step(_since(greeting), *fresh)
-    forwards = _greet(step.dossier, newcomers, history, greeting.because)
+        return Step(dossier, Record(None), forwards=greet(dossier, newcomers, history, greeting.because)), fresh
+    step = _Revision(known, greeting.because, history, greeting.of).step(told_since(greeting), *fresh)
+    forwards = greet(step.dossier, newcomers, history, greeting.because)
     touched = (notices.exposure(step.dossier, r.fact, known.policy) for r in fresh if r.fact is not None)
     cases = (*step.cases, *(case for found in touched for case in found))
     dossier = _bounded(step.dossier, known.register)
@@ -142,36 +143,6 @@ def reopen(known: Known, since: Instant, because: Fact, history: Sequence[Record
     leant_on = leanings(step.dossier)
     _bounded(step.dossier, known.register)
     return noted(step), leant_on
-
-
-def _since(greeting: Greeting) -> Instant:
-    """From when what is told may count: who joins tells of all his past, who has joined of one fact."""
-    if greeting.kin:
-        return BEFORE_EVERYTHING
-    fact = greeting.records[0].fact
-    assert fact is not None
-    if isinstance(fact.said, EvidenceFiled):
-        return effective(fact, ())
-    return BEFORE_EVERYTHING if type(fact.said) in OF_EVIDENCE else fact.at
-
-
-def _greet(dossier: Dossier, others: Sequence[str], records: Sequence[Record], because: Fact) -> tuple[Greeting, ...]:
-    """Tell merged clients who are new everything that is shared, also what others who are the same person told."""
-    new = [o for o in dict.fromkeys(others) if o != dossier.client and o not in dossier.greeted]
-    if not new:
-        return ()
-    dossier.greeted = sorted([*dossier.greeted, *new])  # Whichever was heard of first, the state is the same.
-    shared = [
-        Record(r.fact, of=r.of or dossier.client, let_go=r.let_go)
-        for r in records
-        if r.fact is not None and isinstance(r.fact.said, people.SHARED)
-    ]
-    found = []
-    for other in new:
-        kin = (dossier.client, *(g for g in dossier.greeted if g != other))
-        told = tuple(r for r in shared if r.of != other)
-        found.append(Greeting(other, dossier.client, told, kin, because))
-    return tuple(found)
 
 
 def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:

@@ -46,7 +46,10 @@ COMPILED = (
         f"gate/{name}"
         for name in ("arrival", "chronology", "concern", "decision", "evolve", "instants", "law", "notices", "packing")
     ),
-    *(f"gate/{name}" for name in ("people", "revision", "same_type", "solicitation", "taint", "trimming")),
+    *(
+        f"gate/{name}"
+        for name in ("merging", "people", "revision", "same_type", "sending", "solicitation", "taint", "trimming")
+    ),
     "gate/rules/*",
     "state/codec",
     *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),
