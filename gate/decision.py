@@ -19,7 +19,7 @@ from gate.rules.content import mixed_content, pure_content
 from gate.rules.record import graded, searched
 from gate.rules.regime import under_other_regime
 from gate.rules.relationship import relationship_is_ending
-from gate.rules.territory import where_is_client
+from gate.rules.territory import is_outside, where_is_client
 from gate.solicitation import Found, found_against, left_to
 
 T = TypeVar("T")
@@ -31,21 +31,29 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
     """The answer to one offer on all that is known, with every reason."""
     said = offer.said
     assert isinstance(said, Proposed)
-    dossier, register, at = known.dossier, known.register, offer.at
     failed: list[Reason] = []
-    ending = _ask(failed, offer, entity_is_authorised, register, offer, said)
-    if ending:
-        return Outcome(Verdict.ALLOW, (ending,), ended=1)
-    territory = _ask(failed, offer, where_is_client, dossier, register, at)
-    if territory and territory.verdict is Verdict.ALLOW and not failed:
-        return Outcome(Verdict.ALLOW, (territory,), ended=2)
+    step, reason = not_applying(known, offer, said, failed)
+    if step and reason:
+        return Outcome(Verdict.ALLOW, (reason,), ended=step)
     ending = _ask(failed, offer, pure_content, offer, said)
     if ending:
         return Outcome(Verdict.ALLOW, (ending,), ended=4)
-    found = [territory, _ask(failed, offer, mixed_content, offer, said)]
-    found += [_ask(failed, offer, under_other_regime, register, thing, at) for thing in said.things]
-    late = [_ask(failed, offer, relationship_is_ending, dossier)]
+    found = [reason, _ask(failed, offer, mixed_content, offer, said)]
+    found += [_ask(failed, offer, under_other_regime, known.register, thing, offer.at) for thing in said.things]
+    late = [_ask(failed, offer, relationship_is_ending, known.dossier)]
     return _Judging(known, offer, said, policy).outcome([r for r in found if r], [r for r in late if r], failed)
+
+
+def not_applying(known: Known, offer: Fact, said: Proposed, failed: list[Reason]) -> tuple[int, Reason | None]:
+    """The step, 1 or 2, at which the gate is found not to apply, or 0; and what the last of these that was asked says.
+
+    Rules that fail to run are added to `failed`: where one did, step 2 ends nothing.
+    """
+    authorised = _ask(failed, offer, entity_is_authorised, known.register, offer, said)
+    if authorised:
+        return 1, authorised
+    territory = _ask(failed, offer, where_is_client, known.dossier, known.register, offer.at)
+    return (2 if is_outside(territory) and not failed else 0), territory
 
 
 def _ask(failed: list[Reason], offer: Fact, rule: Callable[[*Ts], Reason | None], *about: *Ts) -> Reason | None:

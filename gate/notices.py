@@ -23,7 +23,7 @@ from gate.known import Known
 from gate.outcome import Outcome, view_of
 from gate.packing import replaced
 from gate.policy import Policy
-from gate.rules.territory import where_is_client
+from gate.rules.territory import is_outside, where_is_client
 from gate.taint import Taints
 
 SOLICITING: Final = frozenset((Arrived, Referred, Contacted, EvidenceFiled, EvidenceApproved, Located, Narrowed))
@@ -103,10 +103,9 @@ def _opened(known: Known, fact: Fact, then: Known) -> tuple[Notice, ...]:
 def _is_abroad(known: Known, at: Instant) -> bool:
     """Whether he is out of territory; where a rule fails to run, as if he were not."""
     try:
-        where = where_is_client(known.dossier, known.register, at)
+        return is_outside(where_is_client(known.dossier, known.register, at))
     except Exception:
         return False
-    return where is not None and where.code == "OUT_OF_TERRITORY"
 
 
 def tainted_scopes(known: Known, because: Fact | None = None) -> tuple[Notice, ...]:

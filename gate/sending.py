@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from gate.decision import not_applying
 from gate.dossier import Standing
 from gate.effects import Case, case_of
 from gate.facts import Fact, Instant, Proposed, Thing
 from gate.known import Known
-from gate.rules.acting_entity import entity_is_authorised
-from gate.rules.territory import where_is_client
+from gate.outcome import Reason
 
 
 def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
@@ -18,12 +18,10 @@ def names_of(known: Known, offer: Fact) -> tuple[Thing, ...]:
         return said.things
     if said.pure:
         return ()
-    try:
-        where = where_is_client(known.dossier, known.register, offer.at)
-        ended = entity_is_authorised(known.register, offer, said) or (where and where.code == "OUT_OF_TERRITORY")
-    except Exception:  # A rule that fails to run blocks the offer; should it be sent all the same, it names all it may.
-        return tuple(dict.fromkeys((said.own, *said.promoted)))
-    return tuple(dict.fromkeys((said.own, *said.promoted))) if ended else said.things
+    failed: list[Reason] = []
+    step, _ = not_applying(known, offer, said, failed)
+    # A rule that fails to run blocks the offer; should it be sent all the same, it names all it may.
+    return tuple(dict.fromkeys((said.own, *said.promoted))) if step or failed else said.things
 
 
 def belonging(offers: Iterable[Standing], offer: str, at: Instant) -> list[Standing]:

@@ -34,6 +34,11 @@ def where_is_client(dossier: Dossier, register: Register, at: Instant) -> Reason
     )
 
 
+def is_outside(where: Reason | None) -> bool:
+    """Whether what `where_is_client` says ends the judging."""
+    return where is not None and where.verdict is Verdict.ALLOW
+
+
 def _live(dossier: Dossier, at: Instant) -> Iterator[_Sign]:
     """Every sign that holds at that time, of the client himself and of who is the same person."""
     for reached in dossier.members():
