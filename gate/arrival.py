@@ -38,7 +38,7 @@ from gate.history import Record, given
 from gate.known import Known, outdated
 from gate.merging import to_kin
 from gate.policy import Policy
-from gate.sending import belonging, delivered_without_permission, was_let_go
+from gate.sending import belonging, delivered_without_permission, names_of, was_let_go
 from gate.solicitation import uncertain
 from gate.trimming import trim
 
@@ -88,7 +88,7 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     spoils = notices.says_tainted(outcome) and notices.spoilt_meanwhile(known, fact.at)
     if spoils and dossier.forgotten.scopes:
         return HISTORY_NEEDED  # Scopes that were cut are spoilt, too.
-    standing = revision.standing_of(known, fact, fact, outcome)
+    standing = revision.standing_of(fact, fact, outcome, names_of(known, fact), policy.digest)
     dossier.offers.append(standing)
     if said.mixed:
         dossier.concluded = known.register.concluding

@@ -31,15 +31,22 @@ from gate.merging import greet, to_kin, told_since
 from gate.outcome import Outcome, Verdict
 from gate.packing import replaced
 from gate.register import Register
-from gate.replaying import as_of, replay
-from gate.sending import belonging, delivered_without_permission, names_of, was_let_go
+from gate.replaying import Replayed, as_of, replay
+from gate.sending import belonging, delivered_without_permission, was_let_go
 from gate.trimming import trim
 
 Key = tuple[str, str]
 
 
-def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, told_by: str | None = None) -> Standing:
-    """The standing record of an answer; `told_by` as in `decision_id`."""
+def standing_of(
+    offer: Fact,
+    because: Fact,
+    outcome: Outcome,
+    names: tuple[Thing, ...],
+    policy_digest: str,
+    told_by: str | None = None,
+) -> Standing:
+    """The standing record of an answer; `names` as of `names_of`, `told_by` as in `decision_id`."""
     said = offer.said
     assert isinstance(said, Proposed)
     return Standing(
@@ -47,13 +54,13 @@ def standing_of(known: Known, offer: Fact, because: Fact, outcome: Outcome, told
         offer.source,
         offer.id,
         said.offer,
-        decision_id(offer, because, known.policy.digest, told_by),
+        decision_id(offer, because, policy_digest, told_by),
         int(outcome.verdict),
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
         outcome.scope.hard_until if outcome.scope else None,
         people.releasable(outcome.verdict.word, outcome.codes),
-        names=names_of(known, offer),
+        names=names,
         by=said.by,
     )
 
@@ -167,7 +174,7 @@ class _Revision:
         arrived = (*self._history, *new)
         replayed = replay(old.client, arrived, register, since)
         fresh = Known(replayed.dossier, register)
-        answers = self._answers(fresh, replayed.outcomes, arrived)
+        answers = self._answers(replayed, arrived)
         _carry(fresh.dossier, old, self._standing(answers, replayed.names), self._told())
         cases = _late(old.client, self._because, answers)
         for answer in answers:
@@ -177,25 +184,26 @@ class _Revision:
         kept = tuple(given(a.standing, a.outcome, register.version) for a in answers)
         return Step(fresh.dossier, Record(own.fact, own.of, own.let_go, kept), tuple(answers), spoilt, cases)
 
-    def _answers(self, known: Known, outcomes: Mapping[Key, Outcome], arrived: Sequence[Record]) -> list[Answer]:
+    def _answers(self, replayed: Replayed, arrived: Sequence[Record]) -> list[Answer]:
         """First answers, then those that supersede others, each in the order of the offers."""
         offers = {r.fact.key: r.fact for r in arrived if r.fact and r.of is None and isinstance(r.fact.said, Proposed)}
-        answers = [self._answer(known, offers[key], outcome) for key, outcome in outcomes.items()]
+        answers = [self._answer(replayed, offers[key], outcome) for key, outcome in replayed.outcomes.items()]
         found = [answer for answer in answers if answer]
         return sorted(found, key=lambda a: (a.supersedes is not None, a.offer.at, a.offer.source, a.offer.id))
 
-    def _answer(self, known: Known, offer: Fact, outcome: Outcome) -> Answer | None:
+    def _answer(self, replayed: Replayed, offer: Fact, outcome: Outcome) -> Answer | None:
         """The first answer of a new offer, a superseding one where the standing one is too soft, or nothing."""
-        before, because, countries = self.answered.get(offer.key), self._because, known.dossier.located()
+        before, because, countries = self.answered.get(offer.key), self._because, replayed.dossier.located()
+        names, digest = replayed.names[offer.key], self._known.policy.digest
         if before is None:
-            standing = standing_of(known, offer, because, outcome)
+            standing = standing_of(offer, because, outcome, names, digest)
             return Answer(offer, outcome, standing, because.recorded, countries=countries)
         softer = outcome.verdict > before.standing.verdict
         if before.standing.released_at is not None:
             softer = self._takes_back(before, outcome)
         if not softer:
             return None
-        standing = standing_of(known, offer, because, outcome, self._told_by)
+        standing = standing_of(offer, because, outcome, names, digest, self._told_by)
         return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
 
     def _standing(self, answers: Sequence[Answer], names: Mapping[Key, tuple[Thing, ...]]) -> list[Standing]:
@@ -266,7 +274,10 @@ class _Revision:
         dossier, fact = self._known.dossier, self._because
         offer = next(r.fact for r in self._history if r.fact and r.of is None and r.fact.key == standing.event)
         answer = people.released(offer, fact, outcome, standing, self._known.policy, dossier.located())
-        dossier.offers = [answer.standing if o.event == standing.event else o for o in dossier.offers]
+        # What it names is known better now than when it was answered.
+        dossier.offers = [
+            replaced(answer.standing, names=o.names) if o.event == standing.event else o for o in dossier.offers
+        ]
         kept = given(answer.standing, answer.outcome, self._known.register.version)
         return Step(dossier, Record(fact, answers=(kept,)), (answer,))
 

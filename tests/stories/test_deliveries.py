@@ -178,6 +178,20 @@ def test_what_it_names_prompts() -> None:
     assert answer(unlet, years, offer(id="later", at="901 d - 1 us", transaction="t2")) == expected
 
 
+def test_what_a_lesson_names_does_not_depend_on_where_the_client_has_moved() -> None:
+    """He was here when it was judged, so it names what it promotes; that it arrived when he was abroad changes nothing."""
+    lesson = offer(content="education", asset="eth", promotes=[{"asset": "btc"}])
+    told = [*clean_client(), located("US", at="3 h"), lesson, released(at="4 h", expires="6 h"), delivered(at="5 h")]
+    assert answer(told, located("DE", at="6 h"), NEXT, NEXT_OFFER) == GOOD
+
+
+def test_what_a_released_lesson_names_is_what_is_known_when_it_is_released() -> None:
+    """He was abroad when it was proposed, as was told later: nothing was judged then, and it names its own thing, too."""
+    lesson = offer(content="education", asset="eth", promotes=[{"asset": "btc"}])
+    told = [*clean_client(), lesson, located("US", at="1 h"), released(at="4 h", expires="6 h"), delivered(at="5 h")]
+    assert answer(told, located("DE", at="6 h"), NEXT, NEXT_OFFER) == blocked("SCOPE_TAINTED")
+
+
 def test_a_sending_of_nothing_known_names_nothing() -> None:
     """It is the firm's solicitation all the same."""
     told = [*REGISTER, located(), delivered(at="-1 d", offer="of-unknown"), asks(), *proven()]
