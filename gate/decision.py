@@ -6,7 +6,7 @@ Pure: no clock, no network, no settings; the offer's own time is the time it is 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, TypeVarTuple
 
-from gate.dossier import Scope
+from gate.dossier import Scope, latest_of_each
 from gate.facts import Fact, Instant, Proposed, Thing
 from gate.instants import LATEST
 from gate.known import Known
@@ -139,10 +139,10 @@ class _Judging:
         return best[1], best[2]
 
     def _new_service(self, service: str) -> Reason:
-        latest = {s.service: s.id for s in sorted(self._known.dossier.scopes, key=lambda s: s.rank)}
+        latest = latest_of_each(self._known.dossier.scopes)
         services = sorted(latest)
         sentence = f"the client has not asked for {service}, only for {', '.join(services)}"
-        facts = (*(latest[name] for name in services[:4]), self._offer.id)
+        facts = (*(latest[name].id for name in services[:4]), self._offer.id)
         return Reason("NEW_SERVICE_TYPE", Verdict.BLOCK, sentence, facts, (service,))
 
     def _candidates(self, latest: Scope) -> Iterator[Scope]:
@@ -152,9 +152,8 @@ class _Judging:
         if len(known.dossier.scopes) == 1:
             return
         hard = self._policy.hard_limit
-        since = self._offer.at - hard
         for scope in known.of_transaction(latest.service, self._said.transaction):
-            if scope.opened <= since:
+            if scope.shut_at(hard) <= self._offer.at:
                 return
             if not scope.prompted(hard) and scope is not latest and scope.id in known.dossier.filings:
                 yield scope
@@ -215,7 +214,7 @@ def _within(offer: Fact, scope: Scope) -> str:
 
 def _view(scope: Scope, reasons: tuple[Reason, ...], offer: Fact, policy: Policy) -> ScopeView:
     solicited = any(r.code in SOLICITATION_CODES and r.verdict is Verdict.BLOCK for r in reasons)
-    shut = offer.at - scope.opened >= policy.hard_limit
+    shut = scope.shut_at(policy.hard_limit) <= offer.at
     state = "tainted" if solicited else "servicing_only" if shut else "open"
     return view_of(scope.service, scope.asset, scope.opened, state, policy)
 

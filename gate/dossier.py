@@ -180,6 +180,10 @@ class Scope(Struct, array_like=True):
         """What prompted the request by this hard limit."""
         return [p.id for p in self.prompts if p.ago <= hard_limit]
 
+    def shut_at(self, hard_limit: Instant) -> Instant:
+        """When its window is shut by this hard limit; at that time itself it is."""
+        return self.opened + hard_limit
+
     @property
     def key(self) -> tuple[str, str]:
         """Source and id of the request."""
@@ -194,6 +198,21 @@ class Scope(Struct, array_like=True):
     def thing(self) -> Thing:
         """The thing asked for."""
         return Thing(self.service, self.asset, self.product)  # type: ignore[arg-type]
+
+
+def latest_of_each(scopes: Iterable[Scope]) -> dict[str, Scope]:
+    """The latest scope of each service."""
+    found: dict[str, Scope] = {}
+    for scope in scopes:
+        keep_latest(found, scope)
+    return found
+
+
+def keep_latest(latest: dict[str, Scope], scope: Scope) -> None:
+    """Take one more scope into the latest ones of each service."""
+    known = latest.get(scope.service)
+    if known is None or scope.rank > known.rank:
+        latest[scope.service] = scope
 
 
 class Standing(Struct, array_like=True):

@@ -4,7 +4,7 @@ from bisect import insort
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gate.dossier import Dossier, Scope
+from gate.dossier import Dossier, Scope, keep_latest, latest_of_each
 from gate.facts import Instant
 from gate.policy import Policy
 from gate.register import Register
@@ -32,9 +32,7 @@ class Index:
 
     def opened(self, scope: Scope) -> None:
         """A scope was opened."""
-        known = self.latest.get(scope.service)
-        if known is None or scope.rank > known.rank:
-            self.latest[scope.service] = scope
+        keep_latest(self.latest, scope)
         insort(self.asked.setdefault((scope.service, scope.transaction), []), scope, key=_rank)
 
     def branched(self) -> "Index":
@@ -69,7 +67,7 @@ class Known(NamedTuple):
     def latest_scope(self, service: str) -> Scope | None:
         """The latest scope of a service."""
         if self.quick is None:
-            return max((s for s in self.dossier.scopes if s.service == service), key=lambda s: s.rank, default=None)
+            return latest_of_each(self.dossier.scopes).get(service)
         return self.quick.latest.get(service)
 
     def of_transaction(self, service: str, transaction: str | None) -> Iterable[Scope]:

@@ -223,4 +223,4 @@ def exposures_before(known: Known, fact: Fact, history: Sequence[Record]) -> tup
 
 def _is_open(scopes: Sequence[Scope], at: Instant, policy: Policy) -> bool:
     """Whether one of them was opened before that time, and is open at it."""
-    return any(s.opened < at < s.opened + policy.hard_limit for s in scopes)
+    return any(s.opened < at < s.shut_at(policy.hard_limit) for s in scopes)

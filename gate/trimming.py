@@ -7,7 +7,7 @@ which names (design section 2, two tiers of memory). Of the touches of one promo
 
 from collections.abc import Iterable
 
-from gate.dossier import NO_REQUEST, Dossier, Filing, Reached, Scope
+from gate.dossier import NO_REQUEST, Dossier, Filing, Reached, Scope, latest_of_each
 from gate.facts import Instant
 from gate.forgotten import signed, with_names, with_person
 
@@ -106,9 +106,9 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
 
     def worth(scope: Scope) -> int:
         carries = not scope.prompted(hard_limit) and scope.id in dossier.filings
-        return 0 if scope.opened + hard_limit <= now else 2 if carries else 1
+        return 0 if scope.shut_at(hard_limit) <= now else 2 if carries else 1
 
-    latest = {s.service: s for s in sorted(dossier.scopes, key=lambda s: s.rank)}
+    latest = latest_of_each(dossier.scopes)
     dossier.spilled = {t: until for t, until in dossier.spilled.items() if until > now}
     free = sorted((s for s in dossier.scopes if latest[s.service] is not s), key=lambda s: (worth(s), *s.rank))
     cut = free[: len(dossier.scopes) - KEPT_SCOPES // 2]
@@ -116,7 +116,7 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
     dossier.scopes = [s for s in dossier.scopes if id(s) not in gone]
     for scope in cut:
         if worth(scope) == 2:
-            until = scope.opened + hard_limit
+            until = scope.shut_at(hard_limit)
             dossier.spilled[scope.transaction] = max(dossier.spilled.get(scope.transaction, 0), until)
     dossier.dropped += len(cut)
     dossier.forgotten.scopes = with_names(dossier.forgotten.scopes, [s.id for s in cut])

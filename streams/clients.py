@@ -203,7 +203,7 @@ class Clients:
             hard = self.policy.hard_limit
             client = intern(dossier.client)
             return [
-                Deadline(s.opened + hard, client, s.source, s.id, s.service, s.asset, s.opened) for s in dossier.scopes
+                Deadline(s.shut_at(hard), client, s.source, s.id, s.service, s.asset, s.opened) for s in dossier.scopes
             ]
         facts = [r.fact for r in self.store.history(dossier.client) if r.fact is not None and r.of is None]
         return [deadline for fact in facts for deadline in deadlines_at(fact, self.policy)]

@@ -15,7 +15,7 @@ def window_is_shut(q: Question) -> Reason | None:
     if waited < q.policy.soft_limit:
         return None
     facts = (q.scope.id, q.offer.id)
-    if waited >= q.policy.hard_limit:
+    if q.offer.at >= q.scope.shut_at(q.policy.hard_limit):
         sentence = f"{waited // DAY} days after the request; the window is {q.policy.hard_limit / DAY:g} days"
         return Reason("WINDOW_EXPIRED", Verdict.BLOCK, sentence, facts)
     sentence = f"{waited // HOUR} hours after the request; from {q.policy.soft_limit / HOUR:g} a person decides"

@@ -4,11 +4,10 @@ Each entry of the list is an allow of the same `decide` to a plain offer in the 
 What is not listed was not found lawful. A client out of territory may be offered anything.
 """
 
-from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 from gate.decision import decide
-from gate.dossier import Dossier, Scope
+from gate.dossier import Dossier, latest_of_each
 from gate.facts import Fact, Instant, Proposed, Service, Thing
 from gate.instants import moment
 from gate.known import Known, outdated
@@ -117,16 +116,8 @@ def _requested(asking: _Asking, hard_limit: Instant) -> tuple[list[Entry], list[
 def _requests(dossier: Dossier, at: Instant, hard_limit: Instant) -> list[tuple[Thing, str]]:
     """What was asked for and in which transaction, latest first; where all windows are shut the latest of each service."""
     scopes = sorted((s for s in dossier.scopes if s.opened <= at), key=lambda s: s.rank, reverse=True)
-    recent = [s for s in scopes if at - s.opened < hard_limit] or list(_latest(scopes))
+    recent = [s for s in scopes if at < s.shut_at(hard_limit)] or latest_of_each(scopes).values()
     return list(dict.fromkeys((s.thing, s.transaction) for s in recent))
-
-
-def _latest(scopes: list[Scope]) -> Iterator[Scope]:
-    found: set[str] = set()
-    for scope in scopes:
-        if scope.service not in found:
-            found.add(scope.service)
-            yield scope
 
 
 def _thing(thing: Thing, transaction: str | None) -> Entry:
