@@ -81,21 +81,21 @@ def _forward(known: Known, fact: Fact) -> Stepped:
 
 
 def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
-    dossier, policy = known.dossier, known.policy
+    dossier = known.dossier
     if _needs_history(known, fact, said):
         return HISTORY_NEEDED
-    outcome = decide(known, fact, policy)
+    outcome = decide(known, fact)
     spoils = notices.says_tainted(outcome) and notices.spoilt_meanwhile(known, fact.at)
     if spoils and dossier.forgotten.scopes:
         return HISTORY_NEEDED  # Scopes that were cut are spoilt, too.
-    standing = revision.standing_of(fact, fact, outcome, names_of(known, fact), policy.digest)
+    standing = revision.standing_of(fact, fact, outcome, names_of(known, fact), known.policy.digest)
     dossier.offers.append(standing)
     if said.mixed:
         dossier.concluded = known.register.concluding
     dossier.last_offer = max(dossier.last_offer, fact.at)
     cases = notices.cases_of(dossier, fact, outcome, standing.decision)
     spoilt = notices.tainted_scopes(known) if spoils else ()
-    trim(dossier, policy.hard_limit, known.register.concluding)
+    trim(dossier, known.register)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = to_kin(dossier, fact, Record(fact))
     kept = given(standing, outcome, known.register.version)
@@ -149,7 +149,7 @@ def _touches_other_offers(dossier: Dossier, fact: Fact, said: Delivered) -> bool
 
 
 def _learn(known: Known, fact: Fact) -> Stepped:
-    dossier, policy, said = known.dossier, known.policy, fact.said
+    dossier, said = known.dossier, fact.said
     if since(dossier, fact) <= dossier.last_offer:
         return HISTORY_NEEDED
     if isinstance(said, EvidenceApproved | EvidenceFiled) and _signed_before(dossier, fact, said):
@@ -170,9 +170,9 @@ def _learn(known: Known, fact: Fact) -> Stepped:
     deadlines: tuple[Deadline, ...] = ()
     if kind in notices.TELLING or elsewhere:
         cases += notices.cases_at(known, fact)
-        told, deadlines = notices.notices_at(known, fact), notices.deadlines_at(fact, policy)
+        told, deadlines = notices.notices_at(known, fact), notices.deadlines_at(fact, known.policy)
     if kind in _GROWING:  # Only now: the scope of a late request may be cut at once.
-        trim(dossier, policy.hard_limit, known.register.concluding)
+        trim(dossier, known.register)
     return Step(dossier, record, (), told, cases, deadlines, forwards)
 
 

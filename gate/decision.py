@@ -27,7 +27,7 @@ Ts = TypeVarTuple("Ts")
 Judged = tuple[Scope | None, list[Reason]]
 
 
-def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
+def decide(known: Known, offer: Fact) -> Outcome:
     """The answer to one offer on all that is known, with every reason."""
     said = offer.said
     assert isinstance(said, Proposed)
@@ -41,7 +41,7 @@ def decide(known: Known, offer: Fact, policy: Policy) -> Outcome:
     found = [reason, _ask(failed, offer, mixed_content, offer, said)]
     found += [_ask(failed, offer, under_other_regime, known.register, thing, offer.at) for thing in said.things]
     late = [_ask(failed, offer, relationship_is_ending, known.dossier)]
-    return _Judging(known, offer, said, policy).outcome([r for r in found if r], [r for r in late if r], failed)
+    return _Judging(known, offer, said).outcome([r for r in found if r], [r for r in late if r], failed)
 
 
 def not_applying(known: Known, offer: Fact, said: Proposed, failed: list[Reason]) -> tuple[int, Reason | None]:
@@ -81,8 +81,8 @@ class _Judging:
     An offer may promote thousands of things: what does not depend on a thing is asked once for all of them.
     """
 
-    def __init__(self, known: Known, offer: Fact, said: Proposed, policy: Policy) -> None:
-        self._known, self._offer, self._said, self._policy = known, offer, said, policy
+    def __init__(self, known: Known, offer: Fact, said: Proposed) -> None:
+        self._known, self._offer, self._said, self._policy = known, offer, said, known.policy
         self._of_scopes: dict[tuple[tuple[Instant, str, str], tuple[bool, ...]], list[Reason]] = {}
         self._narrowed = any(reached.narrowings for reached in known.dossier.members())
         """Whether what speaks against a scope depends on what it would carry."""
@@ -109,7 +109,7 @@ class _Judging:
         every = combine(reasons + late)
         verdict = max(r.verdict for r in every)
         view = _view(scope, every, offer, self._policy) if scope else None
-        return Outcome(verdict, every, view, _initiation(self._known, scope, every, self._policy))
+        return Outcome(verdict, every, view, _initiation(self._known, scope, every))
 
     def _softest(self, thing: Thing) -> Judged:
         """The scope of the same service with the softest result; of equals the latest."""
@@ -219,14 +219,12 @@ def _view(scope: Scope, reasons: tuple[Reason, ...], offer: Fact, policy: Policy
     return view_of(scope.service, scope.asset, scope.opened, state, policy)
 
 
-def _initiation(
-    known: Known, scope: Scope | None, reasons: tuple[Reason, ...], policy: Policy
-) -> tuple[str, str, tuple[str, ...]]:
+def _initiation(known: Known, scope: Scope | None, reasons: tuple[Reason, ...]) -> tuple[str, str, tuple[str, ...]]:
     """State, grade and evidence of the initiation (judging section 5, end)."""
     if scope is None:
         return ("unknown", "none", ())
     try:
-        grade, filings, _ = graded(known, scope.id, policy)
+        grade, filings, _ = graded(known, scope.id)
     except Exception:  # The rule on records leans on the same, and said that it failed.
         grade, filings = "none", []
     verdicts = [r.verdict for r in reasons if r.code in SOLICITATION_CODES]

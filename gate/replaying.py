@@ -169,7 +169,7 @@ class _Replay:
         known = self._leant_on(self._whole is None or offer.key in self._whole)
         at, sent = self.dossier.delivered
         if at != offer.at or said.offer not in sent:
-            return decide(known, offer, known.policy)
+            return decide(known, offer)
         if self._asked_at == offer.at:
             return self._judge_without(offer, said, known.every)
         own = self.dossier.own
@@ -180,7 +180,7 @@ class _Replay:
                 own.singles.remove(Single(key, touch))
             else:
                 own.touches[key].entries.remove(touch)
-        outcome = decide(known, offer, known.policy)
+        outcome = decide(known, offer)
         own.singles = singles
         for key, touch in touched:
             if touch.id not in own.narrowings:
@@ -198,7 +198,7 @@ class _Replay:
             sent = record.fact.said if record.fact is not None and record.of is None else None
             if not isinstance(sent, Delivered) or sent.offer != said.offer:
                 again._take(record)
-        return decide(again._leant_on(every), offer, self._register.policy)
+        return decide(again._leant_on(every), offer)
 
     def _branch(self) -> "_Replay":
         """Another replay that goes on from here with sendings and requests, and judges nothing."""

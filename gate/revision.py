@@ -310,6 +310,6 @@ def _bounded(dossier: Dossier, register: Register) -> Dossier:
         for span in reached.touches.values():
             if len(span.entries) > 2 * KEPT_TOUCHES:
                 del span.entries[KEPT_TOUCHES:-KEPT_TOUCHES]
-    trim(dossier, register.policy.hard_limit, register.concluding)
+    trim(dossier, register)
     dossier.full = False
     return dossier

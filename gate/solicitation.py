@@ -193,7 +193,7 @@ def is_approved(filing: Filing, reached: Reached, policy: Policy) -> bool:
     return bool(approvers(filing, signed, ())) or _approves_itself(filing, policy)
 
 
-def proven(known: Known, filings: Iterable[Filing], policy: Policy) -> list[Filing]:
+def proven(known: Known, filings: Iterable[Filing]) -> list[Filing]:
     """Those in the firm's favour that were approved since they were filed, by somebody who filed none of the same."""
     approvals = known.dossier.own.approvals
     signed = [(f, approvals.get(f.evidence, {})) for f in filings]
@@ -201,7 +201,7 @@ def proven(known: Known, filings: Iterable[Filing], policy: Policy) -> list[Fili
     return [
         f
         for f, signatures in signed
-        if approvers(f, signatures, filers.get(f.evidence, ())) or _approves_itself(f, policy)
+        if approvers(f, signatures, filers.get(f.evidence, ())) or _approves_itself(f, known.policy)
     ]
 
 

@@ -10,17 +10,16 @@ from collections.abc import Iterable
 from gate.dossier import NO_REQUEST, Dossier, Filing, Reached, Scope, latest_of_each
 from gate.facts import Instant
 from gate.forgotten import signed, with_names, with_person
+from gate.register import Register
 
 KEPT_SCOPES = 24
 KEPT_OWN_EVENTS = 48
 KEPT_OFFERS = 16
 
 
-def trim(dossier: Dossier, hard_limit: Instant, concluding: str) -> None:
-    """Cut what grew past its bound; of scopes those go first that can carry no offer by the hard limit.
-
-    `concluding` is the mark of the policy with that limit.
-    """
+def trim(dossier: Dossier, register: Register) -> None:
+    """Cut what grew past its bound; of scopes those go first that can carry no offer by the hard limit in force."""
+    hard_limit, concluding = register.policy.hard_limit, register.concluding
     if len(dossier.scopes) > KEPT_SCOPES:
         _trim_scopes(dossier, hard_limit)
         dossier.concluded = concluding

@@ -8,7 +8,6 @@ from typing import Final
 from gate.dossier import Filing
 from gate.known import Known
 from gate.outcome import Reason, Verdict
-from gate.policy import Policy
 from gate.rules.question import Question
 from gate.solicitation import is_withdrawn, proven
 
@@ -18,7 +17,7 @@ DECLARATIONS: Final = frozenset(("attestation", "tick_box", "terms_clause"))
 
 def record_is_lacking(q: Question) -> Reason | None:
     """The first that fits: only declared, nothing filed, nothing approved, channels not searched."""
-    grade, filings, missing = graded(q.known, q.scope.id, q.policy)
+    grade, filings, missing = graded(q.known, q.scope.id)
     facts = (*(f.id for f in filings[:4]), q.scope.id)
     if grade == "D":
         sentence = "only a declaration speaks for the client's own initiative; it has no weight"
@@ -40,7 +39,7 @@ def searched(known: Known, request: str) -> bool:
     return any(f.kind == "channel_search" for f in known.dossier.filings.get(request, ()))
 
 
-def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing], list[str]]:
+def graded(known: Known, request: str) -> tuple[str, list[Filing], list[str]]:
     """The grade of initiation (A, B, C, D, none), the evidence it leans on, and channels still to be searched."""
     own = known.dossier.own
     standing = [f for f in known.dossier.filings.get(request, ()) if not is_withdrawn(f, own)]
@@ -48,11 +47,11 @@ def graded(known: Known, request: str, policy: Policy) -> tuple[str, list[Filing
     if not inbound:
         declared = [f for f in standing if f.kind in DECLARATIONS and f.supports != "solicitation"]
         return ("D" if declared or known.dossier.declared else "none"), declared, []
-    approved = proven(known, inbound, policy)
+    approved = proven(known, inbound)
     if not approved:
         return "C", inbound, []
     made = [f for f in standing if f.kind == "channel_search" and f.supports == "no_solicitation"]
-    searches = proven(known, made, policy)
+    searches = proven(known, made)
     searched = {c for f in searches for c in f.channels}
-    missing = [c for c in policy.required_channels if c not in searched]
+    missing = [c for c in known.policy.required_channels if c not in searched]
     return ("B" if missing else "A"), approved + searches, missing

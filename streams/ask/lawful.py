@@ -13,7 +13,6 @@ from gate.instants import moment
 from gate.known import Known, outdated
 from gate.law import DUTIES
 from gate.outcome import Outcome, Verdict
-from gate.policy import Policy
 from gate.replaying import as_of
 from gate.solicitation import uncertain
 from streams.ask.alike import Alike
@@ -31,9 +30,9 @@ _Content = Literal["service_notice", "exit_help", "education"]
 class _Asking:
     """The gate, asked about one client at one time."""
 
-    def __init__(self, known: Known, client: str, at: Instant, policy: Policy) -> None:
+    def __init__(self, known: Known, client: str, at: Instant) -> None:
         self.known, self.at = known, at
-        self._client, self._policy = client, policy
+        self._client = client
 
     def offer(self, thing: Thing, transaction: str | None) -> Outcome:
         """What is said to a plain offer."""
@@ -47,7 +46,7 @@ class _Asking:
 
     def _decide(self, said: Proposed) -> Outcome:
         offer = Fact(SOURCE, "may-send", self._client, self.at, self.at, said)
-        return decide(self.known, offer, self._policy)
+        return decide(self.known, offer)
 
 
 def may_send(client: str, now: Instant, seen: Seen) -> Entry | None:
@@ -55,7 +54,7 @@ def may_send(client: str, now: Instant, seen: Seen) -> Entry | None:
     known = _known(client, now, seen)
     if known is None:
         return None
-    asking = _Asking(known, client, now, seen.policy)
+    asking = _Asking(known, client, now)
     anything = _anything(asking)
     lawful, why, more = (anything, [], False) if anything else _requested(asking, seen.policy.hard_limit)
     return {
