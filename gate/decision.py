@@ -16,7 +16,7 @@ from gate.policy import MINUTE, Policy
 from gate.rules import AGAINST_SCOPE, BESIDE_REQUEST, Comparison, Question
 from gate.rules.acting_entity import entity_is_authorised
 from gate.rules.content import mixed_content, pure_content
-from gate.rules.record import graded, searched
+from gate.rules.record import graded, search_is_filed
 from gate.rules.regime import under_other_regime
 from gate.rules.relationship import relationship_is_ending
 from gate.rules.territory import is_outside, where_is_client
@@ -164,7 +164,7 @@ class _Judging:
             return Verdict.BLOCK
         if self._solicited or self._offer.at - scope.opened >= self._policy.soft_limit:
             return Verdict.FLAG
-        if self._policy.required_channels and not searched(self._known, scope.id):
+        if self._policy.required_channels and not search_is_filed(self._known, scope.id):
             return Verdict.FLAG
         return Verdict.ALLOW
 

@@ -105,7 +105,7 @@ class Filing(Struct, frozen=True, array_like=True):
 _PLACES: Final = {name: n for n, name in enumerate(REQUIRED_CHANNELS)}
 
 
-def searched(channels: tuple[str, ...] | None) -> tuple[int | str, ...]:
+def channels_kept(channels: tuple[str, ...] | None) -> tuple[int | str, ...]:
     """Names of channels as a filing keeps them."""
     return tuple(_PLACES.get(name, name) for name in channels or ())
 

@@ -110,14 +110,14 @@ def derived_id(kind: str, *parts: str) -> str:
     return f"{kind}-{blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"
 
 
-def decision_id(offer: Fact, because: Fact, policy_digest: str, told_by: str | None = None) -> str:
+def decision_id(offer: Fact, because: Fact, policy_digest: str, teller: str | None = None) -> str:
     """The id of an answer: the same for the same offer event, fact and policy (contract section 4).
 
-    `told_by` is the merged client who told of the fact: on account of one merger several may tell, each once, and
+    `teller` is the merged client who told of the fact: on account of one merger several may tell, each once, and
     each may bring about an answer. The client is in it, because two clients' events may have one id.
     """
     parts = [offer.client, offer.source, offer.id, because.source, because.id, policy_digest]
-    return derived_id("dec", *parts, *(() if told_by is None else (told_by,)))
+    return derived_id("dec", *parts, *(() if teller is None else (teller,)))
 
 
 def case_of(

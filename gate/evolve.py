@@ -29,7 +29,7 @@ from gate.dossier import (
     Span,
     Touch,
     accused_since,
-    searched,
+    channels_kept,
 )
 from gate.facts import (
     STRICTNESS,
@@ -323,7 +323,7 @@ def filing_of(fact: Fact) -> Filing:
     """What is kept of an `evidence.filed`."""
     said = fact.said
     assert isinstance(said, EvidenceFiled)
-    found = searched(said.channels_searched)
+    found = channels_kept(said.channels_searched)
     return Filing(fact.at, fact.id, said.evidence, said.kind, said.supports, said.by, found, said.solicited_at)
 
 

@@ -1,7 +1,6 @@
 """What people may do: release, narrow, retract, milden; where two are asked for they must differ (judging section 7)."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from gate.dossier import Dossier, Standing
 from gate.effects import Answer, Case, case_of, decision_id
@@ -21,17 +20,10 @@ from gate.packing import replaced
 from gate.policy import HOUR, Policy
 from gate.register import Register
 
-_SIGNED: Final = frozenset(
-    (EvidenceRetracted, Narrowed, Released, RelationshipChanged, EvidenceApproved, EvidenceFiled)
-)
-
 
 def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
     """A case where two people are asked for and are one, or a filer approves himself."""
     said = fact.said
-    if type(said) not in _SIGNED:
-        return ()
-    alone = False
     match said:
         case EvidenceRetracted() | Narrowed() | Released():
             alone = said.by == said.second
@@ -41,6 +33,8 @@ def same_person(dossier: Dossier, fact: Fact) -> tuple[Case, ...]:
             alone = any(f.by == said.by for f in dossier.filed(said.evidence))
         case EvidenceFiled():
             alone = said.by in dossier.own.approvals.get(said.evidence, ())
+        case _:
+            return ()
     return (alone_case(fact),) if alone else ()
 
 

@@ -44,9 +44,9 @@ def standing_of(
     outcome: Outcome,
     names: tuple[Thing, ...],
     policy_digest: str,
-    told_by: str | None = None,
+    teller: str | None = None,
 ) -> Standing:
-    """The standing record of an answer; `names` as of `names_of`, `told_by` as in `decision_id`."""
+    """The standing record of an answer; `names` as of `names_of`, `teller` as in `decision_id`."""
     said = offer.said
     assert isinstance(said, Proposed)
     return Standing(
@@ -54,7 +54,7 @@ def standing_of(
         offer.source,
         offer.id,
         said.offer,
-        decision_id(offer, because, policy_digest, told_by),
+        decision_id(offer, because, policy_digest, teller),
         int(outcome.verdict),
         outcome.verdict is Verdict.ALLOW,
         outcome.send_by,
@@ -159,9 +159,9 @@ def _filings(history: Sequence[Record]) -> list[EvidenceFiled]:
 class _Revision:
     """What a client was answered, judged again on account of one fact."""
 
-    def __init__(self, known: Known, because: Fact, history: Sequence[Record], told_by: str | None = None) -> None:
-        """`known` and `history` are from before it; `told_by` as in `decision_id`."""
-        self._known, self._because, self._history, self._told_by = known, because, history, told_by
+    def __init__(self, known: Known, because: Fact, history: Sequence[Record], teller: str | None = None) -> None:
+        """`known` and `history` are from before it; `teller` as in `decision_id`."""
+        self._known, self._because, self._history, self._teller = known, because, history, teller
         self.answered = standings(history)
         """The standing answer of every offer."""
 
@@ -203,7 +203,7 @@ class _Revision:
             softer = self._takes_back(before, outcome)
         if not softer:
             return None
-        standing = standing_of(offer, because, outcome, names, digest, self._told_by)
+        standing = standing_of(offer, because, outcome, names, digest, self._teller)
         return Answer(offer, outcome, standing, because.recorded, before.standing.decision, because, countries)
 
     def _standing(self, answers: Sequence[Answer], names: Mapping[Key, tuple[Thing, ...]]) -> list[Standing]:
@@ -213,17 +213,17 @@ class _Revision:
             standing[key] = replaced(standing[key], names=named)
         return list(standing.values())
 
-    def _takes_back(self, standing: Given, fresh: Outcome) -> bool:
+    def _takes_back(self, answered: Given, fresh: Outcome) -> bool:
         """Whether more is known than the answer said, or leant on without saying it; the latter takes another replay."""
-        said = standing.outcome
+        said = answered.outcome
         assert said is not None
         if not people.takes_back(said, said, fresh):
             return False
-        return people.takes_back(said, self._outcome_then(standing), fresh)
+        return people.takes_back(said, self._outcome_then(answered), fresh)
 
-    def _outcome_then(self, standing: Given) -> Outcome:
+    def _outcome_then(self, answered: Given) -> Outcome:
         """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
-        key, decision, history = standing.standing.event, standing.standing.decision, self._history
+        key, decision, history = answered.standing.event, answered.standing.decision, self._history
         for place in range(len(history) - 1, -1, -1):
             record = history[place]
             found = next((g for g in record.answers if g.standing.decision == decision), None)
@@ -283,12 +283,12 @@ class _Revision:
 
 
 def _late(client: str, because: Fact, answers: list[Answer]) -> tuple[Case, ...]:
-    replaced = tuple(a.supersedes for a in answers if a.supersedes)
-    if not replaced:
+    superseded = tuple(a.supersedes for a in answers if a.supersedes)
+    if not superseded:
         return ()
-    were = "1 earlier answer was" if len(replaced) == 1 else f"{len(replaced)} earlier answers were"
+    were = "1 earlier answer was" if len(superseded) == 1 else f"{len(superseded)} earlier answers were"
     sentence = f"`{because.id}` arrived late; {were} too soft and superseded"
-    return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=replaced),)
+    return (case_of("LATE_EVIDENCE", sentence, client, because, decisions=superseded),)
 
 
 def _carry(dossier: Dossier, old: Dossier, standing: Sequence[Standing], told: set[str]) -> None:

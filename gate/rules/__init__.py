@@ -1,7 +1,7 @@
-"""One duty, one file; the order of judging stands here (judging section 2).
+"""One duty, one file; of steps 6-8 the order of judging stands here (judging section 2).
 
-Steps 1-5 look at the offer and the client (called by `gate.decision`); steps 6 and 8 judge it against one scope, step 7
-each thing of it beside what was asked for.
+Steps 1-5 look at the offer and the client, in the order in which `gate.decision.decide` calls them; steps 6 and 8 judge
+it against one scope, step 7 each thing of it beside what was asked for.
 """
 
 from gate.rules.asset_named import asset_is_not_named

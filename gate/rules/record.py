@@ -34,7 +34,7 @@ def record_is_lacking(q: Question) -> Reason | None:
     return None
 
 
-def searched(known: Known, request: str) -> bool:
+def search_is_filed(known: Known, request: str) -> bool:
     """Whether a search of channels was filed at all; without one some are still to be searched."""
     return any(f.kind == "channel_search" for f in known.dossier.filings.get(request, ()))
 
