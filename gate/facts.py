@@ -8,7 +8,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-Ident = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:@/-]{1,128}\Z")]
+IDENT_PATTERN: Final = "[A-Za-z0-9._:@/-]{1,128}"
+Ident = Annotated[str, Meta(pattern=rf"\A{IDENT_PATTERN}\Z")]
 """An id of the platform: a reference, never a name of a person."""
 Country = Annotated[
     str,

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from gate.facts import Country
+from gate.facts import IDENT_PATTERN, Country
 from gate.packing import shape
 from streams.envelope import NESTED
 
@@ -54,7 +54,7 @@ def _in_words(what: str, type_: Any) -> str:
     if found := _VALUE.match(what):
         return f"is {found[1][:64]}, none of {', '.join(_choices(type_))}"
     if "matching regex" in what:
-        return IDENT_RULE if "{1,128}" in what else "must be a country of ISO 3166-1 alpha-2, such as DE"
+        return IDENT_RULE if IDENT_PATTERN in what else "must be a country of ISO 3166-1 alpha-2, such as DE"
     if found := _KIND.match(what):
         wanted = [_WORDS.get(each, each) for each in found[1].split(" | ") if each != "null"]
         return f"must be {' or '.join(dict.fromkeys(wanted))}, and is {_WORDS.get(found[2], found[2])}"

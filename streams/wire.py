@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gate.facts import TYPES, AssetClassified, Fact, Instant, Proposed
+from gate.facts import IDENT_PATTERN, TYPES, AssetClassified, Fact, Instant, Proposed
 from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import replaced, shape, typed
 from gate.policy import DAY, SECOND
@@ -45,7 +45,7 @@ REASONS: Final = (
     "FROM_THE_FUTURE",
     "ID_REUSED",
 )
-IDENT: Final = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+IDENT: Final = re.compile(IDENT_PATTERN)
 SOURCE: Final = re.compile(r"[!-~]{1,512}")
 TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,32})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -375,7 +375,7 @@ def _fact(event: Any, previous: Instant, tolerance: Instant, appended: Instant |
         raise _Trouble("BAD_FIELD", "`source` must have 1 to 512 printable characters without space")
     client = event.get("subject")
     if not isinstance(client, str) or IDENT.fullmatch(client) is None:
-        raise _Trouble("BAD_FIELD", "`subject` is missing, or not of 1 to 128 characters A-Z a-z 0-9 . _ : @ / -")
+        raise _Trouble("BAD_FIELD", f"`subject` {IDENT_RULE}")
     data = event.get("data")
     if not isinstance(data, dict):
         raise _Trouble("BAD_FIELD", "`data` must be a JSON object")

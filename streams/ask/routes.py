@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
+from gate.facts import IDENT_PATTERN
 from streams.ask.check import QuestionRefused, answer_to, question
 from streams.ask.check import told as told_of
 from streams.ask.lawful import may_send
@@ -22,7 +23,7 @@ from streams.web.requests import Room, body_of
 from streams.wire import SIZE_LIMIT
 
 T = TypeVar("T")
-ClientRef = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@/-]{1,128}$")]
+ClientRef = Annotated[str, Path(pattern=f"^{IDENT_PATTERN}$")]
 READY_SECONDS = 2.0
 LISTS_AT_ONCE = 4
 """Others wait, within their budget."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gate.policy import REQUIRED_CHANNELS
+from streams.complaints import IDENT_RULE
 from streams.desk import files
 from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
@@ -93,5 +94,5 @@ def evidence_pages(view: View) -> APIRouter:
 def _ident(form: Mapping[str, str], name: str) -> str:
     value = form.get(name, "").strip()
     if not IDENT.fullmatch(value):
-        raise ActRefused(f"`{name}` has 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -")
+        raise ActRefused(f"`{name}` {IDENT_RULE}")
     return value
