@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from errno import ENOENT
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,17 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 if TYPE_CHECKING:  # Commands that open a store alone load no feed.
     from streams.feed import Told
+
+
+class OfLogs(NamedTuple):
+    """A store's tables of how far its logs were read: by log the next offset, and of what was read last mark and time.
+
+    A log that was read before there were marks has none, and likewise with times.
+    """
+
+    position: Table
+    mark: Table
+    time: Table
 
 
 def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
@@ -84,16 +95,17 @@ def positions_in(connection: Connection, table: Table) -> dict[str, int]:
     return {row.log: row.next for row in connection.execute(select(table))}
 
 
-def marks(engine: Engine, table: Table) -> dict[str, str]:
-    """By log, the mark of what was read last; a log that was read before there were marks has none."""
+def read_to(engine: Engine, of: OfLogs) -> list[dict[str, Any]]:
+    """What each of the tables says by log: whom `Feed.start` is told where to go on."""
     with engine.connect() as connection:
-        return {row.log: row.mark for row in connection.execute(select(table))}
+        return [dict(connection.execute(select(table)).all()) for table in of]
 
 
-def go_on(connection: Connection, position: Table, mark: Table, last: Mapping[str, "Told"]) -> None:
+def go_on(connection: Connection, of: OfLogs, last: Mapping[str, "Told"]) -> None:
     """Note by log what was read last, with the batch that it is of."""
-    put(connection, position, [{"log": log, "next": each.offset + 1} for log, each in last.items()])
-    put(connection, mark, [{"log": log, "mark": each.mark} for log, each in last.items()])
+    put(connection, of.position, [{"log": log, "next": each.offset + 1} for log, each in last.items()])
+    put(connection, of.mark, [{"log": log, "mark": each.mark} for log, each in last.items()])
+    put(connection, of.time, [{"log": log, "at": each.at} for log, each in last.items()])
 
 
 def trouble(address: str, error: Exception, setting: str) -> str:

@@ -39,7 +39,9 @@ class ListFeed:
         self.told.append(told)
         return told
 
-    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
+    async def start(
+        self, positions: Mapping[str, int], marks: Mapping[str, str] = {}, times: Mapping[str, int] = {}
+    ) -> None:
         """See `Feed`."""
         self._positions = dict(positions)
         self._marks = dict(marks)

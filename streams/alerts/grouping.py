@@ -80,7 +80,7 @@ def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, sin
         of_matter = [n for n in news if isinstance(n, Happened)]
         counts["taken"] += len(taken)
         counts["no matter"] += len(of_matter) - len(taken) + len(news) - len(of_matter)
-        go_on(connection, t.position, t.mark, last)
+        go_on(connection, t.READ_TO, last)
     return counts
 
 

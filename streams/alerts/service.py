@@ -26,10 +26,10 @@ from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
 from streams.alerts.speaking import speak
-from streams.alerts.tables import mark, position
+from streams.alerts.tables import READ_TO
 from streams.faults import cause
 from streams.feed import Feed, FeedTrouble, SourceHealth
-from streams.stores import marks, positions
+from streams.stores import read_to
 from streams.web.clock import Clock, now
 
 TICK_SECONDS: Final = 0.25
@@ -119,8 +119,7 @@ class Alerts:
                 self._began = self._began and name != "read"  # What was read and not folded in is read again.
 
     async def _begin(self) -> None:
-        places = await self.do(positions, self._engine, position)
-        await self._feed.start(places, await self.do(marks, self._engine, mark))
+        await self._feed.start(*await self.do(read_to, self._engine, READ_TO))
         self._began = True
 
     async def _read(self) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-from streams.stores import opened_with
+from streams.stores import OfLogs, opened_with
 
 META: Final = MetaData()
 AT_ONCE: Final = 500
@@ -48,6 +48,10 @@ def _time(name: str) -> Column[int]:
 position = Table("alert_position", META, _text("log", primary_key=True), _number("next"))
 
 mark = Table("alert_mark", META, _text("log", primary_key=True), _text("mark"))
+
+time = Table("alert_time", META, _text("log", primary_key=True), _number("at"))
+
+READ_TO: Final = OfLogs(position, mark, time)
 
 beginning = Table("alert_beginning", META, Column("one", Integer, primary_key=True), _number("at"))
 

@@ -12,11 +12,11 @@ from streams.desk.access.people import People
 from streams.desk.acts import Acts
 from streams.desk.fold import fold
 from streams.desk.live import Live
-from streams.desk.tables import mark, position
+from streams.desk.tables import READ_TO
 from streams.faults import cause
 from streams.feed import Feed, FeedTrouble
 from streams.feed.sending import Sender
-from streams.stores import marks, positions
+from streams.stores import read_to
 from streams.web.clock import Clock
 
 WAIT_SECONDS: Final = 5.0
@@ -55,8 +55,7 @@ class Desk:
 
     async def begin(self) -> None:
         """Go on where the store stands."""
-        places = await asyncio.to_thread(positions, self.engine, position)
-        await self.feed.start(places, await asyncio.to_thread(marks, self.engine, mark))
+        await self.feed.start(*await asyncio.to_thread(read_to, self.engine, READ_TO))
 
     async def round(self, seconds: float) -> None:
         """Read what comes next, waiting so long for it, into the store."""

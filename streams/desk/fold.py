@@ -27,7 +27,7 @@ def fold(engine: Engine, told: Sequence[Told]) -> None:
         for kind, take in _FOLDS.items():
             take(connection, [each for each in fresh if each.kind in kind])
         saw(connection, fresh)
-        go_on(connection, t.position, t.mark, {each.log: each for each in fresh})
+        go_on(connection, t.READ_TO, {each.log: each for each in fresh})
 
 
 def _came(connection: Connection, told: Sequence[Told]) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     inspect,
 )
 
-from streams.stores import insert_of, opened_with
+from streams.stores import OfLogs, insert_of, opened_with
 
 META = MetaData()
 
@@ -47,6 +47,15 @@ mark = Table(
     Column("log", Words, primary_key=True),
     Column("mark", Words, nullable=False),
 )
+
+time = Table(
+    "position_time",  # at which it counts as recorded; apart likewise
+    META,
+    Column("log", Words, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+READ_TO = OfLogs(position, mark, time)
 
 decision = Table(
     "decision",
@@ -164,7 +173,7 @@ reject = Table(
 )
 Index("reject_latest", reject.c.recorded.desc(), reject.c.log, reject.c.number.desc())
 
-OF_LOGS = (position, mark, decision, country, said, notice, case, reject)
+OF_LOGS = (*READ_TO, decision, country, said, notice, case, reject)
 """Tables that are made of the logs. `position` goes first where they go: killed between, the desk still reads all again."""
 
 assignment = Table(

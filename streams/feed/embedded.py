@@ -82,8 +82,10 @@ class EmbeddedFeed:
         """By log, of what was read last."""
         self._last: Instant | None = None
 
-    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
-        """See `Feed`."""
+    async def start(
+        self, positions: Mapping[str, int], marks: Mapping[str, str] = {}, times: Mapping[str, Instant] = {}
+    ) -> None:
+        """See `Feed`; the gate says of each event when it recorded it."""
         self._after = {log: positions.get(log, 1) - 1 for log in _PATHS}
         self._marks = dict(marks)
 

@@ -20,6 +20,7 @@ from streams.logs.following import Followed
 from streams.logs.lost import LogLost, other_record
 from streams.logs.merge import Log
 from streams.logs.records import read_alike
+from streams.logs.taking import Clamped
 from streams.policy_file import load
 from streams.settings import Kafka
 from streams.topics import missing, topics
@@ -66,12 +67,17 @@ class KafkaFeed:
         self._positions: dict[str, int] = {}
         self._marks: dict[str, tuple[int, str]] = {}
         """By log the offset of what was read last, and its mark."""
+        self._times: dict[str, Instant] = {}
+        """By log, the latest of those at which what was read of it counts as recorded."""
         self._last: Instant | None = None
 
-    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
+    async def start(
+        self, positions: Mapping[str, int], marks: Mapping[str, str] = {}, times: Mapping[str, Instant] = {}
+    ) -> None:
         """See `Feed`; Kafka is asked by the first `next`."""
         self._positions = dict(positions)
         self._marks = {log: (positions[log] - 1, mark) for log, mark in marks.items() if positions.get(log)}
+        self._times = dict(times)
         await self.close()
 
     async def next(self, seconds: float) -> Sequence[Told]:
@@ -86,6 +92,8 @@ class KafkaFeed:
                 for place, records in found.items():
                     self._standing.took(place, records)
                 self._govern(found.pop(self._policies, ()))
+                times = Clamped(self._times)
+                told = [self._told(record, times) for place in sorted(found) for record in found[place]]
         except FeedTrouble:
             await self.close()
             raise
@@ -93,7 +101,7 @@ class KafkaFeed:
             await self.close()
             why, do = self._heard.why(error)
             raise FeedTrouble(f"Kafka at {self._where} cannot be read ({why}){'; ' if do else ''}{do}") from error
-        told = [self._told(record) for place in sorted(found) for record in found[place]]
+        self._times = times.latest
         for place, records in found.items():
             last = records[-1]
             self._positions[self._log(place)] = last.offset + 1
@@ -191,15 +199,16 @@ class KafkaFeed:
     def _log(self, place: TopicPartition) -> str:
         return f"{place.topic.removeprefix(self._prefix)}:{place.partition}"
 
-    def _told(self, record: Any) -> Told | None:
+    def _told(self, record: Any, times: Clamped[str]) -> Told | None:
         log = f"{record.topic.removeprefix(self._prefix)}:{record.partition}"
-        at, data = record.timestamp * MILLISECOND, record.value or b""
+        is_input, data = record.topic in self._inputs, record.value or b""
+        at = times.appended(log, record) if is_input else record.timestamp * MILLISECOND
         if record.topic in self._rejects:
             return Told(log, record.offset, "rejected", at, _rejected(record), data)
         event = event_of(data, record.headers)
         if event is None:
             return None
-        kind = self._taken(record, at) if record.topic in self._inputs else kind_of(event)
+        kind = self._taken(record, at) if is_input else kind_of(event)
         return None if kind is None else Told(log, record.offset, kind, at, event, data)
 
     def _taken(self, record: Any, at: Instant) -> Kind | None:

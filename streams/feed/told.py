@@ -26,7 +26,7 @@ class Told(Struct, frozen=True):
     kind: Kind
     """`action` came in around a client, `register` beyond one; `rejected` could not be taken."""
     at: Instant
-    """When it was recorded there, in microseconds since 1970."""
+    """When it counts as recorded there, in microseconds since 1970."""
     event: Mapping[str, Any]
     """The CloudEvent; of a rejected one `reason`, `message`, `raw` and, where they can be read, `source`, `id`, `client`."""
     data: bytes
@@ -58,11 +58,14 @@ class FeedTrouble(Exception):
 class Feed(Protocol):
     """Logs that are read on."""
 
-    async def start(self, positions: Mapping[str, int], marks: Mapping[str, str] = {}) -> None:
+    async def start(
+        self, positions: Mapping[str, int], marks: Mapping[str, str] = {}, times: Mapping[str, Instant] = {}
+    ) -> None:
         """Read on from these offsets by log; a log that is not named is read from its first event.
 
         `marks` are those of the events that were read last. Where a log holds no such event before that offset, `next`
         raises `FeedTrouble`; a log without one is the one that is found.
+        `times` are those at which they count as recorded; what comes next counts as no earlier.
         """
 
     async def next(self, seconds: float) -> Sequence[Told]:

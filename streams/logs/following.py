@@ -13,7 +13,7 @@ from gate.policy import Policy
 from streams.kafka_record import read_record
 from streams.logs.lost import goes_not_on
 from streams.logs.merge import Arrival, Log
-from streams.logs.taking import appended
+from streams.logs.taking import Clamped
 from streams.policy_file import PolicyRefused, parse
 from streams.wire import Rejected, reused, understood
 
@@ -28,6 +28,7 @@ class Followed:
         """By `Log.POLICY` and `Log.REGISTER`: the offset after the last record read."""
         self.tolerance: Instant = 0
         """By how much an event's time may ever have been ahead of when it was recorded."""
+        self._clamped = Clamped[Log]()
         self._events: list[Fact | Rejected | None] = []
         self._places: dict[int, int] = {}
         self._contents: dict[bytes, bytes] = {}
@@ -41,7 +42,7 @@ class Followed:
         if record.offset < self.read[log]:
             raise goes_not_on(record.topic, self.read[log])
         arrivals = self.policies if log is Log.POLICY else self.register
-        at = max(appended(record), arrivals[-1].at) if arrivals else appended(record)
+        at = self._clamped.appended(log, record)
         event = _policy(record) if log is Log.POLICY else None
         if isinstance(event, Policy):
             self.tolerance = max(self.tolerance, event.clock_tolerance)

@@ -1,8 +1,9 @@
-"""What may be taken of the records that Kafka gives, for whoever judges by them: the worker, `gate61 rebuild` and `ask`."""
+"""What may be taken of the records that Kafka gives, for whoever judges by them: worker, `gate61 rebuild`, `ask`, desk, alerts."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
 
+from gate.dossier import BEFORE_EVERYTHING
 from gate.facts import Instant
 from gate.policy import MILLISECOND
 from streams.logs.lost import with_a_senders_time
@@ -14,6 +15,7 @@ BATCH_MEMORY = 32 * 1024 * 1024
 from a batch is one write, of which Redis takes half a gigabyte."""
 LOG_APPEND_TIME: Final = 1
 """The type of a record's time, as the protocol numbers them."""
+L = TypeVar("L", bound=Hashable)
 
 
 def appended(record: Any) -> Instant:
@@ -21,6 +23,22 @@ def appended(record: Any) -> Instant:
     if record.timestamp_type != LOG_APPEND_TIME:
         raise with_a_senders_time(record.topic, record.offset)
     return int(record.timestamp) * MILLISECOND
+
+
+class Clamped(Generic[L]):
+    """Append times by which is judged: in a log none is before that of the record before it (design section 3, Time).
+
+    The clock of who comes to lead a partition may be behind that of who led it.
+    """
+
+    def __init__(self, latest: Mapping[L, Instant] = {}) -> None:
+        """Where records were taken before: by log, the latest time of any of them."""
+        self.latest = dict(latest)
+
+    def appended(self, log: L, record: Any) -> Instant:
+        """When the next record of that log counts as appended; raises as `appended`."""
+        at = self.latest[log] = max(appended(record), self.latest.get(log, BEFORE_EVERYTHING))
+        return at
 
 
 def as_many_as_fit(records: Sequence[Any]) -> int:

@@ -19,7 +19,7 @@ from state.messages import Part
 from streams.kafka_record import read_record
 from streams.logs.following import Followed
 from streams.logs.merge import Arrival, Ends, Log, Merge
-from streams.logs.taking import appended
+from streams.logs.taking import Clamped
 from streams.wire import Read, Rejected, understood
 from streams.worker.applied import OF_RULES, came_of, last_before, same_record
 from streams.worker.belonging import same_kafka
@@ -109,7 +109,7 @@ class Partition:
         self._judging: Judging | None = None
         self._repeated = Repeated(self._store, progress, self._followed)
         self._pins.clear()
-        self._clamped = {log: progress.came[log].at for log in Log}
+        self._clamped = Clamped({log: progress.came[log].at for log in Log})
         self._merge = Merge(progress.applied)
         self._asked, self._ids = [], []
         self.remembered = self.place
@@ -190,7 +190,7 @@ class Partition:
         self._repeated.recall()
 
     def _arrival(self, log: Log, record: Any) -> Arrival:
-        at = self._clamped[log] = max(appended(record), self._clamped[log])
+        at = self._clamped.appended(log, record)
         return Arrival(at, log, record.offset, record, self._understood(log, record, at))
 
     def _understood(self, log: Log, record: Any, at: Instant) -> Read | Rejected | Greeting | Part:

@@ -20,7 +20,7 @@ from streams.desk.running import desk_at, store_at
 from streams.embedded import Gate
 from streams.feed import FeedTrouble, Told
 from streams.feed.sending import SOURCE, Receipt
-from streams.stores import marks, positions
+from streams.stores import positions, read_to
 from tests.desk.rows import item
 from tests.feeds import ListFeed, told_by
 from tests.player import POLICY
@@ -61,7 +61,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
 
 def tables(engine: Engine) -> dict[str, list[Any]]:
     """Everything that was made of the logs."""
-    made = (t.decision, t.country, t.said, t.notice, t.case, t.reject, t.position, t.mark)
+    made = (t.decision, t.country, t.said, t.notice, t.case, t.reject, *t.READ_TO)
     with engine.connect() as connection:
         return {x.name: sorted(map(repr, connection.execute(select(x)).all())) for x in made}
 
@@ -241,7 +241,7 @@ def test_a_store_of_another_layout_is_made_anew_from_the_logs(month: list[Told],
         key = "constraint said_key primary key (source, id)"
         connection.execute(text(f"create table said (source text, id text, kind text, client text, {key})"))
     desk_at(ListFeed(), Nowhere(), old, lambda: 1)
-    assert not positions(old, t.position) and not marks(old, t.mark)
+    assert read_to(old, t.READ_TO) == [{}, {}, {}]
     fold(old, month)
     assert not t.made_anew(old)
     with whole.begin() as connection:
@@ -307,7 +307,10 @@ async def test_a_log_that_is_not_the_one_that_was_read_is_trouble(month: list[To
     fold(engine, month[:200])
     fold(engine, month[150:300])
     last = {each.log: each for each in month[:300]}
-    assert marks(engine, t.mark) == {log: each.mark for log, each in last.items()}
+    assert read_to(engine, t.READ_TO)[1:] == [
+        {log: each.mark for log, each in last.items()},
+        {log: each.at for log, each in last.items()},
+    ]
     right = desk_at(ListFeed(month), Nowhere(), engine, lambda: 1)
     await right.begin()
     await right.round(0)
