@@ -10,8 +10,8 @@ from threading import Event, Thread
 from typing import Final
 
 from streams.watch.answers import Flagged, Watched, read
-from streams.watch.sources import CaughtUp, News, Source, Tell
-from streams.watch.views import View
+from streams.watch.sources import CaughtUp, News, Source
+from streams.watch.views import Remark, Tell, View
 from streams.web.clock import now
 
 POLL_SECONDS: Final = 0.5
@@ -40,7 +40,7 @@ def _answers(source: Source, tell: Tell) -> Iterator[tuple[Flagged, bytes]]:
         if flagged is not None:
             yield flagged, arrived.value
         elif arrived.stranger:
-            tell(f"{arrived.stranger} is no answer of the gate; see who else writes there")
+            tell(Remark(f"{arrived.stranger} is no answer of the gate; see who else writes there"))
 
 
 def _nobody_reads() -> bool:

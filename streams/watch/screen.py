@@ -22,13 +22,14 @@ from streams.watch.detail import detail
 from streams.watch.queue import Queue, Shown
 from streams.watch.rows import Rows, head
 from streams.watch.sources import CaughtUp, News
+from streams.watch.views import Remark
 from streams.web.clock import Clock
 
 LOOK_SECONDS: Final = 0.1
 AT_ONCE: Final = 1_000
 """Answers taken in between two looks at the keys."""
 TOLD: Final = 3
-"""Lines of what left the list."""
+"""Lines of what left the list, and of remarks."""
 NOT_KNOWN: Final = "what is held or blocked is not known yet"
 STATES: Final = ("", "held", "blocked")
 
@@ -117,6 +118,8 @@ class WatchScreen(App[None]):
                     self._told.append(told)
             elif isinstance(news, CaughtUp):
                 self._caught_up = True
+            elif isinstance(news, Remark):
+                self._told.append(news.said)
             else:
                 self._trouble = news or ""
         second = self._clock() // SECOND

@@ -4,7 +4,7 @@ Trouble is waited out and told; what waiting does not help raises `NotRead` or `
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from queue import Empty, Queue
 from threading import Event, Thread, Timer
 from typing import Final, Protocol
@@ -21,18 +21,16 @@ from streams.reading import NotRead, reader
 from streams.settings import Kafka
 from streams.watch.answers import DECIDED, Flagged, Zoned
 from streams.watch.tail import Tail
+from streams.watch.views import Remark, Tell
 from streams.wire import instant_of
-
-Tell = Callable[[str | None], None]
-"""Hears of trouble when it begins, and None when it is over."""
 
 
 class CaughtUp(Struct, frozen=True):
     """All was read that was there when the reading began."""
 
 
-News = Flagged | str | None | Exception | CaughtUp
-"""What goes to a screen: an answer, trouble, its end, what waiting does not help, or that everything is known."""
+News = Flagged | str | None | Remark | Exception | CaughtUp
+"""What goes to a screen: an answer, trouble, its end, a remark, what waiting does not help, or that everything is known."""
 PATIENCE_SECONDS: Final = 3.0
 """Until it is said that there is no connection."""
 SILENCE_SECONDS: Final = 40.0

@@ -1,4 +1,4 @@
-"""A topic followed as it grows, all partitions, without a group. Trouble with Kafka is waited out; it is said by `trouble`.
+"""A topic followed as it grows, all partitions, without a group. Trouble with Kafka is waited out; it is said by `tell`.
 
 Records of a partition come in their order; those of several partitions come mixed.
 """
@@ -16,6 +16,7 @@ from gate.facts import Instant
 from gate.policy import MILLISECOND
 from streams.connection import Overheard
 from streams.reading import partitions
+from streams.watch.views import Remark, Tell
 
 ASKED_SECONDS: Final = 5.0
 """After so long a silence Kafka is asked whether it is there."""
@@ -33,13 +34,10 @@ class Tail:
         self,
         consumer: KafkaConsumer,
         topic: str,
-        tell: Callable[[str | None], None],
+        tell: Tell,
         another: Callable[[], KafkaConsumer],
     ) -> None:
-        """`tell` hears of trouble when it begins, and None when it is over.
-
-        `another` makes a consumer in place of one that hears nothing any more, or raises `KafkaError`.
-        """
+        """`another` makes a consumer in place of one that hears nothing any more, or raises `KafkaError`."""
         self._consumer = consumer
         self._topic = topic
         self._tell = tell
@@ -120,7 +118,7 @@ class Tail:
             there = min(max(same.get(place, self._next[place]), first[place]), end[place])
             if there != self._next[place]:
                 gone = f"partition {place.partition} has no record {self._next[place]} any more; going on at {there}"
-                self._tell(gone)
+                self._tell(Remark(gone))
                 self._next[place] = there
             self._consumer.seek(place, there)
 

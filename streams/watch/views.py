@@ -2,7 +2,10 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Protocol
+
+from msgspec import Struct
 
 from gate.facts import Instant
 from gate.instants import text
@@ -11,14 +14,24 @@ from streams.terminal import plain
 from streams.watch.answers import Flagged
 
 
+class Remark(Struct, frozen=True):
+    """Something to look at that keeps nothing from being read, and so is never over."""
+
+    said: str
+
+
+Tell = Callable[[str | Remark | None], None]
+"""Hears of trouble when it begins, and None when it is over; and of what is to be remarked."""
+
+
 class View(Protocol):
     """Where flagged offers go."""
 
     def show(self, flagged: Flagged, value: bytes, now: Instant) -> None:
         """An answer, and the bytes of its event."""
 
-    def tell(self, trouble: str | None) -> None:
-        """Trouble begins; None: it is over."""
+    def tell(self, told: str | Remark | None) -> None:
+        """See `Tell`."""
 
 
 class Lines:
@@ -31,10 +44,10 @@ class Lines:
         """See `View`."""
         print(line_of(flagged, now), flush=True)
 
-    def tell(self, trouble: str | None) -> None:
+    def tell(self, told: str | Remark | None) -> None:
         """On standard error."""
-        said = f"{self._source} answers again" if trouble is None else plain(trouble)
-        print(f"gate61: {said}", file=sys.stderr, flush=True)
+        said = told.said if isinstance(told, Remark) else told or f"{self._source} answers again"
+        print(f"gate61: {plain(said)}", file=sys.stderr, flush=True)
 
 
 class Json(Lines):

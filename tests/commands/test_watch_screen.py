@@ -10,11 +10,13 @@ from textual.pilot import Pilot
 
 from gate.policy import HOUR
 from streams.watch.answers import Flagged, Wanted
+from streams.watch.following import Follower
 from streams.watch.queue import Queue as Standing
 from streams.watch.queue import Shown
 from streams.watch.rows import columns
-from streams.watch.screen import LOOK_SECONDS, WatchScreen
-from streams.watch.sources import CaughtUp, News
+from streams.watch.screen import LOOK_SECONDS, NOT_KNOWN, WatchScreen
+from streams.watch.sources import Arrived, CaughtUp, News
+from streams.watch.views import Remark
 from tests.commands.test_watch import EVIL, NOW, flagged
 from tests.commands.test_watch import _evil as evil
 
@@ -118,6 +120,38 @@ async def test_what_comes_is_seen_and_ages_go_on() -> None:
         seat.clock["now"] = NOW + 5 * HOUR  # type: ignore[attr-defined]
         await seat.comes()
         assert "5 h 2 min" in seat.text and "shut" in seat.text
+
+
+class Stray:
+    """A source that holds one record of somebody else's, and then is read to its end."""
+
+    def __init__(self) -> None:
+        self.caught_up = False
+        self._left = [Arrived(b"hello", "record 0:7 of `flagged`")]
+
+    def poll(self, seconds: float) -> list[Arrived]:
+        found, self._left = self._left, []
+        self.caught_up = not found
+        return found
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+async def test_what_is_remarked_keeps_nobody_from_knowing_what_is_held() -> None:
+    """A record of somebody else's is told, among what left the list; only trouble makes what is held unknown, until over."""
+    news: Queue[News] = Queue()
+    follower = Follower(lambda tell: Stray(), news)
+    follower.start()
+    came: list[News] = [news.get(timeout=10), news.get(timeout=10)]
+    follower.stop()
+    assert isinstance(came[0], Remark) and isinstance(came[1], CaughtUp)
+    async with sitting(held("h"), *came, unknown=True) as seat:
+        assert "1 held, 0 blocked" in seat.lines[0] and "record 0:7 of `flagged` is no answer of the gate" in seat.text
+        await seat.comes("Kafka does not answer")
+        assert NOT_KNOWN in seat.lines[0]
+        await seat.comes(None)
+        assert "1 held, 0 blocked" in seat.lines[0]
 
 
 async def test_released_and_superseded_answers_leave_and_are_told() -> None:
