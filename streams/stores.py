@@ -1,6 +1,7 @@
 """Stores of the desk's and of the alerts': how they are opened and written, and why one cannot be used, for people."""
 
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
 from errno import ENOENT
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
+
+from streams.store_file import StoreFile
 
 if TYPE_CHECKING:  # Commands that open a store alone load no feed.
     from streams.feed import Told
@@ -26,9 +29,10 @@ class OfLogs(NamedTuple):
     time: Table
 
 
-def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
+def opened_with(address: str | URL, tables: MetaData, make: bool) -> Engine:
     """The store at that address, its tables made where they are missing; a new file is its owner's alone to read.
 
+    Each use of it raises `OperationalError` where its file stands no more under its name.
     Unless it may `make` one, FileNotFoundError where there is none; nothing is left behind then.
     """
     engine = create_engine(address, pool_pre_ping=True)
@@ -38,7 +42,24 @@ def opened_with(address: str, tables: MetaData, make: bool) -> Engine:
         _made_private(engine.url.database or "")
         event.listen(engine, "connect", _durable)
     tables.create_all(engine)
+    if engine.dialect.name == "sqlite" and _is_file(engine.url.database or ""):
+        _require_place(engine)
     return engine
+
+
+def _require_place(engine: Engine) -> None:
+    file = StoreFile(Path(engine.url.database or ""))
+    file.opened()
+
+    def must_stand(connection: Connection) -> None:
+        try:
+            file.must_stand()
+        except sqlite3.OperationalError as moved:
+            connection.close()  # Back to the others: another one would open what is in the file's place.
+            raise OperationalError(None, None, moved) from None
+
+    event.listen(engine, "engine_connect", must_stand)
+    event.listen(engine, "do_connect", lambda *_: file.must_stand())
 
 
 def _is_there(engine: Engine, tables: MetaData) -> bool:
@@ -52,8 +73,12 @@ def _is_there(engine: Engine, tables: MetaData) -> bool:
 
 def _made_private(file: str) -> None:
     """What SQLite makes beside the file has its mode."""
-    if file and file != ":memory:" and not file.startswith("file:"):
+    if _is_file(file):
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _is_file(database: str) -> bool:
+    return bool(database) and database != ":memory:" and not database.startswith("file:")
 
 
 def _durable(connection: Any, _: object) -> None:
@@ -62,11 +87,11 @@ def _durable(connection: Any, _: object) -> None:
         connection.execute(f"pragma {pragma}")
 
 
-def address_of(store: str) -> str:
-    """The store as SQLAlchemy names it: a plain path is a SQLite file."""
+def address_of(store: str) -> str | URL:
+    """The store as SQLAlchemy names it: a plain path is a SQLite file, whatever signs it holds."""
     if store.startswith("postgresql://"):
         return store.replace("postgresql://", "postgresql+psycopg://", 1)
-    return store if "://" in store else f"sqlite:///{Path(store).absolute()}"
+    return store if "://" in store else URL.create("sqlite", database=str(Path(store).absolute()))
 
 
 def insert_of(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -108,14 +133,14 @@ def go_on(connection: Connection, of: OfLogs, last: Mapping[str, "Told"]) -> Non
     put(connection, of.time, [{"log": log, "at": each.at} for log, each in last.items()])
 
 
-def trouble(address: str, error: Exception, setting: str) -> str:
+def trouble(address: str | URL, error: Exception, setting: str) -> str:
     """One line; `setting` is how the store is named. Says no password."""
     name = shown(address)
     named = f"`{name}` " if name else ""
     return f"the store {named}cannot be used: {_why(error)}; see {setting}"
 
 
-def shown(address: str) -> str:
+def shown(address: str | URL) -> str:
     """An address for people, without what may be a secret: its password, and all that stands in its query.
 
     Empty where it cannot be read.
@@ -133,7 +158,7 @@ def _why(error: Exception) -> str:
         return f"{error.name or 'its driver'} is not installed; PostgreSQL needs `pip install 'psycopg[binary]'`"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, DBAPIError) and str(error.orig).strip():
+    if isinstance(error, DBAPIError) and not isinstance(error, DataError) and str(error.orig).strip():
         return str(error.orig).strip().splitlines()[0][:300]
     if isinstance(error, ArgumentError):
         return "that is no address; name a file, or postgresql://HOST/NAME"

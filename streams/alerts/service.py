@@ -26,10 +26,10 @@ from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
 from streams.alerts.speaking import speak
-from streams.alerts.tables import READ_TO
+from streams.alerts.tables import READ_TO, STORE
 from streams.faults import cause
 from streams.feed import Feed, FeedTrouble, SourceHealth
-from streams.stores import read_to
+from streams.stores import read_to, trouble
 from streams.web.clock import Clock, now
 
 TICK_SECONDS: Final = 0.25
@@ -110,13 +110,19 @@ class Alerts:
                     _log.info("it goes on", what=name)
             except Exception as error:
                 told = isinstance(error, FeedTrouble | NotAlone)
-                said = str(error) if told else f"{_kind(error)} ({cause(error)})"
+                said = str(error) if told else self._why(error)
                 if self._trouble.get(name) != said:
                     _log.error("it does not go on, and is tried again", what=name, trouble=said)
                 self._trouble[name] = said
                 self.metrics.trouble.labels(type(error).__name__).inc()
                 await asyncio.sleep(TROUBLE_SECONDS)
                 self._began = self._began and name != "read"  # What was read and not folded in is read again.
+
+    def _why(self, error: Exception) -> str:
+        """What it is and what to do, without what is written or read."""
+        if isinstance(error, SQLAlchemyError):
+            return trouble(self._engine.url, error, STORE)
+        return f"an error of ours ({cause(error)})"
 
     async def _begin(self) -> None:
         await self._feed.start(*await self.do(read_to, self._engine, READ_TO))
@@ -189,7 +195,3 @@ class Alerts:
         """Loops that have not gone round for a minute: the process should be started anew."""
         at = asyncio.get_running_loop().time()
         return [name for name, beat in self._beats.items() if at - beat > HANGING_SECONDS]
-
-
-def _kind(error: Exception) -> str:
-    return "the store cannot be used" if isinstance(error, SQLAlchemyError) else "an error of ours"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Boolean,
     Column,
@@ -25,6 +26,8 @@ from sqlalchemy import (
 from streams.stores import OfLogs, opened_with
 
 META: Final = MetaData()
+STORE: Final = "--store and GATE61_ALERTS_STORE"
+"""How the store is named."""
 AT_ONCE: Final = 500
 """Values named in one question."""
 
@@ -182,7 +185,7 @@ endpoint = Table(
 )
 
 
-def opened(address: str, make: bool = True) -> Engine:
+def opened(address: str | URL, make: bool = True) -> Engine:
     """The store at that address; see `opened_with`."""
     return opened_with(address, META, make)
 

@@ -215,13 +215,13 @@ def _engine(store: str, make: bool = False) -> "Engine":
     """The store, which the running alerts alone `make`: who names another by mistake is to be told."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from streams.alerts.tables import opened
+    from streams.alerts.tables import STORE, opened
     from streams.stores import address_of, trouble
 
     try:
         return opened(address_of(store), make)
     except (SQLAlchemyError, ImportError, OSError) as error:
-        raise refuse(trouble(address_of(store), error, "--store and GATE61_ALERTS_STORE")) from None
+        raise refuse(trouble(address_of(store), error, STORE)) from None
 
 
 def _told(each: "Delivery", at: int) -> dict[str, Any]:

@@ -134,6 +134,7 @@ def _with(store: str, work: Any, make: bool = False) -> Any:
 
     from streams.desk.access.people import People, PersonRefused
     from streams.desk.running import DeskRefused, store_at
+    from streams.desk.tables import STORE
     from streams.stores import address_of, trouble
     from streams.web.clock import now
 
@@ -142,7 +143,7 @@ def _with(store: str, work: Any, make: bool = False) -> Any:
     except (PersonRefused, DeskRefused) as refused:
         raise refuse(str(refused)) from None
     except SQLAlchemyError as error:
-        raise refuse(trouble(address_of(store), error, "--store and GATE61_DESK_STORE")) from None
+        raise refuse(trouble(address_of(store), error, STORE)) from None
 
 
 def _password() -> str:

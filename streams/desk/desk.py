@@ -12,11 +12,11 @@ from streams.desk.access.people import People
 from streams.desk.acts import Acts
 from streams.desk.fold import fold
 from streams.desk.live import Live
-from streams.desk.tables import READ_TO
+from streams.desk.tables import READ_TO, STORE
 from streams.faults import cause
 from streams.feed import Feed, FeedTrouble
 from streams.feed.sending import Sender
-from streams.stores import read_to
+from streams.stores import read_to, trouble
 from streams.web.clock import Clock
 
 WAIT_SECONDS: Final = 5.0
@@ -50,7 +50,7 @@ class Desk:
                     await self.round(WAIT_SECONDS)
             except Exception as error:
                 # Also what nobody foresaw: a desk that stands still must not look like one where nothing happens.
-                self._suffer(_why(error))
+                self._suffer(self._why(error))
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def begin(self) -> None:
@@ -68,6 +68,16 @@ class Desk:
             self.live.ring()
         elif told:
             self.live.ring()
+
+    def _why(self, error: Exception) -> str:
+        """What keeps the desk from reading on, without what the logs say about clients."""
+        match error:
+            case FeedTrouble():
+                return str(error)
+            case SQLAlchemyError():
+                return trouble(self.engine.url, error, STORE)
+            case _:
+                return f"the logs hold what cannot be read ({cause(error)}); see who else writes there"
 
     def _suffer(self, trouble: str) -> None:
         if self.trouble != trouble:
@@ -91,14 +101,3 @@ class Desk:
         await self.feed.close()
         await self._sender.close()
         self.engine.dispose()
-
-
-def _why(error: Exception) -> str:
-    """What keeps the desk from reading on, without what the logs say about clients."""
-    match error:
-        case FeedTrouble():
-            return str(error)
-        case SQLAlchemyError():
-            return "the desk's own store cannot be written"
-        case _:
-            return f"the logs hold what cannot be read ({cause(error)}); see who else writes there"

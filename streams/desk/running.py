@@ -3,7 +3,7 @@
 import os
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from streams.desk.access import people as _people  # noqa: F401, their tables are made with the store's
@@ -16,7 +16,7 @@ from streams.desk.access.sessions import Sessions
 from streams.desk.app import desk_app
 from streams.desk.desk import Desk
 from streams.desk.live import STREAMS
-from streams.desk.tables import made_anew, opened
+from streams.desk.tables import STORE, made_anew, opened
 from streams.feed import Feed, Sender, gate_of
 from streams.settings import url_of
 from streams.stores import trouble
@@ -31,15 +31,15 @@ class DeskRefused(Exception):
     """The desk does not start, with what to do."""
 
 
-def store_at(address: str, make: bool = True) -> Engine:
+def store_at(address: str | URL, make: bool = True) -> Engine:
     """The desk's store; unless it may `make` one, DeskRefused where there is none."""
     try:
         return opened(address, make)
     except (ArgumentError, ModuleNotFoundError, OSError, SQLAlchemyError) as error:
-        raise DeskRefused(trouble(address, error, "--store and GATE61_DESK_STORE")) from None
+        raise DeskRefused(trouble(address, error, STORE)) from None
 
 
-def run_desk(address: str, host: str, port: int, url: str | None) -> None:
+def run_desk(address: str | URL, host: str, port: int, url: str | None) -> None:
     """Serve the gate that the environment names until told to stop; `address` is of the store, `url` for browsers.
 
     Raises `SettingsRefused` with all that is wrong with settings, before anything is opened.

@@ -7,6 +7,7 @@ and the tables of `access` are the desk's own.
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Boolean,
     Column,
@@ -26,6 +27,8 @@ from sqlalchemy import (
 from streams.stores import OfLogs, insert_of, opened_with
 
 META = MetaData()
+STORE = "--store and GATE61_DESK_STORE"
+"""How the store is named."""
 
 
 class Words(TypeDecorator[str]):
@@ -205,7 +208,7 @@ Index("act_client", act.c.client, act.c.at)
 Index("act_status", act.c.status, act.c.at)
 
 
-def opened(address: str, make: bool = True) -> Engine:
+def opened(address: str | URL, make: bool = True) -> Engine:
     """The store at that address; see `opened_with`."""
     return opened_with(address, META, make)
 

@@ -30,6 +30,7 @@ from streams.embedded import Gate
 from streams.faults import cause
 from streams.publish import unreadable_mark
 from streams.serve.bodies import Arrival, structured
+from streams.store_file import StoreFile
 from streams.web.clock import Clock, now
 from streams.wire import Read, Rejected
 
@@ -43,10 +44,6 @@ JUDGED_SECONDS = 0.5
 whoever asks a question waits two seconds for all that is before him."""
 WALKED_SECONDS = 0.1
 """Of judging clients again behind a change of the register, after which others have their turn."""
-_MOVED_WAL: Final = (
-    "`{}` beside it, which holds what was taken last, was replaced or is gone; put it back, or stop the gate (SIGTERM "
-    "saves what it holds) and start it again"
-)
 _log = structlog.get_logger("gate61.serve")
 
 
@@ -129,7 +126,8 @@ class Intake:
         INVARIANT (an open journal is that of the gate): a gate of before has what was never taken in memory, and all that
         would be answered from it asks its journal too, which is closed.
         """
-        _see_that_it_is(self._path, self._locks[0])
+        self._file = StoreFile(self._path, self._locks[0])  # What is put in its place is another store, and not locked.
+        self._file.must_stand()
         journal = Journal(self._path)
         try:
             self.gate = self._begun(journal)
@@ -137,8 +135,7 @@ class Intake:
             journal.close()
             raise
         self.journal = journal
-        wal = _wal_of(self._path)
-        self._wal = wal, _file(wal)
+        self._file.opened()
 
     def _begun(self, journal: Journal) -> Gate:
         """Where recorded times are trusted, scopes are closed as in files."""
@@ -206,10 +203,7 @@ class Intake:
         if not self.journal.is_open():
             return  # It is looked at when it is opened again.
         try:
-            _see_that_it_is(self._path, self._locks[0])
-            wal, opened = self._wal
-            if _file(wal) != opened:
-                raise sqlite3.OperationalError(_MOVED_WAL.format(wal.name))
+            self._file.must_stand()
         except sqlite3.Error as moved:
             if self.trouble != str(moved):
                 self.trouble = str(moved)
@@ -397,28 +391,3 @@ def _locked(path: Path) -> list[int]:
 def _let_go(locks: list[int]) -> None:
     for lock in locks:
         os.close(lock)
-
-
-def _see_that_it_is(path: Path, lock: int) -> None:
-    """What was put in the place of the file that is locked is another store, and not locked."""
-    try:
-        same = os.path.samestat(path.stat(), os.fstat(lock))
-    except OSError:
-        same = False
-    if not same:
-        raise sqlite3.OperationalError("another file is in its place, or none; put it back, or start the gate again")
-
-
-def _wal_of(path: Path) -> Path:
-    """SQLite's write-ahead log, which it keeps beside the database itself, whatever link leads there."""
-    real = path.resolve()
-    return real.with_name(real.name + "-wal")
-
-
-def _file(path: Path) -> tuple[int, int] | None:
-    """Which file stands under a name; None where none does."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -107,6 +107,56 @@ def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: p
     assert "d-1" not in str(logs) and "c-1" not in str(logs)
 
 
+@pytest.mark.parametrize("name", ["alerts.db", "alerts.db-wal"])
+def test_a_store_that_is_gone_is_said_and_nothing_goes_on_without_it(tmp_path: Path, name: str) -> None:
+    """What went on in a file that nobody finds again would be told by nobody; once it is put back, all is told, once."""
+    feed, file, away = quiet(ListFeed()), tmp_path / name, tmp_path / "away"
+    feed.add("decision", decided("d-1"))
+
+    async def play(alerts: Alerts) -> None:
+        await until(lambda: there.taken and not outbox.counts(alerts._engine))
+        file.rename(away)
+        feed.add("decision", decided("d-2", client="c-2"))
+        await until(lambda: len(alerts.trouble()) >= 3)
+        for trouble in alerts.trouble():
+            assert f"the store `{tmp_path / 'alerts.db'}` cannot be used: " in trouble and "put it back" in trouble
+        assert len(there.taken) == 1
+        away.rename(file)
+        await until(lambda: len(there.taken) == 2 and not alerts.trouble())
+        await until(lambda: not outbox.counts(alerts._engine))
+
+    with receiving() as there:
+        running(tmp_path, there, feed, play)
+    assert [told["data"]["client"] for told in there.said()] == ["c-1", "c-2"]
+
+
+def test_what_is_wrong_with_the_store_is_said_with_its_name_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full: who is called sees which store, and why."""
+    feed, full = quiet(ListFeed()), [True]
+
+    def failing(*given: Any) -> Any:
+        if full[0]:
+            raise OperationalError("insert", {}, Exception("database or disk is full"))
+        return fold(*given)
+
+    monkeypatch.setattr(service, "fold", failing)
+    feed.add("decision", decided("d-1"))
+
+    async def play(alerts: Alerts) -> None:
+        await until(alerts.trouble)
+        assert alerts.trouble() == [
+            f"read: the store `{tmp_path / 'alerts.db'}` cannot be used: database or disk is full; see --store and "
+            "GATE61_ALERTS_STORE"
+        ]
+        full[0] = False
+        await until(lambda: there.taken)
+
+    with receiving() as there:
+        running(tmp_path, there, feed, play)
+
+
 def test_while_another_process_carries_this_one_does_not(tmp_path: Path) -> None:
     """A database that was restarted may have let another one in: nothing is folded in, said or sent until it has gone."""
     feed, mine = quiet(ListFeed()), [True]

@@ -8,11 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import URL, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from streams.alerts import tables as alerts
 from streams.desk import tables as desk
-from streams.stores import shown, trouble
+from streams.stores import address_of, shown, trouble
 from tests.commands.program import run
 
 USERS = ("desk", "users", "list")
@@ -81,6 +82,36 @@ def test_what_makes_no_store_refuses_a_name_that_is_misspelt(tmp_path: Path, wor
         said = f"the store `{path}` cannot be used: {why}; see --store and GATE61_"
         assert said.encode() in done.stderr and done.stderr.count(b"\n") == 1
     assert {file.name for file in tmp_path.iterdir()} == {"alerts.toml", "other.db"} and other.read_bytes() == before
+
+
+@pytest.mark.parametrize("opened", [desk.opened, alerts.opened])
+@pytest.mark.parametrize("name", ["a?b.db", "a#b%41.db", "a b@c:d.db"])
+def test_a_store_may_have_any_name(tmp_path: Path, opened: Callable[[str | URL], Engine], name: str) -> None:
+    """What means something in addresses means nothing in the name of a file."""
+    address = address_of(str(tmp_path / name))
+    opened(address).dispose()
+    assert [file.name for file in tmp_path.iterdir()] == [name] and shown(address) == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("opened", [desk.opened, alerts.opened])
+@pytest.mark.parametrize("gone", ["store.db", "store.db-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_stands_no_more_under_its_name_takes_nothing_until_it_is_put_back(
+    tmp_path: Path, opened: Callable[[str | URL], Engine], gone: str, replaced: bool
+) -> None:
+    """Nobody would find again what is written, such as an act of the desk's."""
+    store, away = tmp_path / gone, tmp_path / "away"
+    engine = opened(address_of(str(tmp_path / "store.db")))
+    write = text("create table more (word text)")
+    store.rename(away)
+    if replaced:
+        store.write_bytes(away.read_bytes())
+    with pytest.raises(OperationalError, match="put it back"), engine.begin() as connection:
+        connection.execute(write)
+    away.rename(store)
+    with engine.begin() as connection:
+        connection.execute(write)
+    engine.dispose()
 
 
 def test_people_are_in_the_desks_store_wherever_it_is_named(tmp_path: Path) -> None:
