@@ -3,7 +3,8 @@
 A worker writes a batch in one transaction, and each read here is one too, so it sees whole batches only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from gate.dossier import Dossier
@@ -13,7 +14,7 @@ from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.notes import KAFKA, LOOKED, OF_RULES, PARTITIONS, RECORDED
 from state.redis_errors import unnamed
-from state.redis_look import StateLost, all_done, all_records, looked_to, tag
+from state.redis_look import StateLost, all_done, all_records, as_number, looked_to, tag
 from state.redis_servers import AsyncServers
 from state.redis_store import unpacked
 
@@ -91,12 +92,13 @@ class RedisReader:
                 asked.lrange(f"{at}history:{client}", 0, -1)
         with unnamed():
             (next_, known, batch, begun), dossiers, values, packed, *records = await asked.execute()
-        all_done(at, int(batch or 0), begun)
-        if int(known or 0) != dossiers or (next_ and not any(values)):
-            raise StateLost(at, f"holds {dossiers} of {int(known or 0)} clients, or lacks its notes")
-        noted = {name: int(value) for name, value in zip(notes, values, strict=True) if value}
+        all_done(at, as_number(at, "batch", batch) or 0, begun)
+        counted = as_number(at, "clients", known) or 0
+        if counted != dossiers or (next_ and not any(values)):
+            raise StateLost(at, f"holds {dossiers} of {counted} clients, or lacks its notes")
+        noted = {name: as_number(at, name, value) or 0 for name, value in zip(notes, values, strict=True) if value}
         histories = dict(zip(clients, records, strict=True)) if whole else None
-        return Held(at, int(next_) if next_ else None, noted, dict(zip(clients, packed, strict=True)), histories)
+        return Held(at, as_number(at, "next", next_), noted, dict(zip(clients, packed, strict=True)), histories)
 
     async def places(self, partitions: int) -> list[Place]:
         """How far each partition has come. Looks where they are, so that they are found where slots moved."""
@@ -120,16 +122,17 @@ class RedisReader:
         await self._servers.close()
 
 
-async def _places(server: Any, tags: Iterable[str]) -> list[Place]:
+async def _places(server: Any, tags: Collection[str]) -> list[Place]:
     asked = server.pipeline(transaction=False)
     for at in tags:
         asked.hget(f"{at}meta", "next").hmget(f"{at}notes", (RECORDED, PARTITIONS, LOOKED, KAFKA, *OF_RULES))
     with unnamed():
         found = await asked.execute()
     places = []
-    for next_, notes in zip(*[iter(found)] * 2, strict=True):
+    for at, next_, notes in zip(tags, found[::2], found[1::2], strict=True):
         *numbers, kafka = notes[: -len(OF_RULES)]
-        to, recorded, spread, looked = (int(v) if v else None for v in (next_, *numbers))
+        names = ("next", RECORDED, PARTITIONS, LOOKED)
+        to, recorded, spread, looked = map(partial(as_number, at), names, (next_, *numbers))
         of_rules = {name: value for name, value in zip(OF_RULES, notes[-len(OF_RULES) :], strict=True) if value}
         places.append(Place(looked_to(to, looked), recorded, spread, kafka, of_rules))
     return places

@@ -1,4 +1,4 @@
-"""Ids seen, packed: 27 bytes an id where a dictionary takes 200.
+"""Ids seen, packed: 27 to 53 bytes an id, 39 on average, where a dictionary takes 200.
 
 An open-addressing table of pairs (id digest, content digest) of 64 bits each, both from a cryptographic hash.
 """

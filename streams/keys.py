@@ -86,12 +86,18 @@ class Keys:
                 if stat.st_mode & 0o077:
                     raise KeysRefused(f"`{self.path}` can be read by others; make it yours alone: chmod 600")
                 self._read = mark, msgspec.json.decode(self.path.read_bytes(), type=_File).keys
+        except FileNotFoundError:
+            raise KeysRefused(f"there is no key file `{self.path}`; make one with `gate61 keys add`") from None
         except OSError as error:
             raise KeysRefused(
-                f"key file `{self.path}` cannot be read: {error.strerror}; make one with `gate61 keys add`"
+                f"key file `{self.path}` cannot be read: {error.strerror}; make it readable, or name another one (--file, "
+                "GATE61_KEYS)"
             ) from None
         except msgspec.MsgspecError:
-            raise KeysRefused(f"`{self.path}` is no key file; make one with `gate61 keys add`") from None
+            raise KeysRefused(
+                f"`{self.path}` is no key file: give it back from a copy, or move it away, and make one with `gate61 keys "
+                "add`; then nobody's earlier key opens anything"
+            ) from None
         return self._read[1]
 
     def who(self, secret: str) -> Key | None:
@@ -109,7 +115,9 @@ class Keys:
         try:
             lock = os.open(real.with_name(real.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
-            raise KeysRefused(f"`{self.path}` cannot be written: {error.strerror}") from None
+            raise KeysRefused(
+                f"`{self.path}` cannot be written: {error.strerror}; see that its folder is there and yours"
+            ) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -75,8 +75,8 @@ def _unknown(table: dict[str, Any]) -> list[str]:
     for name, value in table.items():
         if name in _SECTIONS[""]:
             continue
-        if name not in _SECTIONS:
-            found.append(f"`{name}` is not known")
+        if not name or name not in _SECTIONS:
+            found.append(f"`{name}` is not known" if name else "a section has no name")
         elif not isinstance(value, dict):
             found.append(f"`[{name}]` must be a section")
         elif name != "countries":

@@ -237,7 +237,7 @@ def url_of(text: str) -> SplitResult | None:
 
 
 def _is_address(text: str) -> bool:
-    return _ADDRESS.fullmatch(text) is not None and 0 < int(text.rpartition(":")[2]) < 1 << 16
+    return _ADDRESS.fullmatch(text) is not None and _whole(text.rpartition(":")[2], 1, 65535) is not None
 
 
 def _kafka(environment: Mapping[str, str], found: list[str]) -> Kafka:
@@ -340,7 +340,7 @@ def _can_be_used(redis: str) -> bool:
         return False
     if parts.scheme == "unix":
         return bool(parts.path and not parts.hostname and not parts.fragment)
-    return bool(parts.hostname and _DATABASE.fullmatch(parts.path) and not parts.fragment)
+    return bool(url_of(redis) and _DATABASE.fullmatch(parts.path) and not parts.fragment)
 
 
 def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], found: list[str]) -> str:
@@ -362,7 +362,15 @@ def _number(environment: Mapping[str, str], name: str, default: int, least: int,
     value = environment.get(name)
     if value is None:
         return default
-    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+    number = _whole(value, least, most)
+    if number is None:
         found.append(f"{name} is `{value}`; it must be a whole number from {least} to {most}")
         return default
-    return int(value)
+    return number
+
+
+def _whole(text: str, least: int, most: int) -> int | None:
+    """A number within those bounds; None for any other text, however long."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        return None
+    return int(text) if least <= int(text) <= most else None

@@ -139,7 +139,7 @@ def _after(value: str | None, now: Instant) -> Instant | None:
         return int(value.strip()[:9]) * SECOND
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, instant_of(at) - now)

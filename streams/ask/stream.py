@@ -16,9 +16,11 @@ from redis.exceptions import RedisError, ResponseError
 from gate.instants import LATEST
 from gate.policy import SECOND
 from state import redis_errors
+from state.redis_look import StateLost
 from state.redis_reader import Place, RedisReader
 from streams.ask.reader import tolerated
-from streams.connection import RUNS, Overheard, let_go, said
+from streams.connection import RUNS, Overheard, let_go
+from streams.faults import cause
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, one_sequence
@@ -159,7 +161,7 @@ class KafkaStream:
     def _trouble(self, error: BaseException | None) -> str:
         """What ended an attempt, where, and what to do."""
         match error:
-            case Missing() | LogLost() | OtherPartitions() | OtherTime():
+            case Missing() | LogLost() | OtherPartitions() | OtherTime() | StateLost():
                 return str(error)
             case KafkaError():
                 where = ", ".join(self._settings.kafka.servers)
@@ -170,7 +172,7 @@ class KafkaStream:
             case None:
                 return "following the stream has ended"
             case _:
-                return f"the stream cannot be followed ({said(error)})"
+                return f"the stream cannot be followed ({cause(error)})"
 
     async def _attempt(self) -> None:
         name = f"{self._settings.instance}-ask"

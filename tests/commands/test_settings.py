@@ -63,6 +63,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         ("GATE61_REDIS", "redis://[::1"),
         ("GATE61_REDIS", "redis://127.0.0.1:99999"),
         ("GATE61_REDIS", "redis://127.0.0.1:quiet"),
+        ("GATE61_REDIS", "redis://127.0.0.1:0/0"),
         ("GATE61_REDIS", "REDIS://127.0.0.1"),
         ("GATE61_REDIS", "redis://127.0.0.1?socket_timeout=soon"),
         ("GATE61_REDIS", "redis://127.0.0.1?quiet=1"),
@@ -92,6 +93,13 @@ def test_an_address_that_cannot_be_used_is_a_complaint(name: str, value: str) ->
     said = refused.value.complaints
     assert len(said) == 2 and sum(name in line and "; " in line for line in said) == 1
     assert "quiet" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "0", "10001", "1e3", "٣"])
+def test_a_number_that_cannot_be_used_is_a_complaint(value: str) -> None:
+    """However long: Python itself reads no number of so many digits."""
+    with pytest.raises(SettingsRefused, match=r"GATE61_PARTITIONS .* must be a whole number from 1 to 10000"):
+        settings(GOOD | {"GATE61_PARTITIONS": value})
 
 
 def test_addresses_that_can_be_used_are_taken() -> None:
@@ -520,8 +528,21 @@ def test_the_readme_says_the_default_of_every_setting(tmp_path: Path) -> None:
 
 
 def test_the_readme_says_which_commands_use_a_setting() -> None:
-    """Those with an option for it; and by what else is asked of the settings, those that stop without it."""
+    """Those with an option for it; and by what else is asked of the settings, those that stop without it.
+
+    Of how topics are to be made, those that plan it; what Kafka has of them all others ask Kafka.
+    """
     table = listed()
+    code = {file: file.read_text() for file in (README.parent / "streams").rglob("*.py")}
+    planning = {
+        file
+        for file, text in code.items()
+        if re.search(r"^ *from streams.administration import .*\bplan\b", text, re.M)
+    }
+    for name in ("partitions", "replication"):
+        assert [file.name for file, text in code.items() if f"settings.{name}" in text] == ["administration.py"]
+        commands = {file.stem if file.parent.name == "commands" else file.parent.name for file in planning}
+        assert table[f"GATE61_{name.upper()}"][1] == commands
     for name, defaults in by_options().items():
         with_option = {command for commands in defaults.values() for command in commands}
         assert table[name][1] - {"worker", "doctor", "dlq"} == with_option, name

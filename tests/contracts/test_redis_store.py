@@ -104,6 +104,25 @@ async def test_who_only_reads_finds_what_a_worker_noted(
     assert found.noted(BETWEEN) == b"9"
 
 
+async def test_who_only_reads_says_which_number_is_none(
+    store: RedisStore, redis: Redis, place: str, prefix: str
+) -> None:
+    """As who owns it: whatever changed it, it is state that is lost, and what to do is said."""
+    store.note("recorded", b"soon")
+    store.commit(1)
+    reader = RedisReader(AsyncServers(redis.url, 5), f"{prefix}t")
+    try:
+        for asked in (reader.places(4), reader.read_many(3, ["cl-1"], ("recorded",), False)):
+            with pytest.raises(StateLost, match=r"holds `soon` as `recorded`, which is no number: .*gate61 rebuild"):
+                await asked
+        with redis.client() as client:
+            client.hset(f"{tag(place)}meta", "next", "far")
+        with pytest.raises(StateLost, match="holds `far` as `next`"):
+            await reader.places(4)
+    finally:
+        await reader.close()
+
+
 def test_whoever_lost_the_partition_writes_nothing(store: RedisStore, redis: Redis, place: str) -> None:
     """A zombie wakes up and finds the door shut."""
     store.keep(Dossier("cl-1", horizon=3))

@@ -132,6 +132,11 @@ def test_a_senseless_policy_is_refused(spoil: Change, names: str, tmp_path: Path
     assert any(names in line for line in found), found
 
 
+def test_a_section_without_a_name_is_refused(tmp_path: Path) -> None:
+    """What it says would be read by nobody."""
+    assert complaints(TEXT + '\n[""]\nversion = "another"\n', tmp_path) == ["a section has no name"]
+
+
 def test_one_mistake_is_one_complaint(tmp_path: Path) -> None:
     """Nobody is sent to mend what is whole."""
     for spoil in (REFUSED[0][1], change("", "version", ""), change("window", "soft_hours", 241)):

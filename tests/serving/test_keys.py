@@ -67,10 +67,16 @@ def test_a_key_file_that_others_can_read_is_not_trusted(tmp_path: Path) -> None:
         keys.all()
     keys.path.chmod(0o600)
     keys.path.write_text("[]")
-    with pytest.raises(KeysRefused, match="no key file"):
-        keys.all()
-    with pytest.raises(KeysRefused, match="cannot be read"):
+    for ask in (keys.all, lambda: keys.add("b", ("ask",))):
+        with pytest.raises(KeysRefused, match="no key file: give it back from a copy, or move it away, and make one"):
+            ask()
+    with pytest.raises(KeysRefused, match=r"there is no key file .*make one with `gate61 keys add`"):
         Keys(tmp_path / "none").all()
+    for ask in (Keys(tmp_path).all, lambda: Keys(tmp_path).add("b", ("ask",))):
+        with pytest.raises(KeysRefused, match="cannot be read: Is a directory; make it readable, or name another one"):
+            ask()
+    with pytest.raises(KeysRefused, match=r"cannot be written: .*; see that its folder is there"):
+        Keys(tmp_path / "no" / "where").add("b", ("ask",))
 
 
 def test_every_route_asks_for_its_scope(tmp_path: Path) -> None:

@@ -225,3 +225,9 @@ def test_what_kafkas_client_says_by_itself_is_said_once_a_minute(
     told = capsys.readouterr().err
     structlog.reset_defaults()
     assert told.count("Unable connect") == 1 and "no leader" not in told
+
+
+def test_a_mistake_is_told_by_its_kind_and_never_by_its_text() -> None:
+    """The text may hold what a client is called."""
+    told = following()._trouble(ValueError("anna"))
+    assert "ValueError" in told and "anna" not in told
