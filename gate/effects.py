@@ -120,6 +120,11 @@ def decision_id(offer: Fact, because: Fact, policy_digest: str, teller: str | No
     return derived_id("dec", *parts, *(() if teller is None else (teller,)))
 
 
+def case_id(why: str, client: str | None, source: str, id: str, *decisions: str) -> str:
+    """The id of the case that the event with that source and id opens, about these answers."""
+    return derived_id("case", why, client or "", source, id, *decisions)
+
+
 def case_of(
     why: str,
     said: str,
@@ -129,5 +134,5 @@ def case_of(
     decisions: tuple[str, ...] = (),
 ) -> Case:
     """A case that one fact opens; of very many decisions it names the first."""
-    id = derived_id("case", why, client or "", fact.source, fact.id, *decisions)
+    id = case_id(why, client, fact.source, fact.id, *decisions)
     return Case(id, why, said, client, decisions[:CASE_DECISIONS], facts or (fact.id,))

@@ -11,20 +11,21 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, select, true, update
 
-from gate.effects import derived_id
+from gate.effects import case_id, derived_id
 from gate.facts import Instant
 from gate.instants import text
 from gate.policy import HOUR
 from streams.desk import tables as t
 from streams.desk.access.roles import May, Person
+from streams.desk.lists import Listed, listed
+from streams.desk.outcomes import Outcome, outcomes
+from streams.desk.releases import obstacles
+from streams.desk.tables import REJECTED, SENDING, UNKNOWN, WAITING, WITHDRAWN
 from streams.feed import Told
 from streams.feed.sending import SOURCE, Receipt, Sender
 from streams.stores import put
-
-WAITING, WITHDRAWN, SENDING = "waiting", "withdrawn", "sending"
-TAKEN, REJECTED, UNKNOWN = "taken", "rejected", "unknown"
 
 
 class Kind(Struct, frozen=True):
@@ -84,6 +85,7 @@ class Acts:
     def _write_down(self, row: Mapping[str, Any], now: Instant) -> bool:
         """Whether this is a new act; one that waits for nobody is written as it will be published."""
         with self._engine.begin() as connection:
+            _stop(connection, row["kind"], row["about"], now)
             if not t.insert_new(connection, t.act, [dict(row)]):
                 return False
             if row["status"] != WAITING:
@@ -104,6 +106,7 @@ class Acts:
                 raise ActRefused("this no longer waits for a signature; look at what became of it")
             if row.by == person.id:
                 raise ActRefused("you began this yourself; another person must sign, whichever browser you use")
+            _stop(connection, row.kind, row.about, now)
             self._dispatch(connection, id, now, person.id)
 
     def withdraw(self, id: str, person: Person) -> None:
@@ -169,19 +172,44 @@ class Acts:
         with self._engine.connect() as connection:
             return connection.execute(select(t.act).where(t.act.c.id == id)).first()
 
-    def about(self, *things: str) -> Sequence[Any]:
-        """Acts about a decision, evidence, exposure or client, the latest first."""
+    def waiting(self, client: str = "") -> Sequence[Any]:
+        """All acts that wait for a signature, of one client or of all; who has waited longest comes first."""
         a = t.act.c
-        asked = select(t.act).where(or_(a.about.in_(things), a.client.in_(things)))
+        asked = select(t.act).where((a.status == WAITING) & _of(client)).order_by(a.at, a.id)
         with self._engine.connect() as connection:
-            return connection.execute(asked.order_by(a.at.desc(), a.id).limit(200)).all()
+            return connection.execute(asked).all()
 
-    def list(self, waiting: bool, limit: int = 200) -> Sequence[Any]:
-        """Acts that wait for a signature, or all others, the latest first."""
+    def past(self, client: str = "", after: str | None = None) -> Listed:
+        """A page of all other acts, of one client or of all, the latest first."""
         a = t.act.c
-        asked = select(t.act).where(a.status == WAITING if waiting else a.status != WAITING)
         with self._engine.connect() as connection:
-            return connection.execute(asked.order_by(a.at.desc(), a.id).limit(limit)).all()
+            asked = select(t.act).where((a.status != WAITING) & _of(client))
+            return listed(connection, asked, a.at, a.id, after)
+
+    def on(self, decision: str) -> Sequence[Any]:
+        """Acts about an answer, the latest first."""
+        a = t.act.c
+        asked = select(t.act).where((a.about == decision) & a.kind.in_(("release", "refuse")))
+        with self._engine.connect() as connection:
+            return connection.execute(asked.order_by(a.at.desc(), a.id)).all()
+
+    def filed(self, client: str, evidence: str, person: Person) -> bool:
+        """Whether somebody filed that evidence of a client here, which the logs may not have told yet."""
+        a = t.act.c
+        asked = select(a.id).where((a.kind == "file") & (a.client == client) & (a.about == evidence))
+        asked = asked.where((a.by == person.id) & (a.status != REJECTED))
+        with self._engine.connect() as connection:
+            return connection.execute(asked.limit(1)).first() is not None
+
+    def became(self, acts: Sequence[Any], now: Instant) -> Sequence[Outcome]:
+        """What became of acts, in their order."""
+        with self._engine.connect() as connection:
+            return outcomes(connection, acts, now)
+
+    def obstacles(self, decision: str, now: Instant) -> Sequence[str]:
+        """What stands against releasing an answer now."""
+        with self._engine.connect() as connection:
+            return obstacles(connection, decision, now)
 
     # What concerns the desk alone and is no event of the gate.
 
@@ -203,35 +231,39 @@ class Acts:
 
 
 def saw(connection: Connection, told: Sequence[Told]) -> None:
-    """Learn from the logs what the gate said to acts."""
-    found: dict[str, str] = {}
+    """Learn from the logs which acts were rejected, and what cases they opened; answers tell themselves why they came."""
     for each in told:
-        data = each.event.get("data", {})
-        because = data.get("because") if each.kind == "decision" else None
-        if each.kind == "decision" and because and because["source"] == SOURCE:
-            found[because["id"]] = _said(data)
-        elif each.kind == "case":
-            found |= {fact: data["said"] for fact in data["facts"] if str(fact).startswith("desk-")}
-        elif each.kind == "rejected" and each.event.get("source") == SOURCE:
+        if each.kind == "rejected":
             _rejected(connection, each)
-    for id, sentence in found.items():
-        connection.execute(update(t.act).where(t.act.c.id == id).values(told=sentence))
+        elif each.kind == "case":
+            _opened(connection, each.event["data"])
 
 
 def _rejected(connection: Connection, each: Told) -> None:
+    """An act is what was rejected only if it was sent in these very bytes: anybody may use its id."""
     told = f"{each.event.get('reason')}: {each.event.get('message')}"
-    named = t.act.c.id == each.event.get("id", "")
-    connection.execute(update(t.act).where(named & (t.act.c.told == "")).values(status=REJECTED, told=told))
+    sent = (t.act.c.id == each.event.get("id", "")) & (t.act.c.sent == each.event.get("raw", ""))
+    connection.execute(update(t.act).where(sent).values(status=REJECTED, told=told))
+
+
+def _opened(connection: Connection, data: Mapping[str, Any]) -> None:
+    """A case is an act's only if its id says so: it may name the id of another source's event."""
+    for id in (fact for fact in data["facts"] if str(fact).startswith("desk-")):
+        of = case_id(data["why"], data.get("client"), SOURCE, id, *data["decisions"])
+        if of == data["case"]:
+            connection.execute(update(t.act).where(t.act.c.id == id).values(told=data["said"]))
+
+
+def _stop(connection: Connection, kind: str, about: str, now: Instant) -> None:
+    """ActRefused where a release would let go what people refused, or what no longer stands."""
+    if kind == "release" and (found := obstacles(connection, about, now)):
+        raise ActRefused("; ".join(found))
+
+
+def _of(client: str) -> ColumnElement[bool]:
+    return t.act.c.client == client if client else true()
 
 
 def token() -> str:
     """A form's own token."""
     return token_hex(12)
-
-
-def _said(data: Mapping[str, Any]) -> str:
-    until = f" until {data['send_by']}" if data["send_by"] else ""
-    verdict = (
-        f"may be sent{until}" if data["may_send"] else {"flag": "held", "block": "blocked"}.get(data["verdict"], "")
-    )
-    return f"the answer to offer {data['offer']} is now: {verdict}, {data['leading']}"

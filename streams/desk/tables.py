@@ -91,6 +91,7 @@ Index("decision_service", decision.c.open, decision.c.service, decision.c.rank, 
 Index("decision_client", decision.c.client, decision.c.recorded)
 Index("decision_event", decision.c.source, decision.c.event)
 Index("decision_supersedes", decision.c.supersedes)
+Index("decision_because", decision.c.because)
 
 country = Table(
     "decision_country",  # of open answers alone: their number is what it costs to count them
@@ -187,6 +188,8 @@ assignment = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+WAITING, WITHDRAWN, SENDING = "waiting", "withdrawn", "sending"
+TAKEN, REJECTED, UNKNOWN = "taken", "rejected", "unknown"
 act = Table(
     "act",  # what people did, written before it is published
     META,
@@ -198,7 +201,7 @@ act = Table(
     Column("at", BigInteger, nullable=False),
     Column("second", Words),
     Column("signed", BigInteger),
-    Column("status", Words, nullable=False),  # waiting, withdrawn, sending, taken, rejected, unknown
+    Column("status", Words, nullable=False),  # one of those above
     Column("told", Words, nullable=False),  # what the gate, or the way to it, said
     Column("data", Words, nullable=False),
     Column("sent", Words),  # the event as it was published

@@ -68,7 +68,7 @@ async def test_nobody_signs_for_himself_whichever_browser_he_uses(desk: Office) 
     one, other = await desk.signed_in("anna"), await desk.signed_in("anna")
     page = f"/decisions/{decision_on(await one.see('/'))}"
     await one.send(page, f"{page}/release", reason="it is fine", hours="1")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     assert "Sign" not in re.sub(r"Sign</th>", "", await other.see("/acts"))
     csrf = re.search(r'name="csrf" value="([^"]+)"', await other.see("/acts"))
     assert csrf
@@ -89,7 +89,7 @@ async def test_what_may_be_sent_and_released_is_said_as_of_now(desk: Office) -> 
     rita, anna = await desk.signed_in("rita"), await desk.signed_in("anna")
     held = f"/decisions/{decision_on(await rita.see('/'))}"
     await rita.send(held, f"{held}/release", reason="it is fine", hours="1")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     await anna.send("/acts", f"/acts/{act}/sign")
     await desk.hears()
     released = f"/decisions/{(await desk.decisions())[-1]['decision']}"
@@ -128,7 +128,7 @@ async def test_of_two_who_sign_at_once_one_does(desk: Office) -> None:
     rita = await desk.signed_in("rita")
     page = f"/decisions/{decision_on(await rita.see('/'))}"
     await rita.send(page, f"{page}/release", reason="it is fine", hours="1")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     anna, arno = await desk.signed_in("anna"), await desk.signed_in("arno")
     first = await anna.send("/acts", f"/acts/{act}/sign")
     csrf = re.search(r'name="csrf" value="([^"]+)"', await arno.see("/me"))
@@ -190,7 +190,7 @@ async def test_the_same_form_sent_twice_is_one_act(desk: Office) -> None:
     for _ in range(2):
         answer = await rita.http.post(f"{page}/refuse", data=hidden | {"reason": "not today"})
         assert answer.status_code in (303, 409)
-    assert len(desk.desk.acts.list(waiting=False)) == 1
+    assert len(desk.desk.acts.past().rows) == 1
     await desk.hears()
     assert "Nothing waits" in await rita.see("/") and "refused by rita" in await rita.see(page)
 
@@ -235,7 +235,7 @@ async def test_what_the_gate_said_stays_though_it_is_read_before_the_act_is_know
 
     monkeypatch.setattr(desk.sender, "send", slowly)
     await rita.send(page, f"{page}/release", reason="the client waits", hours="1")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     await anna.send("/acts", f"/acts/{act}/sign")
     assert "may be sent until" in await rita.see(page)
 
@@ -245,7 +245,7 @@ async def test_what_the_gate_refuses_is_said_in_its_words(desk: Office) -> None:
     page = f"/decisions/{decision_on(await rita.see('/'))}"
     await rita.send(page, f"{page}/release", reason="first", hours="1")
     await desk.happens("referral.recorded", {"by": "x", "rewarded": True}, at="2026-03-01T12:00:00Z")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     await anna.send("/acts", f"/acts/{act}/sign")
     await desk.hears()
     assert "the decision is no current answer" in await anna.see("/acts")
@@ -269,7 +269,7 @@ async def test_narrowing_and_retracting_need_two(desk: Office) -> None:
     page = await rita.see("/clients/cl-1")
     hidden = dict(re.findall(r'<input type="hidden" name="(csrf|once)" value="([^"]*)"', page))
     assert (await rita.http.post("/clients/cl-1/retract", data=hidden | retract)).status_code == 303
-    for row in desk.desk.acts.list(waiting=True):
+    for row in desk.desk.acts.waiting():
         assert (await anna.send("/acts", f"/acts/{row.id}/sign")).status_code == 303
     await desk.hears()
     with desk.engine.connect() as connection:

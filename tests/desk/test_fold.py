@@ -283,7 +283,7 @@ def test_what_the_gate_said_of_an_act_is_learnt_with_the_place_where_it_stands(
     engine = fresh()
     row = dict.fromkeys(("kind", "client", "about", "by", "data"), "x") | {"id": "desk-1", "at": 1, "told": ""}
     with engine.begin() as connection:
-        t.insert_new(connection, t.act, [{**row, "status": "taken"}])
+        t.insert_new(connection, t.act, [{**row, "status": "taken", "sent": "{}"}])
     told = {"source": SOURCE, "id": "desk-1", "reason": "ID_REUSED", "message": "used before", "raw": "{}"}
     rejected = Told("rejected", 1, "rejected", 1, told, b"{}")
     with monkeypatch.context() as patched:

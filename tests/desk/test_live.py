@@ -14,7 +14,7 @@ async def test_taking_on_letting_go_and_withdrawing_are_heard(desk: Office) -> N
     rita = await desk.signed_in("rita")
     page = re.findall(r'href="(/decisions/[^"]+)"', await rita.see("/"))[0]
     await rita.send(page, f"{page}/release", reason="the client waits for the quote", hours="4")
-    (act,) = [row.id for row in desk.desk.acts.list(waiting=True)]
+    (act,) = [row.id for row in desk.desk.acts.waiting()]
     item = page.replace("/decisions/", "/queue/")
     for action in (f"{item}/assign", f"{item}/let-go", f"/acts/{act}/withdraw"):
         before = desk.desk.live.number

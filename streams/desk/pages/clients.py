@@ -49,13 +49,15 @@ def client_pages(view: View) -> APIRouter:
         found = files.file(desk.engine, client)
         if not found:
             return view.missing(request, "a client", client)
+        past = desk.acts.past(client)
         return view.page(
             request,
             "client.html",
             found=found,
             drawing=drawn(found),
             types=files.types(desk.engine, client),
-            acts=desk.acts.about(client),
+            acts=desk.acts.became([*desk.acts.waiting(client), *past.rows], desk.clock()),
+            past=past,
             evidence=papers(client, found.events),
             requests=[e for e in found.events if e.kind == "client.requested"],
             once=token(),

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from gate.people import releasable
 from gate.policy import HOUR
 from streams.desk import files
 from streams.desk.access.door import form_of
@@ -31,13 +30,12 @@ def decision_pages(view: View) -> APIRouter:
         if found is None:
             return view.missing(request, "an answer", id)
         door.read(request, person, found.row.client, "decision")
-        acts = desk.acts.about(id)
         return view.page(
             request,
             "decision.html",
             found=found,
             remedy=remedy,
-            acts=acts,
+            acts=desk.acts.became(desk.acts.on(id), desk.clock()),
             once=token(),
             hours=HOURS,
             now=desk.clock(),
@@ -54,8 +52,6 @@ def decision_pages(view: View) -> APIRouter:
         found, form = await view.apart(files.answer, desk.engine, id), await form_of(request)
         if found is None:
             return view.missing(request, "an answer", id)
-        if not _releasable(found):
-            raise ActRefused("only a standing flag, or a block of TYPE_UNCLASSIFIED alone, may be released")
         hours = form.get("hours", "")
         if hours not in map(str, HOURS):
             raise ActRefused(f"say for how many hours: {', '.join(map(str, HOURS))}")
@@ -78,14 +74,9 @@ def decision_pages(view: View) -> APIRouter:
         desk.live.ring()
         return RedirectResponse(f"/decisions/{view.path(id)}#acts", 303)
 
-    def _releasable(found: files.Answer) -> bool:
-        codes = [r["code"] for r in found.data["reasons"]]
-        shut = found.row.hard_until is not None and found.row.hard_until <= desk.clock()
-        return found.held and not shut and releasable(found.row.verdict, codes)
-
     def _may(found: files.Answer, person: Person) -> dict[str, Any]:
         return {
-            "may_release": _releasable(found) and person.may(May.PROPOSE),
+            "may_release": person.may(May.PROPOSE) and not desk.acts.obstacles(found.row.id, desk.clock()),
             "may_refuse": found.held and person.may(May.REFUSE),
             "may_assign": found.held and person.may(May.ASSIGN),
             "shut": found.row.hard_until is not None and found.row.hard_until <= desk.clock() + HOUR,

@@ -52,10 +52,8 @@ def evidence_pages(view: View) -> APIRouter:
         form = await form_of(request)
         evidence = _ident(form, "evidence")
         filed = await view.apart(files.filings, desk.engine, client, evidence)
-        mine = any(e["by"] == person.id for e in filed)
-        acts = await view.apart(desk.acts.about, evidence)
-        mine = mine or any(a.kind == "file" and a.by == person.id for a in acts)
-        if mine:
+        mine = await view.apart(desk.acts.filed, client, evidence, person)
+        if mine or any(e["by"] == person.id for e in filed):
             raise ActRefused("you filed this yourself; another person must approve it, whichever browser you use")
         if not filed:
             raise ActRefused(f"no evidence `{evidence}` has been filed for this client")

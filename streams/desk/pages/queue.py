@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from streams.desk import queue as q
 from streams.desk.access.roles import May, Person
 from streams.desk.live import STREAMS, Recent
-from streams.desk.pages.view import View, Word
+from streams.desk.pages.view import Place, View, Word
 
 Id = Annotated[str, Path(max_length=256)]
 
@@ -31,7 +31,7 @@ def queue_pages(view: View) -> APIRouter:
         service: Word = "",
         assignee: Word = "",
         older: Annotated[int, Query(ge=0, le=100_000)] = 0,
-        after: Annotated[str | None, Query(max_length=300)] = None,
+        after: Place = None,
     ) -> Response:
         """The page, or only its part that changes where htmx asks for that."""
         mine = person.id if assignee == "me" else assignee

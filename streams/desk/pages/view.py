@@ -23,6 +23,8 @@ from streams.since import age
 
 T = TypeVar("T")
 Word = Annotated[str, Query(max_length=128)]
+Place = Annotated[str | None, Query(max_length=600)]
+"""Where the page of a list begins: behind the last row of the one before it."""
 _HERE = Path(__file__).parents[1]
 
 
