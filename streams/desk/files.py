@@ -1,13 +1,14 @@
 """What the store holds of one answer, one client, one case, and of all of them in tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, false, func, or_, select
 
 from streams.desk import tables as t
+from streams.desk.lists import Listed, listed
 
 EVENTS_SHOWN = 1_000
 """Of one client's events, answers, notices and cases each, the latest."""
@@ -19,7 +20,7 @@ class Answer(Struct, frozen=True):
     row: Any
     data: dict[str, Any]
     chain: list[Any]
-    """Every answer to the same offer event, the earliest first."""
+    """Every answer to the same offer event, the earliest first; each one to an offer that could not be read is alone."""
     facts: dict[str, list[Any]]
     """Events by the ids that its reasons lean on; several sources may use one id."""
     cases: list[Any]
@@ -39,20 +40,23 @@ def answer(engine: Engine, id: str) -> Answer | None:
         if row is None:
             return None
         data = msgspec.json.decode(row.body)["data"]
-        same = (d.client == row.client) & (d.source == row.source) & (d.event == row.event)
+        # An offer that could not be read is not what was taken under its id, if anything was.
+        event = None if row.leading == t.UNREADABLE else row.event
+        of = (d.client == row.client) & (d.source == row.source) & (d.leading != t.UNREADABLE)
+        same = false() if event is None else of & (d.event == event)
         chain = connection.execute(select(t.decision).where(or_(d.id == id, same)).order_by(d.recorded, d.id)).all()
-        ids = {fact for reason in data["reasons"] for fact in reason["facts"]}
+        ids = {fact for reason in data["reasons"] for fact in reason["facts"]} if event is not None else set()
         facts = connection.execute(
             select(t.said).where(t.said.c.id.in_(ids) & or_(t.said.c.client == row.client, t.said.c.of_register))
         ).all()
         c = t.case.c
-        naming = or_(_may_hold(c.decisions, id), _may_hold(c.facts, row.event))
+        naming = or_(_may_hold(c.decisions, id), _may_hold(c.facts, event))
         cases = connection.execute(select(t.case).where((c.client == row.client) & naming).order_by(c.recorded)).all()
         taken = connection.execute(select(t.assignment.c.person).where(t.assignment.c.decision == id)).scalar()
     by_id: dict[str, list[Any]] = {}
     for fact in facts:
         by_id.setdefault(fact.id, []).append(fact)
-    named = [c for c in cases if id in msgspec.json.decode(c.decisions) or row.event in msgspec.json.decode(c.facts)]
+    named = [c for c in cases if id in msgspec.json.decode(c.decisions) or event in msgspec.json.decode(c.facts)]
     return Answer(row, data, list(chain), by_id, named, taken)
 
 
@@ -105,22 +109,31 @@ def filings(engine: Engine, client: str, evidence: str) -> list[dict[str, Any]]:
     return [data for data in every if data["evidence"] == evidence]
 
 
-def cases(engine: Engine, closed: bool, limit: int = 200) -> Sequence[Row[Any]]:
-    """Cases that wait, or that are closed, the latest first."""
+def cases(engine: Engine, closed: bool, after: str | None = None) -> Listed:
+    """A page of the cases that wait, or that are closed, the latest first."""
+    c = t.case.c
     asked = select(t.case, t.closing.c.by, t.closing.c.at, t.closing.c.reason)
-    asked = asked.select_from(t.case.outerjoin(t.closing, t.closing.c.case == t.case.c.id))
+    asked = asked.select_from(t.case.outerjoin(t.closing, t.closing.c.case == c.id)).where(c.closed.is_(closed))
     with engine.connect() as connection:
-        ordered = asked.where(t.case.c.closed.is_(closed)).order_by(t.case.c.recorded.desc(), t.case.c.id).limit(limit)
-        return connection.execute(ordered).all()
+        return listed(connection, asked, c.recorded, c.id, after)
+
+
+class Course(Struct, frozen=True):
+    """What became of an answer that a case is about."""
+
+    old: Any
+    later: list[Any]
+    """The answers that came in its place, each replacing the one before; the last one stands. Empty if it does itself."""
 
 
 class CaseFile(Struct, frozen=True):
-    """One case: answers that were superseded, each beside the one that stands, and the facts."""
+    """One case: answers that it is about, each beside the one that stands, and the facts."""
 
     row: Any
     closing: Any
-    pairs: list[tuple[Any, Any]]
+    courses: list[Course]
     facts: list[Any]
+    """Events of the case's client and of the register: of a case beyond one client only those of the register."""
     fact_ids: list[str]
 
 
@@ -132,16 +145,28 @@ def case_file(engine: Engine, id: str) -> CaseFile | None:
             return None
         closing = connection.execute(select(t.closing).where(t.closing.c.case == id)).first()
         decisions, facts = msgspec.json.decode(row.decisions), msgspec.json.decode(row.facts)
-        d = t.decision.c
-        named = connection.execute(
-            select(t.decision).where(or_(d.id.in_(decisions), d.supersedes.in_(decisions)))
-        ).all()
+        by_id = _named_and_later(connection, decisions)
         events = connection.execute(select(t.said).where(t.said.c.id.in_(facts))).all()
-    by_id = {one.id: one for one in named}
-    olds = [by_id[i] for i in decisions if i in by_id]
-    pairs = [(old, by_id.get(old.replaced_by)) for old in olds]
-    of_client = [e for e in events if row.client is None or e.of_register or e.client == row.client]
-    return CaseFile(row, closing, pairs, of_client, facts)
+    courses = [Course(by_id[i], _later(by_id[i], by_id)) for i in decisions if i in by_id]
+    return CaseFile(row, closing, courses, [e for e in events if e.of_register or e.client == row.client], facts)
+
+
+def _named_and_later(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
+    """Answers by their ids, and all that have replaced them, one after the other."""
+    found: dict[str, Any] = {}
+    while ids:
+        rows = connection.execute(select(t.decision).where(t.decision.c.id.in_(ids))).all()
+        found |= {row.id: row for row in rows}
+        ids = {row.replaced_by for row in rows} - {None} - found.keys()
+    return found
+
+
+def _later(row: Any, by_id: Mapping[str, Any]) -> list[Any]:
+    later: list[Any] = []
+    while row.replaced_by in by_id and len(later) < len(by_id):
+        row = by_id[row.replaced_by]
+        later.append(row)
+    return later
 
 
 class Heat(Struct, frozen=True):

@@ -70,6 +70,7 @@ def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, 
     """What was offered, to answers that were read before it."""
     d = t.decision.c
     of = (d.client == row["client"]) & (d.source == row["source"]) & (d.event == row["id"])
+    of &= d.leading != t.UNREADABLE
     named = {"service": data["service"], "asset": data.get("asset"), "product": data.get("product")}
     connection.execute(update(t.decision).where(of).values(**named))
 
@@ -111,10 +112,11 @@ def _decided(connection: Connection, told: Sequence[Told]) -> None:
 def _know_offers(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> None:
     """What was offered, from events that were read before their answers."""
     s = t.said.c
-    wanted = {row["event"] for row in rows.values() if row["event"]}
+    read = [row for row in rows.values() if row["leading"] != t.UNREADABLE]
+    wanted = {row["event"] for row in read}
     offers = select(s.client, s.source, s.id, s.body).where((s.kind == "offer.proposed") & s.id.in_(wanted))
     known = {(o.client, o.source, o.id): msgspec.json.decode(o.body)["data"] for o in connection.execute(offers)}
-    for row in rows.values():
+    for row in read:
         data = known.get((row["client"], row["source"], row["event"]), {})
         row["service"] = data.get("service", row["service"])
         row["asset"], row["product"] = data.get("asset"), data.get("product")

@@ -134,9 +134,9 @@ def _item(row: Any) -> Item:
 
 
 def count(engine: Engine, filter: Filter, now: Instant) -> int:
-    """How many items there are, `COUNTED` at most."""
+    """How many items there are; one more than `COUNTED` stands for all that are more."""
     asked = select(decision.c.id)
-    asked = (_joined(asked) if filter.assignee else asked).where(_wanted(filter, now)).limit(COUNTED)
+    asked = (_joined(asked) if filter.assignee else asked).where(_wanted(filter, now)).limit(COUNTED + 1)
     with engine.connect() as connection:
         return int(connection.execute(select(func.count()).select_from(asked.subquery())).scalar_one())
 

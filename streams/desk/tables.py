@@ -60,6 +60,10 @@ time = Table(
 
 READ_TO = OfLogs(position, mark, time)
 
+
+UNREADABLE = "UNREADABLE_OFFER"
+"""Leads the answers to offers that could not be read, whose ids may be of others that could."""
+
 decision = Table(
     "decision",
     META,

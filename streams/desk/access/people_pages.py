@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from streams.desk.access.door import form_of
 from streams.desk.access.people import PersonRefused
 from streams.desk.access.roles import May, Person, Role
-from streams.desk.pages.view import View, Word
+from streams.desk.pages.view import Place, View, Word
 
 _log = structlog.get_logger("gate61.desk")
 Id = Annotated[str, Path(max_length=128)]
@@ -84,10 +84,11 @@ def people_pages(view: View, elsewhere: str = "") -> APIRouter:
         person: Annotated[Person, Depends(door.needs(May.SEE_READS))],
         client: Word = "",
         who: Word = "",
+        after: Place = None,
     ) -> Response:
         """Who read whose file."""
-        found = door.sessions.reads(client or None, who or None)
-        return view.page(request, "reads.html", reads=found, client=client, who=who)
+        found = door.sessions.reads(client, who, after)
+        return view.page(request, "reads.html", reads=found, client=client, who=who, after=after)
 
     return router
 

@@ -16,6 +16,7 @@ from gate.facts import Instant
 from gate.policy import HOUR, MINUTE
 from streams.desk.access.people import person
 from streams.desk.access.roles import Person, in_roles
+from streams.desk.lists import Listed, listed
 from streams.desk.tables import META, Words, insert_new
 
 IDLE: Final = 30 * MINUTE
@@ -127,15 +128,16 @@ class Sessions:
                     return
             connection.execute(read.insert().values(row))
 
-    def reads(self, client: str | None = None, who: str | None = None, limit: int = 500) -> list[Any]:
-        """Who read what, the latest first."""
+    def reads(self, client: str = "", who: str = "", after: str | None = None) -> Listed:
+        """A page of who read what, the latest first; empty: whose file it was, or who read it, does not matter."""
+        r = read.c
         asked = select(read)
         if client:
-            asked = asked.where(read.c.client == client)
+            asked = asked.where(r.client == client)
         if who:
-            asked = asked.where(read.c.person == who)
+            asked = asked.where(r.person == who)
         with self._engine.connect() as connection:
-            return list(connection.execute(asked.order_by(read.c.at.desc()).limit(limit)).all())
+            return listed(connection, asked, r.at, r.person + " " + r.client + " " + r.page + " " + r.address, after)
 
 
 def same(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from streams.desk import files
 from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
 from streams.desk.pages.queue import Id
-from streams.desk.pages.view import View
+from streams.desk.pages.view import Place, View
 
 
 def case_pages(view: View) -> APIRouter:
@@ -19,10 +19,14 @@ def case_pages(view: View) -> APIRouter:
 
     @router.get("/cases")
     def cases(
-        request: Request, person: Annotated[Person, Depends(door.needs(May.SEE_QUEUE))], closed: bool = False
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.SEE_QUEUE))],
+        closed: bool = False,
+        after: Place = None,
     ) -> Response:
         """Cases that wait, or that are closed."""
-        return view.page(request, "cases.html", cases=files.cases(desk.engine, closed), closed=closed)
+        found = files.cases(desk.engine, closed, after)
+        return view.page(request, "cases.html", cases=found, closed=closed, after=after)
 
     @router.get("/cases/{id:path}")
     def case(id: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))]) -> Response:
