@@ -13,6 +13,7 @@ from gate.facts import OF_REGISTER, TYPES, Fact, Instant, Merged, Proposed, Thin
 from gate.instants import LATEST, moment
 from gate.law import DUTIES
 from gate.outcome import Outcome, Reason, ScopeView, Verdict
+from gate.people import releasable
 from gate.policy import MINUTE, Policy
 from streams.remedies import LASTING, remedy
 from streams.terminal import plain
@@ -112,7 +113,7 @@ def explain(answer: Answer, successor: Answer | None, found: Found, policy: Poli
         _reason(console, number, reason, found)
     if outcome.scope:
         _heading(console, f"The window of the request for {_asked(outcome.scope)}")
-        _line(console, timeline(outcome.scope, offer.at) + "\n", 2)
+        _line(console, timeline(outcome.scope, offer.at, _may_pass(outcome)) + "\n", 2)
     _different(console, remedies(outcome))
     state, grade, evidence = outcome.initiation
     proof = ", ".join(evidence) or "none"
@@ -207,25 +208,37 @@ def _asked(scope: ScopeView) -> str:
     return _service(scope.service) + (f", asset {scope.asset}" if scope.asset else "")
 
 
-def timeline(scope: ScopeView, at: Instant) -> str:
-    """The window as a line: request, soft limit, hard limit, and where the offer stands."""
+def _may_pass(outcome: Outcome) -> bool:
+    """Whether it passes, by itself or by people."""
+    return outcome.verdict is Verdict.ALLOW or releasable(outcome.verdict.word, outcome.codes)
+
+
+def timeline(scope: ScopeView, at: Instant, may_pass: bool) -> str:
+    """The window as a line: request, soft limit, hard limit, and where the offer stands.
+
+    That people let offers pass is said only where this one `may_pass`; in the window of a tainted request none does.
+    """
     window = scope.hard_until - scope.opened_at
     span = min(max(at, scope.hard_until), scope.hard_until + window // 3) - scope.opened_at
+    tainted = scope.state == "tainted"
 
     def place(moment: Instant) -> int:
         return min(WIDTH - 1, (moment - scope.opened_at) * (WIDTH - 1) // span)
 
     soft, hard = max(1, place(scope.soft_until)), place(scope.hard_until)
-    line = ["=" if n < soft else "-" if n < hard else "." for n in range(WIDTH)]
-    line[soft] = line[hard] = "|"
+    line = ["." if tainted or n >= hard else "=" if n < soft else "-" for n in range(WIDTH)]
+    if not tainted:
+        line[soft] = line[hard] = "|"
     line[0] = "R"
     line[max(1, place(at))] = "O"
-    marks = [
-        (scope.opened_at, "R", "the client's request"),
-        (scope.soft_until, "=", "until here without a person"),
-        (scope.hard_until, "-", "until here if two people release it, then shut"),
-        (at, "O", "this offer"),
-    ]
+    marks = [(scope.opened_at, "R", "the client's request")]
+    if tainted:
+        marks.append((scope.opened_at, ".", "from here on nothing may be offered: the request is tainted"))
+    else:
+        passing = ("until here without a person", "until here if two people release it, then shut")
+        limits = passing if may_pass else ("up to the soft limit", "up to the hard limit, then shut")
+        marks += [(scope.soft_until, "=", limits[0]), (scope.hard_until, "-", limits[1])]
+    marks.append((at, "O", "this offer"))
     legend = [f"{mark} {when(moment)}  {words}" for moment, mark, words in sorted(marks, key=lambda m: m[0])]
     return "\n".join(["".join(line), *legend])
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select, true
 
 from gate.facts import Instant
+from gate.people import releasable
 from gate.policy import HOUR
 from streams.desk.tables import assignment, country, decision
 
@@ -54,6 +55,8 @@ class Item(Struct, frozen=True):
     leading: str
     said: str
     recorded: Instant
+    releasable: bool
+    """Whether people may release it, up to `hard_until`."""
     hard_until: Instant | None
     assignee: str | None
 
@@ -130,7 +133,8 @@ def _item(row: Any) -> Item:
     reasons = msgspec.json.decode(row.body)["data"]["reasons"]
     sentence = next((r["said"] for r in reasons if r["code"] == row.leading), "")
     about = (row.id, row.client, row.offer, row.service, row.asset, row.product)
-    return Item(*about, row.rank == 0, row.leading, sentence, row.recorded, row.hard_until, row.person)
+    open = releasable(row.verdict, [r["code"] for r in reasons])
+    return Item(*about, row.rank == 0, row.leading, sentence, row.recorded, open, row.hard_until, row.person)
 
 
 def count(engine: Engine, filter: Filter, now: Instant) -> int:

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from gate.facts import Instant
+from gate.people import releasable
 from streams.wire import instant_of
 
 REMEMBERED: Final = 100_000
@@ -110,8 +111,9 @@ class Flagged(msgspec.Struct, frozen=True):
 
     @property
     def hard_until(self) -> Instant | None:
-        """Until when people may release it; None where there is no window."""
-        return None if self.scope is None else instant_of(self.scope.hard_until)
+        """Until when people may release it; None where nobody may, or there is no window."""
+        open = releasable(self.verdict, [reason.code for reason in self.reasons])
+        return instant_of(self.scope.hard_until) if open and self.scope is not None else None
 
     @property
     def service(self) -> str:

@@ -27,7 +27,8 @@ What is released or superseded leaves the list and is told below it.
   t                light or dark
   q                quit
 
-"left" is for how long people may still release it; "shut" says that the hard limit has passed.
+"left" is for how long people may still release it; "shut" says that the hard limit has passed, "-" that nobody may, or
+that there is no limit.
 Releasing and refusing is done on the desk."""
 
 

@@ -71,7 +71,7 @@ def _reason(lines: Text, number: int, reason: Why) -> None:
 
 
 def left(flagged: Flagged, now: Instant) -> str:
-    """For how long people may still release it: `3 h 20 min left`, `shut`, or `-` where there is no window."""
+    """For how long people may still release it: `3 h 20 min left`, `shut`, or `-` where nobody may, or there is no window."""
     until = flagged.hard_until
     if until is None:
         return "-"

@@ -1,6 +1,7 @@
 """`gate61 explain`: one decision as a compliance officer reads it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,30 @@ def test_a_relationship_that_two_people_may_make_milder_is_not_said_to_last(tmp_
     assert len(remedies(Outcome(Verdict.BLOCK, (wound_down, late, solicited)))) == 1
 
 
+def test_a_tainted_request_has_no_window(tmp_path: Path) -> None:
+    """Neither a moment nor two people make an offer pass that leans on a request which the firm's friend brought about."""
+    path = tmp_path / "story.jsonl"
+    path.write_bytes(lines(in_order([clean_client(), referred("-1 h", "friend", rewarded=True), offer(at="1 h")])))
+    (block,) = answers(run("decide", path).stdout)
+    page = explained(block["decision"], path)
+    assert (block["verdict"], block["scope"]["state"]) == ("block", "tainted")
+    assert re.search(r" R\.*O\.* R ", page) and "from here on nothing may be offered: the request is tainted" in page
+    assert "until here" not in page and "two people release" not in page
+
+
+def test_that_people_may_release_is_not_drawn_where_they_may_not(tmp_path: Path) -> None:
+    """The window stands as it is; of a block nobody lets it pass, of what is held two people do."""
+    path, (_, flag, *_, block) = told("03", tmp_path)
+    assert "until here if two people release it, then shut" in explained(flag["decision"], path)
+    page = explained(block["decision"], path)
+    assert "up to the hard limit, then shut" in page and "until here" not in page
+
+
 @pytest.mark.parametrize(("waited", "column"), [(0, 1), (1, 1), (240, 59), (239, 58), (320, 59), (100_000, 59)])
 def test_the_offer_stands_on_the_line_where_it_belongs(waited: int, column: int) -> None:
     """At the request itself beside it, long after the window at the end."""
     hour = 3_600_000_000
-    line = timeline(ScopeView("custody", None, 0, 24 * hour, 240 * hour, "open"), waited * hour).split("\n")[0]
+    line = timeline(ScopeView("custody", None, 0, 24 * hour, 240 * hour, "open"), waited * hour, True).split("\n")[0]
     assert len(line) == 60 and line.index("O") == column and line.startswith("R")
 
 

@@ -14,6 +14,7 @@ from gate.policy import SECOND
 from state.journal import mark_of
 from streams.reading import NotRead
 from streams.watch.answers import DECIDED, Flagged, Wanted, Watched, read
+from streams.watch.detail import left
 from streams.watch.sources import Arrived, GateSource, Start
 from streams.watch.tail import Tail
 from streams.watch.views import Remark, line_of
@@ -61,6 +62,18 @@ def test_what_is_read_of_an_answer() -> None:
     released = flagged(verdict="flag", may_send=True, send_by="2026-03-02T10:00:00.000001Z")
     assert (released.state, released.until) == ("released", NOW + 1)
     assert text(flagged(recorded_at="2026-03-02T09:58:00.123457Z").recorded) == "2026-03-02T09:58:00.123457Z"
+
+
+def test_nothing_is_left_of_what_nobody_may_release() -> None:
+    """The hard limit of its window is no time that people have for it; an asset that nobody classified is another thing."""
+    scope = {"service": "custody", **dict.fromkeys(("opened_at", "soft_until", "hard_until"), "2026-03-02T13:20:00Z")}
+    for codes, told in (
+        (["PERSON_CHAIN_SOLICITATION"], "-"),
+        (["TYPE_UNCLASSIFIED", "NEW_PRODUCT_TYPE"], "-"),
+        (["TYPE_UNCLASSIFIED"], "3 h 20 min left"),
+    ):
+        reasons = [{"code": code, "said": "", "verdict": "block"} for code in codes]
+        assert left(flagged(scope=scope, leading=codes[0], reasons=reasons), NOW) == told
 
 
 def test_the_service_is_the_offers_own() -> None:

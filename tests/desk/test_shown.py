@@ -43,3 +43,14 @@ async def test_a_session_is_ended_by_its_beginning_and_its_address(desk: Office)
     assert len(shown) == 2
     for each in shown:
         assert re.fullmatch(r"End the session begun 2026-03-03 12:00:\d\d UTC from [0-9.]+", each), each
+
+
+async def test_no_time_is_given_for_what_nobody_may_release(desk: Office) -> None:
+    """The queue says until when an offer can be sent at most; one that a paid friend's client is not to have, never."""
+    otto = await desk.signed_in("otto")
+    last = '<td class="num"><time datetime="2026-03-12T00:00:00Z">2026-03-12 00:00:00 UTC</time></td>'
+    assert last in await otto.see("/")
+    await desk.happens("referral.recorded", {"by": "friend", "rewarded": True}, at="2026-03-01T12:00:00Z")
+    await desk.hears()
+    queue = await otto.see("/")
+    assert "PERSON_CHAIN_SOLICITATION" in queue and last not in queue and '<td class="num">-</td>' in queue
