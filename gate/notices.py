@@ -153,7 +153,10 @@ def says_tainted(outcome: Outcome) -> bool:
 
 
 def closed(due: Deadline, policy: Policy) -> Notice:
-    """The notice that the hard limit of a scope passed; another than the policy's where another was in force then."""
+    """The notice that the hard limit of a scope passed; another than the policy's where another was in force then.
+
+    Its state is what time makes of it: whether the scope is known as tainted when somebody looks is chance.
+    """
     view = view_of(due.service, due.asset, due.opened, "servicing_only", policy)
     if view.hard_until != due.at:
         view = replaced(view, soft_until=min(view.soft_until, due.at), hard_until=due.at)

@@ -36,7 +36,11 @@ _SCOPE = object_of(
         "opened_at": TIME_TEXT,
         "soft_until": {**TIME_TEXT, "description": "Until then an allow may be sent."},
         "hard_until": {**TIME_TEXT, "description": "From then on nothing may be."},
-        "state": one_of(("open", "tainted", "servicing_only")),
+        "state": {
+            **one_of(("open", "tainted", "servicing_only")),
+            "description": "`servicing_only`: the hard limit passed. `scope.closed` tells of the time alone: "
+            "what was said to be `tainted` before or after it is so.",
+        },
     }
 )
 _REASON = object_of(
