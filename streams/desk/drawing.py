@@ -1,13 +1,16 @@
 """A client's file as marks and windows: which lane each event is in, how grave it is, and what is said of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from markupsafe import Markup
 from msgspec import Struct
 
+from gate.law import SOLICITATION_CODES
 from streams.desk.files import File
 from streams.desk.timeline import Lane, Mark, Row, Tone, Window, anchor, rows, timeline
+from streams.wire import instant
 
 _CLIENT = frozenset(
     ("client.located", "client.arrived", "client.requested", "client.asked", "client.declared", "client.merged")
@@ -28,9 +31,9 @@ class Drawing(Struct, frozen=True):
 
 def drawn(file: File) -> Drawing:
     """The file of one client."""
-    marks = [_event(row) for row in file.events] + [_answer(row) for row in file.answers]
-    windows = _windows(file.notices)
-    links = {anchor(row.id): row.id for row in file.answers}
+    marks = [_event(row) for row in file.events.rows] + [_answer(row) for row in file.answers.rows]
+    windows = _windows(file)
+    links = {anchor(row.id): row.id for row in file.answers.rows}
     return Drawing(timeline(marks, windows), rows(marks, windows), links)
 
 
@@ -38,42 +41,53 @@ def _event(row: Any) -> Mark:
     data = msgspec.json.decode(row.body)["data"]
     lane = Lane.OFFER if row.kind.startswith("offer.") else Lane.CLIENT if row.kind in _CLIENT else Lane.FIRM
     tone = Tone.SOLICITS if row.kind in _SOLICITS else Tone.PLAIN
-    return Mark(lane, row.at, row.recorded, f"{row.kind}: {_said(data)}", row.id, tone)
+    return Mark(lane, row.at, row.recorded, f"{row.kind}: {told(data)}", row.id, tone, row.place)
 
 
-def _said(data: dict[str, Any]) -> str:
-    """The fields of an event in their order, shortly."""
-    return ", ".join(f"{name} {_value(value)}" for name, value in data.items() if value not in (None, [], ""))[:300]
+def told(data: Mapping[str, Any], room: int = _DEPTH) -> str:
+    """The fields of an event in their order, all that they say; an empty list says that there is nothing."""
+    return ", ".join(f"{name} {_value(value, room)}" for name, value in data.items() if value not in (None, ""))
 
 
-def _value(value: Any, room: int = _DEPTH) -> str:
+def _value(value: Any, room: int) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | dict) and not room:
         return "…"
     if isinstance(value, list):
-        return " ".join(_value(each, room - 1) for each in value)
+        return " ".join(_value(each, room - 1) for each in value) or "nothing"
     if isinstance(value, dict):
-        return "(" + " ".join(_value(each, room - 1) for each in value.values()) + ")"
+        return f"({told(value, room - 1) or 'anything'})"
     return str(value)
 
 
 def _answer(row: Any) -> Mark:
     tone = Tone.SUPERSEDED if row.replaced_by else _TONES[row.rank]
     said = f"{('held', 'blocked', 'released', 'allowed')[row.rank]}, {row.leading}, offer {row.offer}"
-    return Mark(Lane.ANSWER, row.at if row.at is not None else row.recorded, row.recorded, said, row.id, tone)
+    return Mark(
+        Lane.ANSWER, row.at if row.at is not None else row.recorded, row.recorded, said, row.id, tone, row.place
+    )
 
 
-def _windows(notices: list[Any]) -> list[Window]:
-    """The latest word on each window."""
-    latest: dict[tuple[str, str | None, int], Any] = {}
-    for notice in notices:
-        if notice.name.startswith("scope."):
-            key = (notice.service, notice.asset, notice.opened)
-            known = latest.get(key)
-            if known is None or (notice.recorded, notice.state == "tainted") >= (
-                known.recorded,
-                known.state == "tainted",
-            ):
-                latest[key] = notice
-    return [Window(n.service, n.opened, n.soft, n.hard, n.state) for n in latest.values()]
+def _windows(file: File) -> list[Window]:
+    """The latest word on each window; one that is tainted stays so, whatever is said of it later (judging section 5)."""
+    latest = {(n.service, n.asset, n.opened): n for n in (*file.notices.rows, *file.tainted)}
+    spoiling = _spoiling(file)
+    found = []
+    for key, n in latest.items():
+        because = dict.fromkeys((n.because, *spoiling.get(key, ()))) if n.state == "tainted" else ()
+        found.append(Window(n.service, n.opened, n.soft, n.hard, n.state, tuple(because)))
+    return found
+
+
+def _spoiling(file: File) -> dict[tuple[str, str | None, int], list[str]]:
+    """What the latest answer on a tainted window leans on where it says so."""
+    found = {}
+    for row in file.answers.rows:
+        data = msgspec.json.decode(row.body)["data"]
+        scope = data["scope"]
+        if scope is not None and scope["state"] == "tainted":
+            reasons = [r for r in data["reasons"] if r["code"] in SOLICITATION_CODES and r["verdict"] == "block"]
+            key = (scope["service"], scope["asset"], instant(scope["opened_at"]))
+            found[key] = [fact for reason in reasons for fact in reason["facts"]]
+    return found

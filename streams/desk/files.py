@@ -1,17 +1,20 @@
 """What the store holds of one answer, one client, one case, and of all of them in tables."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Engine, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, false, func, or_, select
 
 from streams.desk import tables as t
+from streams.desk.around import register_about, same_person
 from streams.desk.lists import Listed, listed
 
 EVENTS_SHOWN = 1_000
-"""Of one client's events, answers, notices and cases each, the latest."""
+"""Of one client's events, answers, notices and cases each, in one stretch of his file."""
+EVIDENCE: Final = ("evidence.filed", "evidence.approved", "evidence.retracted")
 
 
 class Answer(Struct, frozen=True):
@@ -22,9 +25,14 @@ class Answer(Struct, frozen=True):
     chain: list[Any]
     """Every answer to the same offer event, the earliest first; each one to an offer that could not be read is alone."""
     facts: dict[str, list[Any]]
-    """Events by the ids that its reasons lean on; several sources may use one id."""
+    """Events by the ids that its reasons lean on, of who is the same person too; several sources may use one id."""
     cases: list[Any]
     assignee: str | None
+
+    @property
+    def leans_on(self) -> list[Any]:
+        """All these events."""
+        return [fact for facts in self.facts.values() for fact in facts]
 
     @property
     def held(self) -> bool:
@@ -44,10 +52,12 @@ def answer(engine: Engine, id: str) -> Answer | None:
         event = None if row.leading == t.UNREADABLE else row.event
         of = (d.client == row.client) & (d.source == row.source) & (d.leading != t.UNREADABLE)
         same = false() if event is None else of & (d.event == event)
-        chain = connection.execute(select(t.decision).where(or_(d.id == id, same)).order_by(d.recorded, d.id)).all()
+        every = select(t.decision).where(or_(d.id == id, same))
+        chain = connection.execute(every.order_by(d.recorded, d.place, d.id)).all()
         ids = {fact for reason in data["reasons"] for fact in reason["facts"]} if event is not None else set()
+        person, _ = same_person(connection, row.client)
         facts = connection.execute(
-            select(t.said).where(t.said.c.id.in_(ids) & or_(t.said.c.client == row.client, t.said.c.of_register))
+            select(t.said).where(t.said.c.id.in_(ids) & or_(t.said.c.client.in_(person), t.said.c.of_register))
         ).all()
         c = t.case.c
         naming = or_(_may_hold(c.decisions, id), _may_hold(c.facts, event))
@@ -65,39 +75,81 @@ def _may_hold(column: ColumnElement[str], id: str | None) -> ColumnElement[bool]
     return false() if id is None else column.contains(msgspec.json.encode(id).decode(), autoescape=True)
 
 
+class Stretch(Struct, frozen=True):
+    """`EVENTS_SHOWN` rows of a list at most, the earliest of them first."""
+
+    rows: list[Any]
+    earlier: int
+    """How many there are before these."""
+
+
 class File(Struct, frozen=True):
-    """Everything about one client."""
+    """Everything about one client. Long lists come in stretches: the first holds the latest."""
 
     client: str
-    events: list[Any]
-    """The latest `EVENTS_SHOWN`, the earliest of them first."""
-    more: int
-    """Earlier ones that are not shown."""
-    answers: list[Any]
-    notices: list[Any]
-    cases: list[Any]
+    stretch: int
+    """Which one of each list, from 0."""
+    events: Stretch
+    answers: Stretch
+    notices: Stretch
+    cases: Stretch
+    register: Stretch
+    """What the register says about what is in this stretch of the others; see `register_about`."""
+    tainted: list[Any]
+    """Every notice that a scope of this stretch is tainted, whichever stretch that one is in."""
+    evidence: list[Any]
+    """All events about evidence: what was filed long ago still counts, and may still be approved."""
+    requests: list[Any]
+    """All things that the client himself asked for."""
+    merged: list[Any]
+    """All events that say who is the same person."""
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.answers or self.cases)
+        return bool(self.events.rows or self.answers.rows or self.cases.rows or self.merged)
+
+    @property
+    def earlier(self) -> dict[str, int]:
+        """How many there are before this stretch, by list; of those that go on."""
+        names = {"events of the register": self.register} | {n: getattr(self, n) for n in _IN_STRETCHES}
+        return {name: of.earlier for name, of in names.items() if of.earlier}
 
 
-def file(engine: Engine, client: str) -> File:
+_IN_STRETCHES: Final = ("events", "answers", "notices", "cases")
+
+
+def file(engine: Engine, client: str, stretch: int = 0) -> File:
     """The file of one client; false if nothing is known of him."""
-    s, d, n, c = t.said.c, t.decision.c, t.notice.c, t.case.c
+    s, d, n, c, g = t.said.c, t.decision.c, t.notice.c, t.case.c, t.thing.c
+    mine = (s.client == client) & s.of_register.is_(False)
+    in_order = (s.at, s.recorded, s.place, s.id)
     with engine.connect() as connection:
-        mine = (s.client == client) & s.of_register.is_(False)
-        many = connection.execute(select(func.count()).select_from(t.said).where(mine)).scalar_one()
-        events = _latest(connection, select(t.said).where(mine), s.at.desc(), s.recorded.desc(), s.id.desc())
-        answers = _latest(connection, select(t.decision).where(d.client == client), d.recorded.desc(), d.id)
-        told = select(t.notice).where(n.client == client)
-        notices = _latest(connection, told, n.opened.desc(), n.recorded.desc(), n.id)
-        cases = _latest(connection, select(t.case).where(c.client == client), c.recorded.desc(), c.id)
-    return File(client, events, many - len(events), answers, notices, cases)
+        latest = partial(_latest, connection, stretch)
+        events = latest(select(t.said).where(mine), *in_order)
+        answers = latest(select(t.decision).where(d.client == client), d.recorded, d.place, d.id)
+        notices = latest(select(t.notice).where(n.client == client), n.opened, n.recorded, n.place, n.id)
+        cases = latest(select(t.case).where(c.client == client), c.recorded, c.id)
+        spoilt = (n.client == client) & (n.state == "tainted")
+        spoilt &= n.opened.in_({notice.opened for notice in notices.rows})
+        tainted = connection.execute(select(t.notice).where(spoilt).order_by(n.recorded.desc())).all()
+        filed = select(t.said).where(mine & s.kind.in_(EVIDENCE)).order_by(*in_order)
+        evidence = connection.execute(filed).all()
+        asked = t.thing.join(t.said, (s.log == g.log) & (s.source == g.source) & (s.id == g.id))
+        wanted = select(t.thing).select_from(asked).where((g.client == client) & g.offered.is_(False))
+        requests = connection.execute(wanted.order_by(*in_order)).all()
+        person, merged = same_person(connection, client)
+        said = register_about(connection, person, events.rows, answers.rows, notices.rows)
+    end = max(0, len(said) - stretch * EVENTS_SHOWN)
+    begin = max(0, end - EVENTS_SHOWN)
+    lists = (events, answers, notices, cases, Stretch(said[begin:end], begin))
+    return File(client, stretch, *lists, list(tainted), list(evidence), list(requests), merged)
 
 
-def _latest(connection: Connection, asked: Select[Any], *order: ColumnElement[Any]) -> list[Any]:
-    """Of rows in an order that begins with the latest as many as are shown, the earliest of them first."""
-    return list(connection.execute(asked.order_by(*order).limit(EVENTS_SHOWN)).all()[::-1])
+def _latest(connection: Connection, stretch: int, asked: Select[Any], *order: ColumnElement[Any]) -> Stretch:
+    """A stretch of what is asked for, which lies in that order."""
+    many = connection.execute(select(func.count()).select_from(asked.subquery())).scalar_one()
+    backwards = asked.order_by(*(column.desc() for column in order))
+    rows = connection.execute(backwards.limit(EVENTS_SHOWN).offset(stretch * EVENTS_SHOWN)).all()
+    return Stretch(list(rows[::-1]), max(0, many - (stretch + 1) * EVENTS_SHOWN))
 
 
 def filings(engine: Engine, client: str, evidence: str) -> list[dict[str, Any]]:
@@ -207,24 +259,16 @@ class Types(Struct, frozen=True):
 
 
 def types(engine: Engine, client: str | None = None) -> list[Types]:
-    """What was asked for against what was offered, of all clients or of one."""
-    s = t.said.c
-    asked = select(s.kind, s.service, s.product, s.asset, func.count().label("many")).where(
-        s.kind.in_(("client.requested", "offer.proposed"))
-    )
+    """What was asked for against what was offered and promoted, of all clients or of one."""
+    g = t.thing.c
+    offered = func.sum(case((g.offered, 1), else_=0))
+    asked = select(g.service, g.product, g.asset, func.count().label("many"), offered.label("offered"))
     if client is not None:
-        asked = asked.where(s.client == client)
+        asked = asked.where(g.client == client)
     with engine.connect() as connection:
-        rows = connection.execute(asked.group_by(s.kind, s.service, s.product, s.asset)).all()
-    return _by_type(rows)
-
-
-def _by_type(rows: Iterable[Any]) -> list[Types]:
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for row in rows:
-        counts = found.setdefault((row.service or "", row.product or "", row.asset or ""), [0, 0])
-        counts[row.kind == "offer.proposed"] += row.many
-    return [Types(s, p or None, a or None, *found[s, p, a]) for s, p, a in sorted(found)]
+        rows = connection.execute(asked.group_by(g.service, g.product, g.asset)).all()
+    found = [Types(r.service, r.product, r.asset, r.many - r.offered, r.offered) for r in rows]
+    return sorted(found, key=lambda of: (of.service, of.product or "", of.asset or ""))
 
 
 class Refusals(Struct, frozen=True):

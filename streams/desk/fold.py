@@ -4,8 +4,8 @@ Logs are read side by side, so an answer may come before its offer, and a later 
 works in either order.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
@@ -17,6 +17,16 @@ from streams.stores import go_on, positions_in
 from streams.wire import instant
 
 _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
+_ABOUT: Final = {
+    "client.merged": "other",
+    "campaign.started": "campaign",
+    "campaign.ended": "campaign",
+    "entity.registered": "entity",
+    "asset.classified": "asset",
+    "product.classified": "product",
+    "country.scoped": "country",
+}
+"""The field that names what an event is about, besides its client."""
 
 
 def fold(engine: Engine, told: Sequence[Told]) -> None:
@@ -34,8 +44,7 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
     rows = []
     for each in told:
         event = each.event
-        kind = str(event["type"]).removeprefix("gate61.").removesuffix(".v1")
-        of = event["data"] if kind in ("client.requested", "offer.proposed") else {}
+        kind, data = str(event["type"]).removeprefix("gate61.").removesuffix(".v1"), event["data"]
         rows.append(
             {
                 "log": each.log,
@@ -46,7 +55,8 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
                 "of_register": each.kind == "register",
                 "at": instant(event["time"]),
                 "recorded": each.at,
-                **{name: of.get(name) for name in ("service", "asset", "product")},
+                "place": each.offset,
+                "about": data[_ABOUT[kind]] if kind in _ABOUT else None,
                 "body": _text(event),
             }
         )
@@ -54,16 +64,37 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
     ids = select(s.log, s.source, s.id).where(s.id.in_({row["id"] for row in rows}))
     known = {tuple(row) for row in connection.execute(ids)} if rows else set()
     t.insert_new(connection, t.said, rows)
+    things: list[dict[str, Any]] = []
     for row, each in zip(rows, told, strict=True):
         key = (row["log"], row["source"], row["id"])
         if key in known:
             continue  # The first of an id in its log stands.
         known.add(key)
         data = each.event["data"]
+        things += _things(row, data)
         if row["kind"] == "offer.proposed":
             _offered(connection, row, data)
         elif row["kind"] == "review.refused":
             _refused(connection, row["client"], data)
+    t.insert_new(connection, t.thing, things)
+
+
+def _things(row: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is asked for or offered, each thing once: a standing order asks for nothing, a pure notice offers nothing.
+
+    A promoted thing without a service is of the offer's (judging section 3).
+    """
+    found: list[Mapping[str, Any]] = []
+    if row["kind"] == "client.requested":
+        found = [data] if data["kind"] != "recurring_execution" else []
+    elif row["kind"] == "offer.proposed":
+        found = [data] if data["content"] == "offer" else []
+        found += data.get("promotes") or ()
+    of_event = {name: row[name] for name in ("log", "source", "id", "client")}
+    of_event["offered"] = row["kind"] == "offer.proposed"
+    each_once = dict.fromkeys((f.get("service") or data["service"], f.get("product"), f.get("asset")) for f in found)
+    for number, (service, product, asset) in enumerate(each_once):
+        yield {**of_event, "number": number, "service": service, "product": product, "asset": asset}
 
 
 def _offered(connection: Connection, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -141,6 +172,7 @@ def _decision(told: Told) -> dict[str, Any]:
         "hard_until": _maybe(scope.get("hard_until")),
         "at": _maybe(data["at"]),
         "recorded": instant(data["recorded_at"]),
+        "place": told.offset,
         "supersedes": data["supersedes"],
         "because": because.get("id"),
         "service": data.get("service") or "",
@@ -172,6 +204,7 @@ def _noticed(connection: Connection, told: Sequence[Told]) -> None:
                 "hard": instant(scope["hard_until"]),
                 "state": scope["state"],
                 "recorded": instant(event["time"]),
+                "place": each.offset,
                 "because": data["because"],
             }
         )

@@ -64,7 +64,7 @@ def _answers(connection: Connection, acts: Sequence[Any]) -> Mapping[str, list[s
     """By act the answers that the gate gave because of it."""
     d = t.decision.c
     ids = [act.id for act in acts if act.sent is not None]
-    rows = connection.execute(select(t.decision).where(d.because.in_(ids)).order_by(d.recorded, d.id)).all()
+    rows = connection.execute(select(t.decision).where(d.because.in_(ids)).order_by(d.recorded, d.place, d.id)).all()
     found: dict[str, list[str]] = {}
     for row in rows:
         because = _because.decode(row.body).data.because

@@ -14,7 +14,6 @@ from gate.solicitation import approvers, is_withdrawn
 from streams.policy_file import load
 from streams.wire import Read, read
 
-_EVIDENCE: Final = ("evidence.filed", "evidence.approved", "evidence.retracted")
 _REGISTER: Final = Register(load())
 """Nothing of it matters for evidence."""
 
@@ -30,8 +29,8 @@ class Paper(Struct, frozen=True):
 
 
 def papers(client: str, events: Sequence[Any]) -> list[Paper]:
-    """Of a client's events what was filed as evidence, in their order."""
-    found = [read(e.body.encode(), e.recorded, LATEST, e.recorded) for e in events if e.kind in _EVIDENCE]
+    """Of a client's events about evidence what was filed, in their order."""
+    found = [read(e.body.encode(), e.recorded, LATEST, e.recorded) for e in events]
     facts = [each.fact for each in found if isinstance(each, Read)]
     dossier = Dossier(client, full=True)
     for fact in facts:

@@ -80,6 +80,7 @@ decision = Table(
     Column("hard_until", BigInteger),
     Column("at", BigInteger),
     Column("recorded", BigInteger, nullable=False),
+    Column("place", BigInteger, nullable=False),  # in its log: the order of what was recorded at one time
     Column("supersedes", Words),
     Column("replaced_by", Words),
     Column("because", Words),
@@ -92,7 +93,7 @@ decision = Table(
 Index("decision_queue", decision.c.open, decision.c.rank, decision.c.recorded.desc(), decision.c.id)
 Index("decision_leading", decision.c.open, decision.c.leading, decision.c.service, decision.c.rank)
 Index("decision_service", decision.c.open, decision.c.service, decision.c.rank, decision.c.recorded.desc())
-Index("decision_client", decision.c.client, decision.c.recorded)
+Index("decision_client", decision.c.client, decision.c.recorded, decision.c.place)
 Index("decision_event", decision.c.source, decision.c.event)
 Index("decision_supersedes", decision.c.supersedes)
 Index("decision_because", decision.c.because)
@@ -116,14 +117,30 @@ said = Table(
     Column("of_register", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("recorded", BigInteger, nullable=False),
-    Column("service", Words),  # of requests and offers
-    Column("asset", Words),
-    Column("product", Words),
+    Column("place", BigInteger, nullable=False),  # in its log
+    Column("about", Words),  # who else is the same person; of the register what it says something of
     Column("body", Words, nullable=False),
 )
-Index("said_types", said.c.kind, said.c.service, said.c.product, said.c.asset)
 Index("said_client", said.c.client, said.c.at)
+Index("said_kind", said.c.kind, said.c.client)
+Index("said_about", said.c.about)
 Index("said_id", said.c.id)
+
+thing = Table(
+    "thing",  # what clients asked for themselves, and what they were offered; each once of one event
+    META,
+    Column("log", Words, primary_key=True),
+    Column("source", Words, primary_key=True),
+    Column("id", Words, primary_key=True),
+    Column("number", Integer, primary_key=True),  # within its event
+    Column("client", Words, nullable=False),
+    Column("offered", Boolean, nullable=False),  # or asked for
+    Column("service", Words, nullable=False),
+    Column("product", Words),
+    Column("asset", Words),
+)
+Index("thing_types", thing.c.service, thing.c.product, thing.c.asset, thing.c.offered)
+Index("thing_client", thing.c.client, thing.c.offered)
 
 notice = Table(
     "notice",
@@ -138,6 +155,7 @@ notice = Table(
     Column("hard", BigInteger, nullable=False),
     Column("state", Words, nullable=False),
     Column("recorded", BigInteger, nullable=False),
+    Column("place", BigInteger, nullable=False),  # in its log
     Column("because", Words),
 )
 Index("notice_client", notice.c.client, notice.c.opened)
@@ -181,7 +199,7 @@ reject = Table(
 )
 Index("reject_latest", reject.c.recorded.desc(), reject.c.log, reject.c.number.desc())
 
-OF_LOGS = (*READ_TO, decision, country, said, notice, case, reject)
+OF_LOGS = (*READ_TO, decision, country, said, thing, notice, case, reject)
 """Tables that are made of the logs. `position` goes first where they go: killed between, the desk still reads all again."""
 
 assignment = Table(

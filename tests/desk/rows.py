@@ -33,6 +33,7 @@ def item(n: int, latest: Instant) -> dict[str, Any]:
         "hard_until": latest + n * SECOND if held else None,
         "at": latest - n * SECOND,
         "recorded": latest - n * SECOND,
+        "place": n,
         "service": SERVICES[n * 11 % len(SERVICES)],
         "asset": "BTC" if n % 3 else None,
         "body": json.dumps({"data": data}),

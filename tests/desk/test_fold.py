@@ -61,7 +61,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
 
 def tables(engine: Engine) -> dict[str, list[Any]]:
     """Everything that was made of the logs."""
-    made = (t.decision, t.country, t.said, t.notice, t.case, t.reject, *t.READ_TO)
+    made = (t.decision, t.country, t.said, t.thing, t.notice, t.case, t.reject, *t.READ_TO)
     with engine.connect() as connection:
         return {x.name: sorted(map(repr, connection.execute(select(x)).all())) for x in made}
 
@@ -221,8 +221,8 @@ def test_one_id_of_two_clients_in_two_partitions_is_two_offers(month: list[Told]
     named = offer.event["data"]
     own = (named["service"], named.get("asset"), named.get("product"))
     with engine.connect() as connection:
-        d, s = t.decision.c, t.said.c
-        kept = connection.execute(select(s.client, s.service, s.asset, s.product)).all()
+        d, g = t.decision.c, t.thing.c
+        kept = connection.execute(select(g.client, g.service, g.asset, g.product)).all()
         shown = connection.execute(select(d.client, d.service, d.asset, d.product)).all()
     assert sorted(shown) == sorted(kept) and own != (service, None, "lombard")
     assert set(map(tuple, shown)) == {(offer.event["subject"], *own), ("cl-other", service, None, "lombard")}

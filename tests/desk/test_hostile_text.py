@@ -84,7 +84,7 @@ async def test_a_file_is_shown_however_deep_and_long_what_it_holds_is(tmp_path: 
     await desk.hears()
     page = await (await desk.signed_in("rita")).http.get("/clients/cl-1")
     desk.close()
-    assert page.status_code == 200 and "x ((…))" in page.text
+    assert page.status_code == 200 and "x (a (a …))" in page.text
 
 
 def test_nothing_runs_whatever_a_field_holds(browser: Browser, tmp_path: Path) -> None:

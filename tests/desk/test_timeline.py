@@ -202,6 +202,16 @@ def test_the_table_says_when_what_who_and_how_late() -> None:
     assert early[0].delay == "20 s earlier"
 
 
+def test_of_a_long_text_the_picture_shows_the_beginning_and_says_so() -> None:
+    """The table has the whole."""
+    long = "a reason of compliance " * 50
+    given = [Mark(Lane.FIRM, START, START, long, str(n)) for n in range(5)]
+    for shown in (given[:1], given):
+        (link,) = links(read(str(timeline(shown))))
+        assert long[:300] + "…" in link.get("aria-label", "") and long not in link.get("aria-label", "")
+        assert {row.label for row in rows(shown)} == {long}
+
+
 def test_two_sources_may_use_one_id() -> None:
     """Each has a row of its own."""
     assert [r.anchor for r in rows([mark(START, "x"), mark(START + 1, "x")])] == ["event-x", "event-x~2"]

@@ -42,11 +42,14 @@ def client_pages(view: View) -> APIRouter:
 
     @router.get("/clients/{client:path}")
     def client(
-        client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))]
+        client: Id,
+        request: Request,
+        person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))],
+        stretch: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     ) -> Response:
-        """The page of one client."""
+        """The page of one client, or of an earlier stretch of what happened."""
         door.read(request, person, client, "client")
-        found = files.file(desk.engine, client)
+        found = files.file(desk.engine, client, stretch)
         if not found:
             return view.missing(request, "a client", client)
         past = desk.acts.past(client)
@@ -58,14 +61,14 @@ def client_pages(view: View) -> APIRouter:
             types=files.types(desk.engine, client),
             acts=desk.acts.became([*desk.acts.waiting(client), *past.rows], desk.clock()),
             past=past,
-            evidence=papers(client, found.events),
-            requests=[e for e in found.events if e.kind == "client.requested"],
+            evidence=papers(client, found.evidence),
             once=token(),
             supports=SUPPORTS,
             kinds=KINDS,
             channels=REQUIRED_CHANNELS,
             services=SERVICES,
             left=range(LEFT),
+            most=files.EVENTS_SHOWN,
         )
 
     return router

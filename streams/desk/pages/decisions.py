@@ -29,7 +29,8 @@ def decision_pages(view: View) -> APIRouter:
         found = files.answer(desk.engine, id)
         if found is None:
             return view.missing(request, "an answer", id)
-        door.read(request, person, found.row.client, "decision")
+        for client in sorted({found.row.client} | {fact.client for fact in found.leans_on if not fact.of_register}):
+            door.read(request, person, client, "decision")
         return view.page(
             request,
             "decision.html",

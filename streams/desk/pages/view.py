@@ -18,6 +18,7 @@ from streams.desk.access.roles import May
 from streams.desk.access.sessions import Session
 from streams.desk.acts import ActRefused
 from streams.desk.desk import Desk
+from streams.desk.drawing import told
 from streams.desk.timeline import anchor
 from streams.since import age
 
@@ -53,6 +54,7 @@ class View:
             "query": urlencode,
             "json": msgspec.json.decode,
             "pretty": lambda text: msgspec.json.format(text, indent=2),
+            "told": told,
             "words": lambda text: str(text).replace("_", " "),
         }
         self._templates.globals |= {"May": May, "anchor": anchor}

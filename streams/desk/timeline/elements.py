@@ -12,6 +12,8 @@ LEFT: Final = 168
 PLOT: Final = COLUMNS * CELL
 RIGHT: Final = 88
 WIDTH: Final = LEFT + PLOT + RIGHT
+_SHORT: Final = 300
+"""Characters of one label."""
 _NAMED: Final = 8
 """So many are named where several stand in one place; the table has all."""
 
@@ -39,6 +41,11 @@ def group(name: str, title: str, parts: Sequence[Markup]) -> Markup:
 def joined(parts: Sequence[Markup]) -> Markup:
     """One after the other."""
     return Markup("").join(parts)
+
+
+def short(said: str) -> str:
+    """What a pointer shows of it, with a mark where it goes on; the table has the whole."""
+    return said if len(said) <= _SHORT else said[:_SHORT] + "…"
 
 
 def listed(said: Sequence[str]) -> str:

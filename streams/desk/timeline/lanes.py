@@ -11,7 +11,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from gate.instants import text
-from streams.desk.timeline.elements import CELL, COLUMNS, LEFT, PLOT, WIDTH, joined, line, listed, rect, words
+from streams.desk.timeline.elements import CELL, COLUMNS, LEFT, PLOT, WIDTH, joined, line, listed, rect, short, words
 from streams.desk.timeline.marks import Lane, Mark, Tone, delay
 from streams.desk.timeline.scale import Scale
 
@@ -98,7 +98,7 @@ def _counted(cell: _Cell, scale: Scale, feet: int) -> tuple[list[Markup], list[M
         left + 1, top + 2, CELL - 2, high - 4
     )
     number = words("number", middle, top + high // 2 + 4, many, "middle")
-    said = f"{len(marks)} here, {text(marks[0].at)} to {text(marks[-1].at)}: {listed([m.label for m in marks])}"
+    said = f"{len(marks)} here, {text(marks[0].at)} to {text(marks[-1].at)}: {listed([short(m.label) for m in marks])}"
     link = _link(cell.marks[0][0], f"several {gravest}", said, [_target(left, top, high), shape, number])
     return stems, [link]
 
@@ -125,7 +125,7 @@ def _link(name: str, tone: str, said: str, parts: Sequence[Markup]) -> Markup:
 def _said(mark: Mark) -> str:
     late = delay(mark.at, mark.recorded)
     recorded = f"; recorded {text(mark.recorded)}, {late}" if late else ""
-    return f"{text(mark.at)}: {mark.label}{recorded}"
+    return f"{text(mark.at)}: {short(mark.label)}{recorded}"
 
 
 def _beyond(marks: Sequence[Named], where: str, x: int, y: int) -> list[Markup]:

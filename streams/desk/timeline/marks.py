@@ -44,6 +44,8 @@ class Mark(Struct, frozen=True):
     id: str
     """Of the event, or of the decision."""
     tone: Tone = Tone.PLAIN
+    place: int = 0
+    """In its log, which tells what came first of one time."""
 
 
 class Window(Struct, frozen=True):
@@ -55,6 +57,8 @@ class Window(Struct, frozen=True):
     hard: Instant
     state: str
     """As on the wire: `open`, `servicing_only`, `tainted`."""
+    because: tuple[str, ...] = ()
+    """Ids of events: what showed that it is tainted, and what an answer says of that."""
 
     @property
     def tainted(self) -> bool:
@@ -86,7 +90,7 @@ def anchor(id: str) -> str:
 def anchored(marks: Iterable[Mark]) -> list[tuple[str, Mark]]:
     """Marks in the order of their times, each under a name of its own; ids of several sources may be alike."""
     lanes = list(Lane)
-    ordered = sorted(marks, key=lambda m: (m.at, m.recorded, lanes.index(m.lane), m.id, m.label, m.tone))
+    ordered = sorted(marks, key=lambda m: (m.at, m.recorded, lanes.index(m.lane), m.place, m.id, m.label, m.tone))
     known: Counter[str] = Counter()
     found = []
     for mark in ordered:
@@ -114,9 +118,10 @@ def delay(at: Instant, recorded: Instant) -> str:
 def said_of(window: Window) -> str:
     """A window in words."""
     limits = f"soft limit {text(window.soft)}, hard limit {text(window.hard)}"
-    said = f"{window.service}: opened {text(window.opened)}, {limits}, {window.state}"
-    return said.replace("_", " ")
+    service, state = (word.replace("_", " ") for word in (window.service, window.state))
+    why = f" because of {', '.join(window.because)}" if window.because else ""
+    return f"{service}: opened {text(window.opened)}, {limits}, {state}{why}"
 
 
 def _ordered(windows: Sequence[Window]) -> list[Window]:
-    return sorted(windows, key=lambda w: (w.opened, w.service, w.soft, w.hard, w.state))
+    return sorted(windows, key=lambda w: (w.opened, w.service, w.soft, w.hard, w.state, w.because))

@@ -31,7 +31,7 @@ def shades(windows: Sequence[Window], scale: Scale, bottom: int) -> list[Markup]
 def bars(windows: Sequence[Window], scale: Scale, top: int) -> tuple[list[Markup], int]:
     """The rows of the services from `top` on, and where they end."""
     parts: list[Markup] = []
-    ordered = sorted(windows, key=lambda w: (w.service, w.tainted, w.opened, w.hard, w.soft, w.state))
+    ordered = sorted(windows, key=lambda w: (w.service, w.tainted, w.opened, w.hard, w.soft, w.state, w.because))
     for service, found in groupby(ordered, key=lambda w: w.service):
         parts.append(words("service", 8, top + _ROW - 6, service.replace("_", " ")))
         for tainted, several in groupby(found, key=lambda w: w.tainted):
