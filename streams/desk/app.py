@@ -150,4 +150,6 @@ def _troubles(app: FastAPI, view: View) -> None:
 
 
 def _here(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    """As it was asked for: a path that is written anew may be resolved to another one."""
+    path = str(request.scope["raw_path"], "ascii")
+    return path + (f"?{request.url.query}" if request.url.query else "")

@@ -392,3 +392,10 @@ async def test_passwords_and_secrets_are_in_no_log(desk: Office, capsys: pytest.
     assert "signed in" in said and "sign-in refused" in said
     assert PASSWORD not in said and "a wrong one" not in said and rita.http.cookies["gate61"] not in said
     assert SECOND == 1_000_000
+
+
+@pytest.mark.parametrize("reference", ["..", "a/../b", "//x.example/"])
+async def test_who_must_sign_in_first_comes_to_the_file_that_he_asked_for(desk: Office, reference: str) -> None:
+    asked = f"/clients/{'~' if reference in ('.', '..') else ''}{quote(reference, safe='')}"
+    answer = await desk.browser().get(asked)
+    assert answer.headers["location"] == f"/sign-in?next={quote(asked, safe='')}"

@@ -13,8 +13,7 @@ from streams.desk.access.roles import May, Person
 from streams.desk.acts import token
 from streams.desk.drawing import drawn
 from streams.desk.pages.evidence import LEFT
-from streams.desk.pages.queue import Id
-from streams.desk.pages.view import View
+from streams.desk.pages.view import Ref, View
 from streams.desk.papers import papers
 from streams.wire import IDENT
 
@@ -42,7 +41,7 @@ def client_pages(view: View) -> APIRouter:
 
     @router.get("/clients/{client:path}")
     def client(
-        client: Id,
+        client: Ref,
         request: Request,
         person: Annotated[Person, Depends(door.needs(May.SEE_CLIENT))],
         stretch: Annotated[int, Query(ge=0, le=1_000_000)] = 0,

@@ -12,8 +12,7 @@ from streams.desk import files
 from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
 from streams.desk.acts import ActRefused
-from streams.desk.pages.queue import Id
-from streams.desk.pages.view import View
+from streams.desk.pages.view import Ref, View
 from streams.wire import IDENT
 
 LEFT = 3
@@ -34,7 +33,7 @@ def evidence_pages(view: View) -> APIRouter:
         return RedirectResponse(f"/clients/{view.path(client)}#acts", 303)
 
     @router.post("/clients/{client:path}/file")
-    async def file(client: Id, request: Request, person: Annotated[Person, Depends(door.needs(May.FILE))]) -> Response:
+    async def file(client: Ref, request: Request, person: Annotated[Person, Depends(door.needs(May.FILE))]) -> Response:
         """File evidence."""
         form = await form_of(request)
         names = ("supports", "request", "kind", "digest", "solicited_at", "solicited_by")
@@ -44,7 +43,7 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/approve")
     async def approve(
-        client: Id,
+        client: Ref,
         request: Request,
         person: Annotated[Person, Depends(door.needs(May.APPROVE, signs_on="/clients/{client}"))],
     ) -> Response:
@@ -61,7 +60,7 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/retract")
     async def retract(
-        client: Id,
+        client: Ref,
         request: Request,
         person: Annotated[Person, Depends(door.needs(May.PROPOSE, signs_on="/clients/{client}"))],
     ) -> Response:
@@ -72,7 +71,7 @@ def evidence_pages(view: View) -> APIRouter:
 
     @router.post("/clients/{client:path}/narrow")
     async def narrow(
-        client: Id,
+        client: Ref,
         request: Request,
         person: Annotated[Person, Depends(door.needs(May.PROPOSE, signs_on="/clients/{client}"))],
     ) -> Response:

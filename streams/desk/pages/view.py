@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import jinja2
 import msgspec
+from fastapi import Path as PathParameter
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
+from pydantic import AfterValidator
 
 from gate.facts import Instant
 from gate.instants import moment
@@ -26,6 +28,10 @@ T = TypeVar("T")
 Word = Annotated[str, Query(max_length=128)]
 Place = Annotated[str | None, Query(max_length=600)]
 """Where the page of a list begins: behind the last row of the one before it."""
+MARK: Final = "~"
+"""Before a reference in an address, where it would not do alone; no reference has it."""
+Ref = Annotated[str, PathParameter(max_length=256), AfterValidator(lambda text: text.removeprefix(MARK))]
+"""A client's reference in an address, as `View.path` writes it."""
 _HERE = Path(__file__).parents[1]
 
 
@@ -50,7 +56,7 @@ class View:
         self._templates.filters |= {
             "time": time_of,
             "age": lambda at: age(at, desk.clock()),
-            "path": lambda text: quote(str(text), safe=""),
+            "path": lambda text: self.path(str(text)),
             "query": urlencode,
             "json": msgspec.json.decode,
             "pretty": lambda text: msgspec.json.format(text, indent=2),
@@ -86,8 +92,8 @@ class View:
         return await asyncio.to_thread(work, *given)
 
     def path(self, text: str) -> str:
-        """As a part of a path."""
-        return quote(text, safe="")
+        """As a part of a path; `.` and `..`, which browsers would resolve however they are written, behind a `MARK`."""
+        return MARK + text if text in (".", "..") else quote(text, safe="")
 
     def reason_of(self, form: Mapping[str, str]) -> str:
         """The reason that every decision of people needs."""
