@@ -18,6 +18,7 @@ LAPSED, REFUSED, REPLACED = "lapsed", "refused", "replaced"
 COUNTED: Final = (HELD, BLOCKED, CASE)
 """States of what stands and is alerted to; the others are what became of it."""
 
+_CUT: Final = "(cut, as it was too large) "
 _Ident = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00]{1,512}\Z")]
 _Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -79,6 +80,7 @@ class _Decision(msgspec.Struct):
     supersedes: _Ident | None = None
     because: _Fact | None = None
     service: _Ident | None = None
+    cut: bool = False
 
 
 class _Case(msgspec.Struct):
@@ -86,6 +88,7 @@ class _Case(msgspec.Struct):
     why: _Ident
     said: str
     client: _Ident | None = None
+    cut: bool = False
 
 
 class Unreadable(Exception):
@@ -120,7 +123,7 @@ def _decided(data: _Decision) -> Happened:
         data.service or (data.scope.service if data.scope else ""),
         data.client,
         data.offer,
-        _shown(next((r.said for r in data.reasons if r.code == data.leading), "")),
+        _shown(next((r.said for r in data.reasons if r.code == data.leading), ""), data.cut),
         URGENT if "RULE_FAILED" in codes else WARNING if held else ERROR,
         instant_of(data.recorded_at),
         instant_of(data.scope.hard_until) if held and data.scope else None,
@@ -139,12 +142,12 @@ def _opened(data: _Case, told: Told) -> Happened:
         "",
         data.client or "",
         "",
-        _shown(data.said),
+        _shown(data.said, data.cut),
         URGENT,
         told.at,
     )
 
 
-def _shown(text: str) -> str:
-    """PostgreSQL takes no NUL."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+def _shown(text: str, cut: bool) -> str:
+    """That it was cut stands first, since messages end after so many characters. PostgreSQL takes no NUL."""
+    return f"{_CUT if cut else ''}{text}".replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -23,11 +23,9 @@ PATIENCE_SECONDS: Final = 35.0
 T = TypeVar("T")
 
 
-async def try_channel(
-    channel: Channel, allowed: frozenset[str], poster: Poster | None = None
-) -> list[tuple[str, Attempt]]:
+async def try_channel(channel: Channel, allowed: frozenset[str]) -> list[tuple[str, Attempt]]:
     """Send a test alert; where that opens an incident, resolve it."""
-    to = receiver(channel, poster or Poster(allowed), allowed)
+    to = receiver(channel, Poster(allowed), allowed)
     id, at = token_hex(12), now()
     sent = [("test alert", await to.send(_trial(channel, id, 1), at))]
     if channel.kind == "pagerduty" and sent[0][1].arrived:

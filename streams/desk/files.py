@@ -241,8 +241,8 @@ def heat(engine: Engine) -> Heat:
     )
     with engine.connect() as connection:
         rows = connection.execute(asked).all()
-    held = {(r.country, r.service): r.many for r in rows if r.rank == 0}
-    blocked = {(r.country, r.service): r.many for r in rows if r.rank == 1}
+    held = {(r.country, r.service or t.NOT_KNOWN): r.many for r in rows if r.rank == 0}
+    blocked = {(r.country, r.service or t.NOT_KNOWN): r.many for r in rows if r.rank == 1}
     places = {*held, *blocked}
     most = max((held.get(p, 0) + blocked.get(p, 0) for p in places), default=0)
     return Heat(sorted({s for _, s in places}), sorted({c for c, _ in places}), held, blocked, most)

@@ -184,7 +184,7 @@ def _decision(told: Told) -> dict[str, Any]:
 
 def _countries(told: Told) -> list[dict[str, str]]:
     data = told.event["data"]
-    return [{"country": c, "decision": data["decision"]} for c in data.get("countries", ())]
+    return [{"country": c, "decision": data["decision"]} for c in data.get("countries") or (t.NOT_KNOWN,)]
 
 
 def _noticed(connection: Connection, told: Sequence[Told]) -> None:
@@ -228,6 +228,7 @@ def _opened(connection: Connection, told: Sequence[Told]) -> None:
                 "law": data.get("law"),
                 "recorded": instant(each.event["time"]),
                 "closed": data["case"] in closed,
+                "cut": data.get("cut", False),
             }
         )
     t.insert_new(connection, t.case, rows)

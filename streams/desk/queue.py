@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select, t
 from gate.facts import Instant
 from gate.people import releasable
 from gate.policy import HOUR
-from streams.desk.tables import assignment, country, decision
+from streams.desk.tables import NOT_KNOWN, assignment, country, decision
 
 PAGE = 50
 """Items on one page."""
@@ -83,7 +83,7 @@ def _wanted(filter: Filter, now: Instant) -> ColumnElement[bool]:
     if filter.reason:
         clauses.append(d.leading == filter.reason)
     if filter.service:
-        clauses.append(d.service == filter.service)
+        clauses.append(d.service == ("" if filter.service == NOT_KNOWN else filter.service))
     if filter.older:
         clauses.append(d.recorded <= now - filter.older * HOUR)
     if filter.country:
@@ -166,7 +166,7 @@ def tallies(engine: Engine) -> Tallies:
     for count, leading, service, rank in found:
         states[rank] += count
         reasons[leading] += count
-        services[service] += count
+        services[service or NOT_KNOWN] += count
     ranks = [Tally(name, states[rank]) for rank, name in enumerate(("held", "blocked")) if states[rank]]
     places = Counter({each: count for count, each in countries})
     return Tallies(ranks, *map(_frequent, (reasons, services, places)))

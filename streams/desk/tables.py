@@ -61,6 +61,8 @@ time = Table(
 READ_TO = OfLogs(position, mark, time)
 
 
+NOT_KNOWN = "unknown"
+"""As a country: of clients whom nothing locates; as a service that items are shown by: of what could not be read."""
 UNREADABLE = "UNREADABLE_OFFER"
 """Leads the answers to offers that could not be read, whose ids may be of others that could."""
 
@@ -172,6 +174,7 @@ case = Table(
     Column("law", Words),
     Column("recorded", BigInteger, nullable=False),
     Column("closed", Boolean, nullable=False),
+    Column("cut", Boolean, nullable=False),  # whether sentences and ids of it were left out
 )
 Index("case_queue", case.c.closed, case.c.recorded)
 Index("case_client", case.c.client)

@@ -88,6 +88,8 @@ class Flagged(msgspec.Struct, frozen=True):
     policy: Policy | None = None
     offered: str | None = msgspec.field(default=None, name="service")
     """The offer's own service; a block of what could not be read may not know it."""
+    cut: bool = False
+    """Whether sentences and ids were left out, as its topic takes no more."""
 
     @property
     def state(self) -> str:

@@ -34,6 +34,8 @@ def detail(flagged: Flagged, now: Instant) -> Text:
         _line(lines, "supersedes", flagged.supersedes + because)
     if flagged.policy is not None:
         _line(lines, "policy", f"{flagged.policy.version} {flagged.policy.digest}")
+    if flagged.cut:
+        _line(lines, "cut", "it had more ids, and longer sentences, than its topic takes")
     _line(lines, "decision", flagged.decision)
     return lines
 

@@ -41,8 +41,8 @@ class Shown(Struct, frozen=True):
 class Queue:
     """What stands now."""
 
-    def __init__(self, kept: int = KEPT, remembered: int = REMEMBERED) -> None:
-        self._kept, self._remembered = kept, remembered
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         """Of ids of decisions: copies are dropped, and what comes after it was replaced."""
         self._open: dict[str, Flagged] = {}
@@ -72,7 +72,7 @@ class Queue:
 
     def _remember(self, id: str) -> None:
         self._seen[digest(id)] = None
-        if len(self._seen) > self._remembered:
+        if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
     def _add(self, flagged: Flagged) -> None:

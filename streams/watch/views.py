@@ -69,6 +69,8 @@ def line_of(flagged: Flagged, now: Instant) -> str:
         parts.append(f"send by {_until(flagged)}")
     if flagged.supersedes:
         parts.append(f"supersedes {flagged.supersedes}")
+    if flagged.cut:
+        parts.append("cut, as it was too large")
     parts.append(flagged.decision)
     return plain("; ".join(parts))
 

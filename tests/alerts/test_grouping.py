@@ -70,6 +70,16 @@ def test_an_alert_lists_twenty_and_counts_all(alerts: Telling) -> None:
     assert message["data"]["counts"]["new"] == 53
 
 
+def test_of_what_was_cut_it_is_said(alerts: Telling) -> None:
+    """Its topic takes no more; also where a message has room for the beginning of a sentence only."""
+    answer, opened = decided("d-1"), case("case-1")
+    for each in (answer, opened):
+        each["data"]["cut"] = True
+    alerts.happens(answer, opened, decided("d-2", client="c-2"))
+    said = {o["said"].startswith("(cut, as it was too large)") for m in alerts.after(5) for o in m["data"]["offers"]}
+    assert said == {True, False}
+
+
 def test_cases_and_failed_rules_are_urgent_and_do_not_wait(alerts: Telling) -> None:
     """Told at once; a rule that failed need not lead."""
     alerts.happens(case("case-1"), decided("d-1", verdict="block", also=("RULE_FAILED",)), decided("d-2", client="c-2"))

@@ -14,7 +14,7 @@ from gate.policy import SECOND
 from state.journal import mark_of
 from streams.reading import NotRead
 from streams.watch.answers import DECIDED, Flagged, Wanted, Watched, read
-from streams.watch.detail import left
+from streams.watch.detail import detail, left
 from streams.watch.sources import Arrived, GateSource, Start
 from streams.watch.tail import Tail
 from streams.watch.views import Remark, line_of
@@ -137,6 +137,13 @@ def test_which_are_wanted(wanted: Wanted, takes: bool) -> None:
 def test_clients_whom_nothing_locates_can_be_asked_for() -> None:
     """Else nobody who watches a country would ever see them."""
     assert Wanted(countries=frozenset({"NONE"})).takes(flagged(countries=[]))
+
+
+def test_of_what_was_cut_it_is_said() -> None:
+    """A topic takes only so much; who reads on must know that there was more."""
+    assert "cut" not in line_of(flagged(), NOW) + detail(flagged(), NOW).plain
+    assert "cut, as it was too large" in line_of(flagged(cut=True), NOW)
+    assert "it had more ids" in detail(flagged(cut=True), NOW).plain
 
 
 def test_copies_are_dropped_and_memory_is_bounded() -> None:

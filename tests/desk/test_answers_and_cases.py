@@ -11,6 +11,8 @@ from sqlalchemy import select
 from streams.desk import tables as t
 from streams.desk.fold import fold
 from streams.feed import Told
+from streams.feed.told import Kind
+from streams.worker.fitting import fitting
 from tests.desk.desks import NOW, Browser, Office
 
 PAID = {"by": "paid-friend", "rewarded": True}
@@ -96,3 +98,25 @@ async def test_an_offer_that_could_not_be_read_is_no_other(desk: Office) -> None
         assert re.findall(r'href="/decisions/([^"]+)"', chain) == [answer["decision"]], answer["offer"]
         assert ("service unknown" in said_on(page)) is (answer["offer"] != "of-1")
         assert ("offer.proposed" in page) is (answer["offer"] == "of-1")
+
+
+async def test_of_what_was_cut_it_is_said(desk: Office) -> None:
+    """Topics take only so much: of an answer, and of a case, sentences and ids may have been left out."""
+    vera = await desk.signed_in("vera")
+    outs, _ = desk.intake.run(lambda: desk.intake.out(0, 10_000)).result()
+    line = next(bytes(out.data) for out in outs if b"offer.decided" in bytes(out.data))
+    event = json.loads(line)
+    ids = [f"ev-{n:06}-{'x' * 100}" for n in range(12_000)]
+    event["data"]["initiation"]["evidence"] = ids
+    event["data"]["decision"] = "dec-large"
+    case = {"case": "case-large", "client": "cl-1", "why": "LATE_EVIDENCE", "said": "look", "facts": ids}
+    opened = {**event, "type": "gate61.case.opened.v1", "data": {**case, "decisions": ["dec-large"]}}
+    lines = [fitting(json.dumps(each).encode(), b"cl-1") for each in (event, opened)]
+    kinds: tuple[Kind, Kind] = ("decision", "case")
+    told = zip(kinds, lines, strict=True)
+    fold(desk.engine, [Told("large", n, kind, 1, json.loads(of), of) for n, (kind, of) in enumerate(told)])
+    assert "This answer was cut" in await vera.see("/decisions/dec-large")
+    page = await vera.see("/cases/case-large")
+    assert "This case was cut" in page and "cut, as it was too large" in page
+    whole = await vera.see(f"/decisions/{json.loads(line)['data']['decision']}")
+    assert "was cut" not in whole

@@ -137,7 +137,16 @@ def test_an_answer_has_the_cases_that_name_it_and_no_other_is_looked_into(fresh:
 
     def opened(id: str, decisions: list[str], facts: list[str], client: str = "cl-1") -> dict[str, object]:
         lists = {"decisions": msgspec.json.encode(decisions).decode(), "facts": msgspec.json.encode(facts).decode()}
-        return {"id": id, "why": "x", "said": "y", "client": client, "recorded": 1, "closed": False, **lists}
+        return {
+            "id": id,
+            "why": "x",
+            "said": "y",
+            "client": client,
+            "recorded": 1,
+            "closed": False,
+            "cut": False,
+            **lists,
+        }
 
     with engine.begin() as connection:
         connection.execute(t.decision.insert(), [answered])

@@ -35,7 +35,7 @@ async def all_pages(browser: Browser, path: str) -> list[str]:
 @pytest.mark.parametrize("closed", [False, True])
 async def test_every_case_is_on_some_page(desk: Office, closed: bool) -> None:
     """A change of the register opens many at one time."""
-    one = {"why": "EXPOSURE", "said": "look", "decisions": "[]", "facts": "[]", "closed": closed}
+    one = {"why": "EXPOSURE", "said": "look", "decisions": "[]", "facts": "[]", "closed": closed, "cut": False}
     rows = [one | {"id": f"case-{n}", "client": f"cl-{n}", "recorded": n // 100} for n in range(310)]
     with desk.engine.begin() as connection:
         connection.execute(insert(t.case), rows)
@@ -65,3 +65,26 @@ async def test_every_look_is_on_some_page(desk: Office, asked: dict[str, str], m
 async def test_more_are_said_to_be_open_only_where_there_are_more(desk: Office, many: int, said: str) -> None:
     fill(desk.engine, many, desk.clock())
     assert f'aria-live="polite">{said}' in await (await desk.signed_in("vera")).see("/")
+
+
+async def test_offers_to_clients_whom_nothing_locates_are_on_the_map(desk: Office) -> None:
+    """And can be asked for in the queue, as those can whose service could not be read."""
+    offer = {"offer": "of-1", "service": "custody", "channel": "email", "content": "offer"}
+    await desk.happens("offer.proposed", offer, client="cl-9")
+    await desk.held_offer("cl-1", "of-2")
+    unread = {"type": "gate61.offer.proposed.v1", "subject": "cl-7", "data": {"offer": "of-3"}}
+    assert (await desk.sender.send({"specversion": "1.0", **unread})).status == "rejected"
+    await desk.hears()
+    vera = await desk.signed_in("vera")
+    page = await vera.see("/heat")
+    assert re.findall(r'aria-label="([^"]+)"', page.partition("<tbody>")[2].partition("</tbody>")[0]) == [
+        "DE, custody: 1 held, 0 blocked",
+        "unknown, custody: 0 held, 1 blocked",
+        "unknown, unknown: 0 held, 1 blocked",
+    ]
+    links = re.findall(r'<td class="shade-\d"><a href="([^"]+)"', page)
+    offers = [re.findall(r'class="open"[^>]*>([^<]+)<', await vera.see(unescape(link))) for link in links]
+    assert offers == [["of-2"], ["of-1"], ["of-3"]]
+    queue = await vera.see("/")
+    assert 'href="/?country=unknown">unknown</a> <span class="count">2' in queue
+    assert 'href="/?service=unknown">unknown</a> <span class="count">1' in queue
