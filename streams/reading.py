@@ -10,6 +10,7 @@ from msgspec import Struct
 from streams.connection import connection, opened
 from streams.logs.records import read_alike
 from streams.settings import Kafka
+from streams.topics import missing
 
 SECONDS = 10.0
 """How long Kafka may take to answer at first."""
@@ -45,16 +46,14 @@ def reader(kafka: Kafka, seconds: float = SECONDS) -> KafkaConsumer:
 
 def partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     """The partitions of a topic in order; raises `NotRead`."""
-    found = consumer.partitions_for_topic(topic)
-    if not found:
-        raise NotRead(f"there is no topic `{topic}`; `gate61 topics apply` makes it")
-    return [TopicPartition(topic, number) for number in sorted(found)]
+    must_have(consumer, topic)
+    return [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
 
 
 def must_have(consumer: KafkaConsumer, *topics: str) -> None:
     """Raises `NotRead` where a topic is not there: whoever reads or writes it would wait in vain, and hear of other things."""
-    for topic in topics:
-        partitions(consumer, topic)
+    if lacking := [topic for topic in topics if not consumer.partitions_for_topic(topic)]:
+        raise NotRead(missing(lacking))
 
 
 def extent(consumer: KafkaConsumer, topic: str) -> Extent:

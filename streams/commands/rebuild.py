@@ -109,10 +109,11 @@ def _chosen(only: list[int] | None, partitions: int) -> list[int]:
 def _look_for_topics(settings: Settings) -> None:
     """What is to be read must be there, before anything is asked or removed."""
     from streams.reading import must_have
-    from streams.topics import topics
+    from streams.topics import inputs, topics
 
+    names = topics(settings.prefix)
     with reading_kafka(settings) as consumer:
-        must_have(consumer, *(topic.name for topic in topics(settings.prefix)))
+        must_have(consumer, *inputs(names), names.decisions.name)
 
 
 def _progress(partition: int, done: int, all: int) -> None:

@@ -226,7 +226,7 @@ def test_without_topics_commands_say_at_once_what_to_do(kafka: Kafka, redis: Red
         begun = monotonic()
         done = run(*words, settings=settings)
         assert done.returncode == 1 and monotonic() - begun < 20, words
-        assert b"there is no topic" in done.stderr and b"`gate61 topics apply` makes it" in done.stderr
+        assert b"topics are missing: " in done.stderr and b"make them with `gate61 topics apply`" in done.stderr
 
 
 def test_a_policy_is_compared_with_the_one_in_force(kafka: Kafka, prefix: str, tmp_path: Path) -> None:
