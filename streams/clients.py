@@ -163,7 +163,7 @@ class Clients:
         """Whether scopes are to be closed by then."""
         return self._index.closes <= now
 
-    def close_due(self, until: Instant, since: Instant, at_once: int | None = None) -> tuple[list[Notice], Instant]:
+    def close_due(self, until: Instant, since: Instant, at_once: int | None) -> tuple[list[Notice], Instant]:
         """Close the scopes that are due by then, the earliest first; and up to when all are closed.
 
         Up to `since` all were. Of what is due later `at_once` are closed at most, and those due with the last of these, so

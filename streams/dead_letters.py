@@ -17,12 +17,11 @@ from msgspec import Struct
 from gate.facts import Instant
 from gate.instants import text
 from gate.policy import MILLISECOND
-from streams.kafka_record import FIRST_ERROR, Headers, KeptHeaders
+from streams.kafka_record import ERRORS, FIRST_ERROR, Headers, KeptHeaders
 from streams.raw import field_of
 from streams.reading import Extent, extent, records
 from streams.topics import Names
 
-ERRORS: Final = "gate61.errors."
 REPLAY: Final = "gate61.replay"
 """Header of a copy: the place of the dead letter that it was made of."""
 REPLAYED: Final = "gate61.replayed"
@@ -49,8 +48,7 @@ class DeadLetter(Struct, frozen=True):
     headers: KeptHeaders
     """As they came, without what the worker said."""
     errors: dict[str, str]
-    """What the worker said: topic, partition, offset, stage, reason, message, attempts, version, policy, and `cut` where
-    it is less than came."""
+    """What the worker said: `OF_ERRORS`, and `cut` where it is less than came."""
 
     @property
     def reason(self) -> str:

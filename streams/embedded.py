@@ -176,7 +176,7 @@ class Gate:
             return None
         return publish.unreadable(reject, decision, self._known(reject, received), self.policy)
 
-    def decision_on_reject(self, reject: Rejected, line: bytes, beside: Beside = ()) -> str | None:
+    def decision_on_reject(self, reject: Rejected, line: bytes, beside: Beside) -> str | None:
         """The id of the answer to an offer that cannot be read; None where there is none to give."""
         if reject.client is None or reject.offer is None:
             return None

@@ -29,6 +29,11 @@ TIMES_INSIDE: Final[dict[type, str]] = {
 """The field of data that is a time, of those types that have one."""
 
 
+def bare_name(type: str) -> str:
+    """`offer.proposed` of `gate61.offer.proposed.v1`; any other word as it is."""
+    return type.removeprefix("gate61.").removesuffix(".v1")
+
+
 class Plain(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a structured event in order has, and no more; `type` is the class of it."""
 

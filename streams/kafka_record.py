@@ -142,11 +142,15 @@ def murmur2(key: bytes) -> int:
     return hashed ^ hashed >> 15
 
 
-FIRST_ERROR: Final = "topic"
+ERRORS: Final = "gate61.errors."
+"""What the names of headers begin with that say of a dead letter why it is one."""
+OF_ERRORS: Final = ("topic", "partition", "offset", "stage", "reason", "message", "attempts", "version", "policy")
+"""What these are, beside `cut`."""
+FIRST_ERROR: Final = OF_ERRORS[0]
 """What is always said of a dead letter, before all else: behind a platform's own headers it shows where they end."""
 
 
 def dead_letter_headers(*, topic: str, **errors: object) -> list[tuple[str, bytes]]:
     """What is added to the headers of a record that could not be taken: where it came from, why, and by whom."""
     said = {FIRST_ERROR: topic, **errors}
-    return [(f"gate61.errors.{name}", str(value).encode(errors="backslashreplace")) for name, value in said.items()]
+    return [(f"{ERRORS}{name}", str(value).encode(errors="backslashreplace")) for name, value in said.items()]

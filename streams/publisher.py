@@ -23,7 +23,7 @@ from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
 from streams.connection import opened
-from streams.envelope import NESTED
+from streams.envelope import NESTED, bare_name
 from streams.kafka_record import STRUCTURED
 from streams.topics import topics
 from streams.wire import FIELDS, Read, read
@@ -246,7 +246,7 @@ class Publisher:
 
 def _names(name: str) -> str:
     """Which one was meant, or what all are called."""
-    bare = name.removeprefix("gate61.").removesuffix(".v1")
+    bare = bare_name(name)
     return f"say `{bare}`, without `gate61.` and `.v1`" if bare in FIELDS else f"there are {', '.join(FIELDS)}"
 
 
@@ -257,7 +257,7 @@ def _failed(sent: Sent, error: Exception) -> Sent:
 def _overlooked(value: bytes) -> Iterator[str]:
     """Fields that the gate would leave aside."""
     event = json.loads(value)
-    name = event["type"].removeprefix("gate61.").removesuffix(".v1")
+    name = bare_name(event["type"])
     known = FIELDS[name]
     for field, content in event["data"].items():
         if field not in known:

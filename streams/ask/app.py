@@ -10,8 +10,9 @@ from fastapi import Depends, FastAPI
 
 from state.redis_reader import RedisReader
 from state.redis_servers import AsyncServers
+from streams.ask.budget import Budget
 from streams.ask.over_redis import OverRedis
-from streams.ask.routes import Budget, ask_routes, probes
+from streams.ask.routes import ask_routes, probes
 from streams.ask.stream import KafkaStream
 from streams.faults import cause
 from streams.settings import Settings, shown

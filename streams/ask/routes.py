@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from gate.facts import IDENT_PATTERN
+from streams.ask.budget import Budget
 from streams.ask.check import QuestionRefused, answer_to, question
 from streams.ask.check import told as told_of
 from streams.ask.lawful import may_send
@@ -28,14 +29,6 @@ READY_SECONDS = 2.0
 LISTS_AT_ONCE = 4
 """Others wait, within their budget."""
 _JSON = "application/json"
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """Seconds a question may take; then it is not answered, and nothing may be sent."""
-
-    one: float = 2.0
-    many: float = 10.0
-    """For a list of recipients."""
 
 
 def ask_routes(reader: Reader, access: Access, metrics: Metrics, clock: Clock, allowed: Budget) -> APIRouter:

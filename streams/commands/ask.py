@@ -33,7 +33,7 @@ def ask(
 ) -> None:
     """Answer over HTTP what may be sent now, from what the workers know; changes nothing."""
     from streams.ask.app import ask_app  # What only serves is not loaded by commands that are called often.
-    from streams.ask.routes import Budget
+    from streams.ask.budget import Budget
     from streams.web.clock import now
     from streams.web.listening import ListeningRefused, listen
     from streams.web.logs import log_to_stderr

@@ -13,6 +13,7 @@ import typer
 
 from gate.facts import Instant
 from gate.policy import Policy
+from streams.ask.budget import Budget
 from streams.policy_file import PolicyRefused, load, read
 from streams.settings import Kafka, Settings, SettingsRefused, seconds, settings
 from streams.since import since
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from streams.web.access import Access
 
 ASKING_SECONDS = 1.0
+_USUAL = Budget()
 PolicyPath = Annotated[Path | None, typer.Option("--policy", envvar="GATE61_POLICY", help="policy file (TOML)")]
 Since = Annotated[str | None, typer.Option("--since", help="so long ago (15m, 1h, 7d), or a time with zone")]
 Host = Annotated[str, typer.Option(help="address to listen on; other than loopback needs keys")]
@@ -31,11 +33,17 @@ KeysPath = Annotated[Path | None, typer.Option("--keys", envvar="GATE61_KEYS", h
 ListSeconds = Annotated[
     float | None,
     typer.Option(
-        "--list-budget", help="seconds a list of recipients may take, 10 or GATE61_LIST_BUDGET", min=0.01, max=300
+        "--list-budget",
+        help=f"seconds a list of recipients may take, {_USUAL.many:g} or GATE61_LIST_BUDGET",
+        min=0.01,
+        max=300,
     ),
 ]
 Seconds = Annotated[
-    float | None, typer.Option("--budget", help="seconds a question may take, 2 or GATE61_ASK_BUDGET", min=0.01, max=60)
+    float | None,
+    typer.Option(
+        "--budget", help=f"seconds a question may take, {_USUAL.one:g} or GATE61_ASK_BUDGET", min=0.01, max=60
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="records as JSON, one a line")]
 
@@ -106,12 +114,12 @@ def refuse_all(complaints: Sequence[str]) -> None:
 
 def list_seconds(given: float | None, found: list[str]) -> float:
     """What a list of recipients may take; what is wrong with the setting is added to `found`."""
-    return given or seconds(os.environ, "GATE61_LIST_BUDGET", 10.0, 0.01, 300, found)
+    return given or seconds(os.environ, "GATE61_LIST_BUDGET", _USUAL.many, 0.01, 300, found)
 
 
 def question_seconds(given: float | None, found: list[str]) -> float:
     """What one question may take; what is wrong with the setting is added to `found`."""
-    return given or seconds(os.environ, "GATE61_ASK_BUDGET", 2.0, 0.01, 60, found)
+    return given or seconds(os.environ, "GATE61_ASK_BUDGET", _USUAL.one, 0.01, 60, found)
 
 
 def access_of(host: str, keys: Path | None, found: list[str]) -> "Access":

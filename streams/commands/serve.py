@@ -43,7 +43,7 @@ def serve(
     ] = False,
 ) -> None:
     """Take events over HTTP, answer every offer, and keep everything in one SQLite file."""
-    from streams.ask.routes import Budget  # What only serves is not loaded by commands that are called often.
+    from streams.ask.budget import Budget  # What only serves is not loaded by commands that are called often.
     from streams.serve.app import Service
     from streams.web.listening import ListeningRefused, listen
     from streams.web.logs import log_to_stderr

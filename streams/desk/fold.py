@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from streams.desk import tables as t
 from streams.desk.acts import saw
+from streams.envelope import bare_name
 from streams.feed import Told
 from streams.stores import go_on, positions_in
 from streams.wire import instant
@@ -44,7 +45,7 @@ def _came(connection: Connection, told: Sequence[Told]) -> None:
     rows = []
     for each in told:
         event = each.event
-        kind, data = str(event["type"]).removeprefix("gate61.").removesuffix(".v1"), event["data"]
+        kind, data = bare_name(event["type"]), event["data"]
         rows.append(
             {
                 "log": each.log,
@@ -195,7 +196,7 @@ def _noticed(connection: Connection, told: Sequence[Told]) -> None:
         rows.append(
             {
                 "id": event["id"],
-                "name": str(event["type"]).removeprefix("gate61.").removesuffix(".v1"),
+                "name": bare_name(event["type"]),
                 "client": data["client"],
                 "service": scope["service"],
                 "asset": scope["asset"],

@@ -14,7 +14,7 @@ from state.journal import mark_of
 from streams.connection import Overheard, connection, let_go, make_no_topics
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
-from streams.kafka_record import read_record
+from streams.kafka_record import ERRORS, read_record
 from streams.logs.brokers import Looker, follower, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, other_record
@@ -33,7 +33,6 @@ SILENT_SECONDS: Final = 10.0
 """After so long in which brokers said nothing of a log they are asked whether they are there."""
 ASKED_SECONDS: Final = 5.0
 """What they get to answer that."""
-_ERRORS: Final = "gate61.errors."
 _TROUBLE: Final = (KafkaError, ConsumerStoppedError, LogLost, TimeoutError, OSError)
 """What keeps Kafka from being read; the consumer may be closed by whoever met it first."""
 _OTHER_LOG: Final = (
@@ -248,7 +247,7 @@ def _rejected(record: Any) -> dict[str, Any]:
     """Why, and what can still be read of it."""
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     raw = (record.value or b"").decode(errors="backslashreplace")
-    told = {"reason": headers.get(f"{_ERRORS}reason"), "message": headers.get(f"{_ERRORS}message"), "raw": raw}
+    told = {"reason": headers.get(f"{ERRORS}reason"), "message": headers.get(f"{ERRORS}message"), "raw": raw}
     event = event_of(record.value or b"", record.headers) or {}
     told |= {name: event.get(key) for name, key in (("source", "source"), ("id", "id"), ("client", "subject"))}
     return {name: value for name, value in told.items() if isinstance(value, str)}

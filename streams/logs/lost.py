@@ -49,7 +49,7 @@ def begins_too_late(what: str, first: int, wanted: int, new: bool) -> LogLost:
     )
 
 
-def ends_too_early(what: str, end: int, wanted: int, do: str = GIVE_BACK) -> LogLost:
+def ends_too_early(what: str, end: int, wanted: int, do: str) -> LogLost:
     """The same of one that ends before what must be read next."""
     return LogLost(
         f"{what} ends at offset {end}, and {wanted} must be read next: it was made anew, or lost its end; {do}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from gate.facts import OF_REGISTER, TYPES
 from streams.dead_letters import REPLAYED, REPLAYED_AS
-from streams.kafka_record import REASONS
+from streams.kafka_record import ERRORS, OF_ERRORS, REASONS
 from streams.media import STRUCTURED
 from streams.schemas import inputs, outputs
 from streams.schemas.words import IDENT_TEXT, TEXT, Schema, object_of, one_of
@@ -28,7 +28,6 @@ _STRUCTURED: Schema = object_of(
 )
 _KEPT = ["event.rejected", "event.replayed"]
 """What lies on the topics of dead letters."""
-_ERRORS = ("topic", "partition", "offset", "stage", "reason", "message", "attempts", "version", "policy")
 
 
 def _reference(*path: str) -> dict[str, str]:
@@ -121,9 +120,9 @@ def _messages() -> dict[str, Any]:
         "summary": "The record as it came, with headers that say why; not an event of its own.",
         "contentType": "application/octet-stream",
         "headers": object_of(
-            {f"gate61.errors.{name}": _error(name) for name in _ERRORS},
+            {f"{ERRORS}{name}": _error(name) for name in OF_ERRORS},
             {
-                "gate61.errors.cut": {
+                f"{ERRORS}cut": {
                     **TEXT,
                     "description": "What was cut of a record that its topic of dead letters does not take.",
                 }

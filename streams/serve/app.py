@@ -14,7 +14,8 @@ from fastapi.responses import Response, StreamingResponse
 
 from gate.instants import moment
 from state.journal import Kept, Out, Taken
-from streams.ask.routes import Budget, ask_routes, probes
+from streams.ask.budget import Budget
+from streams.ask.routes import ask_routes, probes
 from streams.faults import cause
 from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, Arrival, arrivals

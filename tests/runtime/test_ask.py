@@ -23,10 +23,11 @@ from gate.policy import SECOND
 from state.redis_reader import RedisReader
 from state.redis_servers import AsyncServers
 from state.redis_store import RedisStore
+from streams.ask.budget import Budget
 from streams.ask.check import SOURCE, answer_to, question, told
 from streams.ask.over_redis import OverRedis
 from streams.ask.reader import Seen, Unreadable
-from streams.ask.routes import Budget, ask_routes
+from streams.ask.routes import ask_routes
 from streams.ask.stream import Behind, KafkaStream
 from streams.kafka_record import partition_of
 from streams.logs.brokers import followed_logs

@@ -18,7 +18,7 @@ from gate.arrival import HISTORY_NEEDED
 from gate.packing import replaced
 from gate.policy import HOUR
 from streams.ask import check
-from streams.ask.routes import Budget
+from streams.ask.budget import Budget
 from tests.model.histories import history as another
 from tests.player import POLICY
 from tests.promises.histories import History, history

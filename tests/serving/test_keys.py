@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from streams.alerts.app import application
 from streams.ask.app import ask_app
+from streams.ask.budget import Budget
 from streams.ask.reader import Unreadable
-from streams.ask.routes import Budget, probes
+from streams.ask.routes import probes
 from streams.keys import Keys, KeysRefused
 from streams.serve.app import Service
 from streams.serve.bodies import Arrival

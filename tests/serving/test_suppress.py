@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.ask.budget import Budget
 from streams.ask.reader import ReadUpTo
-from streams.ask.routes import Budget
 from streams.ask.suppress import BODY_LIMIT, RECIPIENTS, Judgement, Sorted, send_of
 from streams.keys import Keys
 from streams.serve.intake import Intake
