@@ -74,6 +74,8 @@ class Look(NamedTuple):
     """Why nothing may be decided on it; empty where that is whole, or nothing."""
     making: bytes = b""
     """What `RedisStore.making` noted; empty where nothing is."""
+    begun: bool = False
+    """Whether the last write was begun and not done to its end: then its notes and outbox are of another place than `next`."""
 
     def noted(self, name: str) -> bytes | None:
         """What was kept beside the clients."""
@@ -165,7 +167,10 @@ def look(redis: Any, at: str) -> Look:
         week = noted  # The ids of that week are to be counted in one moment with all else.
     next_, batch, *_ = meta
     found = Look(_readable(next_), _readable(batch) or 0, clients, notes, outbox == b"string", wrong, making or b"")
-    return found if wrong else found._replace(lost=_lost(redis, at, found, meta, (clients, len(notes), *ids)))
+    if wrong:
+        return found
+    lost = _lost(redis, at, found, meta, (clients, len(notes), *ids))
+    return found._replace(lost=lost, begun=_begun(found.batch, meta[2]))
 
 
 def _found(redis: Any, at: str, week: int) -> tuple[list[Any], str]:
@@ -182,6 +187,14 @@ def _found(redis: Any, at: str, week: int) -> tuple[list[Any], str]:
                 raise found[place]
             found[place], wrong = nothing, f"holds `{name}` as another type than was written"
     return found, wrong
+
+
+def _begun(batch: int, begun: bytes | None) -> bool:
+    try:
+        all_done("", batch, begun)
+    except StateLost:
+        return True
+    return False
 
 
 def _readable(stored: bytes | None) -> int | None:

@@ -14,6 +14,7 @@ Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in
 | `{tag}:seen:WEEK` | hash: id digest to content digest, by the week it was recorded |
 | `{tag}:outbox` | the outputs of the last write; it is there once something was written, also where there were none |
 | `{tag}:making` | how far it is to be made anew, from before the first key is removed until that is done |
+| `{tag}:unpublished` | for as long: the outbox of what was removed |
 | `{tag}:probe` | nothing: a new owner tries here what it is let do |
 """
 
@@ -252,21 +253,29 @@ class RedisStore:
         """How many clients are stored."""
         return int(self._redis.hlen(self._key("dossiers")))
 
-    def making(self, goal: bytes | None) -> None:
+    def making(self, goal: bytes | None, outbox: bytes = b"") -> None:
         """Note how far the state is to be made anew; None when it is. Whoever finds the note finds the half of a state.
 
-        It is no part of the state: what is written, and `clear`, leaves it as it is.
+        `outbox` is what may not be published yet of what came before the goal. Both are no part of the state: what is
+        written, and `clear`, leaves them as they are.
         """
         if goal is None:
-            self._redis.unlink(self._key("making"))
+            self._redis.unlink(self._key("making"), self._key("unpublished"))
         else:
-            self._redis.set(self._key("making"), goal)
+            noted = self._redis.pipeline(transaction=True)
+            noted.set(self._key("making"), goal)
+            noted.set(self._key("unpublished"), outbox)
+            noted.execute()
+
+    def outboxes(self) -> tuple[bytes | None, bytes | None]:
+        """What may not be published yet, asked without becoming the owner: of the state, and of what `making` noted."""
+        return self._redis.get(self._key("outbox")), self._redis.get(self._key("unpublished"))
 
     def clear(self) -> None:
         """Remove everything; a second state below this one too."""
-        kept = self._key("making").encode()
+        kept = {self._key(name).encode() for name in ("making", "unpublished")}
         for key in self._redis.scan_iter(match=f"{self._tag}*", count=1000):
-            if key != kept:
+            if key not in kept:
                 self._redis.unlink(key)
         self.rollback()
 

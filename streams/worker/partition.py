@@ -68,6 +68,15 @@ class Assumed(NamedTuple):
     new: bool
 
 
+class Told(NamedTuple):
+    """What was said by a place that a stored state had come to."""
+
+    closed: Instant
+    """Up to when scopes were said to be closed; less where that is not known."""
+    outbox: bytes = b""
+    """What may not be published yet of all that came before."""
+
+
 class Partition:
     """The clients of one partition of one worker."""
 
@@ -274,11 +283,10 @@ class Partition:
         progress = self._progress
         unnamed = self._old and not progress.noted_kafka
         if outputs or unnamed or self.remembered != self.place or progress.looked < self.looked:
-            self._write(outputs)
+            self._write(outbox_to_bytes(outputs))
 
-    def _write(self, outputs: list[Output]) -> None:
+    def _write(self, outbox: bytes) -> None:
         self._note()
-        outbox = outbox_to_bytes(outputs)
         self._store.commit(self._progress.actions, outbox)
         self.outbox = _mark(outbox)
         self.remembered = self.place
@@ -320,13 +328,14 @@ class Partition:
         """Whether answers are published that are still to be given again."""
         return self._pin() is not None
 
-    def rework(self, ends: Ends, until: Place) -> bool:
+    def rework(self, ends: Ends, until: Place, told: Told | None) -> bool:
         """Judge again what was judged before, up to that place, and remember it; what was published is not again.
 
-        True once the place is reached.
+        `told` is what was said by that place; None where nobody came to just that place, but it is known that all is
+        published of what comes before the first record behind it, of any log. True once that is reached.
         """
         done = False
-        while not done and (arrival := self._again(ends, until)) is not None:
+        while not done and (arrival := self._again(ends, until if told is not None else None)) is not None:
             done = arrival.offset >= until[arrival.log]
             if not done:
                 if _waits_for_all(arrival):
@@ -335,28 +344,29 @@ class Partition:
         done = done or self.place[:4] == until[:4]
         if done and not until.walk:
             self._reopen_all()
-        # Whatever was due by then was said to be closed when it was published first.
-        self._progress.closed = max(self._progress.closed, self._progress.recorded)
-        self._write([])
+        if told is not None:
+            closed = told.closed if done else min(told.closed, self._progress.recorded)
+            self._progress.closed = max(self._progress.closed, closed)
+        self._write(told.outbox if told is not None and done else b"")
         return done
 
-    def _again(self, ends: Ends, until: Place) -> Arrival | None:
+    def _again(self, ends: Ends, until: Place | None) -> Arrival | None:
         pin = self._pin()
         if pin is not None:
             return self._merge.within(pin[:4], pin.last)
-        known = all(end >= place for end, place in zip(ends, until[:4], strict=True))
-        return self._merge.within(until[:4]) if known else self._merge.next(ends)
+        known = until is not None and all(end >= place for end, place in zip(ends, until[:4], strict=True))
+        return self._merge.within(until[:4]) if until is not None and known else self._merge.next(ends)
 
     def _reopen_all(self) -> None:
         """Reopen all clients who wait for it, without publishing, and remember them in portions."""
         while self._reopening:
             self._opened.reopening.some([], JUDGED_SECONDS)
-            self._write([])
+            self._write(b"")
 
-    def part(self) -> None:
-        """Let go in good order: all is published, and the next owner need not say it again."""
+    def part(self, outbox: bytes = b"") -> None:
+        """Let go in good order: all but what is in the outbox is published, and the next owner need not say it again."""
         self._note()
-        self._store.commit(self._progress.actions)
+        self._store.commit(self._progress.actions, outbox)
 
     def _note(self) -> None:
         self._progress.looked = self.looked

@@ -230,6 +230,13 @@ def place_of(notes: Noted, actions: int | None) -> Place | None:
     return Place(policy, register, between, actions, int(walk >= 0))
 
 
+def closed_to(notes: Noted) -> Instant:
+    """Up to when scopes of a stored state were said to be closed; before everything where that cannot be read."""
+    with suppress(StateLost):
+        return _noted(notes, CLOSED, BEFORE_EVERYTHING)
+    return BEFORE_EVERYTHING
+
+
 def goal_to_bytes(place: Place) -> bytes:
     """A place as it is noted while state is made anew to it."""
     return b".".join([b"%d" % part for part in place])

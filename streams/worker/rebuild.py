@@ -1,11 +1,13 @@
 """State made anew from the topics: the same judging in the same order, without publishing anything again.
 
-A partition whose Redis still knows how far it came is rebuilt to that very place. One that lost even that is rebuilt to
-what the group last acknowledged, all of whose outputs were kept; the worker goes on from there and says the rest again,
-the same bytes. What can be known to stand in the way is looked for before anything is removed.
+INVARIANT (nothing unsaid is passed over): of all that comes before the place that state is made to, every output is
+published or in its outbox. A partition whose Redis still knows how far it came is rebuilt to that very place, and keeps its
+outbox, which is all that may not be published yet. One that lost that, or whose logs end before it, is rebuilt to where
+the group and the published answers say that all is published; the worker goes on from there and says the rest again, the
+same bytes. What can be known to stand in the way is looked for before anything is removed.
 
-How far it is to come is noted before that, and until it is there: state that was left half made is a state that went back,
-which a worker may go on with, too, but no goal for who makes it again.
+How far it is to come is noted before that, with the outbox, and until it is there: state that was left half made is a state
+that went back, which a worker may go on with, too, but no goal for who makes it again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +18,10 @@ from typing import Any, TypeVar
 
 from kafka import TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 from redis import Redis
 
+from gate.dossier import BEFORE_EVERYTHING
 from gate.policy import Policy
 from state.codec import UnknownLayout
 from state.redis_look import Look, StateLost
@@ -28,19 +31,22 @@ from state.redis_store import RedisStore
 from streams.administration import administrator, cluster, compacted
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, whole, whole_keys
-from streams.logs.merge import Log
+from streams.logs.merge import Ends, Log
 from streams.logs.taking import BATCH, as_many_as_fit
 from streams.reading import reader
 from streams.settings import Settings
 from streams.topics import Names, inputs, topics
+from streams.worker.applied import OF_RULES
 from streams.worker.belonging import OtherKafka, inputs_as_wide, same_kafka, same_spread
-from streams.worker.partition import Partition
+from streams.worker.outputs import outbox_from_bytes
+from streams.worker.partition import Partition, Told
 from streams.worker.pins import Pin, Unknown
 from streams.worker.pins import reached as reached_by
-from streams.worker.progress import NEVER, Place, goal_to_bytes, place_of, reaches, unfinished, unreadable
+from streams.worker.progress import NEVER, Place, closed_to, goal_to_bytes, place_of, reaches, unfinished, unreadable
 
 LEAVE_SECONDS = 15.0
 NOWHERE = (0,) * len(Log)
+_OF_PARTITION = (Log.BETWEEN, Log.ACTIONS)
 
 T = TypeVar("T")
 
@@ -105,7 +111,7 @@ class Rebuild:
             kept = _coordinated(lambda: admin.list_group_offsets({self._group: None})).get(self._group, {})
             whole_keys(compacted(admin, inputs(self._names)))
             self._kafka = cluster(admin)
-        self._acknowledged = {p.partition: o.offset for p, o in kept.items() if p.topic == self._names.actions.name}
+        self._acknowledged = {place: max(0, noted.offset) for place, noted in kept.items()}
 
     def _follow(self, consumer: Any) -> None:
         """Read register and policies to where both end now; raises `LogLost` where they are not whole."""
@@ -154,13 +160,13 @@ class Rebuild:
         with _said_of(number):
             beside.clear()
             try:
-                reached = self._replay(number, beside, until)
+                reached = self._replay(number, beside, until, None if place is None else Told(closed_to(found)))
                 differs = tuple(store.differences(beside))
                 clients = beside.count()
             finally:
                 beside.clear()
         _stood_still(number, found, store.look(), place, differs)
-        short, goal = self._short(reached, until), unfinished(found)
+        short, goal = self._short(self._ends(number), until), unfinished(found)
         left = 0 if goal is None else goal.actions
         return Rebuilt(number, reached.actions, clients, place, until.actions, differs, short, lost, left)
 
@@ -169,24 +175,37 @@ class Rebuild:
         self._wait_for_workers_to_leave()
         store = self._store(number)
         found = store.look()
-        place, until = self._place(found), self._goal(number, found)
+        place, wanted = self._place(found), self._goal(number, found)
+        short = self._short(self._ends(number), wanted)
+        told = None if short or wanted.between == NEVER else self._told_by(store, found, wanted)
+        until = wanted if told is not None else self._acknowledged_place(number)
         with _said_of(number):
-            store.making(goal_to_bytes(until))
+            store.making(goal_to_bytes(until), told.outbox if told is not None else b"")
             store.clear()
-            reached = self._replay(number, store, until)
+            reached = self._replay(number, store, until, told)
             store.making(None)
-            short = self._short(reached, until)
-            return Rebuilt(number, reached.actions, store.count(), place, until.actions, short=short)
+            return Rebuilt(number, reached.actions, store.count(), place, wanted.actions, short=short)
 
     def _goal(self, number: int, found: Look) -> Place:
         """How far state is to be made: as far as it was, or was to be made by who came to no end."""
         here, goal = self._place(found) or self._acknowledged_place(number), unfinished(found)
         return here if goal is None or reaches(here, goal) else goal
 
+    def _told_by(self, store: RedisStore, found: Look, until: Place) -> Told | None:
+        """What was said by a place that was stored, or is noted as the goal; None where that cannot be known."""
+        stored, noted = store.outboxes()
+        here = until == self._place(found)
+        outbox = stored if here else noted
+        with suppress(MsgspecError):
+            outbox_from_bytes(outbox or b"")
+            return None if outbox is None else Told(closed_to(found) if here else BEFORE_EVERYTHING, outbox)
+        return None
+
     def _place(self, found: Look) -> Place | None:
-        """The place to make state anew up to; without an outbox the last outputs may never have been published."""
+        """The place to make state anew up to; without its outbox the last outputs may never have been published."""
         with suppress(StateLost):
-            return place_of(found, found.next) if found.outbox and not self._foreign(found) else None
+            known = found.outbox and not found.begun and not self._foreign(found)
+            return place_of(found, found.next) if known else None
         return None
 
     def _foreign(self, found: Look) -> str:
@@ -197,15 +216,26 @@ class Rebuild:
             return error.what
         return ""
 
-    def _short(self, reached: Place, until: Place) -> str:
+    def _short(self, ends: Ends, until: Place) -> str:
         """Which logs end before the place that was to be reached; empty if none does."""
         names = self._names.policy, self._names.register, self._names.between, self._names.actions
-        ends = [
-            f"`{names[log].name}` ends at offset {reached[log]} of {until[log]}"
+        short = [
+            f"`{names[log].name}` ends at offset {ends[log]} of {until[log]}"
             for log in Log
-            if reached[log] < until[log] < NEVER
+            if ends[log] < until[log] < NEVER
         ]
-        return ", ".join(ends)
+        return ", ".join(short)
+
+    def _logs(self, number: int) -> tuple[TopicPartition, TopicPartition]:
+        """What happens between and around the clients of a partition."""
+        return TopicPartition(self._names.between.name, number), TopicPartition(self._names.actions.name, number)
+
+    def _ends(self, number: int) -> Ends:
+        """Of register and policies as far as they were read."""
+        logs = self._logs(number)
+        with closing(reader(self._settings.kafka)) as consumer:
+            ends = consumer.end_offsets([*logs])
+        return [*self._followed.read, *(ends[log] for log in logs)]
 
     def _wait_for_workers_to_leave(self) -> None:
         """A stopped worker keeps its place in the group for as long as its session lasts."""
@@ -220,10 +250,21 @@ class Rebuild:
         return RedisStore(self._redis, f"{self._names.actions.name}:{number}", below=below)
 
     def _acknowledged_place(self, number: int) -> Place:
-        return Place(NEVER, NEVER, NEVER, max(0, self._acknowledged.get(number, 0)), 1)
+        return Place(NEVER, NEVER, NEVER, self._acknowledged.get(self._logs(number)[1], 0), 1)
 
-    def _replay(self, number: int, store: RedisStore, until: Place) -> Place:
-        """Judge again up to that place; returns how far the logs went."""
+    def _published(self, number: int, pins: Sequence[Pin]) -> Place:
+        """Before the first record behind this, of any log, all is published.
+
+        What the group acknowledged of a partition's own logs is: whole batches were kept before that. Of register and
+        policies is what answers were given on that were given on any of these.
+        """
+        between, actions = (self._acknowledged.get(log, 0) for log in self._logs(number))
+        kept = [p for p in pins if p.last in _OF_PARTITION and p.between <= between and p.actions <= actions]
+        policy, register = (max((pin[log] for pin in kept), default=0) for log in OF_RULES)
+        return Place(policy, register, between, actions, 1)
+
+    def _replay(self, number: int, store: RedisStore, until: Place, told: Told | None) -> Place:
+        """Judge again up to that place; returns how far the logs went. For `told` see `Partition.rework`."""
         if _nothing(until):
             return until
         partition = Partition(number, self._partitions, self._followed, store, version_of("gate61"))
@@ -232,18 +273,21 @@ class Rebuild:
             raise NotMade(self._no_policy)
         with closing(reader(self._settings.kafka)) as consumer:
             end, pins = self._answers(consumer, number)
-            partition.pin([pin for pin in pins if reached_by(until, pin)])
-            self._judge_again(consumer, partition, until)
+            if told is None:
+                until = self._published(number, pins)
+            # Without a stored place the order of all answers decides what comes first, but of those whose records are gone.
+            here = until if told is not None else self._ends(number)
+            partition.pin([pin for pin in pins if reached_by(here, pin)])
+            self._judge_again(consumer, partition, until, told)
         if all(reached_by(partition.place, pin) for pin in pins):
             partition.kept(end)  # Who takes it over need not look through them again.
-            partition.part()
+        partition.part(told.outbox if told is not None else b"")
         return partition.place
 
-    def _judge_again(self, consumer: Any, partition: Partition, until: Place) -> None:
-        logs = {TopicPartition(self._names.between.name, partition.number): Log.BETWEEN}
-        logs[TopicPartition(self._names.actions.name, partition.number)] = Log.ACTIONS
+    def _judge_again(self, consumer: Any, partition: Partition, until: Place, told: Told | None) -> None:
+        logs = dict(zip(self._logs(partition.number), (Log.BETWEEN, Log.ACTIONS), strict=True))
         # What lies behind a stored place is not looked at: it may be what a worker stopped at.
-        bounds = {p: until[log] if until.between < NEVER else NEVER for p, log in logs.items()}
+        bounds = {p: until[log] if told is not None else NEVER for p, log in logs.items()}
         consumer.assign([*logs])
         consumer.seek_to_beginning()
         ends = {p: min(end, bounds[p]) for p, end in consumer.end_offsets([*logs]).items()}
@@ -257,7 +301,7 @@ class Rebuild:
             read = {p: _portion(consumer, p, found.get(p, ()), bounds[p]) for p in logs}
             partition.read(*read[actions], *read[between])
             partition.recall()
-            reached = partition.rework([*self._followed.read, ends[between], ends[actions]], until)
+            reached = partition.rework([*self._followed.read, ends[between], ends[actions]], until, told)
             self._told(partition.number, min(partition.place.actions, until.actions), until.actions)
             more = bool(found) or any(consumer.position(p) < ends[p] for p in asked)
 

@@ -73,14 +73,16 @@ def test_how_far_state_is_made_anew_is_noted_until_it_is_there(store: RedisStore
     store.note("between", b"5")
     store.commit(42)
     assert store.look().making == b""
-    store.making(b"1.2.3.4.0")
+    store.making(b"1.2.3.4.0", b"unpublished")
     store.verify()
     assert store.look().making == b"1.2.3.4.0" and store.look().lost == ""
     store.clear()
-    assert [*_keys(redis, place)] == [f"{{{place}}}:making".encode()]
+    kept = {f"{{{place}}}:{name}".encode() for name in ("making", "unpublished")}
+    assert {*_keys(redis, place)} == kept and store.outboxes() == (None, b"unpublished")
     store.assign()
     store.commit(7)
     store.making(None)
+    assert store.outboxes() == (b"", None)
     assert (store.look().next, store.look().making, store.look().lost) == (7, b"", "")
 
 
@@ -307,7 +309,7 @@ def test_a_write_whose_end_redis_refused_is_not_counted(
             for _ in range(2):
                 with pytest.raises(StateLost, match=r"a write whose end Redis refused.*`gate61 rebuild`"):
                     other.assign()
-            assert "whose end Redis refused" in other.look().lost
+            assert "whose end Redis refused" in other.look().lost and other.look().begun
         limited("+@all")
         if then == "another one comes":
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
 from re import sub
@@ -36,6 +36,8 @@ from tests.simulation.world import (
 )
 
 PARTITIONS = 2
+REMADE = 0.1
+"""How often state is made anew."""
 OF_REGISTER = ("campaign.", "entity.", "asset.", "product.", "country.")
 
 
@@ -172,10 +174,12 @@ async def simulate(
     faults: float,
     fault: tuple[int, str] | None = None,
     behind: Mapping[int, int] | None = None,
+    remade: Callable[[World], None] | None = None,
 ) -> World:
     """Feed the plan to workers in trouble, then let one catch up in peace. `fault` is the only one: which effect, how.
 
-    `behind` is by topic how much its broker's clock is behind, in microseconds.
+    `behind` is by topic how much its broker's clock is behind, in microseconds. `remade` now and then makes state anew,
+    right after all workers were killed, whatever they were at.
     """
     rng = Random(seed)
     world = World(rng, faults)
@@ -189,6 +193,17 @@ async def simulate(
         for _ in range(rng.choice([0, 0, 3, 20, 60])):
             await asyncio.sleep(0)
         await _happen(world, processes)
+        if remade is not None and rng.random() < REMADE:
+            while processes:
+                await processes.pop().kill()
+            remade(world)
+            processes.append(Process(world))
+    await settle(world, processes)
+    return world
+
+
+async def settle(world: World, processes: list[Process]) -> None:
+    """One worker catches up in peace."""
     world.faults = 0.0
     while len(processes) > 1:
         await processes.pop().kill()
@@ -201,9 +216,8 @@ async def simulate(
         quiet = quiet + 1 if processes[0].idle() else 0
         if quiet > LONGEST:
             break
-    assert processes[0].idle(), [(p.state, p.partition.next, p.partition.waits) for p in processes[0].loops]
+    assert processes[0].idle(), [p.state for p in processes[0].loops]
     await processes[0].kill()
-    return world
 
 
 async def _happen(world: World, processes: list[Process]) -> None:

@@ -14,7 +14,7 @@ from state.redis_store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS
-from streams.worker.partition import Partition
+from streams.worker.partition import Partition, Told
 from streams.worker.pins import Unknown, reached
 from streams.worker.progress import NEVER, Place, goal_to_bytes, unfinished
 from tests.simulation.run import PARTITIONS
@@ -22,7 +22,7 @@ from tests.simulation.test_simulation import CLOCKS, with_clocks
 from tests.simulation.world import ACTIONS, POLICY, REGISTER, FakeRedis, World
 
 
-def _followed(world: World) -> Followed:
+def followed_of(world: World) -> Followed:
     followed = Followed()
     for log, topic in ((Log.POLICY, POLICY), (Log.REGISTER, REGISTER)):
         for record in world.logs[topic, 0]:
@@ -63,7 +63,7 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     for record in world.logs.get((DECISIONS, number), []):
         unknown.add(record.headers, record.value)
     beside = RedisStore(FakeRedis(), f"t:{number}")  # type: ignore[arg-type]
-    followed = _followed(world)
+    followed = followed_of(world)
     partition = Partition(number, PARTITIONS, followed, beside, "0")
     partition.assume("this")
     assert partition.open()
@@ -71,7 +71,9 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     logs = [world.logs.get((topic, number), []) for topic in (ACTIONS, BETWEEN)]
     partition.read(logs[0], len(logs[0]), logs[1], len(logs[1]))
     partition.recall()
-    assert partition.rework([*followed.read, len(logs[1]), len(logs[0])], until)
+    assert partition.rework(
+        [*followed.read, len(logs[1]), len(logs[0])], until, Told(int(kept.noted("closed") or b"0"))
+    )
     return beside
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -117,11 +117,13 @@ FAILED_ONCE = {"register far behind": (369,)}
 """Seeds that once showed a mistake: two messages of merged clients, because of one merger, each with an answer."""
 
 
-def with_clocks(seed: int, behind: Mapping[int, float]) -> World:
+def with_clocks(seed: int, behind: Mapping[int, float], remade: Callable[[World], None] | None = None) -> World:
     """Redis goes back again and again, and brokers' clocks differ: no order of times is that of what was published."""
     events = dense(seed) if seed % 2 else [e for e in history(seed, 60) if e["type"] not in _OF_PEOPLE]
     planned = with_policies(seed, plan(events)[0])
-    return asyncio.run(simulate(seed, planned, 4 * FAULTS, behind={t: int(by) for t, by in behind.items()}))
+    return asyncio.run(
+        simulate(seed, planned, 4 * FAULTS, behind={t: int(by) for t, by in behind.items()}, remade=remade)
+    )
 
 
 def _contradictions(world: World) -> Iterator[str]:

@@ -58,6 +58,14 @@ class Record(NamedTuple):
     """The broker's."""
     leader_epoch: int = 0
 
+    @property
+    def serialized_key_size(self) -> int:
+        return len(self.key or b"")
+
+    @property
+    def serialized_value_size(self) -> int:
+        return len(self.value or b"")
+
 
 def _size(key: bytes | None, value: bytes | None, headers: Any) -> int:
     """Bytes of a record in a batch by itself, which Kafka adds some to."""
@@ -85,6 +93,8 @@ class World:
         """Of whoever leads all partitions."""
         self.heard = 0
         """When whoever reads logs heard of them last, in milliseconds: they do all the time, unless somebody sets this on."""
+        self.acknowledged: dict[int, tuple[int, int]] = {}
+        """By partition, what its group acknowledged last of what happens around clients and between them."""
         self.planned: dict[int, str] = {}
         """By number of effect: what goes wrong there; instead of chance."""
 
@@ -271,7 +281,8 @@ class Source:
 
     async def acknowledge(self, actions: int, between: int, at_once: bool = False) -> None:
         if (actions, between) != self.acknowledged:
-            await self.world.effect("acknowledge", lambda: None)
+            noted = {self.number: (actions, between)}
+            await self.world.effect("acknowledge", lambda: self.world.acknowledged.update(noted))
             self.acknowledged = actions, between
 
 
@@ -354,6 +365,18 @@ class FakeRedis:
                 self.do(b"HSET", meta, "ids", b"%d" % (self.hlen(ids) + self.hlen(before)))
         return b"OK"
 
+    def get(self, key: Any) -> Any:
+        return self.data.get(_bytes(key))
+
+    def hgetall(self, key: Any) -> Any:
+        return dict(self.data.get(_bytes(key), {}))
+
+    def type(self, key: Any) -> bytes:
+        return b"string" if _bytes(key) in self.data else b"none"
+
+    def unlink(self, *keys: Any) -> None:
+        self.do(b"UNLINK", *keys)
+
     def hget(self, key: Any, field: Any) -> Any:
         return self.hmget(key, [field])[0]
 
@@ -431,22 +454,38 @@ def _commands(sent: BytesIO) -> Iterator[list[bytes]]:
 
 
 class Pipe:
-    """Reads that go together."""
+    """Commands that go together."""
 
     def __init__(self, redis: FakeRedis) -> None:
         self.redis = redis
         self.found: list[Any] = []
 
-    def hmget(self, key: str, fields: Sequence[Any]) -> None:
-        self.found.append(self.redis.hmget(key, fields))
+    def _done(self, found: Any) -> "Pipe":
+        self.found.append(found)
+        return self
 
-    def lrange(self, key: str, first: int, last: int) -> None:
-        self.found.append(self.redis.lrange(key, first, last))
+    def set(self, key: str, value: bytes) -> "Pipe":
+        return self._done(self.redis.do(b"SET", key, value))
 
-    def hlen(self, key: Any) -> None:
-        self.found.append(self.redis.hlen(key))
+    def get(self, key: str) -> "Pipe":
+        return self._done(self.redis.get(key))
 
-    def execute(self) -> list[Any]:
+    def type(self, key: str) -> "Pipe":
+        return self._done(self.redis.type(key))
+
+    def hgetall(self, key: str) -> "Pipe":
+        return self._done(self.redis.hgetall(key))
+
+    def hmget(self, key: str, fields: Sequence[Any]) -> "Pipe":
+        return self._done(self.redis.hmget(key, fields))
+
+    def lrange(self, key: str, first: int, last: int) -> "Pipe":
+        return self._done(self.redis.lrange(key, first, last))
+
+    def hlen(self, key: Any) -> "Pipe":
+        return self._done(self.redis.hlen(key))
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
         return self.found
 
 
