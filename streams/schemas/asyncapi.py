@@ -159,6 +159,7 @@ def _written(name: str) -> Schema:
         "gate61.input": "`PARTITION:OFFSET` of the record that was answered, or what else led to it",
         "gate61.register": "the offset of the next unread record of the register",
         "gate61.read": "the offsets of the next records of policy, register, messages and actions, with dots between",
+        "gate61.appended": "when the records before these were appended, in microseconds since 1970, with dots between",
         "gate61.policy": "the digest of the policy",
     }
     return object_of(kind | {header: {**TEXT, "description": text} for header, text in said.items()})

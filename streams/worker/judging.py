@@ -90,7 +90,7 @@ class Judging:
         progress = self._progress
         until = max(progress.closed, now, progress.recorded)
         due, progress.closed = self._clients.close_due(until, progress.closed, at_once)
-        outputs += self._telling.effects(due, b"", progress.applied, until, self.policy)
+        outputs += self._telling.effects(due, b"", progress.reach, until, self.policy)
 
     def _act(self, arrival: Arrival, outputs: list[Output]) -> None:
         """An event around a client."""
@@ -161,11 +161,11 @@ class Judging:
             self.close(arrival.at, outputs)
 
     def _reopen_behind(self, fact: Fact) -> None:
-        self.reopening.begin(self._clients, fact, self._progress.register - 1, self._progress.learnt)
+        self.reopening.begin(self._clients, fact, self._progress.register - 1, self._progress.learnt_by)
 
     def _tell(self, effects: Iterable[Effect], arrival: Arrival, outputs: list[Output]) -> None:
         input = self._input(arrival)
-        outputs += self._telling.effects(effects, input, self._progress.applied, arrival.at, self.policy)
+        outputs += self._telling.effects(effects, input, self._progress.reach, arrival.at, self.policy)
 
     def _input(self, arrival: Arrival) -> bytes:
         if arrival.log is Log.ACTIONS:
@@ -182,8 +182,8 @@ class Judging:
             self._tell_rejected(REGISTER_REJECTED, reject, arrival, outputs)
 
     def _tell_rejected(self, topic: int, reject: Rejected, arrival: Arrival, outputs: list[Output]) -> None:
-        input, read = self._input(arrival), self._progress.applied
-        outputs += self._telling.rejected(topic, reject, arrival, input, read, self.policy)
+        input, reach = self._input(arrival), self._progress.reach
+        outputs += self._telling.rejected(topic, reject, arrival, input, reach, self.policy)
 
 
 _TURNS: Final = {

@@ -104,23 +104,22 @@ class KafkaSource:
     async def answered(self, place: Sequence[int], since: int) -> Answered:
         """See `Source`."""
         unknown = Unknown(place)
-        end = await self._looker.each(self._decisions, since, lambda r: unknown.add(r.headers, r.value))
+        end = await self._looker.each(self._decisions, since, lambda r: unknown.add(r.headers))
         if unknown.furthest:
             found = await self._asker.end_offsets([self._logs[log] for log in unknown.furthest])
             ends = {log: found[self._logs[log]] for log in unknown.furthest}
-            there = await self._appended_at(unknown.given, ends)
+            there = await self._appended_at({log: offset for log, (offset, _) in unknown.appended.items()}, ends)
             answers = f"{self._decisions.topic}:{self._decisions.partition}"
-            must_be_there(answers, unknown.furthest, ends, unknown.given, there)
+            must_be_there(answers, unknown.furthest, ends, unknown.appended, there)
         return Answered(end, unknown.pins)
 
-    async def _appended_at(self, given: tuple[int, Instant] | None, ends: Mapping[Log, int]) -> Instant:
-        """When what stands at that offset of the inputs was appended; 0 where nothing does."""
-        if given is None or given[0] >= ends[Log.ACTIONS]:
-            return 0
-        found = await self._looker.records({self._actions: given[0]})
+    async def _appended_at(self, offsets: Mapping[Log, int], ends: Mapping[Log, int]) -> dict[Log, Instant]:
+        """When what stands at these offsets was appended, by log; without those that end before."""
+        asked = {self._logs[log]: offset for log, offset in offsets.items() if offset < ends[log]}
+        found = await self._looker.records(asked) if asked else {}
         # Of a log whose beginning was deleted up to there nothing is left to compare.
-        first = [record for record in found[self._actions][:1] if record.offset == given[0]]
-        return appended(first[0]) if first else 0
+        first = {log: found[place][0] for log, place in enumerate(self._logs) if found.get(place)}
+        return {Log(log): appended(r) for log, r in first.items() if r.offset == offsets[Log(log)]}
 
     async def seek(self, actions: int, between: int) -> None:
         """See `Source`."""

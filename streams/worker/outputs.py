@@ -17,7 +17,7 @@ from streams.kafka_record import STRUCTURED, KeptHeaders, partition_of
 from streams.publish import line_of
 from streams.topics import Names
 from streams.worker.fitting import fitting
-from streams.worker.pins import CAUSE, HEADER, written
+from streams.worker.pins import APPENDED, CAUSE, HEADER, Reach, times, written
 
 CONTENT_TYPE: Final = ("content-type", STRUCTURED)
 
@@ -59,16 +59,17 @@ class Origin(msgspec.Struct, frozen=True):
     partitions: int
     input: bytes
     """`PARTITION:OFFSET` of what was read around a client, else the log and the offset."""
-    read: tuple[int, int, int, int]
-    """By `Log`, the offset after what was applied when the input was."""
+    reach: Reach
+    """How far the logs were applied when the input was."""
 
     def headers(self, policy: Policy) -> KeptHeaders:
         """Which input was decided, under which register and policy."""
         return (
             CONTENT_TYPE,
             (CAUSE, self.input),
-            ("gate61.register", b"%d" % self.read[1]),
-            (HEADER, written(self.read)),
+            ("gate61.register", b"%d" % self.reach.read[1]),
+            (HEADER, written(self.reach.read)),
+            (APPENDED, times(self.reach.appended)),
             ("gate61.policy", _ascii(policy.digest)),
         )
 

@@ -9,21 +9,18 @@ answer is reached, the logs are applied as far as the answers say, one after the
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from gate.facts import Instant
 from streams.logs.lost import LogLost
 from streams.logs.merge import CALLED, Log
-from streams.wire import instant
 
 HEADER: Final = "gate61.read"
 """Header of an answer: by `Log`, the offset after what was applied when it was given, with dots between."""
+APPENDED: Final = "gate61.appended"
+"""Header of an answer: by `Log`, when the last record that was applied was appended, in microseconds since 1970."""
 CAUSE: Final = "gate61.input"
 """Header of an answer: the record that it was given on, `PARTITION:OFFSET` or the log and the offset."""
 
 Headers = Sequence[tuple[str, bytes | None]]
-_FIRST: Final = b'"supersedes":null'
-"""Stands in the first answer to an offer, which is of the time of that; another one may be of an earlier change of the register."""
 _LOGS: Final = {log.name.lower().encode(): log for log in Log}
 
 
@@ -35,6 +32,20 @@ class Pin(NamedTuple):
     between: int
     actions: int
     last: int = Log.ACTIONS
+
+
+class Reach(NamedTuple):
+    """How far the logs were applied, and to what records: what an answer says of both."""
+
+    read: tuple[int, int, int, int]
+    """By `Log`, the offset after what was applied."""
+    appended: tuple[Instant, ...]
+    """By `Log`, when the record before that was appended; an answer on a change of the register says it of the first two."""
+
+
+def times(appended: Sequence[Instant]) -> bytes:
+    """As the header says it; none of a log of which nothing was applied, or where that was not noted."""
+    return b".".join([b"%d" % at if at > 0 else b"" for at in appended])
 
 
 def written(place: Sequence[int]) -> bytes:
@@ -71,12 +82,10 @@ class Unknown:
         self._last: dict[tuple[int, ...], Pin] = {}
         self.furthest: dict[Log, int] = {}
         """By log of which anything was applied: the offset of the last record that was."""
-        self._given_on = -1
-        """The last record of what happens around clients that a first answer was given on: of that it says the time;"""
-        self._given = b""
-        """that answer."""
+        self.appended: dict[Log, tuple[int, Instant]] = {}
+        """By log: the last of these records of which it is said when it was appended, and when."""
 
-    def add(self, headers: Headers, answer: bytes | None) -> None:
+    def add(self, headers: Headers) -> None:
         """One more answer."""
         pin = pin_of(headers)
         if pin is not None and not reached(self._place, pin):
@@ -86,41 +95,37 @@ class Unknown:
             for log in Log:
                 if pin[log] - 1 > self.furthest.get(log, -1):
                     self.furthest[log] = pin[log] - 1
-            if pin.last == Log.ACTIONS and pin.actions - 1 > self._given_on and answer and answer.find(_FIRST) >= 0:
-                self._given_on, self._given = pin.actions - 1, answer
+            for log, at in zip(Log, (dict(headers).get(APPENDED) or b"").split(b"."), strict=False):
+                offset = pin[log] - 1
+                if at.isdigit() and len(at) < 20 and offset > self.appended.get(log, (-1, 0))[0]:
+                    self.appended[log] = offset, int(at)
 
     @property
     def pins(self) -> list[Pin]:
         """What was said, in order."""
         return sorted({*self._first.values(), *self._last.values()})
 
-    @property
-    def given(self) -> tuple[int, Instant] | None:
-        """The last record of what happens around clients that one was given on, and when that was appended at the latest."""
-        try:
-            return self._given_on, instant(msgspec.json.decode(self._given)["data"]["recorded_at"])
-        except (msgspec.MsgspecError, ValueError, TypeError, LookupError):
-            return None  # There is none, or somebody else wrote it.
-
 
 def must_be_there(
     answers: str,
     furthest: Mapping[Log, int],
     ends: Mapping[Log, int],
-    given: tuple[int, Instant] | None,
-    there: Instant,
+    appended: Mapping[Log, tuple[int, Instant]],
+    there: Mapping[Log, Instant],
 ) -> None:
     """Whether what published answers were given on is there still; raises `LogLost`.
 
-    `furthest` and `given` are of `Unknown`, `ends` the offsets after the logs' last records, `there` when the record was
-    appended that stands at the offset in `given`. Answers whose records are gone would hold up register and policies until
+    `furthest` and `appended` are of `Unknown`, `ends` the offsets after the logs' last records, `there` when the records
+    were appended that stand at the offsets in `appended`, as far as there are any. Answers whose records are gone would hold up register and policies until
     the log is as long as it was: what came since would be judged by the register as it was then.
     """
     for log, offset in furthest.items():
         if offset >= ends[log]:
             raise _gone(answers, log, offset, f"ends at offset {ends[log]}")
-    if given is not None and there > given[1]:
-        raise _gone(answers, Log.ACTIONS, given[0], "holds a later record there")
+    for log, at in there.items():
+        offset, said = appended[log]
+        if at > said:
+            raise _gone(answers, log, offset, "holds a later record there")
 
 
 def _gone(answers: str, log: Log, offset: int, what: str) -> LogLost:

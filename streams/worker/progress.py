@@ -29,7 +29,7 @@ from state.redis_look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
 from streams.logs.merge import Log
 from streams.worker.belonging import Noted, OtherPartitions, number_noted, spread_alike
-from streams.worker.pins import written
+from streams.worker.pins import Reach, written
 
 _NEXT: Final = {Log.POLICY: POLICY, Log.REGISTER: REGISTER, Log.BETWEEN: BETWEEN}
 """The notes of the offset behind what was applied last;"""
@@ -129,6 +129,19 @@ class Progress:
     def applied(self) -> Applied:
         """How far the logs were applied."""
         return self.policy, self.register, self.between, self.actions
+
+    @property
+    def reach(self) -> Reach:
+        """How far the logs were applied, and to what records."""
+        came = self.came
+        return Reach(
+            self.applied, (came[Log.POLICY].at, came[Log.REGISTER].at, came[Log.BETWEEN].at, came[Log.ACTIONS].at)
+        )
+
+    @property
+    def learnt_by(self) -> Reach:
+        """How far they were when the register changed last. Policies and register go on once all are judged again."""
+        return Reach(self.learnt, self.reach.appended[: Log.BETWEEN])
 
     def came_at(self, log: Log, came: Came) -> None:
         """That record of that log is applied."""

@@ -313,7 +313,7 @@ class Rebuild:
         end, unknown = consumer.end_offsets([answers])[answers], Unknown(NOWHERE)
         while consumer.position(answers) < end:
             for record in consumer.poll(500, max_records=BATCH).get(answers, ()):
-                unknown.add(record.headers, record.value)
+                unknown.add(record.headers)
         return end, unknown.pins
 
 

@@ -10,7 +10,7 @@ from state import Store
 from streams.clients import Clients
 from streams.walk import Walk
 from streams.worker.outputs import Output
-from streams.worker.progress import Applied
+from streams.worker.pins import Reach
 from streams.worker.telling import Telling
 
 REOPENED_AT_ONCE = 500
@@ -38,12 +38,12 @@ class Reopening:
         self._store, self._telling, self._counts = store, telling, counts
         self._walk: Walk | None = None
         self._input = b""
-        self._learnt: Applied = (0, 0, 0, 0)
+        self._learnt = Reach((0, 0, 0, 0), ())
 
     def __len__(self) -> int:
         return 0 if self._walk is None else len(self._walk)
 
-    def begin(self, clients: Clients, fact: Fact, offset: int, learnt: Applied) -> None:
+    def begin(self, clients: Clients, fact: Fact, offset: int, learnt: Reach) -> None:
         """A change of the register at that offset is learnt, with the logs applied so far."""
         self._walk = Walk(clients, fact)
         self._learnt, self._input = learnt, b"register:%d" % offset

@@ -15,7 +15,8 @@ from streams.logs.merge import Arrival
 from streams.wire import Rejected
 from streams.worker.fitting import kept_of
 from streams.worker.outputs import Origin, Output, answer, outputs_of
-from streams.worker.progress import Applied, Notes
+from streams.worker.pins import Reach
+from streams.worker.progress import Notes
 
 _ANSWERED: Final = "answered "
 """The same bytes are answered once, however long ago: this is kept for good."""
@@ -40,14 +41,14 @@ class Telling:
         self._notes = notes
 
     def effects(
-        self, effects: Iterable[Effect], input: bytes, read: Applied, recorded: Instant, policy: Policy
+        self, effects: Iterable[Effect], input: bytes, reach: Reach, recorded: Instant, policy: Policy
     ) -> Iterable[Output]:
         """What follows from an input, given on so much of each log."""
         effects = list(effects)
         for effect in effects:
             if isinstance(effect, Answer):
                 self._counts[effect.outcome.verdict.word, effect.outcome.leading] += 1
-        return outputs_of(effects, self._origin(input, read), recorded, policy) if effects else ()
+        return outputs_of(effects, self._origin(input, reach), recorded, policy) if effects else ()
 
     def rejected(
         self,
@@ -55,7 +56,7 @@ class Telling:
         reject: Rejected,
         arrival: Arrival,
         input: bytes,
-        read: Applied,
+        reach: Reach,
         policy: Policy,
     ) -> Iterator[Output]:
         """What cannot be taken, as it came; an offer in it is answered all the same."""
@@ -72,10 +73,10 @@ class Telling:
             self._notes.note(answered, b"")
             line = publish.unreadable(reject, decision, arrival.at, policy)
             self._counts["block", "UNREADABLE_OFFER"] += 1
-            yield from answer(line, reject.client, Verdict.BLOCK, self._origin(input, read), policy)
+            yield from answer(line, reject.client, Verdict.BLOCK, self._origin(input, reach), policy)
 
-    def _origin(self, input: bytes, read: Applied) -> Origin:
-        return Origin(self._number, self._partitions, input, read)
+    def _origin(self, input: bytes, reach: Reach) -> Origin:
+        return Origin(self._number, self._partitions, input, reach)
 
     def _dead_letter(self, topic: int, reject: Rejected, record: Any, policy: Policy) -> Output:
         kept = kept_of(record.key, record.value, tuple(record.headers))

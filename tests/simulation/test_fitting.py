@@ -16,10 +16,11 @@ from state.codec import COMPRESSED, greeting_from_bytes, greeting_to_bytes
 from streams.embedded import Gate
 from streams.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, Origin, outputs_of
+from streams.worker.pins import Reach
 from tests.player import POLICY
 from tests.stories.telling import clean_client, contacted, offer
 
-ORIGIN = Origin(0, 1, b"0:1", (1, 1, 0, 2))
+ORIGIN = Origin(0, 1, b"0:1", Reach((1, 1, 0, 2), (9, 9)))
 PERMISSION = ("decision", "event", "offer", "client", "verdict", "may_send", "send_by", "leading", "supersedes")
 
 

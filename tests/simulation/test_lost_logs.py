@@ -214,6 +214,20 @@ def test_answers_whose_records_are_gone_hold_up_no_campaign(grown: bool) -> None
     assert _answers(world) == answers
 
 
+@pytest.mark.parametrize("topic", [POLICY, REGISTER, BETWEEN, ACTIONS])
+def test_answers_on_other_records_than_there_are_now_are_not_given_again(topic: int) -> None:
+    """The log is as long as it was, and Redis went back to before: what was blocked would be allowed by the same id."""
+    world = _caught_up()
+    answers = _answers(world)
+    world.redis.data.clear()
+    for n in range(PARTITIONS) if topic in (BETWEEN, ACTIONS) else (0,):
+        world.logs[topic, n] = [*_anew(world.logs[topic, n], 0)]
+    _ask(world)
+    states = asyncio.run(_goes_on(world))
+    assert all("holds a later record there" in state for state in states), states
+    assert _answers(world) == answers
+
+
 def test_what_an_older_program_wrote_says_nothing_of_epochs() -> None:
     """Its places went on, and what a newer one had noted of an earlier one stands there still."""
     world = _caught_up()

@@ -15,7 +15,7 @@ def said(*place: int, on: bytes = b"0:1") -> Headers:
 def found(place: Sequence[int], answers: Iterable[Headers]) -> list[Pin]:
     unknown = Unknown(place)
     for headers in answers:
-        unknown.add(headers, None)
+        unknown.add(headers)
     return unknown.pins
 
 

@@ -61,7 +61,7 @@ def _rebuilt(world: World, number: int) -> RedisStore:
     until = Place(policy, register, between, actions, 0)  # Nobody is still to be judged again.
     unknown = Unknown((0, 0, 0, 0))
     for record in world.logs.get((DECISIONS, number), []):
-        unknown.add(record.headers, record.value)
+        unknown.add(record.headers)
     beside = RedisStore(FakeRedis(), f"t:{number}")  # type: ignore[arg-type]
     followed = followed_of(world)
     partition = Partition(number, PARTITIONS, followed, beside, "0")

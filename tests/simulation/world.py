@@ -246,10 +246,14 @@ class Source:
         log: list[Record] = await self.world.effect("answered", lambda: self._log(DECISIONS))
         unknown = Unknown(place)
         for record in log[since:]:
-            unknown.add(record.headers, record.value)
-        given, logs = unknown.given, self._log(ACTIONS)
-        there = logs[given[0]].timestamp * 1000 if given and given[0] < len(logs) else 0
-        must_be_there("answers", unknown.furthest, dict(zip(Log, self._ends(), strict=True)), given, there)
+            unknown.add(record.headers)
+        logs = [self._log(POLICY, 0), self._log(REGISTER, 0), self._log(BETWEEN), self._log(ACTIONS)]
+        there = {
+            log: logs[log][offset].timestamp * 1000
+            for log, (offset, _) in unknown.appended.items()
+            if offset < len(logs[log])
+        }
+        must_be_there("answers", unknown.furthest, dict(zip(Log, self._ends(), strict=True)), unknown.appended, there)
         return Answered(len(log), unknown.pins)
 
     async def seek(self, actions: int, between: int) -> None:
