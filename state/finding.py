@@ -22,6 +22,8 @@ class Finding(Struct, frozen=True):
     what: str
     do: str = ""
     """What to do about it; empty where nothing is to be done."""
+    passes: bool = False
+    """Whether it may pass by itself, so that it is waited for."""
 
     @property
     def wrong(self) -> bool:

@@ -75,7 +75,8 @@ _BY_WORD = (
     ("DB index", "end GATE61_REDIS with a database that Redis has, such as /0"),
     (
         "MISCONF",
-        "look at its disk and its log, and start it again if its disk is well; the gate waits until it can write again",
+        "look at its log and free its disk; the gate waits until it can write again. Do not start it again before it has "
+        "written its append-only file anew (BGREWRITEAOF, which a worker asks for): Redis 7.0 may refuse the one it has",
     ),
     (
         "BUSY Redis",

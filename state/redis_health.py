@@ -27,9 +27,12 @@ _FAILED = "look at its disk, memory and log; the gate asks for it again, ever mo
 Info = Mapping[str, Any]
 
 
-def complaints(redis: Redis | Servers) -> list[str]:
-    """Why state may not be kept there, each with what to do; empty if it may. Raises if Redis cannot be asked."""
-    return [f"{f.what}; {f.do}" for f in of_each(redis, findings) if f.wrong]
+def complaints(redis: Redis | Servers, lasting: bool = False) -> list[str]:
+    """Why state may not be kept there, each with what to do; empty if it may. Raises if Redis cannot be asked.
+
+    Of those that are `lasting` somebody set Redis up so; others pass by themselves, as where a replica takes over.
+    """
+    return [f"{f.what}; {f.do}" for f in of_each(redis, findings) if f.wrong and not (lasting and f.passes)]
 
 
 def of_each(redis: Redis | Servers, look: Callable[[Redis], Iterable[Finding]]) -> Iterator[Finding]:
@@ -71,17 +74,28 @@ def renewed(redis: Redis | Servers) -> bool:
     return all(_is_renewed(client.info("persistence")) for client in each_server(redis).values())
 
 
-def renew(redis: Redis | Servers, again: bool = False) -> Finding | None:
+def rewrites(redis: Redis | Servers) -> tuple[bool, int]:
+    """Whether Redis can write its append-only file, and how often it wrote it anew since its start."""
+    told: list[Info] = [client.info("persistence") for client in each_server(redis).values()]
+    return all(not _unwritten(info) for info in told), sum(int(info.get("aof_rewrites", 0)) for info in told)
+
+
+def renew(redis: Redis | Servers, again: bool = False, damaged: bool = False) -> Finding | None:
     """Have Redis write its append-only file anew, once after each start of it; None where that is done or under way.
 
-    Where it failed Redis is asked only `again`: each try that fails leaves a file behind.
+    Where it failed Redis is asked only `again`: each try that fails leaves a file behind. `damaged` is one that could not be
+    written for a time: Redis 7.0 goes on behind what it cut off, and refuses that file when it starts.
 
     A crash may cut the file within a transaction. Then Redis starts with what was written before it, but leaves what it
     has of the transaction in the file, and its next start runs that together with the next one: every record of it would
     be there twice. What it has in memory is right, and what it writes anew from there. Not OK is what keeps it from that.
     """
-    found = [*of_each(redis, partial(_renewed, again=again))]
+    found = [*of_each(redis, partial(_renewed, again=again, damaged=damaged))]
     return next((f for f in found if f.level is not Level.OK), found[0] if found else None)
+
+
+def _unwritten(info: Info) -> bool:
+    return bool(info["aof_enabled"] and info["aof_last_write_status"] != "ok")
 
 
 def _failed(info: Info) -> bool:
@@ -93,9 +107,9 @@ def _is_renewed(info: Info) -> bool:
     return not info["aof_enabled"] or (done and not _failed(info))
 
 
-def _renewed(client: Redis, again: bool) -> Iterator[Finding]:
+def _renewed(client: Redis, again: bool, damaged: bool) -> Iterator[Finding]:
     info: Info = client.info("persistence")
-    if _is_renewed(info) or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
+    if (_is_renewed(info) and not damaged) or info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]:
         return
     if _failed(info):
         yield _warn("Redis could not write its append-only file anew", _FAILED)
@@ -110,7 +124,9 @@ def _renewed(client: Redis, again: bool) -> Iterator[Finding]:
         elif "in progress" not in str(error):  # Then another worker was faster.
             raise
     else:
-        yield Finding("Redis", Level.OK, "writes its append-only file anew, as once after each start")
+        yield Finding(
+            "Redis", Level.OK, "writes its append-only file anew, as once after each start and each full disk"
+        )
 
 
 def _server(info: Info) -> Iterator[Finding]:
@@ -118,7 +134,7 @@ def _server(info: Info) -> Iterator[Finding]:
     if tuple(int(n) for n in version.split(".")[:2]) < LEAST_VERSION:
         yield _wrong(f"Redis is version {version}", "use 7.0 or newer")
     elif role != "master":
-        yield _wrong("this Redis is a replica and takes no writes of ours", "name the primary in GATE61_REDIS")
+        yield _passing("this Redis is a replica and takes no writes of ours", "name the primary in GATE61_REDIS")
     else:
         yield Finding("Redis", Level.OK, f"version {version}, {role}")
 
@@ -130,8 +146,10 @@ def _persistence(client: Redis, info: Info) -> Iterator[Finding]:
         return
     if said not in (None, "yes"):
         yield _wrong(f"Redis says an append-only file is on, and that `appendonly` is `{said}`", "ask whoever runs it")
-    if info["aof_last_write_status"] != "ok":
-        yield _wrong("Redis could not write its append-only file", "look at its disk and its log")
+    if _unwritten(info):
+        yield _passing(
+            "Redis could not write its append-only file", "look at its log and free its disk; do not start it again"
+        )
     if info["aof_last_bgrewrite_status"] != "ok":
         yield _warn("Redis could not rewrite its append-only file, which grows", "look at its disk, memory and log")
     flushed = _setting(client, "appendfsync")
@@ -172,6 +190,10 @@ def _setting(client: Redis, name: str) -> str | None:
 
 def _wrong(what: str, do: str) -> Finding:
     return Finding("Redis", Level.WRONG, what, do)
+
+
+def _passing(what: str, do: str) -> Finding:
+    return structs.replace(_wrong(what, do), passes=True)
 
 
 def _warn(what: str, do: str) -> Finding:

@@ -149,8 +149,9 @@ class PartitionLoop:
 
         False if it was stopped before it knew all that this takes: then all is left as it is stored.
         """
-        bounds = await self._source.bounds()
+        await self._source.bounds()  # Raises before anything is taken from whose partition it is.
         assumed = await self._world.aside(self.partition.assume, await self._source.kafka())
+        bounds = await self._source.bounds()  # Who had it may have gone on until it was taken over.
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)

@@ -45,7 +45,7 @@ class Reach(NamedTuple):
 
 def times(appended: Sequence[Instant]) -> bytes:
     """As the header says it; none of a log of which nothing was applied, or where that was not noted."""
-    return b".".join([b"%d" % at if at > 0 else b"" for at in appended])
+    return b".".join([b"%d" % at if at >= 0 else b"" for at in appended])
 
 
 def written(place: Sequence[int]) -> bytes:

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.finding import Finding, Level
-from state.redis_health import complaints, renew, renewed
+from state.redis_health import complaints, renew, renewed, rewrites
 from state.redis_look import tag
 from state.redis_servers import Servers
 from streams.web.clock import ONE_SOURCE
@@ -35,13 +35,19 @@ class RedisWatch:
         """Whether it was said that this machine's clock is ahead."""
         self._unrenewed: tuple[Instant, Finding] | None = None
         """When it was found last, by the steady clock, what keeps Redis from writing its append-only file anew; and that."""
+        self._damaged: int | None = None
+        """How often Redis had written its append-only file anew when it last could not write it; None once it did again."""
         self._again = RENEWED_AGAIN
         """After how long it is asked again."""
 
     async def meet(self) -> list[str]:
-        """Why state may not be kept there; raises `RedisError` or `OSError` if it does not answer."""
-        wrong = await to_thread(complaints, self._redis)
+        """Why state may never be kept there; raises `RedisError` or `OSError` if it does not answer.
+
+        What passes by itself holds the world from now on.
+        """
+        wrong = await to_thread(complaints, self._redis, lasting=True)
         if not wrong:
+            await self.look()
             await to_thread(self._ask_time)  # Before any window is closed.
         return wrong
 
@@ -82,19 +88,27 @@ class RedisWatch:
 
     async def _renew(self) -> None:
         """Redis may have been started again, from a file that a crash cut."""
-        if await to_thread(renewed, self._redis):
+        writes, times = await to_thread(rewrites, self._redis)
+        if not writes:
+            self._damaged = times
+            return
+        if self._damaged is not None and times != self._damaged:
+            self._damaged = None  # It was written anew, whoever asked; or Redis was started again.
+        damaged = self._damaged is not None
+        if not damaged and await to_thread(renewed, self._redis):
             self._unrenewed, self._again = None, RENEWED_AGAIN
             return
         before = self._unrenewed
         if before is not None and self._world.steady() - before[0] < self._again:
             return
-        found = await to_thread(renew, self._redis, before is not None)
+        found = await to_thread(renew, self._redis, before is not None, damaged)
         if found is None:
             return  # Somebody asked; what comes of that is seen later.
         if before is not None:
             self._again = min(2 * self._again, RENEWED_RARELY)
         self._unrenewed = None if found.level is Level.OK else (self._world.steady(), found)
         if found.level is Level.OK:
+            self._damaged = None
             log.info(f"Redis {found.what}")
         elif before is None or before[1] != found:
             log.warning(found.what, do=found.do)

@@ -63,7 +63,7 @@ WHERE = "redis://127.0.0.1:6379/0"
         ),
         (
             ResponseError("MISCONF Redis is configured to save"),
-            "refuses: MISCONF Redis is configured to save; look at its disk",
+            "refuses: MISCONF Redis is configured to save; look at its log and free its disk",
         ),
         (redis_says.ReadOnlyError("You can't write"), "refuses: You can't write; it is a replica: name the primary"),
         (

@@ -87,6 +87,37 @@ def test_a_right_that_is_missing_is_not_waited_for(command: str, error: Exceptio
     assert bool(found) is (command in {"info", "bgrewriteaof"})
 
 
+async def test_a_file_that_could_not_be_written_for_a_time_is_written_anew() -> None:
+    """Once, as soon as it can be written again; not by all workers."""
+    redis, world = _Redis(), Here("redis://host:1/0")
+    watch, other = (RedisWatch(redis, world, "redis://host:1/0", "t:0") for _ in range(2))  # type: ignore[arg-type]
+    redis.told |= {"aof_last_rewrite_time_sec": 1, "aof_rewrites": 1, "aof_last_write_status": "err"}
+    await watch.look()
+    await other.look()
+    assert "free its disk; do not start it again" in world.held() and redis.rewrites == []
+    redis.told["aof_last_write_status"] = "ok"
+    await watch.look()
+    assert world.held() == "" and len(redis.rewrites) == 1
+    redis.told["aof_rewrites"] = 2
+    for each in (watch, other, watch):
+        await each.look()
+    assert len(redis.rewrites) == 1
+
+
+@pytest.mark.parametrize("told", [{"role": "slave"}, {"aof_last_write_status": "err"}])
+async def test_who_starts_while_redis_is_in_passing_trouble_waits_as_who_runs(told: dict[str, str]) -> None:
+    """A replica may take over at any moment, and a disk be freed; how Redis is set up stays as it is."""
+    redis, world = _Redis(), Here("redis://host:1/0")
+    watch = RedisWatch(redis, world, "redis://host:1/0", "t:0")  # type: ignore[arg-type]
+    redis.told |= told
+    assert await watch.meet() == [] and world.held() != ""
+    redis.told |= {"role": "master", "aof_last_write_status": "ok"}
+    await watch.look()
+    assert world.held() == ""
+    redis.told["aof_enabled"] = 0
+    assert "append-only file" in " ".join(await watch.meet())
+
+
 async def test_a_rewrite_that_fails_is_asked_for_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each try leaves a file on a disk that may be full; who finds that somebody tried waits first. Then it is forgotten."""
     redis, world = _Redis(), Here("redis://host:1/0")

@@ -500,6 +500,23 @@ def test_what_should_be_a_number_and_is_none_is_state_lost(
         store.assign()
 
 
+def test_a_history_of_before_redis_went_back_is_not_said_to_be_evicted(
+    store: RedisStore, redis: Redis, place: str
+) -> None:
+    """It comes up to what there is by itself, and nobody need make it anew."""
+    store.keep(Dossier("cl-1", horizon=3), Record(_fact(1)))
+    store.commit(1)
+    with redis.client() as client:
+        before = {key: client.dump(key) for key in _keys(redis, place)}
+        store.keep(store.dossier("cl-1"), Record(_fact(2)))
+        store.commit(2)
+        for key, dumped in before.items():
+            client.restore(key, 0, dumped, replace=True)
+    with pytest.raises(Moved, match="went back"):
+        store.history("cl-1")
+    assert store.assign().next == 1 and len(store.history("cl-1")) == 1
+
+
 def test_an_outbox_that_is_gone_is_not_an_empty_one(store: RedisStore, redis: Redis, place: str) -> None:
     """What it held may never have been published: so the place it was written with is not one to make anew up to."""
     store.keep(Dossier("cl-1"), Record(_fact(1)))

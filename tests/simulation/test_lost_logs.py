@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from streams.worker.contracts import Bounds
 from streams.worker.outputs import BETWEEN, CONTENT_TYPE, DECISIONS
 from tests.simulation.dense import dense
 from tests.simulation.run import PARTITIONS, Process, plan, simulate
-from tests.simulation.world import ACTIONS, POLICY, REGISTER, Record, World
+from tests.simulation.world import ACTIONS, POLICY, REGISTER, Record, Source, World
 from tests.stories.telling import campaign, clean_client, located, offer
 
 HOUR = 3_600_000_000
@@ -226,6 +227,20 @@ def test_answers_on_other_records_than_there_are_now_are_not_given_again(topic: 
     states = asyncio.run(_goes_on(world))
     assert all("holds a later record there" in state for state in states), states
     assert _answers(world) == answers
+
+
+def test_what_its_owner_went_on_to_while_it_was_taken_over_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the logs end was asked before nobody else could go on."""
+    world, asked = _caught_up(), list[int]()
+
+    async def bounds(source: Source) -> list[Bounds]:
+        asked.append(source.number)
+        behind = int(asked.count(source.number) == 1)
+        return [Bounds(0, end - behind) for end in source._ends()]
+
+    monkeypatch.setattr(Source, "bounds", bounds)
+    states = asyncio.run(_goes_on(world))
+    assert states == ["running"] * PARTITIONS and not [what for what in world.happened if "LogLost" in what]
 
 
 def test_what_an_older_program_wrote_says_nothing_of_epochs() -> None:
