@@ -25,7 +25,7 @@ class Topic(Struct, frozen=True):
     what: str
     partitions: int | None
     append_time: bool
-    """Whether the broker's time of appending is a record's time: the recorded time of an input."""
+    """Whether something is judged by when the broker appended its records, which is their time in every topic."""
     largest: int = LARGEST
     retention: int = FOREVER
 

@@ -70,8 +70,7 @@ def _verb(name: str, way: str) -> str:
 def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {"cleanup.policy": ["delete"], "retention.ms": topic.retention}
     settings["max.message.bytes"] = topic.largest
-    if topic.append_time:
-        settings["message.timestamp.type"] = "LogAppendTime"
+    settings["message.timestamp.type"] = "LogAppendTime"
     kafka: dict[str, Any] = {"topic": topic.name, "topicConfiguration": settings, "bindingVersion": _BINDING}
     if topic.partitions is not None:
         kafka["partitions"] = topic.partitions

@@ -47,6 +47,7 @@ UNREAD = SECOND
 
 PAUSED = "paused: most of what was read in the last minute could not be taken"
 ONE_INSTANCE = "if this goes on, two workers have one GATE61_INSTANCE (by default the host's name): give each its own"
+ONE_OWNER = f"{ONE_INSTANCE}; or one GATE61_REDIS and GATE61_PREFIX, and each its GATE61_GROUP: give all the same group"
 
 T = TypeVar("T")
 
@@ -137,11 +138,11 @@ class PartitionLoop:
         kind = "fenced" if isinstance(error, Fenced) else "stopped" if for_people else "waiting"
         # Without its traceback, which knows this loop: so both, and all that is in memory, go when they are let go of.
         self.trouble, self.goes = error.with_traceback(None), False
-        self.state = self._said = f"{kind}: {what}"
+        self.state = self._said = f"{kind}: {what}; {ONE_OWNER}" if isinstance(error, Fenced) else f"{kind}: {what}"
         self.partition.counts.clear()  # What was not remembered did not happen, and is counted when it does.
         self.partition.counts["trouble", kind] += 1
         self.told(self.partition)
-        hint = {"do": ONE_INSTANCE} if isinstance(error, Fenced) else {}
+        hint = {"do": ONE_OWNER} if isinstance(error, Fenced) else {}
         self._world.say(self.partition.number, kind, error=what, **hint)
 
     async def _assume(self) -> bool:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import InvalidTimestampError, KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -125,6 +125,8 @@ class NotKept(KafkaError):  # type: ignore[misc]
             super().__init__(f"`{topic}:{partition}` has not taken what was published: {_ENDED}")
             return
         do = "" if forbidden(error) else "; see `gate61 topics plan`"
+        if isinstance(error, InvalidTimestampError):
+            do = f"; set this machine's clock right, or let the topic take the broker's time{do}"
         super().__init__(f"`{topic}:{partition}` does not take what is published: {said(error)}{do}")
 
 

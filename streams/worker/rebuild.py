@@ -375,8 +375,8 @@ def _said_of(number: int) -> Iterator[None]:
         yield
     except (Fenced, Moved):
         raise NotMade(
-            f"partition {number} is not finished: somebody else wrote its state meanwhile, a worker of another GATE61_GROUP or "
-            "another `gate61 rebuild`; stop all that use this GATE61_REDIS with this GATE61_PREFIX, then do it again"
+            f"partition {number} is not finished: somebody else wrote its state meanwhile, a worker of this or another "
+            "GATE61_GROUP, or another `gate61 rebuild`; stop all that use this GATE61_REDIS with this GATE61_PREFIX, then do it again"
         ) from None
     except (StateLost, UnknownLayout, LogLost) as error:
         raise NotMade(f"partition {number} is not finished: {error}") from None

@@ -53,7 +53,7 @@ class Setting:
         self.names: Names = topics(prefix)
         for of_time in (True, False):
             wanted = {t.name: t.partitions or partitions for t in self.names if t.append_time is of_time}
-            kafka.create(wanted, APPEND_TIME if of_time else {"retention.ms": "-1", "max.message.bytes": "8388608"})
+            kafka.create(wanted, APPEND_TIME if of_time else APPEND_TIME | {"max.message.bytes": "8388608"})
         self.producer = KafkaProducer(bootstrap_servers=kafka.servers, acks="all", linger_ms=5, max_request_size=2**22)
 
     @property

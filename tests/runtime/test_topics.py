@@ -1,6 +1,7 @@
 """`gate61 topics`: what is needed is made, what would break state is refused by name, and then nothing is touched."""
 
 import json
+import time
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -61,8 +62,11 @@ def test_all_is_made_as_it_must_be_and_a_second_time_nothing_is_left_to_do(kafka
         assert found["retention.ms"] == ("3600000" if topic.name.endswith("clock.v1") else "-1")
         assert (found["cleanup.policy"], found["min.insync.replicas"]) == ("delete", "1")
         assert found["max.message.bytes"] == str(topic.largest)
-        if topic.append_time:
-            assert found["message.timestamp.type"] == "LogAppendTime"
+        assert found["message.timestamp.type"] == "LogAppendTime"
+    producer = KafkaProducer(bootstrap_servers=kafka.servers, acks="all")
+    ahead = int((time.time() + 7200) * 1000)  # As of a worker whose clock is.
+    producer.send(topics(prefix).decisions.name, b"x", timestamp_ms=ahead).get(20)
+    producer.close()
     again = _topics(kafka, prefix, "apply", "--json")
     assert again.returncode == 0
     assert {json.loads(line)["action"] for line in again.stdout.splitlines()} == {"keep"}
@@ -90,7 +94,7 @@ def test_what_is_longer_larger_or_stricter_than_needed_stays(kafka: Kafka, prefi
     """Retention is never shortened."""
     clock, cases = f"{prefix}gate61.clock.v1", f"{prefix}gate61.cases.v1"
     kafka.create({clock: 1}, APPEND_TIME)
-    kafka.create({cases: 3}, {"retention.ms": "-1", "max.message.bytes": "9000000"})
+    kafka.create({cases: 3}, APPEND_TIME | {"max.message.bytes": "9000000"})
     planned = _planned(kafka, prefix)
     assert (planned["clock.v1"]["action"], planned["cases.v1"]["action"]) == ("keep", "keep")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import (
+    InvalidTimestampError,
     KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -78,6 +79,8 @@ def test_who_may_not_publish_is_told_of_the_right_and_not_of_a_plan() -> None:
     refused = str(NotKept("gate61.notices.v1", 0, TopicAuthorizationFailedError("gate61.notices.v1")))
     assert "give the user of GATE61_KAFKA the right" in refused and "topics plan" not in refused
     assert "see `gate61 topics plan`" in str(NotKept("gate61.notices.v1", 0, MessageSizeTooLargeError("too large")))
+    ahead = str(NotKept("gate61.notices.v1", 0, InvalidTimestampError()))
+    assert "set this machine's clock right" in ahead and "`gate61 topics plan`" in ahead
     ended = str(NotKept("gate61.notices.v1", 0, ProducerClosed()))
     assert "topics plan" not in ended and "by the next one it is published again" in ended
 
