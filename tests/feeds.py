@@ -46,6 +46,12 @@ class ListFeed:
         self._positions = dict(positions)
         self._marks = dict(marks)
 
+    async def ends(self) -> Mapping[str, int]:
+        """See `Feed`."""
+        if self.trouble:
+            raise FeedTrouble(self.trouble)
+        return {told.log: told.offset + 1 for told in self.told}
+
     async def next(self, seconds: float, at_once: int = 500) -> Sequence[Told]:
         """See `Feed`; does not wait."""
         if self.trouble:

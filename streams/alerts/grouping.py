@@ -38,14 +38,17 @@ HELD_AT_MOST: Final = 30 * DAY
 COLUMNS: Final = {HELD: "held", BLOCKED: "blocked", CASE: "cases"}
 
 
-def begun(engine: Engine, at: Instant) -> Instant:
-    """From when on there are alerts: what was recorded before the first start is nobody's news."""
+def begun(engine: Engine) -> Instant | None:
+    """From when on there are alerts: what was recorded before the first start is nobody's news. None before that."""
+    with engine.connect() as connection:
+        return connection.execute(select(t.beginning.c.at)).scalar()
+
+
+def begin(engine: Engine, at: Instant, ends: Mapping[str, int]) -> None:
+    """The first start: from that time on, and in the logs from these offsets on."""
     with engine.begin() as connection:
-        known = connection.execute(select(t.beginning.c.at)).scalar()
-        if known is None:
-            put(connection, t.beginning, [{"one": 1, "at": at}])
-            return at
-        return int(known)
+        put(connection, t.beginning, [{"one": 1, "at": at}])
+        put(connection, t.position, [{"log": log, "next": end} for log, end in ends.items()])
 
 
 def fold(engine: Engine, config: Config, told: Sequence[Told], now: Instant, since: Instant = 0) -> Counter[str]:

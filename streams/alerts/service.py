@@ -8,6 +8,7 @@ and what is noted as told, one transaction; 4 send; 5 note what came of it. Kill
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,7 +22,7 @@ from streams.alerts import outbox
 from streams.alerts.alone import NotAlone
 from streams.alerts.config import Channel, Config
 from streams.alerts.courier import Courier
-from streams.alerts.grouping import begun, fold, lapse
+from streams.alerts.grouping import begin, begun, fold, lapse
 from streams.alerts.metrics import Metrics
 from streams.alerts.posting import Poster
 from streams.alerts.receivers import receiver
@@ -54,9 +55,11 @@ class Alerts:
         poster: Poster | None = None,
         alone: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`alone` is whether nobody else carries the messages of this store, asked in the store's thread."""
+        """`since` is from when on the first start tells; None: of what is recorded from then on.
+
+        `alone` is whether nobody else carries the messages of this store, asked in the store's thread."""
         self._feed, self._engine, self._config, self._clock = feed, engine, config, clock
-        self._since = clock() if since is None else since
+        self._since = since
         self._alone = alone
         self.metrics = Metrics()
         self._thread = ThreadPoolExecutor(1, "store")
@@ -78,7 +81,7 @@ class Alerts:
 
     async def start(self) -> None:
         """Go on where the store stands."""
-        self._since = await self.do(begun, self._engine, self._since)
+        await self._know_beginning()
         for channel in self._config.channels.values():
             if not await self.do(outbox.known, self._engine, channel.name, channel.digest):
                 _log.warning("nothing is sent: the receiver had said that it is gone (410)", channel=channel.name)
@@ -88,7 +91,25 @@ class Alerts:
         loops = {"read": self._read, "speak": self._speak, "look": self._look}
         loops |= {f"send {courier.name}": partial(self._send, courier) for courier in self._couriers}
         self._tasks = [asyncio.create_task(self._again(name, work)) for name, work in loops.items()]
-        self._trouble.pop("start", None)
+
+    async def _know_beginning(self) -> None:
+        """From when on to tell; where the logs cannot be asked yet for their ends, it is not ready and reading begins with that."""
+        known = await self.do(begun, self._engine)
+        if known is not None:
+            self._since = known
+        elif self._since is not None:
+            await self.do(begin, self._engine, self._since, {})
+        else:
+            with suppress(FeedTrouble):
+                await self._begin_at_the_ends()
+        if self._since is not None:
+            self._trouble.pop("start", None)
+
+    async def _begin_at_the_ends(self) -> None:
+        """The first start, without a time given: from where the logs end now, as no clock here is theirs."""
+        await self._feed.start({})
+        await self.do(begin, self._engine, 0, await self._feed.ends())
+        self._since = 0
 
     async def stop(self) -> None:
         """Stop in order: what is under way is given up, and sent again after the next start."""
@@ -125,6 +146,9 @@ class Alerts:
         return f"an error of ours ({cause(error)})"
 
     async def _begin(self) -> None:
+        if self._since is None:
+            await self._begin_at_the_ends()
+            self._trouble.pop("start", None)
         await self._feed.start(*await self.do(read_to, self._engine, READ_TO))
         self._began = True
 
@@ -135,7 +159,7 @@ class Alerts:
         if not told:
             return
         await self.do(self._must_be_alone)
-        counts = await self.do(fold, self._engine, self._config, told, self._clock(), self._since)
+        counts = await self.do(fold, self._engine, self._config, told, self._clock(), self._since or 0)
         self.metrics.took(counts)
         if counts["unreadable"]:
             _log.warning(

@@ -58,7 +58,8 @@ def run(
 ) -> None:
     """Tell of what the gate at GATE61_URL or GATE61_KAFKA holds and blocks, and of cases, until SIGTERM.
 
-    The first start tells of what is recorded from then on, or from --since on; later ones go on where the store stands.
+    The first start tells of what is recorded from when it is ready on, or from --since on; later ones go on where the
+    store stands.
     """
     if context.invoked_subcommand is not None:
         refuse_all(misspelt(os.environ))

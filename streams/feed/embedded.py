@@ -89,6 +89,10 @@ class EmbeddedFeed:
         self._after = {log: positions.get(log, 1) - 1 for log in _PATHS}
         self._marks = dict(marks)
 
+    async def ends(self) -> Mapping[str, int]:
+        """See `Feed`."""
+        return {log: (await self._page(log, kind, 1)).last + 1 for log, kind in _PAGES.items()}
+
     async def next(self, seconds: float) -> Sequence[Told]:
         """See `Feed`; what came in stands before what was said of it."""
         found, ends = await self._found()

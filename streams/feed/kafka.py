@@ -1,7 +1,8 @@
 """The topics as a source: all of them in one consumer without a group, read on by offset."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from time import time
 from typing import Any, Final
 
@@ -61,8 +62,8 @@ class KafkaFeed:
         self._default = load()
         """In force while there is no other."""
         self._partitions = 0
-        self._asked = 0.0
-        """When brokers answered who asked them last, in seconds since 1970."""
+        self._answered = 0.0
+        """When brokers last answered who asked them, in seconds since 1970."""
         self._positions: dict[str, int] = {}
         self._marks: dict[str, tuple[int, str]] = {}
         """By log the offset of what was read last, and its mark."""
@@ -79,27 +80,24 @@ class KafkaFeed:
         self._times = dict(times)
         await self.close()
 
+    async def ends(self) -> Mapping[str, int]:
+        """See `Feed`."""
+        async with self._asked(0) as consumer:
+            places = consumer.assignment() - {self._policies}
+            return {self._log(place): end for place, end in (await consumer.end_offsets([*places])).items()}
+
     async def next(self, seconds: float) -> Sequence[Told]:
         """See `Feed`."""
-        try:
-            async with asyncio.timeout(seconds + ANSWER_SECONDS):
-                consumer = await self._ready()
-                found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
-                if not found:
-                    await self._not_deaf(consumer)
-                await self._standing.follows(found)
-                for place, records in found.items():
-                    self._standing.took(place, records)
-                self._govern(found.pop(self._policies, ()))
-                times = Clamped(self._times)
-                told = [self._told(record, times) for place in sorted(found) for record in found[place]]
-        except FeedTrouble:
-            await self.close()
-            raise
-        except _TROUBLE as error:
-            await self.close()
-            why, do = self._heard.why(error)
-            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({why}){'; ' if do else ''}{do}") from error
+        async with self._asked(seconds) as consumer:
+            found = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=AT_ONCE)
+            if not found:
+                await self._not_deaf(consumer)
+            await self._standing.follows(found)
+            for place, records in found.items():
+                self._standing.took(place, records)
+            self._govern(found.pop(self._policies, ()))
+            times = Clamped(self._times)
+            told = [self._told(record, times) for place in sorted(found) for record in found[place]]
         self._times = times.latest
         for place, records in found.items():
             last = records[-1]
@@ -109,6 +107,20 @@ class KafkaFeed:
         self._last = max((t.at for t in seen), default=self._last)
         return seen
 
+    @asynccontextmanager
+    async def _asked(self, seconds: float) -> AsyncIterator[AIOKafkaConsumer]:
+        """The consumer, to be asked something that may take so long and an answer's time; its trouble as `FeedTrouble`."""
+        try:
+            async with asyncio.timeout(seconds + ANSWER_SECONDS):
+                yield await self._ready()
+        except FeedTrouble:
+            await self.close()
+            raise
+        except _TROUBLE as error:
+            await self.close()
+            why, do = self._heard.why(error)
+            raise FeedTrouble(f"Kafka at {self._where} cannot be read ({why}){'; ' if do else ''}{do}") from error
+
     async def _not_deaf(self, consumer: AIOKafkaConsumer) -> None:
         """Whether all brokers are heard; raises `KafkaError`. A consumer that reaches none waits without a word.
 
@@ -116,14 +128,14 @@ class KafkaFeed:
         """
         before = time() - SILENT_SECONDS
         heard = {log: (consumer.last_poll_timestamp(log) or 0) / 1000 for log in consumer.assignment()}
-        silent = [log for log, at in heard.items() if max(at, self._asked) < before]
+        silent = [log for log, at in heard.items() if max(at, self._answered) < before]
         if silent:
             try:
                 async with asyncio.timeout(ASKED_SECONDS):
                     await consumer.end_offsets(silent)
             except TimeoutError:
                 raise KafkaTimeoutError(f"no answer within {ASKED_SECONDS:g} s") from None
-            self._asked = time()
+            self._answered = time()
 
     async def _ready(self) -> AIOKafkaConsumer:
         """The consumer, where it was or made anew, at the positions that were read to."""
@@ -148,7 +160,7 @@ class KafkaFeed:
                     await let_go(consumer)
                     await let_go(looker.consumer)
                     raise
-                self._consumer, self._looker, self._asked = consumer, looker, time()
+                self._consumer, self._looker, self._answered = consumer, looker, time()
             return self._consumer
 
     async def _meet(self, consumer: AIOKafkaConsumer, looker: Looker) -> None:

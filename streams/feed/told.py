@@ -68,6 +68,9 @@ class Feed(Protocol):
         `times` are those at which they count as recorded; what comes next counts as no earlier.
         """
 
+    async def ends(self) -> Mapping[str, int]:
+        """By log, the offset after its last event, asked now. Raises `FeedTrouble`."""
+
     async def next(self, seconds: float) -> Sequence[Told]:
         """What comes next, in order within a log; empty if nothing came in that time. Raises `FeedTrouble`."""
 

@@ -204,8 +204,9 @@ def test_dead_messages_are_sent_while_it_runs(tmp_path: Path) -> None:
         with (
             process("--state", tmp_path / "gate.db") as (_, where),
             httpx.Client(base_url=where) as client,
-            process(*arguments, command="alerts", GATE61_URL=where, SIEM_KEY=SHARED),
+            process(*arguments, command="alerts", GATE61_URL=where, SIEM_KEY=SHARED) as (_, here),
         ):
+            until(lambda: httpx.get(f"{here}/readyz").status_code == 200)
             body = "\n".join(json.dumps(e) for e in story("c-1")).encode()
             client.post("/v1/events", content=body, headers=LINES)
             until(lambda: len(_dead(arguments)) >= 3)

@@ -16,6 +16,7 @@ from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
 from streams.commands.alerts import _print
 from streams.feed import SourceHealth
+from streams.wire import instant
 from tests.alerts.receiving import Receiver, receiving
 from tests.alerts.telling import channel, config, decided
 from tests.feeds import ListFeed
@@ -26,7 +27,7 @@ def running(folder: Path, there: Receiver, feed: ListFeed, play: Callable[[Alert
 
     async def go() -> None:
         engine = opened(f"sqlite:///{folder / 'alerts.db'}")
-        alerts = Alerts(feed, engine, config(channel(url=there.url), gather=0, update=0), since=0, **more)
+        alerts = Alerts(feed, engine, config(channel(url=there.url), gather=0, update=0), **{"since": 0, **more})
         await alerts.start()
         try:
             await play(alerts)
@@ -105,6 +106,31 @@ def test_what_was_read_and_not_kept_is_read_again(tmp_path: Path, monkeypatch: p
         logs = running(tmp_path, there, feed, play)
     assert there.said()[0]["data"]["counts"]["new"] == 1
     assert "d-1" not in str(logs) and "c-1" not in str(logs)
+
+
+def test_the_first_start_tells_of_what_is_recorded_from_then_on_whatever_its_clock_says(tmp_path: Path) -> None:
+    """Where that is ahead of the gate's, too; and only from where the gate is reached on is it ready."""
+    feed, hour = quiet(ListFeed()), 3_600_000_000
+    feed.add("decision", decided("before"))
+    feed.trouble = "the gate does not answer"
+
+    async def play(alerts: Alerts) -> None:
+        await until(lambda: len(alerts.trouble()) > 1)
+        assert "start: starting" in alerts.trouble()
+        feed.trouble = ""
+        await until(lambda: not alerts.trouble())
+        feed.add("decision", decided("after", client="c-2"))
+        await until(lambda: there.taken)
+
+    async def later(alerts: Alerts) -> None:
+        assert not alerts.trouble(), "it goes on where it began"
+        feed.add("decision", decided("later", client="c-3"))
+        await until(lambda: len(there.taken) == 2)
+
+    with receiving() as there:
+        for each in (play, later):
+            running(tmp_path, there, feed, each, since=None, clock=lambda: instant("2026-03-02T10:00:00Z") + hour)
+    assert [told["data"]["client"] for told in there.said()] == ["c-2", "c-3"]
 
 
 @pytest.mark.parametrize("name", ["alerts.db", "alerts.db-wal"])

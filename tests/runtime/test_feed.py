@@ -53,6 +53,8 @@ async def test_everything_is_told_once_from_any_place_and_what_is_sent_is_done_w
     kinds = [t.kind for t in told]
     assert kinds.count("action") == 500 and kinds.count("register") == 9 and kinds.count("decision") >= 100
     assert {h.behind for h in await feed.health()} == {0}
+    ends = await feed.ends()
+    assert {log: ends[log] for log in {t.log for t in told}} == {t.log: t.offset + 1 for t in told}
     places: dict[str, int] = {}
     for each in told[:300]:
         places[each.log] = each.offset + 1
