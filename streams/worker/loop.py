@@ -150,9 +150,10 @@ class PartitionLoop:
 
         False if it was stopped before it knew all that this takes: then all is left as it is stored.
         """
-        await self._source.bounds()  # Raises before anything is taken from whose partition it is.
+        bounds = await self._source.bounds()
         assumed = await self._world.aside(self.partition.assume, await self._source.kafka())
-        bounds = await self._source.bounds()  # Who had it may have gone on until it was taken over.
+        if any(bounds[log].end < self.partition.place[log] for log in Log):
+            bounds = await self._source.bounds()  # Who had it may have gone on until it was taken over.
         for log in Log:
             _has(log, bounds[log], self.partition.place[log], assumed.new)
         await self._same_logs(bounds)

@@ -230,7 +230,7 @@ def test_answers_on_other_records_than_there_are_now_are_not_given_again(topic: 
 
 
 def test_what_its_owner_went_on_to_while_it_was_taken_over_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the logs end was asked before nobody else could go on."""
+    """Where the logs end was asked while somebody else could still go on."""
     world, asked = _caught_up(), list[int]()
 
     async def bounds(source: Source) -> list[Bounds]:
