@@ -15,13 +15,21 @@ LIMIT: Final = 1024 * 1024
 _REGISTRY: Final = re.compile(rb"\0.{4}(?=[ \t\r\n]*\{)", re.DOTALL)
 """What serializers of a schema registry put before JSON: a zero and the schema's id (Confluent's wire format)."""
 _DEPTH: Final = 2
-_FLAT: Final = r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)'
-"""What is no bracket: a text, so that brackets in it are none, or what stands between; it never looks back."""
-_LEAF: Final = rf"[\[{{]{_FLAT}*+[\]}}]"
+_PLAIN: Final = r'[^"\[\]{}]*+'
+_FLAT: Final = rf'{_PLAIN}(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"{_PLAIN})*+'
+"""Whatever is no bracket, and texts, so that brackets in them are none. It never looks back."""
+_LEAF: Final = rf"[\[{{]{_FLAT}[\]}}]"
 """An object or list in which there is no other."""
-_PIECE: Final = re.compile(rf"{_FLAT}*+(?:({_LEAF}(?:{_FLAT}|{_LEAF})*+)|([\[{{]++)|([\]}}]++)|\Z)", re.DOTALL)
-"""As many leaves as there are, or some brackets: whatever many of the first are passed over at once."""
-_BETWEEN: Final = re.compile(rf"({_FLAT}*+)(?:{_LEAF}|\Z)", re.DOTALL)
+_TOGETHER: Final = 1_000
+_PIECE: Final = re.compile(
+    rf'{_FLAT}(?:({_LEAF}(?:{_FLAT}{_LEAF}){{0,{_TOGETHER}}})|([\[{{]++)|([\]}}]++)|"[\s\S]*+|\Z)', re.DOTALL
+)
+"""So many leaves, or some brackets: whatever many of the first are passed over at once. A text that does not end takes all
+that is left.
+
+Leaves are counted, not repeated as often as can be without looking back: where such a repetition ends within what it
+repeats, Python 3.11.2 goes on from there."""
+_BETWEEN: Final = re.compile(rf"({_FLAT})(?:{_LEAF}|\Z)", re.DOTALL)
 """What stands before each leaf, and behind the last."""
 
 
