@@ -98,7 +98,7 @@ def _propose(known: Known, fact: Fact, said: Proposed) -> Stepped:
     trim(dossier, known.register)
     answer = Answer(fact, outcome, standing, fact.recorded, countries=dossier.located())
     forwards = to_kin(dossier, fact, Record(fact))
-    kept = given(standing, outcome, known.register.version)
+    kept = given(standing, outcome, known.register)
     return Step(dossier, Record(fact, answers=(kept,)), (answer,), spoilt, cases, forwards=forwards)
 
 

@@ -281,6 +281,8 @@ class Dossier(Struct, array_like=True):
     concluded: str = ""
     """Mark of the policy (`gate.policy.concluding`) by which scopes or sendings were cut or mixed notices read;
     empty if none."""
+    untold: Instant | None = None
+    """When the latest of the scopes was opened that were cut and not said to be tainted."""
 
     def members(self) -> tuple[Reached, ...]:
         """Own first, then all who are the same person."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 from gate.dossier import Standing
 from gate.facts import Fact
 from gate.outcome import Outcome
+from gate.register import Register
 
 
 class Given(Struct, frozen=True, array_like=True):
@@ -16,12 +17,14 @@ class Given(Struct, frozen=True, array_like=True):
     outcome: Outcome | None = None
     register: int = 0
     """The version of the register."""
+    policy: str = ""
+    """Digest of the policy; empty where that was not kept yet."""
 
 
-def given(standing: Standing, outcome: Outcome, register: int) -> Given:
-    """What the history keeps of an answer that was judged on this version of the register."""
+def given(standing: Standing, outcome: Outcome, register: Register) -> Given:
+    """What the history keeps of an answer that was judged on this register."""
     if standing.releasable or standing.released_at is not None:
-        return Given(standing, outcome, register)
+        return Given(standing, outcome, register.version, register.policy.digest)
     return Given(standing)
 
 

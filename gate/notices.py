@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gate.dossier import Dossier, Scope, Touch
+from gate.dossier import ANY, Dossier, Scope, Touch
 from gate.effects import Case, Deadline, Notice, case_of, derived_id
 from gate.facts import (
     OF_EVIDENCE,
@@ -72,13 +72,14 @@ def may_tell_of_old(known: Known, fact: Fact) -> bool:
     """Whether scopes of requests before this fact may be told spoilt with it."""
     if type(fact.said) not in TELLING:
         return False
-    return _reaches_back(known.dossier, fact) or spoilt_meanwhile(known, fact.at)
+    solicits = _solicits(known.dossier, fact)
+    if solicits and _reaches_back(known.dossier, fact):
+        return True
+    return (solicits or opens_scope(fact)) and spoilt_meanwhile(known, fact.at)
 
 
 def _reaches_back(dossier: Dossier, fact: Fact) -> bool:
     """Whether a solicitation may count from before something that is known already; evidence and narrowings do."""
-    if not _solicits(dossier, fact):
-        return False
     return type(fact.said) in OF_EVIDENCE or isinstance(fact.said, Narrowed) or fact.at <= dossier.horizon
 
 
@@ -141,10 +142,14 @@ def spoilt_meanwhile(known: Known, at: Instant) -> bool:
     The register may tell only later whose tag it was, or what is in scope; a later policy weighs and prompts otherwise.
     """
     dossier = known.dossier
-    if all(s.tainted for s in dossier.scopes):
+    untold = [s for s in dossier.scopes if not s.tainted]
+    if dossier.untold is not None:  # What spoils one that was opened earlier spoils the latest, too.
+        untold.append(Scope(dossier.untold, "", "", "", None, ANY, "", []))
+    if not untold:
         return False
     now = replaced(dossier, last_offer=max(dossier.last_offer, at))
-    return bool(_newly_spoilt(Known(now, known.register)))
+    taints = Taints(Known(now, known.register))
+    return any(taints.of(scope) is not None for scope in untold)
 
 
 def says_tainted(outcome: Outcome) -> bool:

@@ -181,7 +181,7 @@ class _Revision:
             cases += notices.cases_of(fresh.dossier, answer.offer, answer.outcome, answer.standing.decision)
         spoilt = notices.tainted_scopes(fresh, None if isinstance(self._because.said, Proposed) else self._because)
         own = next((r for r in new if r.of is None), Record(None))
-        kept = tuple(given(a.standing, a.outcome, register.version) for a in answers)
+        kept = tuple(given(a.standing, a.outcome, register) for a in answers)
         return Step(fresh.dossier, Record(own.fact, own.of, own.let_go, kept), tuple(answers), spoilt, cases)
 
     def _answers(self, replayed: Replayed, arrived: Sequence[Record]) -> list[Answer]:
@@ -219,10 +219,14 @@ class _Revision:
         assert said is not None
         if not people.takes_back(said, said, fresh):
             return False
-        return people.takes_back(said, self._outcome_then(answered), fresh)
+        then = self._outcome_then(answered)
+        return then is None or people.takes_back(said, then, fresh)
 
-    def _outcome_then(self, answered: Given) -> Outcome:
-        """What the answer that people released, or are to release, was judged on, judged again with nothing cut."""
+    def _outcome_then(self, answered: Given) -> Outcome | None:
+        """What the answer that people released, or are to release, was judged on, judged again with nothing cut.
+
+        None where it was judged by another policy than the one in force, of which only the answer tells.
+        """
         key, decision, history = answered.standing.event, answered.standing.decision, self._history
         for place in range(len(history) - 1, -1, -1):
             record = history[place]
@@ -232,6 +236,8 @@ class _Revision:
             if record.fact is not None and isinstance(record.fact.said, Released):
                 decision = record.fact.said.decision
                 continue
+            if found.policy != self._known.policy.digest:
+                return None
             register = self._known.register.as_of(found.register)
             at, then = found.standing.at, history[: place + 1]
             return replay(self._known.dossier.client, then, register, at, at, every=True).outcomes[key]
@@ -278,7 +284,7 @@ class _Revision:
         dossier.offers = [
             replaced(answer.standing, names=o.names) if o.event == standing.event else o for o in dossier.offers
         ]
-        kept = given(answer.standing, answer.outcome, self._known.register.version)
+        kept = given(answer.standing, answer.outcome, self._known.register)
         return Step(dossier, Record(fact, answers=(kept,)), (answer,))
 
 

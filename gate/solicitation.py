@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from gate.audiences import Audience, Promoter, Version
-from gate.dossier import KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
+from gate.dossier import ANY, KEPT_TOUCHES, Dossier, Filing, Narrowing, Reached, Scope, Span, Touch
 from gate.facts import Instant, Thing
 from gate.known import Known
 from gate.outcome import Verdict
@@ -235,6 +235,8 @@ def _left_to_any(reached: Reached, names: Iterable[str], things: Collection[Thin
 
 
 def _leaves(narrowing: Narrowing, thing: Thing) -> bool:
+    if thing.asset == ANY:  # It may be whatever is left.
+        return bool(narrowing.leaves)
     return any(
         leaf.service in (None, thing.service)
         and leaf.asset in (None, thing.asset)

@@ -117,6 +117,10 @@ def _trim_scopes(dossier: Dossier, hard_limit: Instant) -> None:
         if worth(scope) == 2:
             until = scope.shut_at(hard_limit)
             dossier.spilled[scope.transaction] = max(dossier.spilled.get(scope.transaction, 0), until)
+    untold = [s.opened for s in cut if not s.tainted]
+    if dossier.untold is not None:
+        untold.append(dossier.untold)
+    dossier.untold = max(untold, default=None)
     dossier.dropped += len(cut)
     dossier.forgotten.scopes = with_names(dossier.forgotten.scopes, [s.id for s in cut])
     kept = {s.id for s in dossier.scopes}

@@ -16,8 +16,8 @@ from gate.history import Record
 from gate.instants import LATEST
 from gate.packing import decoder, packed, replaced
 
-VERSION: Final = b"\x06"
-_READ: Final = (VERSION, b"\x05", b"\x04", b"\x03", b"\x02", b"\x01")
+VERSION: Final = b"\x07"
+_READ: Final = (VERSION, b"\x06", b"\x05", b"\x04", b"\x03", b"\x02", b"\x01")
 """Layouts that are read: what older ones lack stands at the end and has a default."""
 _PAPERS_CUT: Final = 20
 """The place of a field that dossiers had up to layout 2."""
@@ -27,6 +27,10 @@ _OF_UNKNOWN_NAMES: Final = 3
 """The last layout that does not say which names were cut, or whose."""
 _OF_UNKNOWN_LIMITS: Final = 4
 """The last layout that does not say by which hard limits a request is prompted."""
+_OF_UNKNOWN_TIMES: Final = 5
+"""The last layout that does not say of when offers were cut, and in records not what else was said."""
+_OF_UNKNOWN_TAINTS: Final = 6
+"""The last layout that does not say whether scopes were cut that nobody was told to be tainted."""
 _SCOPES, _OWN_EVENTS, _PROMPTS = 3, 6, 7
 """Places in a dossier and, the last one, in a scope of what says since layout 5 by which hard limits a request is prompted."""
 COMPRESSED: Final = b"\xff"
@@ -64,10 +68,12 @@ def _older_dossier(body: memoryview, layout: int) -> Dossier:
     dossier = _dossier(_encode(row))
     if layout <= _OF_UNKNOWN_NAMES and dossier.dropped:
         dossier.forgotten = everything()
-    if dossier.forgotten.offers:
+    if layout <= _OF_UNKNOWN_TIMES and dossier.forgotten.offers:
         dossier.forgotten.offered = LATEST
     if layout <= _OF_UNKNOWN_LIMITS:
         _concluded_by_any(dossier)
+    if layout <= _OF_UNKNOWN_TAINTS and dossier.forgotten.scopes:
+        dossier.concluded = ANY
     return dossier
 
 
@@ -96,7 +102,7 @@ def record_to_bytes(record: Record) -> bytes:
 def record_from_bytes(data: bytes | memoryview) -> Record:
     """A history record from its stored form; raises as `dossier_from_bytes` does."""
     record = _record(_body(data))
-    return record if data[:1] == VERSION else replaced(record, told=None)
+    return record if data[0] > _OF_UNKNOWN_TIMES else replaced(record, told=None)
 
 
 def greeting_to_bytes(greeting: Greeting) -> bytes:

@@ -28,10 +28,12 @@ from tests.stories.telling import (
     entity,
     held,
     in_order,
+    let_go,
     located,
     offer,
     proven,
     question,
+    referred,
     released,
     said,
 )
@@ -214,6 +216,59 @@ def test_another_policy_costs_the_past_of_whom_it_may_concern_and_only_once() ->
     answers((SHORT, orders(60)), (POLICY, more), (other("same"), question("70 h")), store=store)
     recalled = 2  # Each start looks for when the scopes close that were cut.
     assert store.asked == 1 + recalled
+
+
+CLOSER = other("closer", close_link_percent=19.0)
+SWISS = other("swiss", countries=POLICY.countries | {"CH": POLICY.countries["DE"]})
+
+
+@pytest.mark.parametrize(
+    ("told", "stricter", "code"),
+    [
+        (
+            [
+                entity("pal", "independent", holding_percent=19.5),
+                clean_client(),
+                contacted("10 min", by="stranger"),
+                contacted("20 min", by="pal"),
+            ],
+            CLOSER,
+            "EXPOSED_SINCE_REQUEST",
+        ),
+        (
+            [
+                campaign("here", at="-50 d", kind="eu_feature"),
+                campaign("there", at="-60 d", kind="eu_feature", countries=["CH"]),
+                clean_client(),
+                located("CH", "ip", at="-40 d"),
+            ],
+            SWISS,
+            "CAMPAIGN_EXPOSURE",
+        ),
+    ],
+    ids=["who counts", "what is in scope"],
+)
+def test_a_release_covers_no_solicitation_that_only_a_later_policy_finds(
+    told: Words, stricter: Policy, code: str
+) -> None:
+    """Nobody was shown it: people cannot release the answer of before, and what they released is taken back."""
+    shown, gone, late = held(code), let_go(code, until="5 h"), question("30 min")
+    assert answers((POLICY, [told, offer()]), (stricter, released())) == [shown]
+    assert answers((POLICY, [told, offer(), released()]), (stricter, late)) == [shown, gone, shown]
+    assert answers((POLICY, [told, offer()]), (POLICY, [released(), late])) == [shown, gone]
+    assert answers((stricter, [told, offer()]), (stricter, [released(), late])) == [shown, gone]
+
+
+def test_under_another_policy_a_release_covers_what_the_answer_says() -> None:
+    """Of ten exposures an answer says eight; where its own policy is in force all that it leant on are covered."""
+    shown, gone = held("PROMOTER_UNKNOWN"), let_go("PROMOTER_UNKNOWN", until="5 h")
+    few, many = ([referred(f"-{n} d", by="stranger") for n in range(20, 20 - many, -1)] for many in (8, 10))
+    same, late = other("same"), question("30 min")
+    assert answers((POLICY, [few, clean_client(), offer()]), (same, [released(), late])) == [shown, gone]
+    told: list[Words] = [many, clean_client(), offer()]
+    assert answers((POLICY, told), (same, released())) == [shown]
+    assert answers((POLICY, [told, released()]), (same, late)) == [shown, gone, shown]
+    assert answers((POLICY, told), (same, question("2 h")), (POLICY, [released(), late])) == [shown, gone]
 
 
 def test_what_concludes_is_the_hard_limit_and_the_countries() -> None:

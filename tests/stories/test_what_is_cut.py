@@ -288,6 +288,19 @@ def test_whatever_is_next_tells_of_scopes_that_were_cut(next_one: Event) -> None
     assert told_once(before, many_requests(), then, next_one, offer("7 h", transaction=f"t{MANY - 1}"))
 
 
+@pytest.mark.parametrize("next_one", [referred("40 min", by="affiliate"), offer("41 min", transaction="b24")])
+def test_scopes_that_were_cut_are_told_of_though_all_that_are_kept_were_told(next_one: Event) -> None:
+    """A sending spoilt those; whose tag it was that came before all of them is known last."""
+    early, late = (
+        [asks(at=f"{at} min + {n} s", id=f"{name}{n}", transaction=f"{name}{n}") for n in range(many)]
+        for name, at, many in (("a", 0, 5), ("b", 20, 25))
+    )
+    whose = campaign("promo", at="30 min", by="affiliate", countries=["CH"])
+    past = [HERE, arrived("-1 h", campaign="promo"), early, delivered("10 min", "unknown"), late, whose]
+    assert told_once(past, next_one)
+    assert told_once(past, next_one, question("50 min"), referred("1 h", by="affiliate"), offer("2 h", id="last"))
+
+
 def test_of_a_scope_that_was_cut_and_is_kept_again_it_is_told_that_it_is_spoilt() -> None:
     """Its papers were filed late."""
     assert told_once(HERE, many_requests(), proven("r0", "2 h"), contacted("-1 d"))
