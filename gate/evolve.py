@@ -54,6 +54,7 @@ from gate.facts import (
 from gate.forgotten import may_hold, with_names
 from gate.register import Register
 from gate.same_type import agree
+from gate.solicitation import hides
 
 
 class Reach(Enum):
@@ -72,6 +73,8 @@ def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = No
     if fold is None:
         return Reach.FORWARD
     reached = dossier.own if of is None else dossier.kin.setdefault(of, Reached())
+    if not dossier.full and _hides(dossier, reached, fact, register):
+        return Reach.HISTORY
     reach = fold(dossier, reached, fact, register, of is None)
     if reach is Reach.FORWARD:
         dossier.horizon = max(dossier.horizon, fact.at)
@@ -97,11 +100,34 @@ def _locate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     return Reach.FORWARD
 
 
-def _solicit(dossier: Dossier, reached: Reached, key: str, touch: Touch) -> None:
-    if touch.id in reached.narrowings:
-        reached.singles.append(Single(key, touch))
-    else:
-        reached.touches.setdefault(key, Span()).add(touch, dossier.full)
+def _solicited_by(fact: Fact) -> list[str]:
+    """Keys of `Reached.touches` for what solicits by itself; of a sending see `soliciting`."""
+    match fact.said:
+        case Arrived() as said:
+            found = [f"p:{said.via}"] if said.via else []
+            return [*found, f"t:{said.campaign}"] if said.campaign else found
+        case Referred() as said:
+            return [f"{'r' if said.rewarded else 'p'}:{said.by}"]
+        case Contacted() as said if said.promoting:
+            return [f"p:{said.by}"]
+        case _:
+            return []
+
+
+def _hides(dossier: Dossier, reached: Reached, fact: Fact, register: Register) -> bool:
+    """Whether it may have cut what shows that a request on record was solicited."""
+    keys = _solicited_by(fact)
+    if not keys or not asked_since(dossier, fact.at):
+        return False
+    return any(hides(reached, key, touch_of(fact), register) for key in keys)
+
+
+def _solicit(dossier: Dossier, reached: Reached, keys: Iterable[str], touch: Touch) -> None:
+    for key in keys:
+        if touch.id in reached.narrowings:
+            reached.singles.append(Single(key, touch))
+        else:
+            reached.touches.setdefault(key, Span()).add(touch, dossier.full)
 
 
 def _arrive(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
@@ -109,19 +135,14 @@ def _arrive(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     assert isinstance(said, Arrived)
     if own and _answers_waiting(dossier, fact):
         return Reach.HISTORY
-    if said.via:
-        _solicit(dossier, reached, f"p:{said.via}", touch_of(fact))
-    if said.campaign:
-        _solicit(dossier, reached, f"t:{said.campaign}", touch_of(fact))
+    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
     if own:
         _remember(dossier, fact, UNPROMPTED)
     return Reach.FORWARD
 
 
 def _refer(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
-    said = fact.said
-    assert isinstance(said, Referred)
-    _solicit(dossier, reached, f"{'r' if said.rewarded else 'p'}:{said.by}", touch_of(fact))
+    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
     return Reach.FORWARD
 
 
@@ -130,8 +151,7 @@ def _contact(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     assert isinstance(said, Contacted)
     if said.promotes and not dossier.full and asked_since(dossier, fact.at):
         return Reach.HISTORY
-    if said.promoting:
-        _solicit(dossier, reached, f"p:{said.by}", touch_of(fact))
+    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
     for thing in said.promotes or ():
         name_thing(reached, thing, touch_of(fact), let_go=False)
     return Reach.FORWARD
@@ -198,8 +218,7 @@ def deliver(
 ) -> None:
     """Take a sending in: it names things, and one that was not let go is a solicitation of who acted, or the firm's."""
     if not let_go:
-        for key in soliciting(acted):
-            _solicit(dossier, reached, key, touch_of(fact))
+        _solicit(dossier, reached, soliciting(acted), touch_of(fact))
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
     dossier.horizon = max(dossier.horizon, fact.at)

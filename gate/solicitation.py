@@ -4,7 +4,7 @@ Law: MiCA Art. 61(1) subpara. 2; ESMA guidelines 1 and 2; judging section 5, let
 Clock: effective time. A solicitation with the time of the request counts as earlier than it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gate.audiences import Audience, Promoter, Version
@@ -89,16 +89,16 @@ def promoter_of(register: Register, key: str, touched_at: Instant, at: Instant) 
 def _named(key: str, span: Span, register: Register) -> list[Touch]:
     """The touches that reasons may name: all, or the earliest and the latest of who was the same to the firm throughout."""
     entries = span.entries
-    if len(entries) <= 2 * KEPT_TOUCHES or not _steady(key, span, register):
+    if len(entries) <= 2 * KEPT_TOUCHES or not _steady(key, entries, register):
         return entries
     return entries[:KEPT_TOUCHES] + entries[-KEPT_TOUCHES:]
 
 
-def _steady(key: str, span: Span, register: Register) -> bool:
+def _steady(key: str, touches: Sequence[Touch], register: Register) -> bool:
     """Whether the promoter was the same to the firm at all touches between the earliest and the latest."""
     if key[0] == "f":
         return True
-    since, until = span.entries[KEPT_TOUCHES - 1].at, span.entries[-KEPT_TOUCHES].at
+    since, until = touches[KEPT_TOUCHES - 1].at, touches[-KEPT_TOUCHES].at
     return (register.steady_tag if key[0] == "t" else register.steady)(key[2:], since, until)
 
 
@@ -248,4 +248,12 @@ def _leaves(narrowing: Narrowing, thing: Thing) -> bool:
 def uncertain(dossier: Dossier, register: Register) -> bool:
     """Whether touches were cut whose promoter may have had another standing: then only the history can tell."""
     spans = (each for reached in dossier.members() for each in reached.touches.items())
-    return any(not span.complete and not _steady(key, span, register) for key, span in spans)
+    return any(not span.complete and not _steady(key, span.entries, register) for key, span in spans)
+
+
+def hides(reached: Reached, key: str, touch: Touch, register: Register) -> bool:
+    """Whether one more touch has one cut while its promoter may have had another standing."""
+    span = reached.touches.get(key)
+    if span is None or len(span.entries) < 2 * KEPT_TOUCHES:
+        return False
+    return not _steady(key, sorted([*span.entries, touch]), register)

@@ -13,6 +13,8 @@ import pytest
 
 import gate.arrival
 import gate.dossier
+import gate.revision
+import gate.solicitation
 import gate.trimming
 import streams.clients
 from gate.dossier import Dossier
@@ -23,6 +25,7 @@ from gate.register import Register
 from state import MemoryStore
 from state.codec import dossier_to_bytes
 from tests.player import POLICY, Played, codes, play
+from tests.promises import reaching
 from tests.promises.histories import history
 from tests.promises.papers import life
 
@@ -103,6 +106,36 @@ def test_papers_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         assert cases(bounded) == cases(replayed), f"seed {seed}"
         allowed += sum(a[0]["verdict"] == "allow" for a in bounded.answers.values())
     assert allowed > len(SEEDS) // 2
+
+
+TOUCHES = ((gate.dossier, "KEPT_TOUCHES"), (gate.solicitation, "KEPT_TOUCHES"), (gate.revision, "KEPT_TOUCHES"))
+
+
+def said_of_scopes(played: Played) -> list[tuple[int, str, str]]:
+    """What was said of scopes and with which event, but not which fact showed it."""
+    return sorted(
+        (line, e["type"], json.dumps(e["data"] | {"because": None}, sort_keys=True))
+        for line, e in zip(played.lines, played.out, strict=True)
+        if e["type"].startswith(("gate61.scope", "gate61.relationship"))
+    )
+
+
+@pytest.mark.parametrize(("touches", "scopes"), [(1, 10**9), (4, 1), (1, 2)])
+def test_what_is_cut_is_told_of(touches: int, scopes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a scope is tainted is said with the same event as if nothing were cut, whatever the register says, and when."""
+    tainted = 0
+    for seed in SEEDS:
+        with monkeypatch.context() as whole:
+            cutting(whole, (4, 10**9, 10**9, 10**9))
+            whole.setattr(gate.dossier, "KEPT_TOUCHES", 10**9)
+            every = said_of_scopes(play(reaching.life(seed)))
+        with monkeypatch.context() as cut:
+            cutting(cut, (4, scopes, 2, 2))
+            for module, name in TOUCHES:
+                cut.setattr(module, name, touches)
+            assert said_of_scopes(play(reaching.life(seed))) == every, f"seed {seed}"
+        tainted += sum(kind == "gate61.scope.tainted.v1" for _, kind, _ in every)
+    assert tainted > len(SEEDS)
 
 
 def test_the_same_log_gives_the_same_bytes() -> None:

@@ -122,6 +122,24 @@ def test_who_was_an_affiliate_for_a_while_spoils_a_request_when_it_arrives(many:
     assert ("relationship.suspended", "asked-anna") in notices(told)
 
 
+@pytest.mark.parametrize(("before", "after"), [(3, 4), (4, 4), (6, 6)])
+@pytest.mark.parametrize("by_tag", [False, True])
+def test_a_late_touch_among_many_spoils_a_request_though_it_is_not_kept(before: int, after: int, by_tag: bool) -> None:
+    """Who made them all was for the firm by then; the client asked in between."""
+    if by_tag:
+        tags = [
+            campaign("promo", at, by, id=by, countries=["CH"]) for at, by in (("-20 d", "blogger"), ("-1 h", "pal"))
+        ]
+        whose = [entity("pal", "affiliate"), *tags]
+    else:
+        whose = [entity("pal", "affiliate", at="-1 h")]
+    times = [*(f"-{9 - n} d" for n in range(before)), *(f"{10 + n} min" for n in range(after)), "-30 min"]
+    more = {"campaign": "promo"} if by_tag else {"via": "pal"}
+    touches = [arrived(at, id=at.replace(" ", ""), **more) for at in times]
+    told = notices(HERE, whose, touches[:before], asks(), touches[before:])
+    assert told[1:] == [("scope.tainted", "-30min"), ("relationship.suspended", "-30min")]
+
+
 @pytest.mark.parametrize(
     ("many", "code"),
     [
