@@ -11,8 +11,8 @@ from gate.chronology import effective
 from gate.concern import Leanings, leanings
 from gate.dossier import KEPT_TOUCHES, NEVER, Dossier, Standing
 from gate.effects import Answer, Case, Greeting, Step, case_of, decision_id, noted
-from gate.evolve import may_be_answered
 from gate.facts import (
+    ANSWERABLE,
     Delivered,
     EvidenceFiled,
     Fact,
@@ -68,7 +68,7 @@ def standing_of(
 def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
     """Take a fact of the client in with the whole history at hand."""
     said, revision = fact.said, _Revision(known, fact, history)
-    if isinstance(said, Released) and not may_be_answered(known.dossier, fact):
+    if isinstance(said, Released) and not _is_own_word_too(known.dossier, fact, history):
         return revision.release(said)
     record, unasked = _recorded(fact, [g.standing for g in revision.answered.values()])
     step = revision.step(effective(fact, _filings(history)), record)
@@ -90,6 +90,12 @@ def arrive(known: Known, fact: Fact, history: Sequence[Record]) -> Step:
     return Step(dossier, step.record, step.answers, opened, cases, deadlines, forwards)
 
 
+def _is_own_word_too(dossier: Dossier, fact: Fact, history: Sequence[Record]) -> bool:
+    """Whether one of the client's own events has the id, so that a request on record may answer either."""
+    own = (r.fact for r in history if r.fact is not None and r.of is None and type(r.fact.said) in ANSWERABLE)
+    return fact.at <= dossier.horizon and any(word.id == fact.id for word in own)
+
+
 def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[Case, ...]]:
     """How an arrival is recorded; and the case of an offer that was not let go, or of a release under a client's id."""
     match fact.said:
@@ -99,7 +105,7 @@ def _recorded(fact: Fact, answered: Sequence[Standing]) -> tuple[Record, tuple[C
             cases = () if let_go else (delivered_without_permission(fact, belongs),)
             return Record(fact, let_go=let_go), cases
         case Released() as said if said.by != said.second:
-            why = "its id is, or may be, that of one of the client's own events; send it under a new id"
+            why = "its id is that of one of the client's own events; send it under a new id"
             return Record(fact), (people.refused(fact, why),)
         case _:
             return Record(fact), ()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gate.forgotten import may_hold, with_names
 from state import MemoryStore
 from tests.player import Older, play
 from tests.stories.telling import (
@@ -138,6 +139,31 @@ def test_a_late_touch_among_many_spoils_a_request_though_it_is_not_kept(before: 
     touches = [arrived(at, id=at.replace(" ", ""), **more) for at in times]
     told = notices(HERE, whose, touches[:before], asks(), touches[before:])
     assert told[1:] == [("scope.tainted", "-30min"), ("relationship.suspended", "-30min")]
+
+
+@pytest.mark.parametrize("many", [10, 48, 60])
+def test_a_release_under_an_id_of_his_own_is_refused_however_much_he_said_since(many: int) -> None:
+    """His past says whether it is one, not how much of that is kept."""
+    words = [question(f"1 min + {n} s", id=f"q-{n}") for n in range(many)]
+    told = [question("-3 h", id="his"), clean_client(), words, contacted("30 min", by="stranger"), offer("2 h")]
+    signed, last = released(at="3 h", expires="5 h") | {"source": "//desk"}, question("3 h")
+    shown = held("EXPOSED_SINCE_REQUEST")
+    assert answers(told, last, signed | {"id": "his"}) == [shown]
+    assert "RELEASE_REFUSED" in cases(told, last, signed | {"id": "his"})
+    assert answers(told, last, signed | {"id": "other"}) == [shown, let_go("EXPOSED_SINCE_REQUEST", until="5 h")]
+
+
+def test_a_release_is_not_refused_for_an_id_that_a_filter_seems_to_hold() -> None:
+    """Of a client who was answered three hundred times one id in fifty seems to be one of those."""
+    words: list[Words] = []
+    for n in range(300):
+        order = asks(at=f"-3 d + {n} min", id=f"plan-{n}", kind="recurring_execution", in_reply_to=f"q-{n}")
+        words += [question(f"-3 d + {n} min", id=f"q-{n}"), order]
+    full = with_names(b"", [f"q-{n}" for n in range(300)])
+    seeming = next(f"release-{n}" for n in range(1_000) if may_hold(full, f"release-{n}"))
+    told = [words, clean_client(), contacted("30 min", by="stranger"), offer("2 h"), question("3 h")]
+    signed = released(at="3 h", expires="5 h") | {"id": seeming}
+    assert answers(told, signed)[1:] == [let_go("EXPOSED_SINCE_REQUEST", until="5 h")]
 
 
 @pytest.mark.parametrize(
