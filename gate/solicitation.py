@@ -17,7 +17,8 @@ from gate.register import Register
 
 Row = tuple[str, Verdict]
 """A reason code of step 6 and its verdict."""
-Spoken = tuple[Row, Touch, str]
+Spoken = tuple[Row, Touch, str, str]
+"""A touch with what it speaks through, who made it, and the name under which a release covers it."""
 Found = dict[Row, list["Solicitation"]]
 
 _SINCE: Final[Row] = ("EXPOSED_SINCE_REQUEST", Verdict.FLAG)
@@ -31,7 +32,7 @@ _CLAIMED: Final[Row] = ("EVIDENCE_CONTRADICTED", Verdict.FLAG)
 
 
 class Solicitation(NamedTuple):
-    """A touch, and what tells it from another with the same id."""
+    """A touch, and what tells it from another with the same id; of several alike but for their source, a number too."""
 
     touch: Touch
     known_as: str
@@ -49,8 +50,10 @@ def found_against(known: Known, scope: Scope, thing: Thing, at: Instant) -> Foun
     """The solicitations that speak against the scope, by the row they speak through."""
     found: Found = {}
     for reached in known.dossier.members():
-        for row, touch, known_as in _rows(reached, known.register, scope, thing, at, known.every):
-            found.setdefault(row, []).append(Solicitation(touch, known_as))
+        alike: dict[tuple[str, Touch], int] = {}
+        for row, touch, key, name in _rows(reached, known.register, scope, thing, at, known.every):
+            number = alike[key, touch] = alike.get((key, touch), 0) + 1
+            found.setdefault(row, []).append(Solicitation(touch, name if number == 1 else f"{name}#{number}"))
     return found
 
 
@@ -122,7 +125,7 @@ def _personal(reached: Reached, register: Register, scope: Scope, at: Instant, e
         for touch in span.entries if every else _named(key, span, register):
             promoter = promoter_of(register, key, touch.at, at)
             if promoter is not Promoter.INDEPENDENT:
-                yield _row(key, promoter, touch.at <= scope.opened), touch, _known_as(key)
+                yield _row(key, promoter, touch.at <= scope.opened), touch, key, _known_as(key)
 
 
 def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, at: Instant) -> Iterator[Spoken]:
@@ -133,16 +136,16 @@ def _narrowed(reached: Reached, register: Register, scope: Scope, thing: Thing, 
         row = _row(single.key, promoter, single.touch.at <= scope.opened)
         lasting = row in (_FIRM, _CHAIN)
         if lasting or _still_counts(reached, (single.touch.id,), scope, thing):
-            yield row, single.touch, _known_as(single.key)
+            yield row, single.touch, single.key, _known_as(single.key)
 
 
 def _audience(audience: Audience, opened: Instant, at: Instant, every: bool) -> Iterator[Spoken]:
     many = None if every else KEPT_TOUCHES
     for row, versions in zip((_STRONG, _UNKNOWN, _WEAK), audience.until(opened, many), strict=True):
         for v in versions:
-            yield row, _touch(v), v.campaign
+            yield row, _touch(v), v.campaign, v.campaign
     for v in audience.between(opened, at, many):
-        yield _SINCE, _touch(v), v.campaign
+        yield _SINCE, _touch(v), v.campaign, v.campaign
 
 
 def _narrowed_audience(
@@ -151,7 +154,7 @@ def _narrowed_audience(
     for row, versions in zip((_STRONG, _UNKNOWN, _WEAK), audience.until(at, None), strict=True):
         for v in versions:
             if _still_counts(reached, (v.campaign, v.id), scope, thing):
-                yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign
+                yield row if v.at <= scope.opened else _SINCE, _touch(v), v.campaign, v.campaign
 
 
 def _touch(version: Version) -> Touch:
@@ -166,7 +169,7 @@ def _evidenced(reached: Reached, policy: Policy, scope: Scope, thing: Thing) -> 
         proven = is_approved(filing, reached, policy)
         row = (_PROVEN if proven else _CLAIMED) if before else _SINCE
         if row == _PROVEN or _still_counts(reached, (filing.id,), scope, thing):
-            yield row, Touch(filing.since, filing.id), filing.evidence
+            yield row, Touch(filing.since, filing.id), filing.evidence, filing.evidence
 
 
 def is_withdrawn(filing: Filing, reached: Reached) -> bool:

@@ -195,6 +195,27 @@ def test_a_release_covers_the_solicitations_it_was_shown() -> None:
     assert answers(flagged, released(), approved("complaint", "4 h"))[2:] == [blocked("EVIDENCE_CONTRADICTED")]
 
 
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        (contacted("10 min", by="stranger", id="touch"), "EXPOSED_SINCE_REQUEST"),
+        (referred("-1 d", by="stranger") | {"id": "touch"}, "PROMOTER_UNKNOWN"),
+        (campaign("feature", kind="eu_feature", id="touch"), "CAMPAIGN_EXPOSURE"),
+        (complaint() | {"id": "touch"}, "EVIDENCE_CONTRADICTED"),
+    ],
+)
+def test_a_release_covers_one_solicitation_not_another_that_is_alike_but_for_its_source(
+    first: Event, shown: str
+) -> None:
+    """Who solicited, when and the id are the same, and it is another event; the same one again is none."""
+    told = [first, clean_client(), offer(), released()]
+    assert answers(told, first) == [held(shown), let_go(shown, until="5 h")]
+    assert answers(told, {**first, "source": "//other"}) == [held(shown), let_go(shown, until="5 h"), held(shown)]
+    both = [first, {**first, "source": "//other"}, clean_client(), offer(), released()]
+    assert answers(both, located("AT", "ip", at="1 h")) == [held(shown), let_go(shown, until="5 h")]
+    assert answers(both, {**first, "source": "//more"})[2:] == [held(shown)]
+
+
 def test_a_release_covers_the_asset_it_was_shown() -> None:
     """Of an unclassified asset; when something else becomes unclassified, it falls."""
     new = [*clean_client(asset="new"), offer(asset="new", promotes=[{"asset": "new"}])]
