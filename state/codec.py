@@ -36,7 +36,7 @@ _SCOPES, _OWN_EVENTS, _PROMPTS = 3, 6, 7
 COMPRESSED: Final = b"\xff"
 """Before a compressed message between merged clients, which its topic does not take otherwise."""
 LONGEST_GREETING: Final = 8_000_000
-"""Bytes of a message that its topic takes, with room for a key and what Kafka adds (`streams.topics`)."""
+"""Bytes of a message that its topic takes, with room for a key and what Kafka adds (`streams.kafka.topics`)."""
 LAYOUTS: Final = range(1, 32)
 """Numbers of layouts, of this program and of those to come; but for `state.messages.PART` nothing else begins so."""
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -17,10 +17,10 @@ from gate.register import Register
 from state import RegisterStore
 from state.notes import CLOSED, FORMER_LIMITS, RECORDED, WALK
 from streams import publish
+from streams.border.wire import Read, Rejected, read, read_parts, reused
 from streams.clients import Clients, Effect, Told
 from streams.closings import Closings, limits_from_bytes, limits_to_bytes
 from streams.walk import Walk
-from streams.wire import Read, Rejected, read, read_parts, reused
 
 Later = Callable[[Sequence[Told], Instant], None]
 """Is told what follows for one client behind a change of the register, and when that was recorded."""

@@ -12,7 +12,7 @@ from msgspec import structs
 from gate.facts import EvidenceKind
 from gate.instants import EPOCH, moment
 from gate.policy import DAY, HOUR, PAIR_RULES, SECOND, STEPS, Policy, complaints
-from streams.complaints import is_country
+from streams.border.complaints import is_country
 from streams.terminal import plain
 from streams.toml import NoTable, table_of
 

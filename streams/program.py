@@ -11,8 +11,8 @@ def main() -> None:
         from streams import native
 
         native.prefer()
+    from streams.border.wire import DIGITS_LIMIT
     from streams.cli import main as run
-    from streams.wire import DIGITS_LIMIT
 
     sys.set_int_max_str_digits(DIGITS_LIMIT)  # Whatever the environment says, the same bytes are read alike.
     run()

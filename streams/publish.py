@@ -12,7 +12,7 @@ from gate.instants import moment
 from gate.law import DUTIES, OF_CASES
 from gate.outcome import ScopeView
 from gate.policy import Policy
-from streams.wire import Rejected
+from streams.border.wire import Rejected
 
 SOURCE: Final = "//gate61"
 _encode: Final = msgspec.json.Encoder().encode  # Of a moment in UTC it makes what `gate.instants.text` says.

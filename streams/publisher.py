@@ -22,11 +22,11 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from gate.facts import OF_REGISTER, Fact
-from streams.connection import opened
-from streams.envelope import NESTED, bare_name
-from streams.kafka_record import STRUCTURED
-from streams.topics import topics
-from streams.wire import FIELDS, Read, read
+from streams.border.envelope import NESTED, bare_name
+from streams.border.wire import FIELDS, Read, read
+from streams.kafka.connection import opened
+from streams.kafka.record import STRUCTURED
+from streams.kafka.topics import topics
 
 _HEADERS = [("content-type", STRUCTURED)]
 _NAMED_AT_ONCE = 5

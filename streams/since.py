@@ -6,7 +6,7 @@ from typing import Final
 from gate.facts import Instant
 from gate.instants import EARLIEST
 from gate.policy import DAY, HOUR, MINUTE, SECOND
-from streams.wire import instant
+from streams.border.wire import instant
 
 _AGO: Final = re.compile(r"([0-9]{1,9}) ?([smhdw])")
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}

@@ -6,9 +6,9 @@ from typing import Any
 
 from gate.effects import Answer, Case
 from gate.facts import OF_REGISTER
+from streams.border.wire import Rejected, instant
 from streams.embedded import Gate
 from streams.feed import FeedTrouble, Kind, SourceHealth, Told
-from streams.wire import Rejected, instant
 
 LOCATED = {
     "specversion": "1.0",

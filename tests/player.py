@@ -9,9 +9,9 @@ from gate.history import Record
 from gate.packing import replaced
 from gate.policy import Policy
 from state import MemoryStore, RegisterStore
+from streams.border.wire import Rejected
 from streams.embedded import Gate
 from streams.policy_file import load
-from streams.wire import Rejected
 
 _PLACEHOLDER = re.compile(r"@decision:([A-Za-z0-9._:/-]+)#(\d+)")
 POLICY = load()

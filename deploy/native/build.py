@@ -35,7 +35,7 @@ TYPES = (
         )
     ),
     "gate/rules/question",
-    "streams/wire",
+    "streams/border/wire",
     "streams/logs/merge",
     "streams/worker/outputs",
 )
@@ -52,8 +52,9 @@ COMPILED = (
     ),
     "gate/rules/*",
     "state/codec",
-    *(f"state/redis_{name}" for name in ("ids", "owner", "store", "transaction")),
-    *(f"streams/{name}" for name in ("clients", "index", "kafka_record", "publish", "walk")),
+    *(f"state/redis/{name}" for name in ("ids", "owner", "store", "transaction")),
+    "streams/kafka/record",
+    *(f"streams/{name}" for name in ("clients", "index", "publish", "walk")),
     *(
         f"streams/worker/{name}"
         for name in ("applied", "judging", "partition", "pins", "progress", "reopening", "repeated", "telling")

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 import msgspec
 
 from gate.facts import Instant
+from streams.border.wire import instant_of
 from streams.feed import Told
-from streams.wire import instant_of
 
 WARNING, ERROR, URGENT = range(3)
 SEVERITIES: Final = ("warning", "error", "urgent")

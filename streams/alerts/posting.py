@@ -14,7 +14,7 @@ from msgspec import Struct
 from gate.facts import Instant
 from gate.policy import SECOND
 from streams.alerts.addresses import AddressRefused, Resolve, refuse_any, resolved
-from streams.wire import instant_of
+from streams.border.wire import instant_of
 
 SECONDS: Final = 20.0
 """For everything: name, connection, sending, and the answer (Standard Webhooks 1.0 asks for 15 to 30)."""

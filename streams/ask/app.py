@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from fastapi import Depends, FastAPI
 
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers
 from streams.ask.budget import Budget
 from streams.ask.over_redis import OverRedis
 from streams.ask.routes import ask_routes, probes
 from streams.ask.stream import KafkaStream
 from streams.faults import cause
+from streams.kafka.topics import topics
 from streams.settings import Settings, shown
-from streams.topics import topics
 from streams.web.access import Access
 from streams.web.application import bare
 from streams.web.clock import Clock

@@ -13,9 +13,9 @@ from gate.effects import Answer
 from gate.facts import Fact, Instant
 from gate.instants import text
 from streams.ask.reader import Seen
-from streams.envelope import NESTED
+from streams.border.envelope import NESTED
+from streams.border.wire import FIELDS, Rejected, object_of, read
 from streams.publish import answer_data
-from streams.wire import FIELDS, Rejected, object_of, read
 
 SOURCE = "//gate61/ask"
 SENT: Final = frozenset(FIELDS["offer.proposed"]) | {"time"}

@@ -19,14 +19,14 @@ from gate.instants import LATEST
 from gate.known import Known
 from gate.policy import Policy
 from gate.register import Register
-from state import redis_errors
 from state.codec import UnknownLayout
 from state.notes import LOOKED, POLICY, RECORDED, REGISTER, WALK
-from state.redis_look import StateLost, looked_to
-from state.redis_reader import Held, RedisReader, Remembered
+from state.redis import errors as redis_errors
+from state.redis.look import StateLost, looked_to
+from state.redis.reader import Held, RedisReader, Remembered
 from streams.ask.reader import Judge, JudgeOf, ReadUpTo, Seen, T, Unreadable, judged, portions, require_clock
 from streams.ask.stream import Stream
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
 from streams.logs.merge import Log
 from streams.web.clock import Clock
 

@@ -16,12 +16,12 @@ from streams.ask.check import told as told_of
 from streams.ask.lawful import may_send
 from streams.ask.reader import Judge, Reader, Seen, Unreadable
 from streams.ask.suppress import BODY_LIMIT, Sorted, judge_of, send_of
+from streams.border.wire import SIZE_LIMIT
 from streams.web.access import Access
 from streams.web.clock import Clock
 from streams.web.metrics import Metrics
 from streams.web.problems import Problem, unanswered
 from streams.web.requests import Room, body_of
-from streams.wire import SIZE_LIMIT
 
 T = TypeVar("T")
 ClientRef = Annotated[str, Path(pattern=f"^{IDENT_PATTERN}$")]

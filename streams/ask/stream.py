@@ -15,19 +15,19 @@ from redis.exceptions import RedisError, ResponseError
 
 from gate.instants import LATEST
 from gate.policy import SECOND
-from state import redis_errors
-from state.redis_look import StateLost
-from state.redis_reader import Place, RedisReader
+from state.redis import errors as redis_errors
+from state.redis.look import StateLost
+from state.redis.reader import Place, RedisReader
 from streams.ask.reader import tolerated
-from streams.connection import RUNS, Overheard, let_go
 from streams.faults import cause
+from streams.kafka.connection import RUNS, Overheard, let_go
+from streams.kafka.topics import missing, topics
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, follower, never_compacted, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, one_sequence
 from streams.logs.merge import Log
 from streams.logs.standing import Standing
 from streams.settings import Settings, shown
-from streams.topics import missing, topics
 from streams.web.clock import ONE_SOURCE, Clock, ahead
 from streams.worker.applied import OF_RULES, same_rules
 from streams.worker.belonging import OtherPartitions, kafka_alike, spread_alike

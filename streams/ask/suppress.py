@@ -18,8 +18,8 @@ from gate.instants import moment
 from gate.law import DUTIES
 from streams.ask.check import SENT, QuestionRefused, answer_to, offer_of, only, plain
 from streams.ask.reader import Judge, ReadUpTo, Seen, Unreadable
-from streams.complaints import IDENT_RULE
-from streams.wire import IDENT, Rejected, object_of
+from streams.border.complaints import IDENT_RULE
+from streams.border.wire import IDENT, Rejected, object_of
 
 RECIPIENTS: Final = 10_000
 """Of one request."""

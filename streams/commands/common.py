@@ -164,8 +164,8 @@ def kafka_or_refuse(settings: Settings) -> Iterator[None]:
     from aiokafka.errors import KafkaError as OtherKafkaError
     from kafka.errors import KafkaError
 
-    from streams.connection import Overheard
-    from streams.reading import NotRead
+    from streams.kafka.connection import Overheard
+    from streams.kafka.reading import NotRead
 
     heard = Overheard()  # What fails is said once, by us.
     try:
@@ -210,7 +210,7 @@ def connected(settings: Settings, client: Callable[[Kafka], Any]) -> Iterator[An
 @contextmanager
 def reading_kafka(settings: Settings) -> Iterator[Any]:
     """A consumer without a group."""
-    from streams.reading import reader
+    from streams.kafka.reading import reader
 
     with connected(settings, reader) as consumer:
         yield consumer

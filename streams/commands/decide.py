@@ -11,11 +11,11 @@ from typing import Annotated, BinaryIO
 import typer
 
 from state import MemoryStore
+from streams.border.raw import field_of
+from streams.border.wire import Rejected
 from streams.commands.common import PolicyPath, policy_or_refuse, refuse, warn
 from streams.commands.files import Files, lines, opened
 from streams.embedded import Gate
-from streams.raw import field_of
-from streams.wire import Rejected
 
 
 class _Rejects:

@@ -13,6 +13,7 @@ import typer
 
 from gate.instants import text
 from gate.policy import SECOND
+from streams.border.raw import is_text
 from streams.commands.common import (
     AsJson,
     Since,
@@ -25,16 +26,15 @@ from streams.commands.common import (
     since_or_refuse,
     warn,
 )
-from streams.kafka_record import REASONS
-from streams.raw import is_text
+from streams.kafka.record import REASONS
+from streams.kafka.topics import Names, topics
 from streams.settings import Settings
 from streams.terminal import plain
-from streams.topics import Names, topics
 from streams.web.clock import now
 
 if TYPE_CHECKING:
-    from streams.dead_letters import Choice, DeadLetter, Note, Survey
-    from streams.replay import Done, Inputs
+    from streams.kafka.dead_letters import Choice, DeadLetter, Note, Survey
+    from streams.kafka.replay import Done, Inputs
 
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be taken, and publishing it again.")
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="of this reason; may be repeated")]
@@ -67,7 +67,7 @@ def list_(reason: Reasons = None, client: Clients = None, since: Since = None, a
     """List dead letters, by partition and offset, with counts by reason."""
     choice = _choice((), reason, client, since)
     with _looking() as (_, consumer, names):
-        from streams.dead_letters import letters, said_of, survey
+        from streams.kafka.dead_letters import letters, said_of, survey
 
         found = survey(consumer, names, choice)
         if not as_json:
@@ -91,7 +91,7 @@ def show(
     """Show one dead letter whole: what the gate said against it, its headers, key and value."""
     choice = _choice((place,))
     with _looking() as (_, consumer, names):
-        from streams.dead_letters import all_of, letters, survey
+        from streams.kafka.dead_letters import all_of, letters, survey
 
         found = survey(consumer, names, choice)
         if not found.found:
@@ -123,7 +123,7 @@ def replay(
         raise refuse("choose what to replay: places, or --reason, --client, --since, or --all")
     choice = _choice(tuple(places or ()), reason, client, since)
     with _looking() as (settings, consumer, names):
-        from streams.dead_letters import letters, survey
+        from streams.kafka.dead_letters import letters, survey
 
         found = survey(consumer, names, choice)
         missing = sorted(choice.places - found.found.keys())
@@ -152,7 +152,7 @@ def _choice(
     clients: list[str] | None = None,
     since: str | None = None,
 ) -> "Choice":
-    from streams.dead_letters import NO_REASON, Choice, place_of
+    from streams.kafka.dead_letters import NO_REASON, Choice, place_of
 
     try:
         chosen = frozenset(map(place_of, places))
@@ -175,8 +175,8 @@ def _looking() -> Iterator[tuple[Settings, Any, Names]]:
 
 
 def _inputs(settings: Settings, consumer: Any, names: Names) -> "Inputs":
-    from streams.reading import partitions
-    from streams.replay import Inputs
+    from streams.kafka.reading import partitions
+    from streams.kafka.replay import Inputs
 
     inputs = (names.actions, names.register, names.policy, names.between)
     counts = {t.name: len(partitions(consumer, t.name)) for t in inputs}
@@ -193,7 +193,7 @@ def _ask(todo: int, found: "Survey", agreed: bool) -> None:
 
 
 def _would(asked: "Iterator[DeadLetter]", inputs: "Inputs", found: "Survey") -> "Iterator[Done]":
-    from streams.replay import Done, decide
+    from streams.kafka.replay import Done, decide
 
     for letter in asked:
         decided = decide(letter, inputs, found.notes, now())
@@ -205,7 +205,7 @@ def _would(asked: "Iterator[DeadLetter]", inputs: "Inputs", found: "Survey") -> 
 
 def _replayed(settings: Settings, asked: "Iterator[DeadLetter]", inputs: "Inputs", found: "Survey") -> "Iterator[Done]":
     """What became of each, told as it happens."""
-    from streams.replay import Replay
+    from streams.kafka.replay import Replay
     from streams.worker.publishing import producer
 
     with asyncio.Runner() as runner:

@@ -7,13 +7,13 @@ import typer
 
 from gate.effects import Answer
 from state import MemoryStore
+from streams.border.wire import Rejected
 from streams.commands.common import PolicyPath, event, policy_or_refuse, refuse
 from streams.commands.files import Files, lines, opened
 from streams.commands.page import Page
 from streams.embedded import Gate
 from streams.explain import Found, Proofs, explain_unreadable
 from streams.explain import explain as explained
-from streams.wire import Rejected
 
 
 def explain(

@@ -43,9 +43,9 @@ def publish(file: File) -> None:
     policy, text = read_or_refuse(file)
     from kafka import KafkaProducer
 
-    from streams.connection import connection, opened
-    from streams.reading import extent, records
-    from streams.topics import topics
+    from streams.kafka.connection import connection, opened
+    from streams.kafka.reading import extent, records
+    from streams.kafka.topics import topics
 
     name = topics(settings.prefix).policy.name
     with reading_kafka(settings) as consumer:

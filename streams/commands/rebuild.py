@@ -30,9 +30,9 @@ def rebuild(
     from kafka.errors import KafkaError
     from redis.exceptions import RedisError
 
-    from state import redis_errors
-    from state.redis_servers import Servers
-    from streams.connection import said
+    from state.redis import errors as redis_errors
+    from state.redis.servers import Servers
+    from streams.kafka.connection import said
     from streams.logs.lost import LogLost
     from streams.worker.belonging import OtherPartitions
     from streams.worker.rebuild import NotMade, Rebuild
@@ -108,8 +108,8 @@ def _chosen(only: list[int] | None, partitions: int) -> list[int]:
 
 def _look_for_topics(settings: Settings) -> None:
     """What is to be read must be there, before anything is asked or removed."""
-    from streams.reading import must_have
-    from streams.topics import inputs, topics
+    from streams.kafka.reading import must_have
+    from streams.kafka.topics import inputs, topics
 
     names = topics(settings.prefix)
     with reading_kafka(settings) as consumer:

@@ -13,7 +13,7 @@ from streams.commands.page import Page
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.administration import Planned
+    from streams.kafka.administration import Planned
 
 topics = typer.Typer(no_args_is_help=True, help="Kafka topics: what the gate needs, and making it so.")
 _DONE = {"create": "created", "alter": "changed", "keep": "kept as they are"}
@@ -23,7 +23,7 @@ _COLOURS = {"create": "green", "alter": "yellow", "keep": "dim", "refuse": "red 
 @topics.command()
 def plan(as_json: AsJson = False) -> None:
     """Show what each topic is and must become, by GATE61_KAFKA, GATE61_PREFIX, GATE61_PARTITIONS and GATE61_REPLICATION."""
-    from streams.administration import plan as planned
+    from streams.kafka.administration import plan as planned
 
     settings = settings_or_refuse(redis=False)
     with _kafka(settings) as admin:
@@ -35,8 +35,8 @@ def plan(as_json: AsJson = False) -> None:
 @topics.command()
 def apply(as_json: AsJson = False) -> None:
     """Create and change topics as planned, by the same settings; nothing at all where something would break state."""
-    from streams.administration import apply as applied
-    from streams.administration import plan as planned
+    from streams.kafka.administration import apply as applied
+    from streams.kafka.administration import plan as planned
 
     settings = settings_or_refuse(redis=False)
     with _kafka(settings) as admin:
@@ -59,7 +59,7 @@ def _refuse_refused(found: "list[Planned]") -> None:
 @contextmanager
 def _kafka(settings: Settings) -> Iterator[Any]:
     """A client; trouble with Kafka ends the program with exit code 1 and what to do."""
-    from streams.administration import NotApplied, administrator
+    from streams.kafka.administration import NotApplied, administrator
 
     with connected(settings, administrator) as admin:
         try:

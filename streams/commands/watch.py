@@ -14,10 +14,10 @@ import typer
 
 from gate.law import DUTIES
 from gate.policy import DAY
+from streams.border.complaints import is_country
 from streams.commands.common import Since, kafka_or_refuse, refuse, refuse_all, since_or_none
-from streams.complaints import is_country
+from streams.kafka.topics import topics
 from streams.settings import SettingsRefused
-from streams.topics import topics
 from streams.watch.answers import NOWHERE, Wanted, Watched
 from streams.watch.views import Json, Lines
 from streams.web.clock import now
@@ -145,7 +145,7 @@ def _is_screen(as_json: bool) -> bool:
 @contextmanager
 def _gate_or_told() -> Iterator[None]:
     """An embedded gate that cannot be read ends the program with exit code 1 and what to do."""
-    from streams.reading import NotRead
+    from streams.kafka.reading import NotRead
 
     try:
         yield

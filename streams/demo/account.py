@@ -13,9 +13,9 @@ from gate.instants import text
 from gate.law import DUTIES
 from gate.policy import DAY, HOUR, Policy
 from state import MemoryStore
+from streams.border.wire import Rejected
 from streams.demo import PATH, filled
 from streams.embedded import Gate
-from streams.wire import Rejected
 
 _WORDS = {"allow": "allowed", "flag": "held", "block": "blocked"}
 

@@ -8,9 +8,9 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from gate.law import SOLICITATION_CODES
+from streams.border.wire import instant
 from streams.desk.files import File
 from streams.desk.timeline import Lane, Mark, Row, Tone, Window, anchor, rows, timeline
-from streams.wire import instant
 
 _CLIENT = frozenset(
     ("client.located", "client.arrived", "client.requested", "client.asked", "client.declared", "client.merged")

@@ -10,12 +10,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
+from streams.border.envelope import bare_name
+from streams.border.wire import instant
 from streams.desk import tables as t
 from streams.desk.acts import saw
-from streams.envelope import bare_name
 from streams.feed import Told
 from streams.stores import go_on, positions_in
-from streams.wire import instant
 
 _HELD, _BLOCKED, _RELEASED, _ALLOWED = range(4)
 _ABOUT: Final = {

@@ -11,8 +11,8 @@ from gate.facts import EvidenceFiled, Instant
 from gate.instants import LATEST
 from gate.register import Register
 from gate.solicitation import approvers, is_withdrawn
+from streams.border.wire import Read, read
 from streams.policy_file import load
-from streams.wire import Read, read
 
 _REGISTER: Final = Register(load())
 """Nothing of it matters for evidence."""

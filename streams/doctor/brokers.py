@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kafka.admin import KafkaAdminClient
 
 from state.finding import Finding, Level
-from streams.administration import Planned
+from streams.kafka.administration import Planned
 
 LEAST_VERSION = (3, 0)
 TESTED_VERSION = (4, 0)

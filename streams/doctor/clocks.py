@@ -12,11 +12,11 @@ from redis import Redis
 
 from gate.policy import Policy
 from state.finding import Finding, Level
-from streams.administration import SECONDS, Planned
-from streams.connection import connection, opened
+from streams.kafka.administration import SECONDS, Planned
+from streams.kafka.connection import connection, opened
+from streams.kafka.topics import topics
 from streams.policy_file import load
 from streams.settings import Settings
-from streams.topics import topics
 from streams.web.clock import ONE_SOURCE, ahead
 
 NOTICED = 1.0

@@ -8,12 +8,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from gate.policy import Policy
-from state import redis_errors, redis_health
 from state.finding import Finding, Level
-from state.redis_servers import Servers
-from streams.administration import Found, Planned, administrator, cluster, found_topics, plan
-from streams.connection import Overheard
+from state.redis import errors as redis_errors
+from state.redis import health as redis_health
+from state.redis.servers import Servers
 from streams.doctor import brokers, clocks, partitions, policies
+from streams.kafka.administration import Found, Planned, administrator, cluster, found_topics, plan
+from streams.kafka.connection import Overheard
 from streams.settings import Settings, SettingsRefused, settings, shown
 
 REDIS_SECONDS = 5.0

@@ -11,16 +11,16 @@ from redis import Redis
 from gate.policy import MILLISECOND
 from state.finding import Finding, Level
 from state.notes import BETWEEN, LOOKED
-from state.redis_errors import unnamed
-from state.redis_look import Look, StateLost, as_number, look, looked_to, tag
-from state.redis_servers import Servers, server_of
-from streams.administration import Found, Planned
-from streams.connection import said
+from state.redis.errors import unnamed
+from state.redis.look import Look, StateLost, as_number, look, looked_to, tag
+from state.redis.servers import Servers, server_of
+from streams.kafka.administration import Found, Planned
+from streams.kafka.connection import said
+from streams.kafka.reading import reader
+from streams.kafka.topics import Topic, topics
 from streams.logs.lost import GIVE_BACK_THE_RULES
 from streams.logs.merge import Log
-from streams.reading import reader
 from streams.settings import Settings
-from streams.topics import Topic, topics
 from streams.worker.applied import OF_RULES, is_other
 from streams.worker.belonging import ONE_KAFKA, OtherKafka, OtherPartitions, same_kafka, same_spread
 from streams.worker.progress import Came, applied_last, unfinished, unreadable

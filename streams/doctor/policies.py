@@ -6,11 +6,11 @@ from typing import Any
 
 from gate.policy import Policy
 from state.finding import Finding, Level
-from streams.administration import Planned
+from streams.kafka.administration import Planned
+from streams.kafka.reading import Extent, NotRead, extent, reader, records
+from streams.kafka.topics import topics
 from streams.policy_file import PUT_IN_FORCE, PolicyRefused, load, not_in_force, parse
-from streams.reading import Extent, NotRead, extent, reader, records
 from streams.settings import Settings
-from streams.topics import topics
 
 _PUBLISH = "publish a corrected one: `gate61 policy publish FILE`"
 _LOOK = "see that its brokers run and have its records"

@@ -10,10 +10,10 @@ import msgspec
 
 from gate.facts import Instant
 from state.journal import mark_of
+from streams.border.wire import instant
 from streams.feed.events import kind_of
 from streams.feed.told import FeedTrouble, SourceHealth, Told
 from streams.keys import bearer
-from streams.wire import instant
 
 AT_ONCE: Final = 500
 SECONDS: Final = 10.0

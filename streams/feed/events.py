@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from gate.facts import OF_REGISTER, TYPES
+from streams.border.media import STRUCTURED, media_of
 from streams.feed.told import Kind
-from streams.media import STRUCTURED, media_of
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _BINARY: Final = "ce_specversion"

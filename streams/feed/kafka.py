@@ -12,10 +12,12 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, KafkaTimeoutError
 from gate.facts import OF_REGISTER, Instant
 from gate.policy import MILLISECOND
 from state.journal import mark_of
-from streams.connection import Overheard, connection, let_go, make_no_topics
+from streams.border.wire import Rejected
 from streams.feed.events import event_of, kind_of
 from streams.feed.told import FeedTrouble, Kind, SourceHealth, Told
-from streams.kafka_record import ERRORS, read_record
+from streams.kafka.connection import Overheard, connection, let_go, make_no_topics
+from streams.kafka.record import ERRORS, read_record
+from streams.kafka.topics import missing, topics
 from streams.logs.brokers import Looker, follower, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, other_record
@@ -24,8 +26,6 @@ from streams.logs.records import read_alike
 from streams.logs.taking import Clamped
 from streams.policy_file import load
 from streams.settings import Kafka
-from streams.topics import missing, topics
-from streams.wire import Rejected
 
 AT_ONCE: Final = 2_000
 ANSWER_SECONDS: Final = 10.0

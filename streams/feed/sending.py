@@ -11,15 +11,15 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from state import redis_errors
-from state.redis_look import StateLost, as_number, tag
-from state.redis_servers import AsyncServers
-from streams.connection import connection
+from state.redis import errors as redis_errors
+from state.redis.look import StateLost, as_number, tag
+from state.redis.servers import AsyncServers
+from streams.border.media import STRUCTURED
+from streams.kafka.connection import connection
+from streams.kafka.topics import topics
 from streams.keys import bearer
-from streams.media import STRUCTURED
 from streams.publisher import NotAcknowledged, Publisher, Refused
 from streams.settings import Settings, shown
-from streams.topics import topics
 
 SOURCE: Final = "//gate61/desk"
 """Who publishes what people do at the desk."""

@@ -11,15 +11,15 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 from aiokafka.protocol.offset import OffsetRequest
 from kafka.errors import KafkaError as OtherKafkaError
 
-from streams.administration import administrator, compacted
-from streams.connection import connection, make_no_topics, said
+from streams.kafka.administration import administrator, compacted
+from streams.kafka.connection import connection, make_no_topics, said
+from streams.kafka.topics import Names, inputs
 from streams.logs.lost import GIVE_BACK, whole_keys
 from streams.logs.merge import Log
 from streams.logs.records import read_alike
 from streams.logs.standing import Standing
 from streams.logs.taking import BATCH
 from streams.settings import Kafka
-from streams.topics import Names, inputs
 
 ANSWER_MILLISECONDS = 8_000
 """What a broker gets to answer who only reads logs, or asks where they end: one that stands still is asked by chance what any

@@ -10,12 +10,12 @@ from typing import Any
 
 from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
-from streams.kafka_record import read_record
+from streams.border.wire import Rejected, reused, understood
+from streams.kafka.record import read_record
 from streams.logs.lost import goes_not_on
 from streams.logs.merge import Arrival, Log
 from streams.logs.taking import Clamped
 from streams.policy_file import PolicyRefused, parse
-from streams.wire import Rejected, reused, understood
 
 
 class Followed:

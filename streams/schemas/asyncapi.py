@@ -3,12 +3,12 @@
 from typing import Any
 
 from gate.facts import OF_REGISTER, TYPES
-from streams.dead_letters import REPLAYED, REPLAYED_AS
-from streams.kafka_record import ERRORS, OF_ERRORS, REASONS
-from streams.media import STRUCTURED
+from streams.border.media import STRUCTURED
+from streams.kafka.dead_letters import REPLAYED, REPLAYED_AS
+from streams.kafka.record import ERRORS, OF_ERRORS, REASONS
+from streams.kafka.topics import Topic, topics
 from streams.schemas import inputs, outputs
 from streams.schemas.words import IDENT_TEXT, TEXT, Schema, object_of, one_of
-from streams.topics import Topic, topics
 from streams.worker.outputs import CONTENT_TYPE
 
 _BINDING = "0.5.0"

@@ -6,8 +6,9 @@ from typing import Any
 from msgspec import inspect
 
 from gate.facts import OF_REGISTER, TYPES
-from streams.dead_letters import REPLAY
-from streams.envelope import TIMES_INSIDE
+from streams.border.envelope import TIMES_INSIDE
+from streams.border.wire import FIELDS
+from streams.kafka.dead_letters import REPLAY
 from streams.schemas.words import (
     IDENT_TEXT,
     SOURCE_TEXT,
@@ -21,7 +22,6 @@ from streams.schemas.words import (
     one_of,
     pattern,
 )
-from streams.wire import FIELDS
 
 
 def said_of(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streams.wire import IDENT, SOURCE, TIME
+from streams.border.wire import IDENT, SOURCE, TIME
 
 Schema = dict[str, Any]
 

@@ -16,8 +16,8 @@ from gate.instants import moment
 from state.journal import Kept, Out, Taken
 from streams.ask.budget import Budget
 from streams.ask.routes import ask_routes, probes
+from streams.border.raw import field_of
 from streams.faults import cause
-from streams.raw import field_of
 from streams.serve.bodies import BODY_LIMIT, Arrival, arrivals
 from streams.serve.intake import Change, Intake, OtherLog, Portion, Result
 from streams.serve.metrics import Metrics

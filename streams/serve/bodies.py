@@ -9,10 +9,10 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from fastapi import Request
 
-from streams.media import NO_JSON, STRUCTURED, holds_json, media_of
-from streams.raw import is_text
+from streams.border.media import NO_JSON, STRUCTURED, holds_json, media_of
+from streams.border.raw import is_text
+from streams.border.wire import SIZE_LIMIT, Rejected, read_strict, rejected, too_large
 from streams.web.problems import Problem
-from streams.wire import SIZE_LIMIT, Rejected, read_strict, rejected, too_large
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one request."""

@@ -25,6 +25,7 @@ from gate.outcome import Verdict
 from gate.policy import Policy
 from state import Journal
 from state.journal import Kept, Log, Out, Taken
+from streams.border.wire import Read, Rejected
 from streams.clients import Told
 from streams.embedded import Gate
 from streams.faults import cause
@@ -32,7 +33,6 @@ from streams.publish import unreadable_mark
 from streams.serve.bodies import Arrival, structured
 from streams.store_file import StoreFile
 from streams.web.clock import Clock, now
-from streams.wire import Read, Rejected
 
 T = TypeVar("T")
 CLOSED_AT_ONCE: Final = 1_000

@@ -14,7 +14,7 @@ import msgspec
 
 from gate.facts import Instant
 from gate.people import releasable
-from streams.wire import instant_of
+from streams.border.wire import instant_of
 
 REMEMBERED: Final = 100_000
 """Ids of decisions: more than the batches of all partitions that a crash can repeat."""

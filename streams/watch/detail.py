@@ -6,12 +6,12 @@ from rich.text import Text
 
 from gate.facts import Instant
 from gate.instants import text
+from streams.border.wire import instant_of
 from streams.remedies import remedy
 from streams.since import age
 from streams.terminal import plain
 from streams.watch.answers import Flagged, Why
 from streams.watch.views import where
-from streams.wire import instant_of
 
 TONES = {"held": "yellow", "blocked": "red", "released": "green"}
 

@@ -16,13 +16,13 @@ from msgspec import Struct
 
 from gate.facts import Instant
 from state.journal import mark_of
+from streams.border.wire import instant_of
+from streams.kafka.reading import NotRead, reader
 from streams.keys import bearer
-from streams.reading import NotRead, reader
 from streams.settings import Kafka
 from streams.watch.answers import DECIDED, Flagged, Zoned
 from streams.watch.tail import Tail
 from streams.watch.views import Remark, Tell
-from streams.wire import instant_of
 
 
 class CaughtUp(Struct, frozen=True):

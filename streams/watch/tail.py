@@ -14,8 +14,8 @@ from kafka.errors import AuthorizationError, KafkaError, LogTruncationError, Off
 
 from gate.facts import Instant
 from gate.policy import MILLISECOND
-from streams.connection import Overheard
-from streams.reading import partitions
+from streams.kafka.connection import Overheard
+from streams.kafka.reading import partitions
 from streams.watch.views import Remark, Tell
 
 ASKED_SECONDS: Final = 5.0

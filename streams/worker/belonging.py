@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from state.notes import KAFKA, PARTITIONS
-from state.redis_look import StateLost, as_number
+from state.redis.look import StateLost, as_number
+from streams.kafka.topics import Names
 from streams.logs.lost import LogLost, one_sequence
-from streams.topics import Names
 
 _SHOWN: Final = 64
 """Bytes of the note of Kafka that are told."""

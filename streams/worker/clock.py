@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from state.redis_errors import forbidden
+from state.redis.errors import forbidden
 
 AHEAD: Final = 60 * SECOND
 """From so far on clocks differ; below, windows close by the machine's own."""

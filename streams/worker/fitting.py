@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from streams.kafka_record import KeptHeaders
-from streams.topics import LARGEST, LARGEST_LETTER
+from streams.kafka.record import KeptHeaders
+from streams.kafka.topics import LARGEST, LARGEST_LETTER
 
 ROOM: Final = 16 * 1024
 """Bytes for headers, and for what Kafka adds; not for the key."""

@@ -10,9 +10,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from gate.facts import Instant
-from state import redis_errors
-from streams.connection import Overheard
+from state.redis import errors as redis_errors
 from streams.faults import fault
+from streams.kafka.connection import Overheard
 from streams.worker.clock import Clock
 
 WAITING_AT_ONCE = 8

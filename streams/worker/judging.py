@@ -12,11 +12,11 @@ from gate.facts import OF_REGISTER, Fact, Instant
 from gate.policy import Policy
 from gate.register import Register
 from state.messages import Part
+from streams.border.wire import Read, Rejected, reused
 from streams.clients import Clients, Effect
 from streams.closings import Closings
 from streams.logs.following import Followed
 from streams.logs.merge import Arrival, Log
-from streams.wire import Read, Rejected, reused
 from streams.worker.outputs import REGISTER_REJECTED, REJECTED, Output
 from streams.worker.parts import Parts
 from streams.worker.progress import Progress

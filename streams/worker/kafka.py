@@ -11,7 +11,8 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from gate.facts import Instant
-from streams.connection import connection, let_go, make_no_topics
+from streams.kafka.connection import connection, let_go, make_no_topics
+from streams.kafka.topics import Names
 from streams.logs.brokers import Looker, asker, cluster, followed_logs, standing, widths
 from streams.logs.following import Followed
 from streams.logs.lost import goes_not_on, other_record
@@ -20,7 +21,6 @@ from streams.logs.records import read_alike
 from streams.logs.standing import Standing
 from streams.logs.taking import BATCH, appended, as_many_as_fit
 from streams.settings import Kafka
-from streams.topics import Names
 from streams.worker.contracts import Answered, Bounds, Fetched
 from streams.worker.pins import Unknown, must_be_there
 from streams.worker.progress import Came

@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from streams.connection import RUNS
+from streams.kafka.connection import RUNS
+from streams.kafka.topics import Names, missing
 from streams.logs import brokers
 from streams.settings import Kafka
-from streams.topics import Names, missing
 from streams.worker import kafka
 from streams.worker.here import Here
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from state.redis_owner import Fenced
+from state.redis.owner import Fenced
 from streams.faults import fault
 from streams.logs.lost import (
     GIVE_BACK,

@@ -13,9 +13,9 @@ from gate.packing import decoder_of_many, packed
 from gate.policy import Policy
 from state.messages import message_to_records
 from streams.clients import Effect
-from streams.kafka_record import STRUCTURED, KeptHeaders, partition_of
+from streams.kafka.record import STRUCTURED, KeptHeaders, partition_of
+from streams.kafka.topics import Names
 from streams.publish import line_of
-from streams.topics import Names
 from streams.worker.fitting import fitting
 from streams.worker.pins import APPENDED, CAUSE, HEADER, Reach, times, written
 
@@ -23,7 +23,7 @@ CONTENT_TYPE: Final = ("content-type", STRUCTURED)
 
 
 class Output(msgspec.Struct, frozen=True, array_like=True):
-    """A record to publish; `topic` is its place among `streams.topics.Names`."""
+    """A record to publish; `topic` is its place among `streams.kafka.topics.Names`."""
 
     topic: int
     partition: int

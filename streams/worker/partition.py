@@ -16,11 +16,11 @@ from gate.effects import Greeting
 from gate.facts import Instant
 from gate.policy import Policy
 from state.messages import Part
-from streams.kafka_record import read_record
+from streams.border.wire import Read, Rejected, understood
+from streams.kafka.record import read_record
 from streams.logs.following import Followed
 from streams.logs.merge import Arrival, Ends, Log, Merge
 from streams.logs.taking import Clamped
-from streams.wire import Read, Rejected, understood
 from streams.worker.applied import OF_RULES, came_of, last_before, same_record
 from streams.worker.belonging import same_kafka
 from streams.worker.judging import Judging

@@ -9,7 +9,7 @@ from gate.effects import Greeting
 from state.codec import greeting_from_bytes
 from state.messages import Part, digest_of, message_from_bytes
 from state.notes import PARTS
-from streams.wire import Rejected
+from streams.border.wire import Rejected
 from streams.worker.progress import Notes
 
 

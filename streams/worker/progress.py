@@ -25,7 +25,7 @@ from state.notes import (
     TOLD,
     WALK,
 )
-from state.redis_look import Look, StateLost, as_number
+from state.redis.look import Look, StateLost, as_number
 from streams.closings import Limit, limits_from_bytes, limits_to_bytes
 from streams.logs.merge import Log
 from streams.worker.belonging import Noted, OtherPartitions, number_noted, spread_alike

@@ -10,9 +10,9 @@ from aiokafka.errors import InvalidTimestampError, KafkaConnectionError, KafkaEr
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from streams.connection import connection, forbidden, let_go, make_no_topics, said
+from streams.kafka.connection import connection, forbidden, let_go, make_no_topics, said
+from streams.kafka.topics import Names
 from streams.settings import Kafka
-from streams.topics import Names
 from streams.worker.outputs import DECISIONS, Output
 
 BATCH_BYTES = 512 * 1024

@@ -24,18 +24,18 @@ from redis import Redis
 from gate.dossier import BEFORE_EVERYTHING
 from gate.policy import Policy
 from state.codec import UnknownLayout
-from state.redis_look import Look, StateLost
-from state.redis_owner import Fenced, Moved
-from state.redis_servers import Servers
-from state.redis_store import RedisStore
-from streams.administration import administrator, cluster, compacted
+from state.redis.look import Look, StateLost
+from state.redis.owner import Fenced, Moved
+from state.redis.servers import Servers
+from state.redis.store import RedisStore
+from streams.kafka.administration import administrator, cluster, compacted
+from streams.kafka.reading import reader
+from streams.kafka.topics import Names, inputs, topics
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost, whole, whole_keys
 from streams.logs.merge import Ends, Log
 from streams.logs.taking import BATCH, as_many_as_fit
-from streams.reading import reader
 from streams.settings import Settings
-from streams.topics import Names, inputs, topics
 from streams.worker.applied import OF_RULES
 from streams.worker.belonging import OtherKafka, inputs_as_wide, same_kafka, same_spread
 from streams.worker.outputs import outbox_from_bytes

@@ -9,9 +9,9 @@ from redis.exceptions import RedisError
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.finding import Finding, Level
-from state.redis_health import complaints, renew, renewed, rewrites
-from state.redis_look import tag
-from state.redis_servers import Servers
+from state.redis.health import complaints, renew, renewed, rewrites
+from state.redis.look import tag
+from state.redis.servers import Servers
 from streams.web.clock import ONE_SOURCE
 from streams.worker.here import Here
 

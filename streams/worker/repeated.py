@@ -6,8 +6,8 @@ from typing import Final, Protocol
 from gate.facts import Fact
 from gate.packing import replaced
 from gate.policy import DAY
+from streams.border.wire import Read
 from streams.logs.following import Followed
-from streams.wire import Read
 from streams.worker.progress import Progress
 from streams.worker.reopening import HistoryStore
 

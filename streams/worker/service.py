@@ -16,16 +16,16 @@ from redis.exceptions import RedisError
 
 from gate.facts import Instant
 from gate.policy import SECOND, Policy
-from state.redis_servers import Servers
-from state.redis_store import RedisStore
+from state.redis.servers import Servers
+from state.redis.store import RedisStore
 from streams import policy_file
-from streams.connection import let_go, said
+from streams.kafka.connection import let_go, said
+from streams.kafka.topics import Names, missing, topics
 from streams.logs import brokers
 from streams.logs.following import Followed
 from streams.logs.lost import GIVE_BACK_THE_RULES, LogLost, goes_not_on, whole
 from streams.logs.merge import Log
 from streams.settings import Settings, shown
-from streams.topics import Names, missing, topics
 from streams.worker import kafka
 from streams.worker.belonging import OtherPartitions, inputs_as_wide, same_kafka, same_spread
 from streams.worker.here import Here

@@ -9,10 +9,10 @@ from gate.facts import Instant
 from gate.outcome import Verdict
 from gate.policy import Policy
 from streams import publish
+from streams.border.wire import Rejected
 from streams.clients import Effect
-from streams.kafka_record import beside, dead_letter_headers
+from streams.kafka.record import beside, dead_letter_headers
 from streams.logs.merge import Arrival
-from streams.wire import Rejected
 from streams.worker.fitting import kept_of
 from streams.worker.outputs import Origin, Output, answer, outputs_of
 from streams.worker.pins import Reach

@@ -14,9 +14,9 @@ from streams.alerts.grouping import fold, lapse
 from streams.alerts.signing import Signer
 from streams.alerts.speaking import speak
 from streams.alerts.tables import opened
+from streams.border.wire import instant
 from streams.feed import Kind, Told
 from streams.stores import positions
-from streams.wire import instant
 
 SHARED = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 START = instant("2026-03-02T10:00:00Z")

@@ -14,9 +14,9 @@ from streams.alerts import courier, outbox, service
 from streams.alerts.grouping import fold
 from streams.alerts.service import Alerts
 from streams.alerts.tables import opened
+from streams.border.wire import instant
 from streams.commands.alerts import _print
 from streams.feed import SourceHealth
-from streams.wire import instant
 from tests.alerts.receiving import Receiver, receiving
 from tests.alerts.telling import channel, config, decided
 from tests.feeds import ListFeed

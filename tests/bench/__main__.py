@@ -15,9 +15,9 @@ from time import perf_counter
 
 from state import MemoryStore
 from state.codec import dossier_to_bytes
+from streams.border.wire import Rejected, read
 from streams.embedded import Gate
 from streams.policy_file import load
-from streams.wire import Rejected, read
 from tests.bench.load import START, client_month, event, register
 
 CLIENTS = int(os.environ.get("GATE61_BENCH_CLIENTS", "20000"))

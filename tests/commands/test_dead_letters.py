@@ -9,11 +9,11 @@ from kafka import TopicPartition
 
 from gate.policy import SECOND
 from streams.commands.dlq import Shown, _lines, _page, _row
-from streams.dead_letters import Choice, DeadLetter, Note, all_of, letters, place_of, read, survey
-from streams.kafka_record import dead_letter_headers, partition_of
-from streams.replay import Done, Inputs, Left, Target, decide
+from streams.kafka.dead_letters import Choice, DeadLetter, Note, all_of, letters, place_of, read, survey
+from streams.kafka.record import dead_letter_headers, partition_of
+from streams.kafka.replay import Done, Inputs, Left, Target, decide
+from streams.kafka.topics import topics
 from streams.since import age, since
-from streams.topics import topics
 from tests.commands.program import run
 
 NAMES = topics("x-")

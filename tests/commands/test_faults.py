@@ -7,9 +7,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from redis.exceptions import ConnectionError as NoRedis
 
+from streams.border.wire import instant_of
 from streams.faults import cause, fault
-from streams.topics import topics
-from streams.wire import instant_of
+from streams.kafka.topics import topics
 
 
 def _raised(work: Callable[..., Any], *given: Any) -> BaseException:
@@ -21,7 +21,7 @@ def _raised(work: Callable[..., Any], *given: Any) -> BaseException:
 def test_a_mistake_is_named_by_kind_and_place_alone() -> None:
     """Its text may be what a client is called."""
     said = fault(_raised(instant_of, "anna"))
-    assert said == "TypeError in streams/wire.py (instant_of), a mistake of gate61's own"
+    assert said == "TypeError in streams/border/wire.py (instant_of), a mistake of gate61's own"
     assert fault(_raised(topics("").__getattribute__, "anna")) == "AttributeError, a mistake"
     assert fault(KeyError("anna")) == cause(KeyError("anna")) == "KeyError, a mistake"
 

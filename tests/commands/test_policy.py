@@ -75,8 +75,8 @@ def test_what_is_put_in_force_is_what_was_checked(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setenv("GATE61_KAFKA", "127.0.0.1:1")
     monkeypatch.setattr("streams.commands.policy.reading_kafka", slowly)
-    monkeypatch.setattr("streams.reading.extent", lambda *_: None)
-    monkeypatch.setattr("streams.reading.records", lambda *_: [])
+    monkeypatch.setattr("streams.kafka.reading.extent", lambda *_: None)
+    monkeypatch.setattr("streams.kafka.reading.records", lambda *_: [])
     monkeypatch.setattr("kafka.KafkaProducer", Producer)
     publish(file)
     assert sent == [checked]

@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 from typer.main import get_command
 
-from streams.administration import Found, Planned, Refusal
 from streams.alerts.config import ConfigRefused, load
 from streams.cli import app
 from streams.commands.common import list_seconds, question_seconds
@@ -16,9 +15,10 @@ from streams.desk.access.oidc_settings import oidc_settings
 from streams.desk.running import _name_of
 from streams.doctor.brokers import topics as topics_found
 from streams.feed import gate_of
+from streams.kafka.administration import Found, Planned, Refusal
+from streams.kafka.topics import topics
 from streams.policy_file import DEFAULT
 from streams.settings import KNOWN, OIDC_BEGIN, SettingsRefused, secret_in, settings
-from streams.topics import topics
 from streams.worker.app import application
 from tests.commands.program import run
 
@@ -537,7 +537,7 @@ def test_the_readme_says_which_commands_use_a_setting() -> None:
     planning = {
         file
         for file, text in code.items()
-        if re.search(r"^ *from streams.administration import .*\bplan\b", text, re.M)
+        if re.search(r"^ *from streams.kafka.administration import .*\bplan\b", text, re.M)
     }
     for name in ("partitions", "replication"):
         assert [file.name for file, text in code.items() if f"settings.{name}" in text] == ["administration.py"]

@@ -12,7 +12,7 @@ from kafka.structs import OffsetAndMetadata
 from gate.instants import text
 from gate.policy import SECOND
 from state.journal import mark_of
-from streams.reading import NotRead
+from streams.kafka.reading import NotRead
 from streams.watch.answers import DECIDED, Flagged, Wanted, Watched, read
 from streams.watch.detail import detail, left
 from streams.watch.sources import Arrived, GateSource, Start

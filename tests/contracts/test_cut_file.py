@@ -9,9 +9,9 @@ from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from state.finding import Level
-from state.redis_health import renew
-from state.redis_look import StateLost
-from state.redis_store import RedisStore
+from state.redis.health import renew
+from state.redis.look import StateLost
+from state.redis.store import RedisStore
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Redis
 

@@ -12,7 +12,7 @@ from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from state import MemoryStore, SqliteStore, Store
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
 from tests.progress import counted
 
 RUNS = int(os.environ.get("GATE61_MACHINES", "2000"))

@@ -4,10 +4,10 @@ import pytest
 from redis import exceptions as redis_says
 from redis.exceptions import ResponseError
 
-from state.redis_errors import reason, said
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers
-from state.redis_store import RedisStore
+from state.redis.errors import reason, said
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers
+from state.redis.store import RedisStore
 from streams.settings import shown
 from tests.runtime.redis import Redis
 

@@ -9,7 +9,8 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from gate.facts import Instant
 from gate.policy import SECOND
-from state import redis_errors, redis_health
+from state.redis import errors as redis_errors
+from state.redis import health as redis_health
 from streams.worker.clock import Clock
 from streams.worker.here import Here
 from streams.worker.redis_watch import RedisWatch

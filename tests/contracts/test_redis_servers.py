@@ -10,12 +10,12 @@ from redis.exceptions import AskError, ClusterError, ConnectionError, MovedError
 
 from gate.facts import Asked, Fact
 from gate.history import Record
-from state import redis_health
-from state.redis_errors import finding
-from state.redis_owner import Fenced, Moved, Owner
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers, Servers
-from state.redis_store import RedisStore
+from state.redis import health as redis_health
+from state.redis.errors import finding
+from state.redis.owner import Fenced, Moved, Owner
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers, Servers
+from state.redis.store import RedisStore
 from tests.runtime.process import wait_until
 from tests.runtime.redis import Cluster, Redis
 

@@ -13,13 +13,14 @@ from gate.dossier import Dossier
 from gate.facts import Asked, Fact
 from gate.history import Record
 from gate.policy import DAY
-from state import redis_errors, redis_health
 from state.notes import BETWEEN
-from state.redis_look import StateLost, look, tag
-from state.redis_owner import Fenced, Moved, Owner
-from state.redis_reader import Place, RedisReader
-from state.redis_servers import AsyncServers
-from state.redis_store import RedisStore
+from state.redis import errors as redis_errors
+from state.redis import health as redis_health
+from state.redis.look import StateLost, look, tag
+from state.redis.owner import Fenced, Moved, Owner
+from state.redis.reader import Place, RedisReader
+from state.redis.servers import AsyncServers
+from state.redis.store import RedisStore
 from streams.worker.belonging import OtherPartitions, same_spread
 from streams.worker.clock import Clock
 from streams.worker.progress import Progress
@@ -547,7 +548,7 @@ def test_histories_are_fetched_together(
     store: RedisStore, redis: Redis, monkeypatch: pytest.MonkeyPatch, at_most: int
 ) -> None:
     """In one round trip, with what is not committed yet; long ones one by one; what is committed since is seen."""
-    monkeypatch.setattr("state.redis_store.FETCHED_RECORDS", at_most)
+    monkeypatch.setattr("state.redis.store.FETCHED_RECORDS", at_most)
     clients = [f"cl-{n}" for n in range(4)]
     for n, client in enumerate(clients):
         store.keep(Dossier(client), Record(_fact(n)), Record(_fact(n + 10)))

@@ -13,10 +13,10 @@ from gate.facts import Asked, Fact
 from gate.history import Given, Record
 from state import MemoryStore, RegisterStore, SqliteStore, Store
 from state.codec import record_from_bytes, record_to_bytes
-from state.redis_servers import Servers
-from state.redis_store import RedisStore
+from state.redis.servers import Servers
+from state.redis.store import RedisStore
+from streams.border.wire import Rejected
 from streams.embedded import Gate
-from streams.wire import Rejected
 from tests.player import POLICY
 from tests.promises.histories import history
 from tests.stories.telling import asks, question, when

@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 
 from gate.facts import Instant
 from gate.policy import SECOND
+from streams.border.wire import instant
 from streams.desk import tables as t
 from streams.desk.access.door import Door
 from streams.desk.access.people import People
@@ -26,7 +27,6 @@ from streams.serve.app import Service
 from streams.serve.intake import Intake
 from streams.stores import positions
 from streams.web.access import Access
-from streams.wire import instant
 from tests.player import POLICY
 from tests.serving.service import HERE
 

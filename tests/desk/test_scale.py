@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from gate.instants import EARLIEST, LATEST, moment
 from gate.policy import DAY, HOUR, SECOND
+from streams.border.wire import instant
 from streams.desk.timeline.scale import LEAST, Scale, Span, Tick, ticks
-from streams.wire import instant
 
 times = st.integers(EARLIEST, LATEST)
 near = st.integers(instant("2026-01-01T00:00:00Z"), instant("2026-03-01T00:00:00Z"))

@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gate.policy import DAY, HOUR, SECOND
+from streams.border.wire import instant
 from streams.desk.timeline import Lane, Mark, Span, Tone, Window, anchor, rows, timeline
-from streams.wire import instant
 
 START = instant("2026-03-02T10:00:00Z")
 ELEMENTS = {"svg", "title", "desc", "g", "a", "rect", "path", "line", "text"}

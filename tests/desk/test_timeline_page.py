@@ -10,8 +10,8 @@ from markupsafe import Markup
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from gate.policy import DAY, HOUR
+from streams.border.wire import instant
 from streams.desk.timeline import Lane, Mark, Tone, Window, rows, timeline
-from streams.wire import instant
 
 STYLES = Path(__file__).parents[2] / "streams" / "desk" / "static"
 START = instant("2026-03-02T10:00:00Z")

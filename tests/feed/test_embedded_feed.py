@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from state.journal import Journal
+from streams.border.wire import instant
 from streams.feed import FeedTrouble, Told
 from streams.feed.embedded import EmbeddedFeed
 from streams.feed.opening import gate_of
@@ -18,7 +19,6 @@ from streams.serve.app import Service
 from streams.serve.intake import Intake
 from streams.settings import SettingsRefused
 from streams.web.access import Access
-from streams.wire import instant
 from tests.player import POLICY
 from tests.serving.service import HERE, Clock
 

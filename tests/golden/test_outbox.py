@@ -7,7 +7,7 @@ theirs, and what is added comes last.
 import json
 from pathlib import Path
 
-from streams.topics import Names
+from streams.kafka.topics import Names
 from streams.worker.outputs import Output, outbox_from_bytes, outbox_to_bytes
 
 KEPT = json.loads((Path(__file__).parent / "outbox-1.json").read_text())

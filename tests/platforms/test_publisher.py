@@ -15,9 +15,9 @@ from kafka.future import Future
 from kafka.partitioner import DefaultPartitioner
 
 from streams import publisher
-from streams.kafka_record import read_record
+from streams.border.wire import FIELDS, Read
+from streams.kafka.record import read_record
 from streams.publisher import NotAcknowledged, Publisher, Refused, Sent, _said
-from streams.wire import FIELDS, Read
 from tests.promises.examples import DATA
 
 ROOT = Path(__file__).parents[2]

@@ -18,14 +18,14 @@ import pytest
 
 from gate.facts import OF_REGISTER, TYPES
 from gate.law import DUTIES
-from streams.dead_letters import DeadLetter
+from streams.border.wire import Read, Rejected, instant, read
 from streams.demo.month import month
-from streams.kafka_record import REASONS, murmur2, partition_of, read_record
-from streams.replay import Inputs, Replay
+from streams.kafka.dead_letters import DeadLetter
+from streams.kafka.record import REASONS, murmur2, partition_of, read_record
+from streams.kafka.replay import Inputs, Replay
+from streams.kafka.topics import topics
 from streams.schemas import outputs
 from streams.schemas.files import files, schemas
-from streams.topics import topics
-from streams.wire import Read, Rejected, instant, read
 from tests.commands.program import CASES, run
 from tests.player import play
 from tests.promises.examples import DATA, example

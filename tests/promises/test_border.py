@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state import MemoryStore
+from streams.border.glance import LIMIT, glance
+from streams.border.wire import REASONS, SIZE_LIMIT, Read, Rejected, _read_plain, instant, read, read_strict
 from streams.embedded import Gate
-from streams.glance import LIMIT, glance
-from streams.wire import REASONS, SIZE_LIMIT, Read, Rejected, _read_plain, instant, read, read_strict
 from tests.player import POLICY, play
 from tests.progress import counted
 from tests.promises.examples import DATA, example

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.wire import Rejected, read
+from streams.border.wire import Rejected, read
 
 OFFER = {"offer": "of-1", "service": "custody", "channel": "email", "content": "offer"}
 STARTED = {"campaign": "c-1", "by": "e-1", "kind": "brand", "countries": "*"}

@@ -10,10 +10,10 @@ import pytest
 from gate.effects import Case
 from gate.policy import DAY, HOUR
 from state import MemoryStore
+from streams.border.wire import Rejected
 from streams.clients import Told
 from streams.embedded import Gate
 from streams.index import Index
-from streams.wire import Rejected
 from tests.player import POLICY, play
 from tests.promises.working import calls
 from tests.stories.telling import Event, asks, campaign, country, entity, located, offer

@@ -16,10 +16,10 @@ from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 from gate.facts import Fact
 from gate.policy import DAY
 from state import MemoryStore
+from streams.border.wire import SIZE_LIMIT, Read, Rejected, instant, read
 from streams.embedded import Gate
-from streams.kafka_record import REASONS, STRUCTURED, beside, dead_letter_headers, murmur2, partition_of, read_record
+from streams.kafka.record import REASONS, STRUCTURED, beside, dead_letter_headers, murmur2, partition_of, read_record
 from streams.publish import unreadable_id
-from streams.wire import SIZE_LIMIT, Read, Rejected, instant, read
 from tests.player import POLICY
 from tests.promises.examples import DATA, example
 from tests.promises.spoiling import spoilt

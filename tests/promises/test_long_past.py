@@ -9,8 +9,8 @@ import pytest
 
 from gate.forgotten import PEOPLE, SIZE, may_be_among, may_hold, with_names, with_person
 from state import MemoryStore
+from streams.border.wire import Rejected
 from streams.embedded import Gate
-from streams.wire import Rejected
 from tests.player import POLICY, Watched, play
 from tests.promises.histories import history
 from tests.promises.working import calls

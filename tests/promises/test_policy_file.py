@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from gate.policy import PAIR_RULES, REQUIRED_CHANNELS, STEPS
+from streams.border.wire import Rejected
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT, PolicyRefused, load
 from streams.toml import LARGEST
-from streams.wire import Rejected
 from tests.simulation.world import Record
 
 TEXT = DEFAULT.read_text()

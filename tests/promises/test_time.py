@@ -7,7 +7,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gate.instants import moment
-from streams.wire import instant, instant_of
+from streams.border.wire import instant, instant_of
 from tests.player import codes, play
 from tests.stories.telling import (
     ALLOWED,

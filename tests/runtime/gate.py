@@ -14,12 +14,12 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from gate.facts import Instant
 from gate.instants import text
 from state import MemoryStore, notes
-from state.redis_look import StateLost
-from state.redis_store import RedisStore
+from state.redis.look import StateLost
+from state.redis.store import RedisStore
+from streams.border.wire import Rejected
 from streams.embedded import Gate
-from streams.kafka_record import partition_of
-from streams.topics import Names, topics
-from streams.wire import Rejected
+from streams.kafka.record import partition_of
+from streams.kafka.topics import Names, topics
 from streams.worker.outputs import Output, outbox_from_bytes
 from tests.player import POLICY
 from tests.runtime.kafka import APPEND_TIME, Kafka

@@ -20,28 +20,28 @@ from starlette.testclient import TestClient
 
 from gate.facts import Fact, Instant
 from gate.policy import SECOND
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers
-from state.redis_store import RedisStore
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers
+from state.redis.store import RedisStore
 from streams.ask.budget import Budget
 from streams.ask.check import SOURCE, answer_to, question, told
 from streams.ask.over_redis import OverRedis
 from streams.ask.reader import Seen, Unreadable
 from streams.ask.routes import ask_routes
 from streams.ask.stream import Behind, KafkaStream
-from streams.kafka_record import partition_of
+from streams.border.wire import instant
+from streams.kafka.record import partition_of
+from streams.kafka.topics import topics
 from streams.logs.brokers import followed_logs
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
 from streams.settings import settings
-from streams.topics import topics
 from streams.web.access import Access
 from streams.web.clock import now
 from streams.web.metrics import Metrics
 from streams.web.problems import say_problems
-from streams.wire import instant
 from streams.worker.outputs import CONTENT_TYPE, DECISIONS, Output
 from streams.worker.partition import Partition
 from tests.promises.histories import History, history

@@ -7,9 +7,9 @@ from threading import Thread
 
 import httpx
 
-from state.redis_look import tag
+from state.redis.look import tag
 from streams.feed.opening import gate_of
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
 from tests.bench.load import mixed, register
 from tests.feeds import LOCATED
 from tests.runtime.gate import Setting

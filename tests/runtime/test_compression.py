@@ -7,12 +7,12 @@ import pytest
 from aiokafka import TopicPartition
 from kafka import KafkaProducer
 
+from streams.kafka.reading import extent, reader, records
+from streams.kafka.topics import Names, topics
 from streams.logs.brokers import Looker, follower, standing
 from streams.logs.following import Followed
 from streams.logs.merge import Log
-from streams.reading import extent, reader, records
 from streams.settings import Kafka as Settings
-from streams.topics import Names, topics
 from streams.worker.kafka import KafkaSource
 from tests.runtime.kafka import APPEND_TIME, Kafka
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.kafka_record import dead_letter_headers, partition_of
+from streams.kafka.record import dead_letter_headers, partition_of
 from tests.commands.program import ENVIRONMENT, PROGRAM, Done, run
 from tests.runtime.gate import CONTENT_TYPE, Setting
 from tests.runtime.kafka import Kafka

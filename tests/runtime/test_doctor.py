@@ -12,13 +12,13 @@ from kafka import KafkaProducer, TopicPartition
 from redis import Redis as Client
 
 from gate.policy import DAY
-from state import redis_health
 from state.finding import Finding, Level
-from state.redis_store import RedisStore
-from streams.administration import Found, Planned, administrator, apply, found_topics, plan
+from state.redis import health as redis_health
+from state.redis.store import RedisStore
 from streams.doctor import clocks, examination, partitions, policies
+from streams.kafka.administration import Found, Planned, administrator, apply, found_topics, plan
+from streams.kafka.reading import NotRead
 from streams.policy_file import DEFAULT, load
-from streams.reading import NotRead
 from streams.settings import Settings, settings
 from tests.commands.program import case, on_terminal, run
 from tests.runtime.gate import Setting

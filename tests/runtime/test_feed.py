@@ -17,7 +17,7 @@ from streams.desk.tables import said
 from streams.feed import FeedTrouble, Told
 from streams.feed.kafka import KafkaFeed
 from streams.feed.opening import gate_of
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
 from tests.bench.load import mixed, register
 from tests.feeds import LOCATED
 from tests.runtime.gate import CONTENT_TYPE, Setting

@@ -17,10 +17,10 @@ from aiokafka.errors import (
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource
 
-from streams.connection import let_go
+from streams.kafka.connection import let_go
+from streams.kafka.topics import topics
 from streams.logs.brokers import Looker, follower, widths
 from streams.settings import Kafka as Servers
-from streams.topics import topics
 from streams.worker.here import Here
 from streams.worker.kafka import answers_anew, consumer, failed
 from streams.worker.kafka_watch import KafkaWatch

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from kafka import KafkaConsumer
 
-from streams.kafka_record import partition_of, read_record
+from streams.border.wire import Read
+from streams.kafka.record import partition_of, read_record
+from streams.kafka.topics import topics
 from streams.publisher import NotAcknowledged, Publisher
-from streams.topics import topics
-from streams.wire import Read
 from tests.promises.examples import DATA
 from tests.runtime.kafka import Kafka
 from tests.runtime.process import free_port

@@ -12,10 +12,10 @@ from kafka.admin import ConfigResource
 from typer.testing import CliRunner
 
 from gate.dossier import Dossier
-from state.redis_look import tag
-from state.redis_store import RedisStore
+from state.redis.look import tag
+from state.redis.store import RedisStore
 from streams.cli import app
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
 from streams.policy_file import DEFAULT
 from streams.settings import settings
 from streams.worker.partition import Partition

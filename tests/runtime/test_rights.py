@@ -14,9 +14,9 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
 
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
+from streams.kafka.topics import topics
 from streams.publisher import Publisher
-from streams.topics import topics
 from tests.commands.program import PROGRAM
 from tests.feeds import LOCATED
 from tests.runtime.gate import CONTENT_TYPE

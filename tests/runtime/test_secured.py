@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from streams.connection import connection
 from streams.feed.opening import gate_of
+from streams.kafka.connection import connection
 from streams.publisher import Publisher
 from streams.settings import settings
 from tests.commands.program import PROGRAM

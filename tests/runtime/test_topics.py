@@ -10,11 +10,11 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource
 
-from streams.administration import Found, found_topics
-from streams.administration import _planned as _planned_topic
 from streams.doctor import brokers
+from streams.kafka.administration import Found, found_topics
+from streams.kafka.administration import _planned as _planned_topic
+from streams.kafka.topics import topics
 from streams.policy_file import DEFAULT
-from streams.topics import topics
 from tests.commands.program import Done, run
 from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.redis import Redis

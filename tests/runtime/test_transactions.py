@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers
-from streams.kafka_record import partition_of
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers
+from streams.kafka.record import partition_of
 from tests.bench.load import mixed, register
 from tests.runtime import redis as parts
 from tests.runtime.gate import CONTENT_TYPE, Setting

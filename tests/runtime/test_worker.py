@@ -18,7 +18,7 @@ from kafka import KafkaProducer
 
 from gate.instants import text
 from gate.policy import SECOND
-from streams.topics import LARGEST_LETTER
+from streams.kafka.topics import LARGEST_LETTER
 from tests.bench.load import mixed, register
 from tests.player import asked_again, fill
 from tests.progress import counted

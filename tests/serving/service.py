@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 
 from gate.facts import Instant
 from gate.policy import Policy
+from streams.border.wire import instant
 from streams.keys import Keys
 from streams.serve.app import Service
 from streams.serve.intake import Intake
 from streams.web.access import Access
 from streams.web.clock import now
-from streams.wire import instant
 from tests.commands.program import ENVIRONMENT, PROGRAM
 from tests.player import POLICY
 

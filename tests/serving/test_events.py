@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from gate.packing import replaced
 from gate.policy import HOUR
 from state import Journal
+from streams.border.wire import SIZE_LIMIT
 from streams.publish import unreadable_id
 from streams.serve.bodies import BODY_LIMIT, EVENT_LIMIT, arrivals
 from streams.web.problems import Problem
-from streams.wire import SIZE_LIMIT
 from tests.player import POLICY
 from tests.serving.service import BATCH, LINES, STRUCTURED, Clock, Event, everything, post, serving
 from tests.stories.telling import clean_client, in_order, offer

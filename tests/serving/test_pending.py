@@ -11,7 +11,7 @@ from gate.dossier import Dossier
 from gate.facts import Fact
 from state import MemoryStore
 from state.notes import REGISTER, WALK
-from state.redis_reader import Remembered
+from state.redis.reader import Remembered
 from streams.ask import over_redis
 from streams.ask.over_redis import OverRedis
 from streams.embedded import Gate

@@ -15,11 +15,11 @@ from redis.exceptions import NoPermissionError
 from structlog.testing import capture_logs
 
 from gate.facts import Instant
-from state.redis_reader import RedisReader
-from state.redis_servers import AsyncServers
+from state.redis.reader import RedisReader
+from state.redis.servers import AsyncServers
 from streams.ask import stream
 from streams.ask.stream import KafkaStream, OtherTime
-from streams.connection import let_go, said
+from streams.kafka.connection import let_go, said
 from streams.logs.lost import LogLost
 from streams.logs.merge import Arrival, Log
 from streams.settings import Kafka, Settings

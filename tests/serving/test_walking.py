@@ -20,12 +20,12 @@ from gate.policy import HOUR
 from state import Journal, MemoryStore
 from state.codec import dossier_to_bytes
 from streams.ask.check import answer_to, question
+from streams.border.wire import Rejected, instant
 from streams.embedded import Gate
 from streams.serve import intake as taking
 from streams.serve.bodies import Arrival
 from streams.serve.intake import Intake, Portion
 from streams.serve.reader import EmbeddedReader
-from streams.wire import Rejected, instant
 from tests.player import POLICY
 from tests.promises.histories import history
 from tests.runtime.process import wait_until

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from gate.facts import Instant
 from gate.instants import text
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT

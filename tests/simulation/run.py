@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from gate.instants import text
 from state import MemoryStore
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
+from streams.border.wire import Rejected, instant
 from streams.embedded import Gate
-from streams.kafka_record import KeptHeaders, partition_of
+from streams.kafka.record import KeptHeaders, partition_of
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT
-from streams.wire import Rejected, instant
 from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import CONTENT_TYPE
 from streams.worker.partition import Partition

@@ -11,12 +11,12 @@ import pytest
 from gate.instants import text
 from gate.policy import DAY
 from state import SqliteStore
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
+from streams.border.wire import instant
 from streams.embedded import Gate
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT, parse
-from streams.wire import instant
 from streams.worker import partition, reopening
 from streams.worker.loop import PartitionLoop
 from streams.worker.outputs import CONTENT_TYPE, NOTICES

@@ -14,7 +14,7 @@ from gate.packing import replaced
 from state import MemoryStore
 from state.codec import COMPRESSED, greeting_from_bytes, greeting_to_bytes
 from streams.embedded import Gate
-from streams.topics import topics
+from streams.kafka.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, Origin, outputs_of
 from streams.worker.pins import Reach
 from tests.player import POLICY

@@ -9,8 +9,8 @@ from gate.facts import Asked, Fact
 from gate.history import Record
 from state.codec import LONGEST_GREETING
 from state.messages import message_to_records
-from state.redis_ids import WEEK
-from streams.topics import LARGEST_MESSAGE
+from state.redis.ids import WEEK
+from streams.kafka.topics import LARGEST_MESSAGE
 from streams.worker.publishing import PUBLISH_SECONDS
 from streams.worker.repeated import RECOGNISED
 from streams.worker.rounds import HANGS_SECONDS

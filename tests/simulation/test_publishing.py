@@ -14,7 +14,7 @@ from aiokafka.errors import (
     ProducerClosed,
 )
 
-from streams.topics import topics
+from streams.kafka.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES, Output
 from streams.worker.publishing import KafkaPublisher, Sender
 from tests.until import until

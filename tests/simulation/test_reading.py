@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.reading import Extent, NotRead, records
+from streams.kafka.reading import Extent, NotRead, records
 
 LETTERS = TopicPartition("letters", 0)
 
@@ -46,7 +46,7 @@ class Portions(KafkaConsumer):  # type: ignore[misc]
 def test_a_reader_who_takes_a_minute_over_each_record_gets_all(monkeypatch: pytest.MonkeyPatch, end: int) -> None:
     """And is told that a log stalls only where nothing came of it for so long while he waited."""
     clock = [0.0]
-    monkeypatch.setattr("streams.reading.monotonic", lambda: clock[0])
+    monkeypatch.setattr("streams.kafka.reading.monotonic", lambda: clock[0])
     found = []
     try:
         for record in records(Portions(clock), Extent("letters", {0: (0, end)})):

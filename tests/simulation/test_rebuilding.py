@@ -9,8 +9,8 @@ import pytest
 from gate.history import Record
 from gate.packing import packed
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
-from state.redis_look import Look
-from state.redis_store import RedisStore
+from state.redis.look import Look
+from state.redis.store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.worker.outputs import BETWEEN, DECISIONS

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
+from streams.kafka.topics import topics
 from streams.settings import settings
-from streams.topics import topics
 from streams.worker.outputs import CASES, DECISIONS, FLAGGED, NOTICES
 from streams.worker.rebuild import Rebuild
 from tests.player import asked_again

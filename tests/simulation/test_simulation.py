@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
-from streams.wire import instant
+from streams.border.wire import instant
 from streams.worker.outputs import BETWEEN, CASES, DECISIONS, FLAGGED, NOTICES, REGISTER_REJECTED, REJECTED
 from streams.worker.partition import Partition
 from streams.worker.pins import CAUSE, HEADER

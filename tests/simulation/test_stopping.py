@@ -11,8 +11,8 @@ from weakref import ref
 
 import pytest
 
-from state.redis_owner import Fenced
-from state.redis_store import RedisStore
+from state.redis.owner import Fenced
+from state.redis.store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from state.redis_store import RedisStore
+from state.redis.store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.lost import LogLost
 from streams.logs.merge import Log

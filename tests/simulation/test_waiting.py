@@ -9,8 +9,8 @@ import pytest
 
 from gate.policy import SECOND
 from state.codec import UnknownLayout
-from state.redis_owner import Moved
-from state.redis_store import RedisStore
+from state.redis.owner import Moved
+from state.redis.store import RedisStore
 from streams.logs.following import Followed
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 
 from gate.facts import Instant
-from state import redis_owner
-from streams.connection import said
+from state.redis import owner as redis_owner
 from streams.faults import fault
+from streams.kafka.connection import said
+from streams.kafka.topics import Names, topics
 from streams.logs.merge import Log
 from streams.logs.standing import Standing
-from streams.topics import Names, topics
 from streams.worker.contracts import Answered, Bounds, Fetched
 from streams.worker.outputs import BETWEEN, DECISIONS, Output
 from streams.worker.pins import Unknown, must_be_there

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.wire import instant
+from streams.border.wire import instant
 from tests.player import codes, play
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.json"))

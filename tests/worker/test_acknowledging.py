@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from streams.kafka.topics import topics
 from streams.logs.brokers import standing
 from streams.logs.following import Followed
-from streams.topics import topics
 from streams.worker.kafka import KafkaSource
 
 

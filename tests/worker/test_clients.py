@@ -19,14 +19,14 @@ from aiokafka.errors import (
 )
 from kafka.errors import KafkaError as OtherKafkaError
 
-from streams import administration
-from streams.connection import let_go
+from streams.kafka import administration
+from streams.kafka.connection import let_go
+from streams.kafka.reading import reader
+from streams.kafka.topics import topics
 from streams.logs import brokers
 from streams.logs.brokers import asker, follower, never_compacted
 from streams.publisher import Publisher
-from streams.reading import reader
 from streams.settings import Kafka as Servers
-from streams.topics import topics
 from streams.worker.kafka import ANSWER_MILLISECONDS, REBALANCE_MILLISECONDS, consumer
 from streams.worker.publishing import NotKept, producer
 from tests.runtime.process import free_port

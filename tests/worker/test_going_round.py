@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from redis import Redis
 
 from gate.policy import SECOND
-from streams.topics import topics
+from streams.kafka.topics import topics
 from streams.worker.here import Here
 from streams.worker.kafka_watch import KafkaWatch
 from streams.worker.loop import PartitionLoop

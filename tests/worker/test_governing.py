@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from kafka import TopicPartition
 from msgspec import structs
 
-from state.redis_look import Look
+from state.redis.look import Look
 from streams.logs.lost import LogLost
 from streams.logs.merge import Log
 from streams.policy_file import DEFAULT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from streams import connection
+from streams.kafka import connection
 from streams.settings import settings
 from streams.worker.here import Here
 from streams.worker.service import Gatekeeper
@@ -71,7 +71,7 @@ def test_why_kafka_is_not_reached_is_said_by_who_goes_on_trying(
 ) -> None:
     """Its clients log the reason alone, and raise that nobody was reached; what was heard long ago is no reason now."""
     clock = [0.0]
-    monkeypatch.setattr("streams.connection.monotonic", lambda: clock[0])
+    monkeypatch.setattr("streams.kafka.connection.monotonic", lambda: clock[0])
     world = Here("redis://h")
     silent = KafkaConnectionError("Unable to bootstrap from [('k', 1, 2)]")
     assert world.said(silent).endswith("; see that it runs, and GATE61_KAFKA")

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from gate.facts import EvidenceFiled, Service
 from gate.policy import REQUIRED_CHANNELS
+from streams.border.wire import IDENT
 from streams.desk import files
 from streams.desk.access.roles import May, Person
 from streams.desk.acts import token
@@ -15,7 +16,6 @@ from streams.desk.drawing import drawn
 from streams.desk.pages.evidence import LEFT
 from streams.desk.pages.view import Ref, View
 from streams.desk.papers import papers
-from streams.wire import IDENT
 
 _HINTS = {field.name: field.type for field in msgspec.structs.fields(EvidenceFiled)}
 SUPPORTS: tuple[str, ...] = get_args(_HINTS["supports"])

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gate.policy import REQUIRED_CHANNELS
-from streams.complaints import IDENT_RULE
+from streams.border.complaints import IDENT_RULE
+from streams.border.wire import IDENT
 from streams.desk import files
 from streams.desk.access.door import form_of
 from streams.desk.access.roles import May, Person
 from streams.desk.acts import ActRefused
 from streams.desk.pages.view import Ref, View
-from streams.wire import IDENT
 
 LEFT = 3
 """Things that a form for narrowing has room for."""

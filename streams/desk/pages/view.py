@@ -8,11 +8,10 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 import msgspec
+from fastapi import Depends, Query, Request
 from fastapi import Path as PathParameter
-from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
-from pydantic import AfterValidator
 
 from gate.facts import Instant
 from gate.instants import moment
@@ -30,7 +29,13 @@ Place = Annotated[str | None, Query(max_length=600)]
 """Where the page of a list begins: behind the last row of the one before it."""
 MARK: Final = "~"
 """Before a reference in an address, where it would not do alone; no reference has it."""
-Ref = Annotated[str, PathParameter(max_length=256), AfterValidator(lambda text: text.removeprefix(MARK))]
+
+
+def _reference(client: Annotated[str, PathParameter(max_length=256)]) -> str:
+    return client.removeprefix(MARK)
+
+
+Ref = Annotated[str, Depends(_reference)]
 """A client's reference in an address, as `View.path` writes it."""
 _HERE = Path(__file__).parents[1]
 

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 
-from streams.kafka_record import partition_of
-from streams.topics import Names, topics
+from streams.kafka.record import partition_of
+from streams.kafka.topics import Names, topics
 from tests.runtime.gate import CONTENT_TYPE
 from tests.runtime.kafka import APPEND_TIME, Kafka
 from tests.runtime.process import wait_until

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.kafka_record import partition_of
+from streams.kafka.record import partition_of
 from tests.bench.load import START, mixed, register
 from tests.bench.stream.drain import Backlog, TooFew, run_of
 from tests.bench.stream.ground import Ground, producer

@@ -19,9 +19,9 @@ from gate.facts import IDENT_PATTERN, TYPES, AssetClassified, Fact, Instant, Pro
 from gate.instants import EARLIEST, EPOCH, LATEST
 from gate.packing import replaced, shape, typed
 from gate.policy import DAY, SECOND
-from streams.complaints import IDENT_RULE, complaint
-from streams.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
-from streams.glance import glance, registered
+from streams.border.complaints import IDENT_RULE, complaint
+from streams.border.envelope import NESTED, TIMES_INSIDE, TOLD, Told, number, plain, values
+from streams.border.glance import glance, registered
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of one event; more is refused before it is read."""

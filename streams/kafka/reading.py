@@ -7,10 +7,10 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from streams.connection import connection, opened
+from streams.kafka.connection import connection, opened
+from streams.kafka.topics import missing
 from streams.logs.records import read_alike
 from streams.settings import Kafka
-from streams.topics import missing
 
 SECONDS = 10.0
 """How long Kafka may take to answer at first."""

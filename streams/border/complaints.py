@@ -7,7 +7,7 @@ import msgspec
 
 from gate.facts import IDENT_PATTERN, Country
 from gate.packing import shape
-from streams.envelope import NESTED
+from streams.border.envelope import NESTED
 
 IDENT_RULE: Final = "must have 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -"
 _COUNTRIES: Final = 'give a list such as ["DE"], or EEA or * instead of a list'

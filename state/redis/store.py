@@ -3,7 +3,7 @@
 All that follows from a batch of records is one write: dossiers, histories, ids, notes, the next offset and the outbox.
 So state and offset can only roll back together, and whoever lost the partition can write nothing (design section 3).
 
-Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in one slot (`redis_servers`):
+Keys share the hash tag `{TOPIC:PARTITION}`, so that Redis Cluster keeps them in one slot (`servers`):
 
 | key | what |
 |---|---|
@@ -30,12 +30,12 @@ from gate.facts import Instant
 from gate.history import Record
 from state.codec import dossier_from_bytes, dossier_to_bytes, record_from_bytes, record_to_bytes
 from state.notes import WEEK_OF_IDS
-from state.redis_errors import unnamed
-from state.redis_ids import Ids
-from state.redis_look import Look, StateLost, all_records, look, tag, wrong_type
-from state.redis_owner import Assigned, Owner
-from state.redis_servers import Servers
-from state.redis_transaction import Command
+from state.redis.errors import unnamed
+from state.redis.ids import Ids
+from state.redis.look import Look, StateLost, all_records, look, tag, wrong_type
+from state.redis.owner import Assigned, Owner
+from state.redis.servers import Servers
+from state.redis.transaction import Command
 
 CACHED_DOSSIERS: Final = 20_000
 FETCHED_RECORDS = 20_000

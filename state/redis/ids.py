@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gate.facts import Instant
 from gate.policy import DAY
-from state.redis_transaction import Command
+from state.redis.transaction import Command
 
 WEEK: Final = 7 * DAY
 

@@ -11,11 +11,11 @@ from typing import Final
 
 from gate.facts import Instant
 from gate.packing import replaced
-from streams.media import NO_JSON, holds_json, media_of
-from streams.media import STRUCTURED as OF_STRUCTURED
-from streams.raw import is_text
-from streams.wire import REASONS as OF_EVENTS
-from streams.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large, understood
+from streams.border.media import NO_JSON, holds_json, media_of
+from streams.border.media import STRUCTURED as OF_STRUCTURED
+from streams.border.raw import is_text
+from streams.border.wire import REASONS as OF_EVENTS
+from streams.border.wire import SIZE_LIMIT, Read, Rejected, read, read_parts, rejected, too_large, understood
 
 REASONS: Final = (*OF_EVENTS, "REPEATED_HEADER", "WRONG_PARTITION")
 """Why a record cannot be taken: the reasons of events, and two of what stands beside them."""

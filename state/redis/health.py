@@ -12,8 +12,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from state.finding import Finding, Level
-from state.redis_errors import forbidden, reason
-from state.redis_servers import Servers, each_server
+from state.redis.errors import forbidden, reason
+from state.redis.servers import Servers, each_server
 
 LEAST_VERSION = (7, 0)
 MEMORY_SHORT = 0.8

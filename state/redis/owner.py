@@ -1,7 +1,7 @@
 """Who owns a partition's keys in Redis: takes them over, writes a batch as a whole, and lets nobody write who has lost them.
 
 One transaction writes all that follows from a batch, fenced by the owner's token (design section 3). The keys stand in
-`redis_store`.
+`store`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from redis import Redis
 
 from state.notes import WEEK_OF_IDS
-from state.redis_errors import unnamed
-from state.redis_look import Written, all_there, any_ids, as_number, examine, ids_of
-from state.redis_servers import Servers, server_of
-from state.redis_transaction import Command, Interrupted, transact
+from state.redis.errors import unnamed
+from state.redis.look import Written, all_there, any_ids, as_number, examine, ids_of
+from state.redis.servers import Servers, server_of
+from state.redis.transaction import Command, Interrupted, transact
 
 WRITE_END: Final = b"""
 local clients, notes = redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3])

@@ -13,10 +13,10 @@ from gate.history import Record
 from gate.policy import SECOND
 from state.codec import record_from_bytes
 from state.notes import KAFKA, LOOKED, OF_RULES, PARTITIONS, RECORDED
-from state.redis_errors import unnamed
-from state.redis_look import StateLost, all_done, all_records, as_number, looked_to, tag
-from state.redis_servers import AsyncServers
-from state.redis_store import unpacked
+from state.redis.errors import unnamed
+from state.redis.look import StateLost, all_done, all_records, as_number, looked_to, tag
+from state.redis.servers import AsyncServers
+from state.redis.store import unpacked
 
 
 class Place(NamedTuple):

@@ -17,10 +17,10 @@ from msgspec import Struct
 from gate.facts import Instant
 from gate.instants import text
 from gate.policy import MILLISECOND
-from streams.kafka_record import ERRORS, FIRST_ERROR, Headers, KeptHeaders
-from streams.raw import field_of
-from streams.reading import Extent, extent, records
-from streams.topics import Names
+from streams.border.raw import field_of
+from streams.kafka.reading import Extent, extent, records
+from streams.kafka.record import ERRORS, FIRST_ERROR, Headers, KeptHeaders
+from streams.kafka.topics import Names
 
 REPLAY: Final = "gate61.replay"
 """Header of a copy: the place of the dead letter that it was made of."""

@@ -1,7 +1,7 @@
 """Dead letters published again: the same value, key and headers, to the topic they came from, where their key belongs.
 
 What the gate would refuse again for sure is left where it is, so that no pile of dead letters grows of itself. Sending
-one twice does no harm, because the gate recognises ids; it is avoided by the notes (`streams.dead_letters`). A copy is
+one twice does no harm, because the gate recognises ids; it is avoided by the notes (`streams.kafka.dead_letters`). A copy is
 acknowledged by all replicas in sync before its note is written.
 
 The copies go out by aiokafka, which also wrote the dead letters: the other client cannot send a header without a value,
@@ -21,11 +21,11 @@ from gate.facts import OF_REGISTER, Instant
 from gate.instants import text
 from state.codec import UnknownLayout
 from state.messages import message_from_bytes
-from streams.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Note
-from streams.kafka_record import KeptHeaders, partition_of, read_record
+from streams.border.wire import Rejected
+from streams.kafka.dead_letters import REPLAY, REPLAYED, REPLAYED_AS, DeadLetter, Note
+from streams.kafka.record import KeptHeaders, partition_of, read_record
+from streams.kafka.topics import Names
 from streams.policy_file import PolicyRefused, parse
-from streams.topics import Names
-from streams.wire import Rejected
 
 AT_ONCE: Final = 100
 """Dead letters under way together; each may be a megabyte."""

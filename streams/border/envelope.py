@@ -1,6 +1,6 @@
 """Events without anything unusual, as msgspec reads them in one go: the envelope, and what is said, with its types.
 
-It stands apart from `streams.wire`, which can be compiled; a class of msgspec's cannot.
+It stands apart from `streams.border.wire`, which can be compiled; a class of msgspec's cannot.
 """
 
 from collections.abc import Callable, Mapping

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import ResponseError
 
 from state.notes import WEEK_OF_IDS
-from state.redis_errors import unnamed
+from state.redis.errors import unnamed
 
 _META: Final = ("next", "batch", "begun", "clients", "notes", "ids")
 _KEYS: Final[tuple[tuple[str, Any], ...]] = (

@@ -13,10 +13,10 @@ from kafka.admin import ConfigResource, KafkaAdminClient, OffsetSpec
 from kafka.errors import for_code
 from msgspec import Struct
 
-from streams.connection import connection, opened
+from streams.kafka.connection import connection, opened
+from streams.kafka.topics import FOREVER, Topic, topics
 from streams.logs.lost import ONE_AGAIN
 from streams.settings import Kafka, Settings
-from streams.topics import FOREVER, Topic, topics
 
 SECONDS = 10
 """How long one request to Kafka may take."""
