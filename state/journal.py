@@ -89,7 +89,7 @@ def mark_of(data: bytes) -> str:
 
 
 def _readable(event: bytes) -> bytes:
-    """With U+FFFD in the place of each half of a surrogate pair, which a gate of before took and few can read."""
+    """With U+FFFD in the place of each half of a surrogate pair, which earlier gates took and few can read."""
     if b"\\ud" not in event and b"\\uD" not in event:
         return event
     return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], event)

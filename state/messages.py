@@ -9,7 +9,7 @@ from gate.effects import Greeting
 from state.codec import LONGEST_GREETING, greeting_from_bytes, greeting_to_bytes
 
 PART: Final = b"\x1e"
-"""Before a part. Programs of before take that for a layout to come (`state.codec.LAYOUTS`), and wait to be updated."""
+"""Before a part. Earlier programs take that for a layout to come (`state.codec.LAYOUTS`), and wait to be updated."""
 PART_BYTES: Final = 1_000_000
 """Bytes of a message in one part. They are far fewer than the topic takes: a worker sends what is for all partitions of a
 broker in one request, and of that brokers take 100 MB."""

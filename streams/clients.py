@@ -36,7 +36,7 @@ class Clients:
     """All clients of a store under one register; nothing lasts before the store commits."""
 
     def __init__(self, policy: Policy, register: Register, store: Store, closings: Closings) -> None:
-        """`closings` is which scopes are closed already, and by which limits of before."""
+        """`closings` is which scopes are closed already, and by which earlier limits."""
         self.policy = policy
         self.register = register
         self.store = store

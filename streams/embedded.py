@@ -183,7 +183,7 @@ class Gate:
         return publish.unreadable_id(line, beside, self.policy)
 
     def _answered(self, decision: str, line: bytes, beside: Beside) -> bool:
-        """Whether these bytes were answered; they are from now on. Stores of before have it by the answer's own id."""
+        """Whether these bytes were answered; they are from now on. Older stores have it by the answer's own id."""
         mark = publish.unreadable_mark(line, beside)
         return self.store.known(_digest(decision), _NOTED) or self.store.seen(_digest(mark), _NOTED) is not None
 

@@ -82,6 +82,10 @@ class Look(NamedTuple):
         return self.notes.get(name.encode())
 
 
+BESIDE: Final = "rebuild:"
+"""Put behind a partition's tag: what the keys of a second state begin with, which is made to be compared with the first."""
+
+
 def tag(partition: str) -> str:
     """What the keys of a partition, `TOPIC:NUMBER`, begin with."""
     return f"{{{partition}}}:"

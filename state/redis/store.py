@@ -162,7 +162,7 @@ class RedisStore:
         if stored is None:
             stored = self._redis.lrange(self._key(f"history:{client}"), 0, -1)
         if len(stored) != self._counts[client]:
-            self.verify()  # The count may be of before Redis went back, or somebody took the partition over.
+            self.verify()  # Redis may have gone back behind the count, or somebody took the partition over.
         all_records(self._tag, len(stored), self._counts[client])
         return [record_from_bytes(r) for r in (*stored, *self._records.get(client, ()))]
 

@@ -12,7 +12,7 @@ from gate.policy import MILLISECOND
 from state.finding import Finding, Level
 from state.notes import BETWEEN, LOOKED
 from state.redis.errors import unnamed
-from state.redis.look import Look, StateLost, as_number, look, looked_to, tag
+from state.redis.look import BESIDE, Look, StateLost, as_number, look, looked_to, tag
 from state.redis.servers import Servers, server_of
 from streams.kafka.administration import Found, Planned
 from streams.kafka.connection import said
@@ -67,6 +67,7 @@ def state(
     ]
     yield from wrong
     yield from _half_made(stored)
+    yield from _compared([n for n, at in tags.items() if server_of(redis, at).exists(f"{at}{BESIDE}meta")])
     yield from _never_anew(names.actions, to_act, actions.bounds)
     yield from _never_anew(names.between, to_greet, between.bounds if between else {})
     if not wrong:
@@ -153,6 +154,17 @@ def _half_made(stored: Mapping[int, Look]) -> Iterator[Finding]:
             Level.WARN,
             f"state is made anew and not finished, in partition {_few(half)}",
             "let `gate61 rebuild` come to its end, or run it again; a worker goes on from there, too, and says the rest again",
+        )
+
+
+def _compared(numbers: Sequence[int]) -> Iterator[Finding]:
+    """Partitions of which a second state is there: somebody compares it now, or was killed while he did."""
+    if numbers:
+        yield Finding(
+            "state",
+            Level.WARN,
+            f"a second state, made to be compared with the first, takes Redis' memory, in partition {_few([*map(str, numbers)])}",
+            "if no `gate61 rebuild --check` is running, one was killed: run it again, it removes what it made",
         )
 
 

@@ -152,7 +152,7 @@ class EmbeddedFeed:
             page = msgspec.json.decode(answer.content, type=kind)
         except (msgspec.MsgspecError, RecursionError):
             raise FeedTrouble(f"what answers at {self._url} is not the gate; see what stands before it") from None
-        if page.last < self._after[log]:  # A gate of before does not say so itself.
+        if page.last < self._after[log]:  # An older gate does not say so itself.
             raise FeedTrouble(f"the gate at {self._url} has {OTHER_STORE}")
         return page
 
@@ -173,7 +173,7 @@ class EmbeddedFeed:
 
 
 def _event(raw: bytes) -> dict[str, Any]:
-    """What stands in a log; a gate of before took numbers that msgspec does not read, which stand as text then."""
+    """What stands in a log; an older gate took numbers that msgspec does not read, which stand as text then."""
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.MsgspecError:

@@ -123,7 +123,7 @@ class Intake:
     def _open(self) -> None:
         """What follows, and `gate` and `journal`, is for the thread that owns them alone: through `run`.
 
-        INVARIANT (an open journal is that of the gate): a gate of before has what was never taken in memory, and all that
+        INVARIANT (an open journal is that of the gate): the gate before it has in memory what was never taken, and all that
         would be answered from it asks its journal too, which is closed.
         """
         self._file = StoreFile(self._path, self._locks[0])  # What is put in its place is another store, and not locked.
@@ -355,7 +355,7 @@ class Intake:
         about = f"bytes {unreadable_mark(arrival.raw, arrival.beside)}"
         if answer is not None:
             return self.journal.publish(answer, about), False
-        # Stores of before have it by the answer's own id.
+        # Older stores have it by the answer's own id.
         return self.journal.last_about(about) or self.journal.last_about(f"bytes {decision}"), True
 
 

@@ -67,7 +67,7 @@ class OtherKafka(LogLost):
 def same_kafka(stores: Iterable[Noted], kafka: str) -> None:
     """Whether no partition's state was made from another Kafka than that; raises `OtherKafka`.
 
-    State of before that was noted, and a Kafka that says no id, are taken for the right ones.
+    State that is older than this note, and a Kafka that says no id, are taken for the right ones.
     """
     for notes in stores:
         kafka_alike(notes.noted(KAFKA), kafka)

@@ -234,7 +234,7 @@ class PartitionLoop:
             self.trouble, self._said, self._wait = None, "", FIRST_WAIT
 
     def _got_over(self, actions: int, between: int) -> bool:
-        """Whether, after a round without it, the trouble of before is over; both logs were looked at as far as these.
+        """Whether, after a round without it, the trouble before it is over; both logs were looked at as far as these.
 
         It has come further than where it met that; or nothing that was there when it began anew is left to meet it.
         """

@@ -24,7 +24,7 @@ from redis import Redis
 from gate.dossier import BEFORE_EVERYTHING
 from gate.policy import Policy
 from state.codec import UnknownLayout
-from state.redis.look import Look, StateLost
+from state.redis.look import BESIDE, Look, StateLost
 from state.redis.owner import Fenced, Moved
 from state.redis.servers import Servers
 from state.redis.store import RedisStore
@@ -154,7 +154,7 @@ class Rebuild:
         store = self._store(number)
         found = self._looks[number]
         place, lost = self._place(found), found.lost or self._foreign(found) or unreadable(found, self._partitions)
-        until, beside = place or self._acknowledged_place(number), self._store(number, "rebuild:")
+        until, beside = place or self._acknowledged_place(number), self._store(number, BESIDE)
         if lost and place is None:
             return Rebuilt(number, 0, found.clients, None, until.actions, lost=lost)
         with _said_of(number):

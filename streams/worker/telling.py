@@ -68,7 +68,7 @@ class Telling:
         value, around = record.value or b"", beside(record.headers)
         decision = publish.unreadable_id(value, around, policy)
         answered = f"{_ANSWERED}{publish.unreadable_mark(value, around)}"
-        # State of before has it by the answer's own id.
+        # Older state has it by the answer's own id.
         if self._notes.noted(answered) is None and self._notes.noted(f"{_ANSWERED}{decision}") is None:
             self._notes.note(answered, b"")
             line = publish.unreadable(reject, decision, arrival.at, policy)

@@ -46,7 +46,7 @@ class _Life:
         return [asked, *telling.proven(id, at)]
 
     def ask(self, at: str) -> list[Event]:
-        """A request, often in reply to a word of before."""
+        """A request, often in reply to an earlier word."""
         return self._asked(at, "request")
 
     def order(self, at: str) -> list[Event]:
@@ -67,7 +67,7 @@ class _Life:
         return found
 
     def send(self, at: str) -> list[Event]:
-        """A sending of any offer of before."""
+        """A sending of any earlier offer."""
         name = self.pick(self.offers or ["o0"])
         return [telling.delivered(at, name, id=f"s{self.random.randrange(10**6)}")]
 

@@ -85,7 +85,7 @@ def agreed(
 def test_the_dossier_answers_like_the_history(
     name: str, kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever was concluded, and cut, by the policies of before."""
+    """Whatever was concluded, and cut, by the policies before."""
     lines: Counter[bool] = Counter()
     for seed in SEEDS:
         events = apart(MAKERS[name](seed))

@@ -323,6 +323,23 @@ def _died(_: RedisStore) -> None:
     raise _Died
 
 
+def test_what_a_killed_comparison_left_is_told_of_and_removed_by_the_next(
+    setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, left = (
+        _state(setting),
+        f"a second state, made to be compared with the first, takes Redis' memory, in partition {ANNA}",
+    )
+    with monkeypatch.context() as here, pytest.raises(_Died):
+        rebuild = _rebuild(setting, here, _die_after(3))
+        clearing = iter((RedisStore.clear, _died))
+        here.setattr(RedisStore, "clear", lambda store: next(clearing)(store))
+        rebuild.check(ANNA)
+    assert left in run(worker, "doctor").stdout
+    assert run(worker, "rebuild", "--check").returncode == 0
+    assert left not in run(worker, "doctor").stdout and _state(setting) == before
+
+
 def test_a_worker_goes_on_with_what_was_left_half_made(
     setting: Setting, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

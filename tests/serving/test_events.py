@@ -120,7 +120,7 @@ def test_an_offer_that_cannot_be_read_is_blocked_and_its_block_is_given_again(cl
 
 
 def test_nor_is_it_answered_again_under_another_policy(tmp_path: Path) -> None:
-    """The block that it had is given again; as it is where the store is of before, and has it by the answer's id."""
+    """The block that it had is given again; as it is where the store is older, and has it by the answer's id."""
     bad, other = ({**OFFER, "data": {**OFFER["data"], "service": name}} for name in ("gambling", "lottery"))
     with serving(tmp_path / "gate.db", Clock(NOW)) as client:
         first = post(client, bad)[0]

@@ -249,7 +249,7 @@ def test_portions_change_no_byte(tmp_path: Path) -> None:
 
 
 CONCLUDED = (5, 131, 341, 350)
-"""Lives in which a dossier has concluded, by the register of before, what is not so behind the change."""
+"""Lives in which a dossier has concluded, by the register before the change, what is not so behind the change."""
 
 
 @pytest.mark.parametrize("seed", [*range(20), *CONCLUDED[1:]])

@@ -89,7 +89,7 @@ def test_an_unreadable_offer_is_answered_once_however_long_ago() -> None:
 
 
 def test_nor_is_it_answered_again_under_another_policy() -> None:
-    """Nor where state of before has it by the id of the answer."""
+    """Nor where older state has it by the id of the answer."""
     alone, bad = Alone(), offer(service="gambling")
     assert len(taken(alone, bad)) == 1
     alone.govern(tolerating(30))

@@ -251,7 +251,7 @@ SWISS = other("swiss", countries=POLICY.countries | {"CH": POLICY.countries["DE"
 def test_a_release_covers_no_solicitation_that_only_a_later_policy_finds(
     told: Words, stricter: Policy, code: str
 ) -> None:
-    """Nobody was shown it: people cannot release the answer of before, and what they released is taken back."""
+    """Nobody was shown it: people cannot release the earlier answer, and what they released is taken back."""
     shown, gone, late = held(code), let_go(code, until="5 h"), question("30 min")
     assert answers((POLICY, [told, offer()]), (stricter, released())) == [shown]
     assert answers((POLICY, [told, offer(), released()]), (stricter, late)) == [shown, gone, shown]
