@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import pytest
 from fastapi import APIRouter
@@ -321,7 +321,7 @@ async def test_a_link_is_followed_after_signing_in_however_long_it_is(desk: Offi
     for way, to in ((link, link), (link + "?" * 2_000, "/")):
         asked = await http.get((await http.get(way)).headers["location"])
         shown = re.search(r'name="next" value="([^"]+)"', asked.text)
-        assert asked.status_code == 200 and shown and unescape(shown[1]) == unquote(to)
+        assert asked.status_code == 200 and shown and unescape(shown[1]) == to
         back = await desk.browser().post("/sign-in", data={"who": "rita", "password": PASSWORD, "next": way})
         assert back.headers["location"] == to
 
