@@ -26,6 +26,10 @@ class StoreFile:
         """SQLite has opened it, and its log with it."""
         self._opened_wal = _which(self._wal)
 
+    def closed(self) -> None:
+        """SQLite has closed it, and may take its log away."""
+        self._opened_wal = None
+
     def must_stand(self) -> None:
         """Raises `sqlite3.OperationalError` where another file is in the place of either, or none, with what to do."""
         if self._opened is None or _which(self._path) != self._opened:

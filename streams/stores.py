@@ -41,15 +41,27 @@ def opened_with(address: str | URL, tables: MetaData, make: bool) -> Engine:
     if engine.dialect.name == "sqlite":
         _made_private(engine.url.database or "")
         event.listen(engine, "connect", _durable)
+    file = _placed(engine) if engine.dialect.name == "sqlite" and _is_file(engine.url.database or "") else None
     tables.create_all(engine)
-    if engine.dialect.name == "sqlite" and _is_file(engine.url.database or ""):
-        _require_place(engine)
+    if file is not None:
+        file.opened()  # A new one has its log only now.
     return engine
 
 
-def _require_place(engine: Engine) -> None:
+def _placed(engine: Engine) -> StoreFile:
+    """Whose file must stand under its name whenever it is used."""
     file = StoreFile(Path(engine.url.database or ""))
-    file.opened()
+    connected = set[int]()
+
+    def opens(connection: Any, _: object) -> None:
+        if not connected:
+            file.opened()
+        connected.add(id(connection))
+
+    def closes(connection: Any, _: object) -> None:
+        connected.discard(id(connection))
+        if not connected:  # With the last one SQLite takes its log away.
+            file.closed()
 
     def must_stand(connection: Connection) -> None:
         try:
@@ -58,8 +70,11 @@ def _require_place(engine: Engine) -> None:
             connection.close()  # Back to the others: another one would open what is in the file's place.
             raise OperationalError(None, None, moved) from None
 
+    event.listen(engine, "connect", opens)
+    event.listen(engine, "close", closes)
     event.listen(engine, "engine_connect", must_stand)
     event.listen(engine, "do_connect", lambda *_: file.must_stand())
+    return file
 
 
 def _is_there(engine: Engine, tables: MetaData) -> bool:

@@ -114,6 +114,21 @@ def test_a_store_that_stands_no_more_under_its_name_takes_nothing_until_it_is_pu
     engine.dispose()
 
 
+@pytest.mark.parametrize("opened", [alerts.opened, desk.opened])
+def test_a_store_whose_connections_all_ended_is_opened_again(
+    tmp_path: Path, opened: Callable[[str | URL], Engine]
+) -> None:
+    """With the last one SQLite takes away the log that it keeps beside the file."""
+    engine = opened(address_of(str(tmp_path / "store.db")))
+    log = tmp_path / "store.db-wal"
+    for table in ("one", "two"):
+        with engine.begin() as connection:
+            connection.execute(text(f"create table {table} (word text)"))
+        assert log.exists()
+        engine.dispose()
+        assert not log.exists()
+
+
 def test_people_are_in_the_desks_store_wherever_it_is_named(tmp_path: Path) -> None:
     """Before `users`, behind the command, or by the setting; what is named nearest counts."""
     first, other, third = (str(tmp_path / f"{name}.db") for name in ("first", "other", "third"))
