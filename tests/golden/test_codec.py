@@ -19,7 +19,7 @@ from gate.history import Given, Record
 from gate.instants import EARLIEST, LATEST
 from gate.known import outdated
 from gate.outcome import Outcome, Verdict
-from gate.packing import decoder_of_many, packed
+from gate.packing import decoder_of_many, packed, replaced
 from gate.policy import DAY
 from gate.register import Register
 from state import MemoryStore
@@ -148,7 +148,7 @@ def test_of_layout_6_scopes_that_were_cut_may_be_untold_and_an_answer_may_be_by_
     row = msgspec.msgpack.decode(record_to_bytes(Record(None, answers=(given,), told=("not-1",)))[1:])
     del row[3][0][-1]
     found_then = record_from_bytes(b"\x06" + msgspec.msgpack.encode(row))
-    assert found_then == Record(None, answers=(structs.replace(given, policy=""),), told=("not-1",))
+    assert found_then == Record(None, answers=(replaced(given, policy=""),), told=("not-1",))
 
 
 def test_many_values_in_one_go() -> None:
