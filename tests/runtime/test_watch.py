@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.admin import ConfigResource, KafkaAdminClient
 
 from tests.commands.program import ENVIRONMENT, PROGRAM, run
 from tests.commands.test_watch import event
@@ -112,8 +113,22 @@ def test_from_the_start_all_partitions_each_once_and_filtered(setting: Setting, 
         assert "supersedes dec-1" in lines[1]
 
 
+def _takes_senders_time(admin: KafkaAdminClient, topic: str) -> None:
+    """Who publishes says when that was; elsewhere the broker does."""
+    kind = "message.timestamp.type"
+    admin.alter_configs([ConfigResource("TOPIC", topic, {kind: "CreateTime"})])
+
+    def taken() -> bool:
+        found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")["topic"]
+        return bool(found[topic][kind]["value"] == "CreateTime")
+
+    wait_until(taken)
+
+
 def test_since_an_hour(setting: Setting, tmp_path: Path) -> None:
     """By when it was published; partitions with nothing so late follow from their end."""
+    with setting.kafka.admin() as admin:
+        _takes_senders_time(admin, setting.names.flagged.name)
     now = time.time_ns() // 1_000_000
     put(setting, event(decision="dec-old"), at=now - 7_200_000)
     put(setting, event(decision="dec-new"), at=now - 1_800_000)
