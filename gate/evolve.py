@@ -5,7 +5,7 @@ that would need what the dossier has cut or has already concluded is refused wit
 Source: judging sections 1, 4 and 5.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final
 
@@ -73,8 +73,6 @@ def evolve(dossier: Dossier, fact: Fact, register: Register, of: str | None = No
     if fold is None:
         return Reach.FORWARD
     reached = dossier.own if of is None else dossier.kin.setdefault(of, Reached())
-    if not dossier.full and _hides(dossier, reached, fact, register):
-        return Reach.HISTORY
     reach = fold(dossier, reached, fact, register, of is None)
     if reach is Reach.FORWARD:
         dossier.horizon = max(dossier.horizon, fact.at)
@@ -100,29 +98,7 @@ def _locate(dossier: Dossier, reached: Reached, fact: Fact, register: Register, 
     return Reach.FORWARD
 
 
-def _solicited_by(fact: Fact) -> list[str]:
-    """Keys of `Reached.touches` for what solicits by itself; of a sending see `soliciting`."""
-    match fact.said:
-        case Arrived() as said:
-            found = [f"p:{said.via}"] if said.via else []
-            return [*found, f"t:{said.campaign}"] if said.campaign else found
-        case Referred() as said:
-            return [f"{'r' if said.rewarded else 'p'}:{said.by}"]
-        case Contacted() as said if said.promoting:
-            return [f"p:{said.by}"]
-        case _:
-            return []
-
-
-def _hides(dossier: Dossier, reached: Reached, fact: Fact, register: Register) -> bool:
-    """Whether it may have cut what shows that a request on record was solicited."""
-    keys = _solicited_by(fact)
-    if not keys or not asked_since(dossier, fact.at):
-        return False
-    return any(hides(reached, key, touch_of(fact), register) for key in keys)
-
-
-def _solicit(dossier: Dossier, reached: Reached, keys: Iterable[str], touch: Touch) -> None:
+def _touched(dossier: Dossier, reached: Reached, keys: Iterable[str], touch: Touch) -> None:
     for key in keys:
         if touch.id in reached.narrowings:
             reached.singles.append(Single(key, touch))
@@ -130,20 +106,33 @@ def _solicit(dossier: Dossier, reached: Reached, keys: Iterable[str], touch: Tou
             reached.touches.setdefault(key, Span()).add(touch, dossier.full)
 
 
+def _solicit(dossier: Dossier, reached: Reached, keys: Sequence[str], fact: Fact, register: Register) -> Reach:
+    """Who made it has these keys; the history is asked where it may cut what shows that a request on record was solicited."""
+    touch = touch_of(fact)
+    if not dossier.full and asked_since(dossier, fact.at) and any(hides(reached, k, touch, register) for k in keys):
+        return Reach.HISTORY
+    _touched(dossier, reached, keys, touch)
+    return Reach.FORWARD
+
+
 def _arrive(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
     said = fact.said
     assert isinstance(said, Arrived)
     if own and _answers_waiting(dossier, fact):
         return Reach.HISTORY
-    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
-    if own:
+    keys = [f"p:{said.via}"] if said.via else []
+    if said.campaign:
+        keys.append(f"t:{said.campaign}")
+    reach = _solicit(dossier, reached, keys, fact, register)
+    if own and reach is Reach.FORWARD:
         _remember(dossier, fact, UNPROMPTED)
-    return Reach.FORWARD
+    return reach
 
 
 def _refer(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
-    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
-    return Reach.FORWARD
+    said = fact.said
+    assert isinstance(said, Referred)
+    return _solicit(dossier, reached, [f"{'r' if said.rewarded else 'p'}:{said.by}"], fact, register)
 
 
 def _contact(dossier: Dossier, reached: Reached, fact: Fact, register: Register, own: bool) -> Reach:
@@ -151,10 +140,11 @@ def _contact(dossier: Dossier, reached: Reached, fact: Fact, register: Register,
     assert isinstance(said, Contacted)
     if said.promotes and not dossier.full and asked_since(dossier, fact.at):
         return Reach.HISTORY
-    _solicit(dossier, reached, _solicited_by(fact), touch_of(fact))
-    for thing in said.promotes or ():
-        name_thing(reached, thing, touch_of(fact), let_go=False)
-    return Reach.FORWARD
+    reach = _solicit(dossier, reached, [f"p:{said.by}"] if said.promoting else [], fact, register)
+    if reach is Reach.FORWARD:
+        for thing in said.promotes or ():
+            name_thing(reached, thing, touch_of(fact), let_go=False)
+    return reach
 
 
 def name_thing(reached: Reached, thing: Thing, touch: Touch, let_go: bool) -> None:
@@ -218,7 +208,7 @@ def deliver(
 ) -> None:
     """Take a sending in: it names things, and one that was not let go is a solicitation of who acted, or the firm's."""
     if not let_go:
-        _solicit(dossier, reached, soliciting(acted), touch_of(fact))
+        _touched(dossier, reached, soliciting(acted), touch_of(fact))
     for thing in names:
         name_thing(reached, thing, touch_of(fact), let_go)
     dossier.horizon = max(dossier.horizon, fact.at)

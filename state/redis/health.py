@@ -5,7 +5,7 @@ Of a cluster each primary must be so, and what is found of one names it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 from redis import Redis
@@ -69,15 +69,22 @@ def memory(client: Redis) -> Finding:
     return Finding("Redis", Level.OK, said)
 
 
-def renewed(redis: Redis | Servers) -> bool:
-    """Whether Redis has written its append-only file anew since its start, and did so when it last tried."""
-    return all(_is_renewed(client.info("persistence")) for client in each_server(redis).values())
+class AppendOnly(NamedTuple):
+    """How Redis' append-only file is; of several servers all must be well."""
+
+    written: bool
+    """Whether Redis can write it."""
+    renewed: bool
+    """Whether Redis has written it anew since its start, and did so when it last tried."""
+    rewrites: int
+    """How often it did since its start."""
 
 
-def rewrites(redis: Redis | Servers) -> tuple[bool, int]:
-    """Whether Redis can write its append-only file, and how often it wrote it anew since its start."""
+def append_only(redis: Redis | Servers) -> AppendOnly:
+    """Asked now."""
     told: list[Info] = [client.info("persistence") for client in each_server(redis).values()]
-    return all(not _unwritten(info) for info in told), sum(int(info.get("aof_rewrites", 0)) for info in told)
+    written = all(not _unwritten(info) for info in told)
+    return AppendOnly(written, all(map(_is_renewed, told)), sum(int(info.get("aof_rewrites", 0)) for info in told))
 
 
 def renew(redis: Redis | Servers, again: bool = False, damaged: bool = False) -> Finding | None:

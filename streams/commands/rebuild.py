@@ -24,7 +24,8 @@ def rebuild(
 ) -> None:
     """Make the state in Redis anew from the topics, where Redis lost it; with --check, compare byte for byte.
 
-    Publishes nothing; what may not be published yet, the next worker does. Exit 1 if a check found differences, or if it could not be done.
+    Publishes nothing; what may not be published yet, the next worker does. Exit 1 if a check found differences, or if it
+    could not be done.
     """
     settings = settings_or_refuse()
     from kafka.errors import KafkaError

@@ -18,14 +18,14 @@ _AT_ONCE: Final = 1_000
 def same_person(connection: Connection, client: str) -> tuple[set[str], list[Any]]:
     """Everybody who was found to be the same person as a client, he among them, and the events that say so."""
     s = t.said.c
-    person, fresh, merged = {client}, {client}, dict[tuple[str, str, str], Any]()
+    person, fresh, merged = {client}, {client}, list[Any]()
     while fresh:
         tells = select(t.said).where(s.kind == "client.merged")
         found = [row for by in (s.client, s.about) for row in connection.execute(tells.where(by.in_(fresh)))]
-        merged |= {(row.log, row.source, row.id): row for row in found}
+        merged += found
         fresh = {each for row in found for each in (row.client, row.about)} - person
         person |= fresh
-    return person, sorted(merged.values(), key=_by_time)
+    return person, _in_order(merged)
 
 
 class _Campaign(Struct):
@@ -67,8 +67,8 @@ def register_about(
         names |= set(_named(msgspec.json.decode(row.body)["data"]))
     ids = {fact for row in answers for why in msgspec.json.decode(row.body)["data"]["reasons"] for fact in why["facts"]}
     ids |= {notice.because for notice in notices}
-    found = [*reaching, *_of_register(connection, t.said.c.about, names), *_of_register(connection, t.said.c.id, ids)]
-    return sorted({(row.log, row.source, row.id): row for row in found}.values(), key=_by_time)
+    about, by_id = (_of_register(connection, *wanted) for wanted in ((t.said.c.about, names), (t.said.c.id, ids)))
+    return _in_order([*reaching, *about, *by_id])
 
 
 def _named(data: dict[str, Any]) -> Iterator[str]:
@@ -83,5 +83,7 @@ def _of_register(connection: Connection, column: ColumnElement[Any], names: set[
         yield from connection.execute(select(t.said).where(named))
 
 
-def _by_time(row: Any) -> tuple[Any, ...]:
-    return row.at, row.recorded, row.place, row.source, row.id
+def _in_order(events: Iterable[Any]) -> list[Any]:
+    """Each once, the earliest first."""
+    each_once = {(row.log, row.source, row.id): row for row in events}
+    return sorted(each_once.values(), key=lambda row: (row.at, row.recorded, row.place, row.source, row.id))

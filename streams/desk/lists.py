@@ -29,9 +29,13 @@ def listed(
     total = connection.execute(asked.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
     place = _PLACE.fullmatch(after or "")
     if place:
-        last = int(place[1])
-        asked = asked.where(and_(at <= last, or_(at < last, tie > place[2])))
+        asked = asked.where(behind(at, int(place[1]), tie, place[2]))
     asked = asked.add_columns(at.label("place"), tie.label("tie")).order_by(at.desc(), tie).limit(PAGE + 1)
     rows = connection.execute(asked).all()
     more = len(rows) > PAGE
     return Listed(rows[:PAGE], total, f"{rows[PAGE - 1].place}.{rows[PAGE - 1].tie}" if more else None)
+
+
+def behind(at: ColumnElement[int], last: int, tie: ColumnElement[str], tied: str) -> ColumnElement[bool]:
+    """What comes after a row of that time and tie, where the latest stands first: said so that an index serves it."""
+    return and_(at <= last, or_(at < last, tie > tied))

@@ -6,15 +6,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, select, true
 
 from gate.facts import Instant
 from gate.people import releasable
 from gate.policy import HOUR
+from streams.desk.lists import PAGE, behind
 from streams.desk.tables import NOT_KNOWN, assignment, country, decision
 
-PAGE = 50
-"""Items on one page."""
 NOBODY = "nobody"
 """As an assignee: of items that nobody has taken on."""
 COUNTED = 1_000
@@ -125,8 +124,7 @@ def _stretches(place: tuple[int, int, str] | None) -> list[ColumnElement[bool]]:
     if place is None:
         return [true()]
     rank, recorded, id = place
-    here = and_(d.rank == rank, d.recorded <= recorded, or_(d.recorded < recorded, d.id > id))
-    return [here, d.rank > rank]
+    return [and_(d.rank == rank, behind(d.recorded, recorded, d.id, id)), d.rank > rank]
 
 
 def _item(row: Any) -> Item:

@@ -24,6 +24,12 @@ Headers = Sequence[tuple[str, bytes | None]]
 KeptHeaders = tuple[tuple[str, bytes | None], ...]
 """The same where they are kept."""
 STRUCTURED: Final = OF_STRUCTURED.encode()
+ERRORS: Final = "gate61.errors."
+"""What the names of headers begin with that say of a dead letter why it is one."""
+OF_ERRORS: Final = ("topic", "partition", "offset", "stage", "reason", "message", "attempts", "version", "policy")
+"""What these are, beside `cut`."""
+FIRST_ERROR: Final = OF_ERRORS[0]
+"""What is always said of a dead letter, before all else: behind a platform's own headers it shows where they end."""
 _MINE: Final = "content-type"
 _PREFIX: Final = "ce_"
 _REPLACED: Final = "\ufffd"
@@ -140,14 +146,6 @@ def murmur2(key: bytes) -> int:
         hashed = (hashed ^ int.from_bytes(key[whole:], "little")) * 0x5BD1E995 & _MASK
     hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & _MASK
     return hashed ^ hashed >> 15
-
-
-ERRORS: Final = "gate61.errors."
-"""What the names of headers begin with that say of a dead letter why it is one."""
-OF_ERRORS: Final = ("topic", "partition", "offset", "stage", "reason", "message", "attempts", "version", "policy")
-"""What these are, beside `cut`."""
-FIRST_ERROR: Final = OF_ERRORS[0]
-"""What is always said of a dead letter, before all else: behind a platform's own headers it shows where they end."""
 
 
 def dead_letter_headers(*, topic: str, **errors: object) -> list[tuple[str, bytes]]:

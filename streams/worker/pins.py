@@ -116,8 +116,9 @@ def must_be_there(
     """Whether what published answers were given on is there still; raises `LogLost`.
 
     `furthest` and `appended` are of `Unknown`, `ends` the offsets after the logs' last records, `there` when the records
-    were appended that stand at the offsets in `appended`, as far as there are any. Answers whose records are gone would hold up register and policies until
-    the log is as long as it was: what came since would be judged by the register as it was then.
+    were appended that stand at the offsets in `appended`, as far as there are any. Answers whose records are gone would
+    hold up register and policies until the log is as long as it was: what came since would be judged by the register as
+    it was then.
     """
     for log, offset in furthest.items():
         if offset >= ends[log]:

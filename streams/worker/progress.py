@@ -36,7 +36,8 @@ _NEXT: Final = {Log.POLICY: POLICY, Log.REGISTER: REGISTER, Log.BETWEEN: BETWEEN
 _CAME: Final = {Log.POLICY: GOVERNED, Log.REGISTER: TOLD, Log.BETWEEN: GREETED, Log.ACTIONS: ACTED}
 """of the times of what was applied last of each log;"""
 _IN: Final = {log: f"{name}{IN}" for log, name in _CAME.items()}
-"""of the offset behind it and the epoch of whoever led the log then: a program that is older than this note leaves it as it is."""
+"""of the offset behind it and the epoch of whoever led the log then: a program that is older than this note leaves it as
+it is."""
 _ALWAYS: Final = (Log.BETWEEN, Log.ACTIONS)
 """The logs of which the time is noted also where nothing was applied of them."""
 

@@ -157,16 +157,18 @@ class Rebuild:
         until, beside = place or self._acknowledged_place(number), self._store(number, BESIDE)
         if lost and place is None:
             return Rebuilt(number, 0, found.clients, None, until.actions, lost=lost)
-        with _said_of(number):
+        told = None if place is None else Told(closed_to(found))
+        with closing(reader(self._settings.kafka)) as consumer, _said_of(number):
             beside.clear()
             try:
-                reached = self._replay(number, beside, until, None if place is None else Told(closed_to(found)))
+                reached = self._replay(consumer, number, beside, until, told)
                 differs = tuple(store.differences(beside))
                 clients = beside.count()
             finally:
                 beside.clear()
+            short = self._short(self._ends(consumer, number), until)
         _stood_still(number, found, store.look(), place, differs)
-        short, goal = self._short(self._ends(number), until), unfinished(found)
+        goal = unfinished(found)
         left = 0 if goal is None else goal.actions
         return Rebuilt(number, reached.actions, clients, place, until.actions, differs, short, lost, left)
 
@@ -176,13 +178,13 @@ class Rebuild:
         store = self._store(number)
         found = store.look()
         place, wanted = self._place(found), self._goal(number, found)
-        short = self._short(self._ends(number), wanted)
-        told = None if short or wanted.between == NEVER else self._told_by(store, found, wanted)
-        until = wanted if told is not None else self._acknowledged_place(number)
-        with _said_of(number):
+        with closing(reader(self._settings.kafka)) as consumer, _said_of(number):
+            short = self._short(self._ends(consumer, number), wanted)
+            told = None if short or wanted.between == NEVER else self._told_by(store, found, wanted)
+            until = wanted if told is not None else self._acknowledged_place(number)
             store.making(goal_to_bytes(until), told.outbox if told is not None else b"")
             store.clear()
-            reached = self._replay(number, store, until, told)
+            reached = self._replay(consumer, number, store, until, told)
             store.making(None)
             return Rebuilt(number, reached.actions, store.count(), place, wanted.actions, short=short)
 
@@ -230,11 +232,10 @@ class Rebuild:
         """What happens between and around the clients of a partition."""
         return TopicPartition(self._names.between.name, number), TopicPartition(self._names.actions.name, number)
 
-    def _ends(self, number: int) -> Ends:
+    def _ends(self, consumer: Any, number: int) -> Ends:
         """Of register and policies as far as they were read."""
         logs = self._logs(number)
-        with closing(reader(self._settings.kafka)) as consumer:
-            ends = consumer.end_offsets([*logs])
+        ends = consumer.end_offsets([*logs])
         return [*self._followed.read, *(ends[log] for log in logs)]
 
     def _wait_for_workers_to_leave(self) -> None:
@@ -263,7 +264,7 @@ class Rebuild:
         policy, register = (max((pin[log] for pin in kept), default=0) for log in OF_RULES)
         return Place(policy, register, between, actions, 1)
 
-    def _replay(self, number: int, store: RedisStore, until: Place, told: Told | None) -> Place:
+    def _replay(self, consumer: Any, number: int, store: RedisStore, until: Place, told: Told | None) -> Place:
         """Judge again up to that place; returns how far the logs went. For `told` see `Partition.rework`."""
         if _nothing(until):
             return until
@@ -271,14 +272,13 @@ class Rebuild:
         partition.assume(self._kafka)
         if not partition.open():
             raise NotMade(self._no_policy)
-        with closing(reader(self._settings.kafka)) as consumer:
-            end, pins = self._answers(consumer, number)
-            if told is None:
-                until = self._published(number, pins)
-            # Without a stored place the order of all answers decides what comes first, but of those whose records are gone.
-            here = until if told is not None else self._ends(number)
-            partition.pin([pin for pin in pins if reached_by(here, pin)])
-            self._judge_again(consumer, partition, until, told)
+        end, pins = self._answers(consumer, number)
+        if told is None:
+            until = self._published(number, pins)
+        # Without a stored place the order of all answers decides what comes first, but of those whose records are gone.
+        here = until if told is not None else self._ends(consumer, number)
+        partition.pin([pin for pin in pins if reached_by(here, pin)])
+        self._judge_again(consumer, partition, until, told)
         if all(reached_by(partition.place, pin) for pin in pins):
             partition.kept(end)  # Who takes it over need not look through them again.
         partition.part(told.outbox if told is not None else b"")
@@ -376,7 +376,8 @@ def _said_of(number: int) -> Iterator[None]:
     except (Fenced, Moved):
         raise NotMade(
             f"partition {number} is not finished: somebody else wrote its state meanwhile, a worker of this or another "
-            "GATE61_GROUP, or another `gate61 rebuild`; stop all that use this GATE61_REDIS with this GATE61_PREFIX, then do it again"
+            "GATE61_GROUP, or another `gate61 rebuild`; stop all that use this GATE61_REDIS with this GATE61_PREFIX, then do it "
+            "again"
         ) from None
     except (StateLost, UnknownLayout, LogLost) as error:
         raise NotMade(f"partition {number} is not finished: {error}") from None

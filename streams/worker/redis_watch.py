@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from gate.facts import Instant
 from gate.policy import SECOND
 from state.finding import Finding, Level
-from state.redis.health import complaints, renew, renewed, rewrites
+from state.redis.health import append_only, complaints, renew
 from state.redis.look import tag
 from state.redis.servers import Servers
 from streams.web.clock import ONE_SOURCE
@@ -88,14 +88,14 @@ class RedisWatch:
 
     async def _renew(self) -> None:
         """Redis may have been started again, from a file that a crash cut."""
-        writes, times = await to_thread(rewrites, self._redis)
-        if not writes:
-            self._damaged = times
+        file = await to_thread(append_only, self._redis)
+        if not file.written:
+            self._damaged = file.rewrites
             return
-        if self._damaged is not None and times != self._damaged:
+        if self._damaged != file.rewrites:
             self._damaged = None  # It was written anew, whoever asked; or Redis was started again.
         damaged = self._damaged is not None
-        if not damaged and await to_thread(renewed, self._redis):
+        if file.renewed and not damaged:
             self._unrenewed, self._again = None, RENEWED_AGAIN
             return
         before = self._unrenewed
