@@ -57,6 +57,12 @@ def test_the_ladder_of_evidence() -> None:
     assert answer(*START, SEARCH, SEARCH_OK, offer()) == ABSENT
 
 
+def test_a_later_request_that_nobody_searched_for_does_not_hold_up_an_earlier_one() -> None:
+    """Each request of the transaction may carry the offer, and one whose proof is whole does."""
+    later = [asks(id="second", at="30 min"), record("second", "40 min"), approved("record-second", "45 min")]
+    assert answer([*START, RECORD, RECORD_OK, SEARCH, SEARCH_OK], later, offer()) == ALLOWED
+
+
 def test_of_several_declarations_the_first_is_named() -> None:
     """In whatever order they arrive."""
     first, later = declared("5 min"), declared("6 min")
